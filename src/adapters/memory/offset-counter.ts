@@ -1,0 +1,32 @@
+import type { OffsetCounter, TopicState } from '../../ports/offset-counter.ts'
+
+/** Keeps the counters in the process. */
+export function createMemoryOffsetCounter (now: () => number = Date.now): OffsetCounter {
+  const topics = new Map<string, TopicState>()
+  const none: TopicState = { currentOffset: 0, earliest: 1 }
+
+  return {
+    async reserve (topic, count, options) {
+      const before = topics.get(topic) ?? none
+      const last = before.currentOffset + count
+      topics.set(topic, { ...before, currentOffset: last, reservedAt: options.now })
+      return { first: before.currentOffset + 1, last, at: now() }
+    },
+
+    async read (topic) {
+      return topics.get(topic)
+    },
+
+    async raiseEarliest (topic, to) {
+      const before = topics.get(topic) ?? none
+      if (to > before.earliest) topics.set(topic, { ...before, earliest: to })
+    },
+
+    async markDeleted (topic, currentOffset) {
+      const before = topics.get(topic) ?? none
+      topics.set(topic, { ...before, deletedAt: currentOffset })
+    },
+
+    async check () {}
+  }
+}

@@ -1,0 +1,60 @@
+import { StoreError } from '../../ports/errors.ts'
+import { PUT_ACCEPTED_MS, type SegmentObject, type SegmentStore } from '../../ports/segment-store.ts'
+
+interface Kept { readonly object: SegmentObject, readonly lastModified: number }
+
+/** Keeps objects in the process. Keys are in an ascending array a topic: appends are at its end, or close to it. */
+export function createMemorySegmentStore (now: () => number = Date.now): SegmentStore {
+  const topics = new Map<string, { keys: number[], objects: Map<number, Kept> }>()
+
+  return {
+    async putIfAbsent (topic, last, object, { reservedAt }) {
+      if (reservedAt !== null && now() - reservedAt > PUT_ACCEPTED_MS) {
+        throw new StoreError('expired', 'none', `the reservation of offset ${last} is older than ${PUT_ACCEPTED_MS} ms`)
+      }
+      let kept = topics.get(topic)
+      if (kept === undefined) topics.set(topic, kept = { keys: [], objects: new Map() })
+      if (kept.objects.has(last)) return 'exists'
+      kept.objects.set(last, { object, lastModified: now() })
+      kept.keys.splice(indexOf(kept.keys, last), 0, last)
+      return 'created'
+    },
+
+    async get (topic, last) {
+      return topics.get(topic)?.objects.get(last)?.object
+    },
+
+    async list (topic, from, limit) {
+      const kept = topics.get(topic)
+      if (kept === undefined) return { entries: [], truncated: false, now: now() }
+      const start = indexOf(kept.keys, from)
+      const entries = kept.keys.slice(start, start + limit).map((last) => {
+        const { object, lastModified } = kept.objects.get(last)!
+        return { last, size: object.body.length, lastModified }
+      })
+      return { entries, truncated: start + limit < kept.keys.length, now: now() }
+    },
+
+    async remove (topic, lasts) {
+      const kept = topics.get(topic)
+      if (kept === undefined) return
+      for (const last of lasts) kept.objects.delete(last)
+      kept.keys = kept.keys.filter((last) => kept.objects.has(last))
+    },
+
+    async check () {}
+  }
+}
+
+/** Where `value` stands in the ascending array, or would stand. */
+function indexOf (keys: readonly number[], value: number): number {
+  let low = 0
+  let high = keys.length
+  if (high === 0 || keys[high - 1]! < value) return high
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if (keys[middle]! < value) low = middle + 1
+    else high = middle
+  }
+  return low
+}

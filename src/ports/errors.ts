@@ -1,0 +1,29 @@
+/**
+ * How a call to a store can fail. Adapters throw nothing else for a failure of the store itself.
+ *
+ * - `throttled`: the store asked to slow down (DynamoDB throttling, S3 `SlowDown`).
+ * - `unavailable`: no answer, a broken connection, a 5xx.
+ * - `timeout`: no answer in the time the caller gave.
+ * - `conflict`: S3's `409 ConditionalRequestConflict`; try the same call again.
+ * - `expired`: the put's reservation is older than the store accepts (log §3.2).
+ * - `misconfigured`: bucket or table missing, access denied: retrying does not help.
+ */
+export type StoreFailure = 'throttled' | 'unavailable' | 'timeout' | 'conflict' | 'expired' | 'misconfigured'
+
+export class StoreError extends Error {
+  override readonly name = 'StoreError'
+  readonly failure: StoreFailure
+  /** `none`: the store certainly did not apply the call. `unknown`: it may have, now or later. */
+  readonly effect: 'none' | 'unknown'
+
+  constructor (failure: StoreFailure, effect: 'none' | 'unknown', message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.failure = failure
+    this.effect = effect
+  }
+}
+
+/** Could this call have taken effect, or still do so? Anything that is not a clear refusal could. */
+export function mayHaveTakenEffect (error: unknown): boolean {
+  return !(error instanceof StoreError && error.effect === 'none')
+}

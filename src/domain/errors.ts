@@ -1,0 +1,45 @@
+/**
+ * Every error a caller can meet, once: the stable `code`, the HTTP status, whether the same request may succeed later,
+ * and the title. docs/errors.md is checked against this table.
+ */
+export const errorTable = {
+  missing_body: { status: 400, retriable: false, title: 'The request has no body' },
+  malformed_json: { status: 400, retriable: false, title: 'The body is not valid JSON' },
+  invalid_encoding: { status: 400, retriable: false, title: 'The body is not valid UTF-8' },
+  invalid_request: { status: 400, retriable: false, title: 'A field of the request is not valid' },
+  invalid_topic: { status: 400, retriable: false, title: 'The topic name is not valid' },
+  not_found: { status: 404, retriable: false, title: 'There is nothing at this path' },
+  method_not_allowed: { status: 405, retriable: false, title: 'The path does not take this method' },
+  body_too_large: { status: 413, retriable: false, title: 'The body is too large' },
+  unsupported_media_type: { status: 415, retriable: false, title: 'The content type is not supported' },
+  internal: { status: 500, retriable: false, title: 'The server made a mistake' },
+  segment_corrupt: { status: 500, retriable: false, title: 'A stored segment is damaged' },
+  storage_throttled: { status: 503, retriable: true, title: 'The storage asked to slow down' },
+  storage_unavailable: { status: 503, retriable: true, title: 'The storage did not answer' },
+  storage_misconfigured: { status: 503, retriable: false, title: 'The storage is not set up for this service' },
+  append_timeout: { status: 503, retriable: true, title: 'The message could not be written in time' },
+  append_contended: { status: 503, retriable: true, title: 'Readers sealed the offsets before the message was written' },
+  shutting_down: { status: 503, retriable: true, title: 'The server is shutting down' }
+} as const satisfies Record<string, { status: number, retriable: boolean, title: string }>
+
+export type ErrorCode = keyof typeof errorTable
+
+/** Whether a failed append may be in the log: `no`, safe to send again; `unknown`, it may be there, now or later. */
+export type Written = 'no' | 'unknown'
+
+export class LogError extends Error {
+  override readonly name = 'LogError'
+  readonly code: ErrorCode
+  /** Set on every failed append (log §3.4). */
+  readonly written: Written | undefined
+
+  /** @param detail what happened to this request, for the caller; names no internals */
+  constructor (code: ErrorCode, detail: string, options: ErrorOptions & { written?: Written } = {}) {
+    super(detail, options)
+    this.code = code
+    this.written = options.written
+  }
+
+  get status (): number { return errorTable[this.code].status }
+  get retriable (): boolean { return errorTable[this.code].retriable }
+}

@@ -1,0 +1,70 @@
+import { PUT_ACCEPTED_MS } from '../ports/segment-store.ts'
+
+const seconds = 1_000
+const minutes = 60 * seconds
+const KiB = 1024
+const MiB = 1024 * KiB
+
+/** Every bound of the log, in one place; names end in their unit. Sections are those of docs/protocol.md. */
+export const defaultLimits = {
+  // Append (§3)
+  /** An append has answered by then; API Gateway hangs up at 29 s. */
+  appendTimeoutMs: 20 * seconds,
+  /** Of the above, what is kept back for giving a range up in order. */
+  giveUpMs: 5 * seconds,
+  /** One attempt at a put. Two of them fit into the grace that readers give. */
+  putTimeoutMs: 2_300,
+  reserveTimeoutMs: 5 * seconds,
+  /** No attempt at a put starts later than this after the reservation. */
+  reservationTtlMs: 60 * seconds,
+  /** How many ranges an append tries before it says that readers keep sealing them. */
+  appendAttemptsMax: 5,
+  retryDelayMs: 50,
+  retryDelayMaxMs: 1 * seconds,
+
+  // Group commit (§3.5)
+  segmentMessagesMax: 1_000,
+  segmentBytesMax: 4 * MiB,
+  putsInFlightMax: 1,
+  lingerMs: 0,
+  /** Segments larger than this are compressed when that makes them smaller (§2.4). */
+  compressOverBytes: 1 * KiB,
+
+  // Read (§4)
+  readTimeoutMs: 20 * seconds,
+  getTimeoutMs: 5 * seconds,
+  readConcurrency: 10,
+  holeGraceMs: 5 * seconds,
+  deadAfterMs: 20 * minutes,
+  sealsPerReadMax: 64,
+  listMax: 1_000,
+  pageMessagesDefault: 10,
+  pageMessagesMax: 1_000,
+  /** As base64 this still fits the 6 MB of a Lambda answer. */
+  pageBytesMax: 4 * MiB,
+  segmentCacheBytes: 32 * MiB,
+
+  // What a client may send
+  requestBytesMax: 4 * MiB,
+  keyBytesMax: 1 * KiB,
+  headersBytesMax: 8 * KiB
+}
+
+export type Limits = Readonly<typeof defaultLimits>
+
+/** Throws when two bounds contradict each other: the protocol's argument rests on these relations. */
+export function checkLimits (limits: Limits): Limits {
+  const relations: Array<[boolean, string]> = [
+    [limits.putTimeoutMs * 2 <= limits.holeGraceMs, 'a put and one retry fit into holeGraceMs'],
+    [limits.giveUpMs + limits.reserveTimeoutMs < limits.appendTimeoutMs, 'giving up and a reservation leave time to put'],
+    [limits.appendTimeoutMs <= limits.reservationTtlMs, 'an append ends before its reservation'],
+    [limits.reservationTtlMs < PUT_ACCEPTED_MS, 'a writer gives up before the store refuses'],
+    [PUT_ACCEPTED_MS + minutes < limits.deadAfterMs, 'a hole is dead only when the store refuses its put for certain'],
+    [limits.holeGraceMs < limits.deadAfterMs, 'a hole is sealed before it is dead'],
+    [limits.pageMessagesDefault <= limits.pageMessagesMax, 'pageMessagesDefault is at most pageMessagesMax'],
+    [limits.pageBytesMax * 4 / 3 < 6_000_000 * 0.98, 'a page as base64 fits a Lambda answer'],
+    [limits.segmentMessagesMax >= 1 && limits.putsInFlightMax >= 1 && limits.readConcurrency >= 1, 'at least one of each']
+  ]
+  for (const [holds, rule] of relations) if (!holds) throw new Error(`limits contradict each other: ${rule}`)
+  return limits
+}

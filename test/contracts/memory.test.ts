@@ -1,0 +1,7 @@
+import { createMemoryOffsetCounter } from '../../src/adapters/memory/offset-counter.ts'
+import { createMemorySegmentStore } from '../../src/adapters/memory/segment-store.ts'
+import { offsetCounterContract } from './offset-counter.ts'
+import { segmentStoreContract } from './segment-store.ts'
+
+segmentStoreContract('memory', () => createMemorySegmentStore())
+offsetCounterContract('memory', () => createMemoryOffsetCounter())

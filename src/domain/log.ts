@@ -1,56 +1,76 @@
-import type { Clock } from '../ports/clock.ts'
-import type { OffsetCounter } from '../ports/offset-counter.ts'
-import type { SegmentStore } from '../ports/segment-store.ts'
+import { SegmentCache } from './cache.ts'
+import { Storage, toLogError, type LogCore, type LogDeps } from './core.ts'
+import { LogError } from './errors.ts'
+import { GroupCommit, type Appended } from './group-commit.ts'
+import { checkLimits, defaultLimits } from './limits.ts'
 import type { NewMessage } from './message.ts'
-import type { Compression } from './segment.ts'
-import { defaultLimits, type Limits } from './limits.ts'
+import { readPage, type Page, type ReadRequest } from './read.ts'
+import { deleteTopic, trim } from './trim.ts'
 
-/** How many calls to storage an operation made; calls shared by a group commit count for each of its appends. */
-export interface StorageCalls { reserve: number, state: number, put: number, get: number, list: number }
+export type { LogDeps, StorageCalls } from './core.ts'
+export type { Appended } from './group-commit.ts'
+export type { Page, ReadRequest } from './read.ts'
 
-export interface Appended {
-  readonly first: number
-  readonly last: number
-  readonly calls: StorageCalls
-}
-
-export interface ReadRequest {
-  /** An offset from 1. */
-  readonly from: number
-  /** At most so many messages. */
-  readonly limit: number
-  /** At most so many bytes of messages, but at least one message if there is one. */
-  readonly maxBytes: number
-}
-
-export interface Page {
-  /** The messages' stored lines, which are their wire form. */
-  readonly lines: readonly Uint8Array[]
-  /** The first offset not accounted for: where to go on. */
-  readonly nextOffset: number
-  readonly calls: StorageCalls
-}
-
-export interface LogDeps {
-  readonly segments: SegmentStore
-  readonly counter: OffsetCounter
-  readonly clock: Clock
-  readonly compression: Compression
-  readonly limits?: Limits
-  /** A number in [0, 1), for delays and writer ids. */
-  readonly random?: () => number
-}
-
-/** Every method throws LogError and nothing else. */
+/** Topics with ordered offsets over a segment store and an offset counter. Every method throws LogError and nothing else. */
 export interface Log {
+  /** Appends the messages at consecutive offsets, all or none. A failure says whether they may have been written. */
   append (topic: string, messages: readonly NewMessage[]): Promise<Appended>
   read (topic: string, request: ReadRequest): Promise<Page>
   /** The offset that `earliest` or `latest` stands for now. */
   position (topic: string, at: 'earliest' | 'latest'): Promise<number>
+  /** Removes what is below `before`. @returns the new earliest offset */
+  trim (topic: string, before: number): Promise<number>
+  /** Removes the topic's messages; its offsets go on from where they were if it is written to again. */
+  deleteTopic (topic: string): Promise<void>
   /** Refuses new appends and waits for those under way. */
   close (): Promise<void>
 }
 
 export function createLog (deps: LogDeps): Log {
-  throw new Error(`not yet ${String(deps.limits ?? defaultLimits)}`)
+  const limits = checkLimits(deps.limits ?? defaultLimits)
+  const core: LogCore = { random: Math.random, ...deps, limits, cache: new SegmentCache(limits.segmentCacheBytes) }
+  const queues = new Map<string, GroupCommit>()
+  let closed: (() => void) | undefined
+
+  const said = async <T>(call: Promise<T>): Promise<T> => {
+    try {
+      return await call
+    } catch (error) {
+      throw toLogError(error)
+    }
+  }
+
+  return {
+    append (topic, messages) {
+      if (closed !== undefined) return Promise.reject(new LogError('shutting_down', 'The server is shutting down.', { written: 'no' }))
+      let queue = queues.get(topic)
+      if (queue === undefined) {
+        queue = new GroupCommit(core, topic, () => {
+          queues.delete(topic)
+          if (queues.size === 0) closed?.()
+        })
+        queues.set(topic, queue)
+      }
+      return queue.append(messages)
+    },
+
+    read: (topic, request) => readPage(core, topic, request),
+
+    position: (topic, at) => said((async () => {
+      const state = await new Storage(core, topic).state()
+      if (state === undefined) return 1
+      return at === 'earliest' ? state.earliest : Math.max(state.currentOffset + 1, state.earliest)
+    })()),
+
+    trim: (topic, before) => said(trim(core, topic, before)),
+
+    deleteTopic: (topic) => said(deleteTopic(core, topic)),
+
+    close () {
+      return new Promise((resolve) => {
+        closed = resolve
+        if (queues.size === 0) resolve()
+      })
+    }
+  }
 }

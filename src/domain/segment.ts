@@ -146,7 +146,7 @@ function parseWhole (
     const first = whole['sealed_from']
     if (!isOffset(first) || first > last || whole['offset'] !== last) corrupt('it is no valid seal')
     const sealed = metadata['sealed'] === 'range' ? 'range' : 'hole'
-    return { kind: 'seal', sealed, first: first as number, last, writer: metadata['writer'], bytes: plain.length }
+    return { kind: 'seal', sealed, first, last, writer: metadata['writer'], bytes: plain.length }
   }
   const texts = whole !== undefined ? [onOneLine(text).trim()] : text.split('\n').map((line) => line.trim()).filter((line) => line !== '')
   const first = last - texts.length + 1

@@ -1,0 +1,184 @@
+import { mayHaveTakenEffect, StoreError } from '../ports/errors.ts'
+import type { Reservation } from '../ports/offset-counter.ts'
+import { Storage, toLogError, type LogCore, type StorageCalls } from './core.ts'
+import { LogError } from './errors.ts'
+import type { NewMessage } from './message.ts'
+import { encodeSeal, encodeSegment } from './segment.ts'
+import { sleep } from './wait.ts'
+
+/** What became of one reservation. `sealed`: a reader closed it, so nothing will ever be in it. */
+type Outcome = 'written' | 'sealed'
+
+/** What an object at the own key turned out to be. `gone`: something was there and has been trimmed since. */
+type Found = 'own' | 'seal' | 'gone'
+
+/**
+ * Appends the messages as one segment (log §3): reserve, put once, and find out for certain what happened where an
+ * answer is missing.
+ * @param deadline monotonic ms by which the caller has an answer
+ * @returns the first offset; the messages are at consecutive ones
+ * @throws LogError with `written` set, always
+ */
+export async function appendSegment (
+  core: LogCore, topic: string, messages: readonly NewMessage[], deadline: number
+): Promise<{ first: number, calls: StorageCalls }> {
+  const { clock, limits } = core
+  const storage = new Storage(core, topic)
+  for (let attempt = 1; attempt <= limits.appendAttemptsMax; attempt++) {
+    const left = deadline - limits.giveUpMs - clock.monotonic()
+    if (left <= 0) throw timedOut()
+    let reservation: Reservation
+    try {
+      reservation = await storage.reserve(messages.length, Math.min(limits.reserveTimeoutMs, left))
+    } catch (error) {
+      // At worst a range was handed out that nobody uses; readers seal it.
+      throw toLogError(error, 'no')
+    }
+    const placing = new Placing(core, storage, topic, messages, reservation, deadline)
+    if (await placing.run() === 'written') return { first: reservation.first, calls: storage.calls }
+  }
+  throw new LogError('append_contended', 'The reserved offsets were sealed before the message was written, several times over.', { written: 'no' })
+}
+
+function timedOut (cause?: unknown): LogError {
+  return new LogError('append_timeout', 'The message could not be written in time.', { written: 'no', cause })
+}
+
+/** The puts for one reservation, until its outcome is known (log §3.2, §3.3). */
+class Placing {
+  readonly #core: LogCore
+  readonly #storage: Storage
+  readonly #topic: string
+  readonly #messages: readonly NewMessage[]
+  readonly #reservation: Reservation
+  readonly #deadline: number
+  readonly #writer: string
+  readonly #reservedAtMonotonic: number
+  /** Some put had an unknown outcome: from here on only what is at the key tells what happened. */
+  #uncertain = false
+
+  constructor (core: LogCore, storage: Storage, topic: string, messages: readonly NewMessage[], reservation: Reservation, deadline: number) {
+    this.#core = core
+    this.#storage = storage
+    this.#topic = topic
+    this.#messages = messages
+    this.#reservation = reservation
+    this.#deadline = deadline
+    this.#writer = randomId(core.random)
+    this.#reservedAtMonotonic = core.clock.monotonic()
+  }
+
+  async run (): Promise<Outcome> {
+    const { clock, limits, compression } = this.#core
+    const { first, last, at } = this.#reservation
+    const object = encodeSegment(this.#messages, {
+      first, timestamp: clock.wall(), writer: this.#writer, compression, compressOverBytes: limits.compressOverBytes
+    })
+    let failure: unknown
+    for (let attempt = 1; this.#mayStart(); attempt++) {
+      try {
+        const left = this.#deadline - limits.giveUpMs - clock.monotonic()
+        if (await this.#storage.put(last, object, at, Math.min(limits.putTimeoutMs, left)) === 'created') return 'written'
+        return await this.#resolveExisting()
+      } catch (error) {
+        if (error instanceof LogError) throw error
+        failure = error
+        this.#uncertain ||= mayHaveTakenEffect(error)
+        if (!isWorthRetrying(error)) break
+      }
+      await this.#pause(attempt)
+    }
+    return this.#giveUp(failure)
+  }
+
+  /** No attempt starts when little time is left to give up in order, or when the reservation is old (log §3.2). */
+  #mayStart (): boolean {
+    const { clock, limits } = this.#core
+    const now = clock.monotonic()
+    return now < this.#deadline - limits.giveUpMs && now - this.#reservedAtMonotonic < limits.reservationTtlMs
+  }
+
+  async #pause (attempt: number): Promise<void> {
+    const { clock, limits, random } = this.#core
+    const delay = Math.min(limits.retryDelayMs * 2 ** (attempt - 1), limits.retryDelayMaxMs)
+    await sleep(clock, delay * (0.5 + random() / 2))
+  }
+
+  /** The key was taken: by ourselves (an answer was lost), or by a seal (log §3.3). */
+  async #resolveExisting (): Promise<Outcome> {
+    const found = await this.#lookUntil(this.#deadline)
+    if (found === 'own') return 'written'
+    if (found === 'seal') return 'sealed'
+    throw this.#unknown()
+  }
+
+  /**
+   * Seals the own range, so that what is said is certain: `not written` once the seal stands, `written` when the seal
+   * is refused by the own segment. A failure of which no put can have taken effect needs no seal to be certain; it is
+   * put all the same, so that readers need not wait for the hole.
+   */
+  async #giveUp (failure: unknown): Promise<Outcome> {
+    const { clock, limits } = this.#core
+    const { first, last } = this.#reservation
+    const seal = encodeSeal(first, last, 'range', this.#writer)
+    for (let attempt = 1; ; attempt++) {
+      const left = this.#deadline - clock.monotonic()
+      if (left <= 0) break
+      try {
+        if (await this.#storage.put(last, seal, null, Math.min(limits.putTimeoutMs, left)) === 'created') throw this.#notWritten(failure)
+        const found = await this.#lookUntil(this.#deadline)
+        if (found === 'own') return 'written'
+        if (found === 'seal') throw this.#notWritten(failure)
+        throw this.#unknown(failure)
+      } catch (error) {
+        if (error instanceof LogError) throw error
+        if (!isWorthRetrying(error)) break
+      }
+      await this.#pause(attempt)
+    }
+    throw this.#uncertain ? this.#unknown(failure) : this.#notWritten(failure)
+  }
+
+  /**
+   * Looks at what is at the own key until an answer comes.
+   * @throws LogError when something is there that neither this append nor a seal explains, or no answer came in time
+   */
+  async #lookUntil (deadline: number): Promise<Found> {
+    const { clock, limits } = this.#core
+    const { first, last } = this.#reservation
+    for (let attempt = 1; ; attempt++) {
+      const left = deadline - clock.monotonic()
+      if (left <= 0) throw this.#unknown()
+      try {
+        const found = await this.#storage.segment(last, Math.min(limits.putTimeoutMs, left))
+        if (found === undefined) return 'gone'
+        if (found.kind === 'seal') return 'seal'
+        if (found.writer === this.#writer && found.first === first) return 'own'
+        throw new LogError('segment_corrupt', `Offset ${last} of topic ${this.#topic}, which was reserved for this append, holds a segment of another writer.`, { written: 'no' })
+      } catch (error) {
+        if (error instanceof LogError) throw toLogError(error, 'unknown')
+        if (!isWorthRetrying(error)) throw this.#unknown(error)
+      }
+      await this.#pause(attempt)
+    }
+  }
+
+  #notWritten (cause: unknown): LogError {
+    return cause instanceof StoreError && cause.failure !== 'timeout' && cause.failure !== 'expired' ? toLogError(cause, 'no') : timedOut(cause)
+  }
+
+  #unknown (cause?: unknown): LogError {
+    return new LogError('storage_unavailable', 'The storage did not answer in time; the message may have been written.', { written: 'unknown', cause })
+  }
+}
+
+function isWorthRetrying (error: unknown): boolean {
+  return error instanceof StoreError && error.failure !== 'expired' && error.failure !== 'misconfigured'
+}
+
+/** 96 random bits: unique among the writers that can meet at one key. */
+function randomId (random: () => number): string {
+  let id = ''
+  for (let i = 0; i < 3; i++) id += Math.floor(random() * 0x1_0000_0000).toString(16).padStart(8, '0')
+  return id
+}

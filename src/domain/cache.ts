@@ -1,0 +1,28 @@
+import { LRUCache } from 'lru-cache'
+import type { Segment } from './segment.ts'
+
+/**
+ * Decoded segments by topic and last offset, least recently used out first. Nothing in it can go stale: a stored
+ * object never changes, and a reader never asks below `earliest` for one that was trimmed.
+ */
+export class SegmentCache {
+  readonly #segments: LRUCache<string, Segment> | undefined
+
+  /** @param bytes of stored lines to keep; 0 keeps nothing */
+  constructor (bytes: number) {
+    if (bytes > 0) this.#segments = new LRUCache({ maxSize: bytes, sizeCalculation: weigh })
+  }
+
+  get (topic: string, last: number): Segment | undefined {
+    return this.#segments?.get(`${topic}/${last}`)
+  }
+
+  set (topic: string, segment: Segment): void {
+    this.#segments?.set(`${topic}/${segment.last}`, segment)
+  }
+}
+
+/** A small object costs more than its bytes; each line is a view of its own. */
+function weigh (segment: Segment): number {
+  return 256 + segment.bytes + (segment.kind === 'messages' ? segment.lines.length * 100 : 0)
+}

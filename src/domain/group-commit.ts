@@ -1,0 +1,104 @@
+import { appendSegment } from './append.ts'
+import { toLogError, type LogCore, type StorageCalls } from './core.ts'
+import { LogError } from './errors.ts'
+import type { NewMessage } from './message.ts'
+
+export interface Appended {
+  readonly first: number
+  readonly last: number
+  readonly calls: StorageCalls
+}
+
+interface Entry {
+  readonly messages: readonly NewMessage[]
+  readonly size: number
+  /** Monotonic ms by which the caller has an answer. */
+  readonly deadline: number
+  readonly resolve: (appended: Appended) => void
+  readonly reject: (error: LogError) => void
+}
+
+/**
+ * Group commit for one topic (log §3.5): what arrives while a put is in flight leaves together as one segment when it
+ * ends. Nothing waits for a timer when idle; the batch forms by itself under load (the natural batching of Kafka's
+ * producer and of databases' commit logs).
+ */
+export class GroupCommit {
+  readonly #core: LogCore
+  readonly #topic: string
+  readonly #idle: () => void
+  #pending: Entry[] = []
+  #inFlight = 0
+  #scheduled = false
+
+  /** @param idle called whenever nothing is pending or in flight any more */
+  constructor (core: LogCore, topic: string, idle: () => void) {
+    this.#core = core
+    this.#topic = topic
+    this.#idle = idle
+  }
+
+  append (messages: readonly NewMessage[]): Promise<Appended> {
+    return new Promise((resolve, reject) => {
+      const deadline = this.#core.clock.monotonic() + this.#core.limits.appendTimeoutMs
+      this.#pending.push({ messages, size: sizeOf(messages), deadline, resolve, reject })
+      this.#schedule()
+    })
+  }
+
+  #schedule (): void {
+    const { clock, limits } = this.#core
+    if (this.#scheduled || this.#inFlight >= limits.putsInFlightMax || this.#pending.length === 0) return
+    this.#scheduled = true
+    const start = (): void => {
+      this.#scheduled = false
+      this.#commit(this.#takeGroup()).catch(() => {}) // it settles its entries itself
+      this.#schedule()
+    }
+    if (limits.lingerMs > 0) clock.timer(limits.lingerMs, start)
+    else clock.soon(start)
+  }
+
+  /** The longest run of pending appends that fits into one segment; at least one. */
+  #takeGroup (): Entry[] {
+    const { segmentMessagesMax, segmentBytesMax } = this.#core.limits
+    let count = 0
+    let messages = 0
+    let bytes = 0
+    for (const entry of this.#pending) {
+      messages += entry.messages.length
+      bytes += entry.size
+      if (count > 0 && (messages > segmentMessagesMax || bytes > segmentBytesMax)) break
+      count++
+    }
+    return this.#pending.splice(0, count)
+  }
+
+  async #commit (group: readonly Entry[]): Promise<void> {
+    this.#inFlight++
+    try {
+      const messages = group.length === 1 ? group[0]!.messages : group.flatMap((entry) => entry.messages)
+      // The first entry has waited longest.
+      const { first, calls } = await appendSegment(this.#core, this.#topic, messages, group[0]!.deadline)
+      let offset = first
+      for (const entry of group) {
+        entry.resolve({ first: offset, last: offset + entry.messages.length - 1, calls })
+        offset += entry.messages.length
+      }
+    } catch (error) {
+      const failure = toLogError(error, 'unknown')
+      for (const entry of group) entry.reject(failure)
+    } finally {
+      this.#inFlight--
+      if (this.#pending.length > 0) this.#schedule()
+      else if (this.#inFlight === 0) this.#idle()
+    }
+  }
+}
+
+/** About the bytes of the messages' lines: what bounds a segment need not be exact. */
+function sizeOf (messages: readonly NewMessage[]): number {
+  let size = 0
+  for (const { payload, key } of messages) size += payload.length + (key?.length ?? 0) + 64
+  return size
+}

@@ -1,0 +1,225 @@
+import type { SegmentEntry } from '../ports/segment-store.ts'
+import { Storage, toLogError, type LogCore, type StorageCalls } from './core.ts'
+import { LogError } from './errors.ts'
+import { judgeHoleBelow, judgeTailHole, sealDown, type Verdict } from './holes.ts'
+import type { MessageSegment, Segment } from './segment.ts'
+
+export interface ReadRequest {
+  /** An offset from 1. */
+  readonly from: number
+  /** At most so many messages. */
+  readonly limit: number
+  /** At most so many bytes of messages, but at least one message if there is one. */
+  readonly maxBytes: number
+}
+
+export interface Page {
+  /** The messages' stored lines, which are their wire form. */
+  readonly lines: readonly Uint8Array[]
+  /** The first offset not accounted for: where to go on. */
+  readonly nextOffset: number
+  readonly calls: StorageCalls
+}
+
+/**
+ * A gap-free prefix of the log from `from` on (log §4). It stops at the first offset it can't account for by a
+ * message or a seal; a segment that can't be loaded ends the page before it and is never skipped.
+ * @throws LogError when not even the first offset could be looked at
+ */
+export async function readPage (core: LogCore, topic: string, request: ReadRequest): Promise<Page> {
+  const storage = new Storage(core, topic)
+  const reader = new Reader(core, storage, request)
+  try {
+    await reader.run()
+  } catch (error) {
+    if (!reader.hasProgress) throw toLogError(error)
+  }
+  return { lines: reader.lines, nextOffset: reader.expected, calls: storage.calls }
+}
+
+/** Where a walk over a listing stopped. `again`: something changed, list anew from `expected`. */
+type WalkEnd = 'done' | 'again' | 'end of listing'
+
+class Reader {
+  readonly lines: Uint8Array[] = []
+  /** The first offset not accounted for yet. */
+  expected: number
+  readonly #core: LogCore
+  readonly #storage: Storage
+  readonly #request: ReadRequest
+  readonly #deadline: number
+  #bytes = 0
+  #full = false
+  #sealsLeft: number
+
+  constructor (core: LogCore, storage: Storage, request: ReadRequest) {
+    this.#core = core
+    this.#storage = storage
+    this.#request = request
+    this.expected = request.from
+    this.#deadline = core.clock.monotonic() + core.limits.readTimeoutMs
+    this.#sealsLeft = core.limits.sealsPerReadMax
+  }
+
+  get hasProgress (): boolean { return this.expected > this.#request.from }
+
+  async run (): Promise<void> {
+    const state = await this.#storage.state()
+    if (state === undefined) return
+    this.expected = Math.max(this.expected, state.earliest)
+    const end = state.currentOffset + 1
+    if (this.expected >= end || await this.#readTail(end)) return
+    let from = this.expected
+    while (!this.#full && this.#core.clock.monotonic() < this.#deadline) {
+      const listing = await this.#storage.list(from, this.#core.limits.listMax)
+      const walked = await this.#walk(listing.entries, listing.now)
+      if (walked === 'done') return
+      from = this.expected
+      if (walked === 'again') continue
+      if (listing.truncated) {
+        from = Math.max(from, (listing.entries.at(-1)?.last ?? from) + 1)
+        continue
+      }
+      if (this.expected >= end) return
+      if (!await this.#tailHole(listing.now)) return
+    }
+  }
+
+  /**
+   * Near the end, where a poll most often finds just one new segment, a GET of the key that it would have takes the
+   * place of a LIST, which costs twelve times as much (log §4.2). The last key covers everything if one append was
+   * newer than `expected`; with two, the other one ends where the last begins.
+   * @returns whether the page is complete
+   */
+  async #readTail (end: number): Promise<boolean> {
+    if (end - this.expected > this.#request.limit) return false
+    const above = await this.#storage.segment(end - 1)
+    if (above === undefined) return false
+    if (above.first <= this.expected) {
+      this.#take(above)
+      return true
+    }
+    const below = await this.#storage.segment(above.first - 1)
+    if (below === undefined || below.first > this.expected) return false
+    this.#take(below)
+    if (!this.#full) this.#take(above)
+    return true
+  }
+
+  /** Takes the listed segments in order until one is missing or the page is full. */
+  async #walk (entries: readonly SegmentEntry[], now: number): Promise<WalkEnd> {
+    const lookahead = new Lookahead(entries, (entry) => this.#storage.segment(entry.last), this.#core.limits.readConcurrency)
+    for (const [i, entry] of entries.entries()) {
+      if (this.#core.clock.monotonic() >= this.#deadline) return 'done'
+      lookahead.plan(i, this.expected + this.#request.limit - this.lines.length - 1, this.#request.maxBytes - this.#bytes)
+      const segment = await lookahead.take(i)
+      // Deleted since the listing, by a trim or a lifecycle rule: a hole, to be judged by what is above it.
+      if (segment === undefined) continue
+      if (segment.last < this.expected) continue
+      if (segment.first > this.expected) {
+        const filled = await this.#holeBelow(segment, entry.lastModified, now)
+        if (filled !== 'pass') return filled
+      }
+      this.#take(segment)
+      if (this.#full) return 'done'
+    }
+    return 'end of listing'
+  }
+
+  #take (segment: Segment): void {
+    if (segment.kind === 'messages') this.#takeMessages(segment)
+    else this.expected = segment.last + 1
+  }
+
+  #takeMessages (segment: MessageSegment): void {
+    const { limit, maxBytes } = this.#request
+    for (let i = this.expected - segment.first; i < segment.lines.length; i++) {
+      const line = segment.lines[i]!
+      if (this.lines.length >= limit || (this.lines.length > 0 && this.#bytes + line.length > maxBytes)) {
+        this.#full = true
+        return
+      }
+      this.lines.push(line)
+      this.#bytes += line.length + 1
+      this.expected++
+    }
+    if (this.lines.length >= limit) this.#full = true
+  }
+
+  /** `pass`: go on with the segment; `again`: list anew; `done`: the page ends before the hole. */
+  async #holeBelow (above: Segment, lastModified: number, now: number): Promise<'pass' | 'again' | 'done'> {
+    if (await this.#trimmed()) return 'again'
+    const verdict = judgeHoleBelow(above, lastModified, now, this.#core.limits)
+    if (verdict === 'pass') this.expected = above.first
+    if (verdict !== 'seal') return verdict === 'pass' ? 'pass' : 'done'
+    return await this.#seal(above.first - 1) ? 'again' : 'done'
+  }
+
+  /** @returns whether it is worth listing again */
+  async #tailHole (now: number): Promise<boolean> {
+    const state = await this.#storage.state()
+    if (state === undefined) return false
+    if (state.earliest > this.expected) {
+      this.expected = state.earliest
+      return this.expected <= state.currentOffset
+    }
+    const verdict: Verdict = judgeTailHole(state, now, this.#core.limits)
+    return verdict === 'seal' && await this.#seal(state.currentOffset)
+  }
+
+  /** Where the topic was trimmed past `expected`, goes on at the new `earliest`. */
+  async #trimmed (): Promise<boolean> {
+    const state = await this.#storage.state()
+    if (state === undefined || state.earliest <= this.expected) return false
+    this.expected = state.earliest
+    return true
+  }
+
+  async #seal (top: number): Promise<boolean> {
+    if (this.#sealsLeft <= 0) return false
+    this.#sealsLeft -= await sealDown(this.#storage, top, this.expected, this.#sealsLeft, this.#core.limits)
+    return true
+  }
+}
+
+/**
+ * Loads the segments of a listing in order, a bounded number at once, and none that the page will probably not need:
+ * offsets are dense but for holes, so the keys alone tell how far a number of messages reaches.
+ */
+class Lookahead {
+  readonly #entries: readonly SegmentEntry[]
+  readonly #load: (entry: SegmentEntry) => Promise<Segment | undefined>
+  readonly #concurrency: number
+  readonly #loading = new Map<number, Promise<Segment | undefined>>()
+  #next = 0
+
+  constructor (entries: readonly SegmentEntry[], load: (entry: SegmentEntry) => Promise<Segment | undefined>, concurrency: number) {
+    this.#entries = entries
+    this.#load = load
+    this.#concurrency = concurrency
+  }
+
+  /** Starts what the page needs from entry `at` on: up to the segment that holds `lastOffset`, or `bytes` as stored. */
+  plan (at: number, lastOffset: number, bytes: number): void {
+    let planned = 0
+    for (let i = at; i < this.#entries.length && i < at + this.#concurrency; i++) {
+      if (i > at && (this.#entries[i - 1]!.last >= lastOffset || planned >= bytes)) return
+      planned += this.#entries[i]!.size
+      if (i >= this.#next) this.#start(i)
+    }
+  }
+
+  async take (i: number): Promise<Segment | undefined> {
+    const loading = this.#loading.get(i)
+    this.#loading.delete(i)
+    if (loading === undefined) throw new LogError('internal', 'A segment was taken before it was planned.')
+    return loading
+  }
+
+  #start (i: number): void {
+    const loading = this.#load(this.#entries[i]!)
+    loading.catch(() => {}) // a failure counts only when the walk gets there
+    this.#loading.set(i, loading)
+    this.#next = i + 1
+  }
+}

@@ -3,6 +3,7 @@
  * and the title. docs/errors.md is checked against this table.
  */
 export const errorTable = {
+  malformed_request: { status: 400, retriable: false, title: 'The request is not valid HTTP' },
   missing_body: { status: 400, retriable: false, title: 'The request has no body' },
   malformed_json: { status: 400, retriable: false, title: 'The body is not valid JSON' },
   invalid_encoding: { status: 400, retriable: false, title: 'The body is not valid UTF-8' },
@@ -10,8 +11,10 @@ export const errorTable = {
   invalid_topic: { status: 400, retriable: false, title: 'The topic name is not valid' },
   not_found: { status: 404, retriable: false, title: 'There is nothing at this path' },
   method_not_allowed: { status: 405, retriable: false, title: 'The path does not take this method' },
+  request_timeout: { status: 408, retriable: true, title: 'The request did not arrive in time' },
   body_too_large: { status: 413, retriable: false, title: 'The body is too large' },
   unsupported_media_type: { status: 415, retriable: false, title: 'The content type is not supported' },
+  request_headers_too_large: { status: 431, retriable: false, title: 'The request headers are too large' },
   internal: { status: 500, retriable: false, title: 'The server made a mistake' },
   segment_corrupt: { status: 500, retriable: false, title: 'A stored segment is damaged' },
   storage_throttled: { status: 503, retriable: true, title: 'The storage asked to slow down' },

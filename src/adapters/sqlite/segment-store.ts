@@ -1,0 +1,75 @@
+import type { DatabaseSync } from 'node:sqlite'
+import { StoreError } from '../../ports/errors.ts'
+import { PUT_ACCEPTED_MS, type SegmentEntry, type SegmentStore } from '../../ports/segment-store.ts'
+import { PAGE_BYTES } from './schema.ts'
+import type { Journal } from './journal.ts'
+
+/** So many segments are deleted in one go: other calls get their turn in between. */
+const REMOVED_AT_ONCE = 100
+/** The pages that a small change dirties: a leaf of the table, one of its index, and now and then one above. */
+const PAGES_A_CHANGE = 3
+
+interface SegmentRow {
+  readonly body: Uint8Array
+  readonly content_type: string
+  readonly content_encoding: string | null
+  readonly metadata: string
+}
+
+export function createSqliteSegmentStore (database: DatabaseSync, journal: Journal, now: () => number): SegmentStore {
+  const insert = database.prepare(`
+    INSERT INTO segments (topic, last, modified_ms, content_type, content_encoding, metadata, body) VALUES (?, ?, ?, ?, ?, ?, ?)
+    ON CONFLICT DO NOTHING`)
+  const select = database.prepare('SELECT body, content_type, content_encoding, metadata FROM segments WHERE topic = ? AND last = ?')
+  // The length of a blob is in the row's head: this reads no body.
+  const page = database.prepare(`
+    SELECT last, length(body) AS size, modified_ms AS lastModified FROM segments WHERE topic = ? AND last >= ? ORDER BY last LIMIT ?`)
+  const remove = database.prepare('DELETE FROM segments WHERE topic = ? AND last IN (SELECT value FROM json_each(?))')
+
+  return {
+    async putIfAbsent (topic, last, object, { reservedAt }) {
+      const time = now()
+      if (reservedAt !== null && time - reservedAt > PUT_ACCEPTED_MS) {
+        throw new StoreError('expired', 'none', `the reservation of offset ${last} is older than ${PUT_ACCEPTED_MS} ms`)
+      }
+      const { body, contentType, contentEncoding = null, metadata } = object
+      const pages = PAGES_A_CHANGE + Math.ceil(body.length / PAGE_BYTES)
+      const created = journal.write(pages, () => (
+        insert.run(topic, last, time, contentType, contentEncoding, JSON.stringify(metadata), body).changes === 1))
+      // Of what exists, too: its own put may still be waiting for the disk, and the caller will build on it.
+      await journal.durable(created ? 'unknown' : 'none')
+      return created ? 'created' : 'exists'
+    },
+
+    async get (topic, last) {
+      const row = journal.read(() => select.get(topic, last)) as SegmentRow | undefined
+      await journal.durable('none')
+      if (row === undefined) return undefined
+      return {
+        body: row.body,
+        contentType: row.content_type,
+        contentEncoding: row.content_encoding ?? undefined,
+        metadata: JSON.parse(row.metadata) as Record<string, string>
+      }
+    },
+
+    async list (topic, from, limit) {
+      const rows = journal.read(() => page.all(topic, from, limit + 1)) as unknown as SegmentEntry[]
+      const time = now()
+      await journal.durable('none')
+      return { entries: rows.slice(0, limit), truncated: rows.length > limit, now: time }
+    },
+
+    async remove (topic, lasts) {
+      for (let i = 0; i < lasts.length; i += REMOVED_AT_ONCE) {
+        const some = lasts.slice(i, i + REMOVED_AT_ONCE)
+        journal.write(some.length * PAGES_A_CHANGE, () => remove.run(topic, JSON.stringify(some)))
+        await journal.durable('unknown')
+      }
+    },
+
+    async check () {
+      journal.check()
+    }
+  }
+}

@@ -1,0 +1,88 @@
+import type { Socket } from 'node:net'
+import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
+import { LogError } from '../domain/errors.ts'
+import { defaultLimits } from '../domain/limits.ts'
+import { problemType, retryAfter, toProblem } from './problem.ts'
+import { unsupported } from './raw-body.ts'
+import { show } from './validation.ts'
+
+/** The one way out for errors: whatever was thrown becomes a problem, and a 5xx leaves its cause in the log. */
+export function handleError (error: unknown, request: FastifyRequest, reply: FastifyReply): void {
+  const known = toLogError(error, request)
+  if (known.status >= 500) {
+    request.log.error({ request_id: request.id, code: known.code, err: error }, known.code === 'internal' ? 'internal error' : 'request failed')
+  }
+  request.facts.code = known.code
+  // Fastify closes the connection after an error in the body; when all of it has been read there is no need to.
+  if (request.raw.complete) reply.removeHeader('connection')
+  if (known.code === 'body_too_large' && !request.raw.complete) {
+    drain(request, () => { sendProblem(reply, known) })
+    return
+  }
+  sendProblem(reply, known)
+}
+
+export function sendProblem (reply: FastifyReply, error: LogError): void {
+  const seconds = retryAfter(error)
+  if (seconds !== undefined) reply.header('retry-after', String(seconds))
+  reply.code(error.status).header('content-type', problemType).send(JSON.stringify(toProblem(error)))
+}
+
+function toLogError (error: unknown, request: FastifyRequest): LogError {
+  if (error instanceof LogError) return error
+  const { code, statusCode } = error as Partial<FastifyError>
+  switch (code) {
+    case 'FST_ERR_CTP_BODY_TOO_LARGE':
+      return new LogError('body_too_large', `body: expected at most ${defaultLimits.requestBytesMax} bytes, got more`)
+    case 'FST_ERR_CTP_INVALID_MEDIA_TYPE': return unsupported(request)
+    case 'FST_ERR_CTP_INVALID_CONTENT_LENGTH':
+      return new LogError('malformed_request', 'content-length: expected the length of the body, got another')
+    case 'FST_ERR_BAD_URL':
+      return new LogError('malformed_request', `path: expected valid percent-encoding of UTF-8, got ${show.text(pathOf(request))}`)
+  }
+  if (statusCode !== undefined && statusCode >= 400 && statusCode < 500) {
+    return new LogError('malformed_request', 'The request could not be read to its end.', { cause: error })
+  }
+  return new LogError('internal', 'The request could not be completed.', { cause: error })
+}
+
+export function pathOf (request: FastifyRequest): string {
+  return request.url.split('?', 1)[0]!
+}
+
+/**
+ * Takes in the rest of a body that is too large before the answer goes out: a client that is still sending when the
+ * connection closes sees a reset instead of the answer. Beyond these bounds it has to live with that.
+ */
+function drain (request: FastifyRequest, then: () => void): void {
+  const { raw } = request
+  let left = 4 * defaultLimits.requestBytesMax
+  const end = (): void => {
+    clearTimeout(timer)
+    raw.off('data', count).off('end', end).off('close', end)
+    then()
+  }
+  const count = (chunk: Buffer): void => { if ((left -= chunk.length) < 0) end() }
+  const timer = setTimeout(end, 5_000)
+  raw.on('data', count).on('end', end).on('close', end).resume()
+}
+
+/** Answers what is not HTTP enough to become a request. */
+export function handleClientError (error: Error & { code?: string }, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || socket.destroyed || !socket.writable) {
+    socket.destroy()
+    return
+  }
+  const known = clientError(error.code)
+  const body = JSON.stringify(toProblem(known))
+  socket.end(`HTTP/1.1 ${known.status} ${known.code}\r\ncontent-type: ${problemType}\r\ncontent-length: ${Buffer.byteLength(body)}\r\n` +
+    `connection: close\r\n\r\n${body}`)
+}
+
+function clientError (code: string | undefined): LogError {
+  switch (code) {
+    case 'HPE_HEADER_OVERFLOW': return new LogError('request_headers_too_large', 'header: expected at most 16384 bytes together, got more')
+    case 'ERR_HTTP_REQUEST_TIMEOUT': return new LogError('request_timeout', 'The request did not arrive in time.')
+    default: return new LogError('malformed_request', 'The request is not valid HTTP.')
+  }
+}

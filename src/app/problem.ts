@@ -1,0 +1,46 @@
+import { type Static, Type } from '@sinclair/typebox'
+import { type ErrorCode, errorTable, type LogError } from '../domain/errors.ts'
+
+/** Every answer with a status from 400 on (RFC 9457). */
+export const ProblemSchema = Type.Object({
+  type: Type.String({ description: 'Where this kind of error is explained.' }),
+  title: Type.String({ description: 'The kind of error in words.' }),
+  status: Type.Integer(),
+  detail: Type.String({ description: 'What was wrong with this request.' }),
+  code: Type.Union(codes().map((code) => Type.Literal(code)), { description: 'Stable; what a program should look at.' }),
+  error: Type.String({ description: 'The same text as `detail`.' }),
+  retriable: Type.Boolean({ description: 'Whether the same request may succeed later.' }),
+  written: Type.Optional(Type.Union([Type.Literal('no'), Type.Literal('unknown')], {
+    description: 'Of a failed append. `no`: the messages are not in the topic and never will be. `unknown`: they may be, now or later.'
+  }))
+}, { $id: 'Problem', description: 'What went wrong (RFC 9457).' })
+
+export type Problem = Static<typeof ProblemSchema>
+
+export const problemType = 'application/problem+json'
+
+/** The page that explains the codes; each has its anchor there. */
+export const errorsPath = '/docs/errors'
+
+function codes (): ErrorCode[] {
+  return Object.keys(errorTable) as ErrorCode[]
+}
+
+export function toProblem (error: LogError): Problem {
+  const { code, message, written } = error
+  const { status, title, retriable } = errorTable[code]
+  const problem: Problem = { type: `${errorsPath}#${code}`, title, status, detail: message, code, error: message, retriable }
+  if (written !== undefined) problem.written = written
+  return problem
+}
+
+/** Seconds for `Retry-After`; `undefined` where the status does not call for one. What an operator has to mend takes longer. */
+export function retryAfter (error: LogError): number | undefined {
+  if (error.status !== 503 && error.status !== 429) return undefined
+  return error.retriable ? 1 : 30
+}
+
+/** The table of docs/errors.md and of the page at `errorsPath`, one row a code. */
+export function errorRows (): Array<{ code: ErrorCode, status: number, retriable: boolean, title: string }> {
+  return codes().map((code) => ({ code, ...errorTable[code] }))
+}

@@ -1,0 +1,89 @@
+import type { FastifySchemaValidationError, FastifyServerOptions } from 'fastify'
+import { LogError } from '../domain/errors.ts'
+
+/*
+ * One schema says it all: beside the JSON Schema keywords stand
+ *
+ *   x-expected         what a person should send, for error messages and for OpenAPI
+ *   x-max-bytes        the most bytes of a string in UTF-8, or of an object's names and string values together
+ *   x-max-number       the largest number that a string of digits may stand for
+ */
+
+/** Cut values and names for messages: long enough to recognise, short enough for a log or a terminal. */
+export const show = {
+  text: (text: string): string => JSON.stringify(text.length > 60 ? text.slice(0, 60) + '…' : text),
+  name: (name: string): string => /^[\w.-]{1,60}$/.test(name) ? name : show.text(name)
+}
+
+export const ajvOptions: NonNullable<FastifyServerOptions['ajv']> = {
+  customOptions: {
+    // Fastify's defaults would change what was sent: "5" to 5, unknown members away.
+    coerceTypes: false,
+    removeAdditional: false,
+    useDefaults: false,
+    // Errors carry the schema they come from, and with it x-expected.
+    verbose: true,
+    keywords: ['x-expected', 'example']
+  },
+  plugins: [
+    (ajv) => ajv
+      .addKeyword({ keyword: 'x-max-bytes', schemaType: 'number', errors: false, validate: (max: number, data: unknown) => bytesOf(data) <= max })
+      .addKeyword({
+        keyword: 'x-max-number',
+        schemaType: 'number',
+        type: 'string',
+        errors: false,
+        validate: (max: number, data: string) => !(Number(data) > max)
+      })
+  ]
+}
+
+function bytesOf (data: unknown): number {
+  if (typeof data === 'string') return Buffer.byteLength(data)
+  if (typeof data !== 'object' || data === null) return 0
+  let bytes = 0
+  for (const [name, value] of Object.entries(data)) bytes += Buffer.byteLength(name) + bytesOf(value)
+  return bytes
+}
+
+interface AnnotatedSchema { 'x-expected'?: string, properties?: Record<string, AnnotatedSchema> }
+type ValidationError = FastifySchemaValidationError & { data?: unknown, parentSchema?: AnnotatedSchema }
+
+/** `field: expected …, got …`, from the schema's own words. */
+export function validationError (errors: FastifySchemaValidationError[], context: string): LogError {
+  const error = errors[0] as ValidationError
+  const schema = error.parentSchema ?? {}
+  const path = error.instancePath.slice(1).split('/').filter((part) => part !== '').map(unescapePointer)
+  const field = (last?: string): string => [...path, ...(last === undefined ? [] : [last])].map(show.name).join('.')
+
+  if (error.keyword === 'additionalProperties') {
+    const known = Object.keys(schema.properties ?? {}).join(', ')
+    const kind = context === 'querystring' ? 'parameter' : 'member'
+    return invalid(`${field(String(error.params['additionalProperty']))}: expected one of ${known}, got an unknown ${kind}`)
+  }
+  if (error.keyword === 'required') {
+    const name = String(error.params['missingProperty'])
+    return invalid(`${field(name)}: expected ${schema.properties?.[name]?.['x-expected']}, got nothing`)
+  }
+  if (context === 'body' && path.length === 0 && error.data === undefined) {
+    return new LogError('missing_body', 'body: expected a JSON object, got nothing')
+  }
+  const got = error.keyword === 'x-max-bytes' ? `${bytesOf(error.data)} bytes` : describe(error.data)
+  const detail = `${field() || context}: expected ${schema['x-expected']}, got ${got}`
+  return context === 'params' ? new LogError('invalid_topic', detail) : invalid(detail)
+}
+
+function invalid (detail: string): LogError {
+  return new LogError('invalid_request', detail)
+}
+
+function describe (data: unknown): string {
+  if (typeof data === 'string') return show.text(data)
+  if (Array.isArray(data)) return 'an array'
+  if (typeof data === 'object' && data !== null) return 'an object'
+  return String(data)
+}
+
+function unescapePointer (part: string): string {
+  return part.replaceAll('~1', '/').replaceAll('~0', '~')
+}

@@ -1,0 +1,130 @@
+import {
+  ConditionalCheckFailedException, DynamoDBClient, GetItemCommand, UpdateItemCommand, type AttributeValue
+} from '@aws-sdk/client-dynamodb'
+import { StoreError } from '../../ports/errors.ts'
+import type { OffsetCounter } from '../../ports/offset-counter.ts'
+import type { CallOptions } from '../../ports/segment-store.ts'
+import { answersPlugin, clientConfig, serverTime, type AwsSettings } from '../aws/client.ts'
+import { guarded, type FailedCall, type Remedies } from '../aws/errors.ts'
+
+/** A client for {@link createDynamoOffsetCounter} and whatever else shares the table. Close it with `destroy()`. */
+export function createDynamoClient (settings: AwsSettings): DynamoDBClient {
+  const client = new DynamoDBClient(clientConfig(settings))
+  client.middlewareStack.use(answersPlugin(settings.onAttempt))
+  return client
+}
+
+/** No topic can have this key: `#` is not a character of topic names (log §2.2). */
+const CHECK_KEY = '#check'
+
+/**
+ * The topics' items, `pk` = topic (log §2.2):
+ *
+ *     current_offset N   the last reserved offset
+ *     reserved_at    N   writer's clock at the newest reservation, ms
+ *     created_at     N   the same at the first one
+ *     earliest       N   absent until a trim
+ *     deleted_at     N   current_offset when it was deleted; absent until then
+ *     kind           S   "topic"; only items with it are in the index that lists topics
+ *
+ * Only `pk` and `current_offset` are sure to be there: other implementations write no more.
+ */
+export function createDynamoOffsetCounter ({ client, table }: { client: DynamoDBClient, table: string }): OffsetCounter {
+  const remedies = remediesFor(table)
+
+  function calling (call: string, options: CallOptions = {}): FailedCall {
+    return { call: `${call} in table ${table}`, remedies, signal: options.signal }
+  }
+
+  async function getItem (pk: string, options?: CallOptions): Promise<Item | undefined> {
+    const command = new GetItemCommand({ TableName: table, Key: { pk: { S: pk } }, ConsistentRead: true })
+    const { Item } = await guarded(calling(`GetItem ${pk}`, options), () => client.send(command, sending(options)))
+    return Item
+  }
+
+  /** Sets a number of the topic's item unless it is as high already. */
+  async function raise (topic: string, attribute: 'earliest' | 'deleted_at', to: number, options?: CallOptions): Promise<void> {
+    const command = new UpdateItemCommand({
+      TableName: table,
+      Key: { pk: { S: topic } },
+      UpdateExpression: 'SET #attribute = :to',
+      ConditionExpression: 'attribute_not_exists(#attribute) OR #attribute < :to',
+      ExpressionAttributeNames: { '#attribute': attribute },
+      ExpressionAttributeValues: { ':to': { N: String(to) } }
+    })
+    await guarded(calling(`UpdateItem ${topic}`, options), async () => {
+      try {
+        await client.send(command, sending(options))
+      } catch (error) {
+        if (!(error instanceof ConditionalCheckFailedException)) throw error
+      }
+    })
+  }
+
+  return {
+    async reserve (topic, count, options) {
+      const command = new UpdateItemCommand({
+        TableName: table,
+        Key: { pk: { S: topic } },
+        UpdateExpression: 'SET #reserved_at = :now, #created_at = if_not_exists(#created_at, :now), #kind = :topic ADD #current_offset :count',
+        ExpressionAttributeNames: {
+          '#reserved_at': 'reserved_at', '#created_at': 'created_at', '#kind': 'kind', '#current_offset': 'current_offset'
+        },
+        ExpressionAttributeValues: { ':now': { N: String(options.now) }, ':topic': { S: 'topic' }, ':count': { N: String(count) } },
+        ReturnValues: 'UPDATED_NEW'
+      })
+      const output = await guarded(calling(`UpdateItem ${topic}`, options), () => client.send(command, sending(options)))
+      const last = numberOf(output.Attributes ?? {}, 'current_offset', topic) ?? 0
+      return { first: last - count + 1, last, at: serverTime(output) }
+    },
+
+    async read (topic, options) {
+      const item = await getItem(topic, options)
+      if (item === undefined) return undefined
+      return {
+        currentOffset: numberOf(item, 'current_offset', topic) ?? 0,
+        reservedAt: numberOf(item, 'reserved_at', topic),
+        earliest: numberOf(item, 'earliest', topic) ?? 1,
+        deletedAt: numberOf(item, 'deleted_at', topic)
+      }
+    },
+
+    async raiseEarliest (topic, to, options) {
+      await raise(topic, 'earliest', to, options)
+    },
+
+    async markDeleted (topic, currentOffset, options) {
+      // Of two deletions that overlap, the one that saw the higher offset is the later one.
+      await raise(topic, 'deleted_at', currentOffset, options)
+    },
+
+    async check (options) {
+      await getItem(CHECK_KEY, options)
+    }
+  }
+}
+
+type Item = Record<string, AttributeValue>
+
+/** @throws StoreError `misconfigured` for what is not a whole number that a double holds exactly */
+function numberOf (item: Item, attribute: string, topic: string): number | undefined {
+  const value = item[attribute]
+  if (value === undefined) return undefined
+  const number = Number(value.N)
+  if (Number.isSafeInteger(number)) return number
+  throw new StoreError('misconfigured', 'unknown',
+    `${attribute} of topic ${topic} is ${JSON.stringify(value)}: it must be a whole number of at most 2^53 - 1`)
+}
+
+function sending ({ signal }: CallOptions = {}): { abortSignal?: AbortSignal } {
+  return signal === undefined ? {} : { abortSignal: signal }
+}
+
+function remediesFor (table: string): Remedies {
+  return {
+    missing: `the table "${table}" does not exist: create it with the partition key pk (string), or set COUNTERS_TABLE to one that does`,
+    denied: `the table "${table}" may not be used: allow dynamodb:GetItem and dynamodb:UpdateItem on it`,
+    refused: `DynamoDB can't be used with these settings: the table "${table}" must have the partition key pk (string) and no sort key, ` +
+      'AWS_REGION must be its region, AWS_ENDPOINT_URL, if set, a service that speaks DynamoDB'
+  }
+}

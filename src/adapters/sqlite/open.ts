@@ -1,4 +1,4 @@
-import { closeSync, fdatasync, fsyncSync, mkdirSync, openSync } from 'node:fs'
+import { accessSync, closeSync, constants, existsSync, fdatasync, fsyncSync, mkdirSync, openSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import type { OffsetCounter } from '../../ports/offset-counter.ts'
@@ -43,6 +43,7 @@ export function openSqliteStore (folder: string, options: SqliteStoreOptions = {
   const { now = Date.now, elapsed = () => performance.now(), sync = fdatasync } = options
   const path = resolve(folder)
   makeFolder(path)
+  refuseWriteProtected(path)
   const database = openDatabase(path)
   try {
     prepare(database, path)
@@ -71,6 +72,17 @@ function makeFolder (path: string): void {
     }
   } catch (error) {
     throw new SqliteStartError('unwritable', `DATA_DIR: the folder ${path} cannot be made: ${text(error)}`, { cause: error })
+  }
+}
+
+/** Asked for beforehand, since SQLite would open the file for reading and later speak of an I/O error. */
+function refuseWriteProtected (path: string): void {
+  try {
+    const file = join(path, FILE)
+    accessSync(path, constants.R_OK | constants.W_OK | constants.X_OK)
+    if (existsSync(file)) accessSync(file, constants.R_OK | constants.W_OK)
+  } catch (error) {
+    throw new SqliteStartError('unwritable', `DATA_DIR: the server may not write in the folder ${path} (${text(error)})`, { cause: error })
   }
 }
 
@@ -133,7 +145,7 @@ function startError (error: unknown, path: string): unknown {
     case sqlite.SQLITE_CANTOPEN:
     case sqlite.SQLITE_READONLY:
     case sqlite.SQLITE_PERM:
-      return new SqliteStartError('unwritable', `DATA_DIR: the server may not write in the folder ${path} (${text(error)})`, options)
+      return new SqliteStartError('unwritable', `DATA_DIR: ${join(path, FILE)} cannot be written (${text(error)})`, options)
     case sqlite.SQLITE_FULL:
       return new SqliteStartError('full', `DATA_DIR: no space is left for the folder ${path}`, options)
     default:

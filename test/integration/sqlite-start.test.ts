@@ -1,0 +1,136 @@
+import assert from 'node:assert/strict'
+import { chmodSync, mkdirSync, readdirSync, truncateSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { describe, test } from 'node:test'
+import { append, openStore, startFailure, startProcess, type Line } from '../support/sqlite.ts'
+import { temporaryFolder } from '../support/temporary-folder.ts'
+
+const root = process.getuid?.() === 0
+
+describe('the embedded store at its start', () => {
+  test('makes its folder, with those above, and finds its data again', async (t) => {
+    const folder = join(temporaryFolder(t), 'some', 'where')
+    const store = openStore(t, folder)
+    const big = Buffer.alloc(5 * 1024 * 1024, 'big')
+    assert.equal(await append(store, 't', 'small'), 1)
+    assert.equal(await append(store, 't', big), 2)
+    await store.counter.raiseEarliest('t', 2)
+    store.close()
+    assert.deepEqual(readdirSync(folder), ['streams.db'])
+
+    const again = openStore(t, folder)
+    assert.equal(Buffer.from((await again.segments.get('t', 1))!.body).toString(), 'small')
+    assert.ok(big.equals((await again.segments.get('t', 2))!.body))
+    const { currentOffset, earliest } = (await again.counter.read('t'))!
+    assert.deepEqual({ currentOffset, earliest }, { currentOffset: 2, earliest: 2 })
+    assert.equal(await append(again, 't', 'next'), 3)
+  })
+
+  test('refuses a folder that a newer version wrote, and leaves it as it is', (t) => {
+    const folder = temporaryFolder(t)
+    openStore(t, folder).close()
+    const version = setVersion(folder, 2)
+    assert.throws(() => openStore(t, folder), startFailure('newer', folder, 'format 2', 'newer version'))
+    assert.equal(version(), 2)
+  })
+
+  test('refuses the database of another program', (t) => {
+    const folder = temporaryFolder(t)
+    const other = new DatabaseSync(join(folder, 'streams.db'))
+    other.exec('CREATE TABLE theirs (x)')
+    other.close()
+    assert.throws(() => openStore(t, folder), startFailure('damaged', join(folder, 'streams.db'), 'another program'))
+  })
+
+  test('refuses a file that is no database, or half of one', async (t) => {
+    const text = temporaryFolder(t)
+    writeFileSync(join(text, 'streams.db'), 'This is not a database. '.repeat(1_000))
+    assert.throws(() => openStore(t, text), startFailure('damaged', join(text, 'streams.db'), 'backup'))
+
+    const half = temporaryFolder(t)
+    const store = openStore(t, half)
+    await append(store, 't', 'x'.repeat(100_000))
+    store.close()
+    truncateSync(join(half, 'streams.db'), 4_096)
+    assert.throws(() => openStore(t, half), startFailure('damaged', join(half, 'streams.db'), 'backup'))
+  })
+
+  test('refuses a folder that a running server has, and takes it as soon as that one is killed', async (t) => {
+    const folder = temporaryFolder(t)
+    const first = startProcess(t, 'append', folder)
+    assert.deepEqual((await first.lines.next()).value, { opened: true })
+    const second = startProcess(t, 'open', folder)
+    assert.deepEqual((await second.lines.next()).value, {
+      failure: 'in-use',
+      message: `DATA_DIR: another server is running on the folder ${folder}: stop it, or use another folder`
+    })
+    await second.closed
+    assert.equal(second.process.exitCode, 1)
+    assert.throws(() => openStore(t, folder), startFailure('in-use', folder))
+    assert.equal(first.process.exitCode, null, 'the first one goes on')
+
+    first.process.kill('SIGKILL')
+    await first.closed
+    const third = startProcess(t, 'open', folder)
+    assert.deepEqual((await third.lines.next()).value, { opened: true })
+    third.process.stdin!.end()
+    await third.closed
+    assert.equal(third.stderr(), '', 'node prints no warning of node:sqlite')
+  })
+
+  test('refuses a second store in the same process', (t) => {
+    const folder = temporaryFolder(t)
+    openStore(t, folder)
+    assert.throws(() => openStore(t, folder), startFailure('in-use', folder))
+  })
+
+  test('refuses a folder below a file', (t) => {
+    const folder = temporaryFolder(t)
+    writeFileSync(join(folder, 'file'), '')
+    assert.throws(() => openStore(t, join(folder, 'file', 'data')), startFailure('unwritable', join(folder, 'file', 'data'), 'ENOTDIR'))
+    assert.throws(() => openStore(t, join(folder, 'file')), startFailure('unwritable', join(folder, 'file'), 'EEXIST'))
+  })
+
+  test('refuses a folder that it may not write in, empty or with a database', async (t) => {
+    const above = temporaryFolder(t)
+    chmodSync(above, 0o755)
+    const empty = join(above, 'empty')
+    mkdirSync(empty)
+    const full = join(above, 'full')
+    openStore(t, full).close()
+    chmodSync(join(full, 'streams.db'), 0o444)
+    for (const folder of [empty, full, above]) chmodSync(folder, 0o555)
+
+    try {
+      for (const folder of [empty, full, join(above, 'new')]) await isRefused(folder)
+    } finally {
+      // Or they could not be removed.
+      for (const folder of [empty, full, above]) chmodSync(folder, 0o755)
+    }
+
+    async function isRefused (folder: string): Promise<void> {
+      const child = startProcess(t, 'open', folder, root ? { DROP_RIGHTS: '1' } : {})
+      const line = (await child.lines.next()).value as Line
+      await child.closed
+      assert.equal(child.stderr(), '')
+      assert.equal(line.failure, 'unwritable', JSON.stringify(line))
+      assert.match(String(line.message), /^DATA_DIR: the (folder|server) .*EACCES/)
+      assert.ok(String(line.message).includes(folder))
+    }
+  })
+})
+
+/** Sets the format's number in a closed store; the returned function reads it. */
+function setVersion (folder: string, version: number): () => unknown {
+  const run = (statement: string): unknown => {
+    const database = new DatabaseSync(join(folder, 'streams.db'))
+    try {
+      return database.prepare(statement).get()?.user_version
+    } finally {
+      database.close()
+    }
+  }
+  run(`PRAGMA user_version = ${version}`)
+  return () => run('PRAGMA user_version')
+}

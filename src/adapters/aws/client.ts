@@ -12,9 +12,12 @@ export interface AwsSettings {
   readonly onAttempt?: ((operation: string) => void) | undefined
 }
 
-const CONNECTION_TIMEOUT_MS = 2_000
-/** A backstop: who calls has a shorter time-out of their own and gives it as a signal. */
-const ATTEMPT_TIMEOUT_MS = 10_000
+/**
+ * A backstop: who calls has a shorter time-out of their own and gives it as a signal. It includes the wait for a socket
+ * and the connection. (The handler's `connectionTimeout` is not set, because it counts the wait for a socket, too, and so
+ * makes a burst of calls fail that has only to queue.)
+ */
+const ATTEMPT_TIMEOUT_MS = 15_000
 const ATTEMPTS_MAX = 3
 /** Above what one page reads at once, many times over, and far below a Lambda's 1,024 file descriptors. */
 const SOCKETS_MAX = 128
@@ -31,7 +34,6 @@ export function clientConfig (settings: AwsSettings) {
     requestHandler: new NodeHttpHandler({
       httpAgent: agent,
       httpsAgent: agent,
-      connectionTimeout: CONNECTION_TIMEOUT_MS,
       requestTimeout: ATTEMPT_TIMEOUT_MS,
       // Without this the time-out above only prints a warning.
       throwOnRequestTimeout: true,

@@ -1,0 +1,19 @@
+import { createDynamoClient, createDynamoOffsetCounter } from '../../src/adapters/dynamodb/offset-counter.ts'
+import { createS3SegmentStore } from '../../src/adapters/s3/segment-store.ts'
+import { localstack, withoutLocalstack } from '../support/localstack.ts'
+import { offsetCounterContract } from './offset-counter.ts'
+import { segmentStoreContract } from './segment-store.ts'
+
+segmentStoreContract('S3 (LocalStack)', async (t) => {
+  const { settings, bucket } = await localstack(t)
+  const store = createS3SegmentStore({ ...settings, bucket })
+  t.after(() => { store.close() })
+  return store
+}, { io: true, skip: withoutLocalstack })
+
+offsetCounterContract('DynamoDB (LocalStack)', async (t) => {
+  const { settings, table } = await localstack(t)
+  const client = createDynamoClient(settings)
+  t.after(() => { client.destroy() })
+  return createDynamoOffsetCounter({ client, table })
+}, { io: true, skip: withoutLocalstack })

@@ -1,0 +1,90 @@
+import { type Static, type TSchema, Type } from '@sinclair/typebox'
+import { Value } from '@sinclair/typebox/value'
+import { show } from './validation.ts'
+
+const oneOf = (...names: string[]): string => `one of ${names.join(', ')}`
+const levels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const
+const compressions = ['auto', 'none', 'gzip', 'zstd'] as const
+
+/** Everything that is set from outside, by environment variables of these names. An empty variable counts as unset. */
+export const SettingsSchema = Type.Object({
+  BUCKET_NAME: Type.Optional(Type.String({
+    description: 'The S3 bucket for messages; with COUNTERS_TABLE it selects S3 and DynamoDB',
+    pattern: '^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$',
+    'x-expected': 'the name of an S3 bucket'
+  })),
+  COUNTERS_TABLE: Type.Optional(Type.String({
+    description: 'The DynamoDB table for offsets; partition key `pk` (string)',
+    pattern: '^[A-Za-z0-9_.-]{3,255}$',
+    'x-expected': 'the name of a DynamoDB table'
+  })),
+  AWS_REGION: Type.Optional(Type.String({
+    description: 'The AWS region of both',
+    pattern: '^[a-z0-9-]{3,30}$',
+    'x-expected': 'an AWS region such as eu-central-1'
+  })),
+  AWS_ENDPOINT_URL: Type.Optional(Type.String({
+    description: 'Another endpoint than that of AWS: LocalStack and compatible services',
+    pattern: '^https?://[^\\s/]+',
+    'x-expected': 'a URL that begins with http:// or https://'
+  })),
+  DATA_DIR: Type.String({
+    description: 'The folder of the embedded store, used when no bucket is named; `:memory:` keeps everything in memory',
+    default: './data',
+    minLength: 1,
+    'x-expected': 'a folder, or :memory:'
+  }),
+  HOST: Type.String({
+    description: 'The address to listen on',
+    default: '127.0.0.1',
+    pattern: '^[A-Za-z0-9.:_-]+$',
+    'x-expected': 'an IP address or a host name'
+  }),
+  PORT: Type.Integer({
+    description: 'The port to listen on; 0 takes a free one',
+    default: 9000,
+    minimum: 0,
+    maximum: 65535,
+    'x-expected': 'a whole number from 0 to 65535'
+  }),
+  LOG_LEVEL: Type.Union(levels.map((level) => Type.Literal(level)), {
+    description: `The least level that is logged: ${levels.join(', ')}`,
+    default: 'info',
+    'x-expected': oneOf(...levels)
+  }),
+  COMPRESSION: Type.Union(compressions.map((name) => Type.Literal(name)), {
+    description: 'How stored messages are compressed: auto (zstd on S3, none on the embedded store), none, gzip, zstd',
+    default: 'auto',
+    'x-expected': oneOf(...compressions)
+  })
+})
+
+export type Settings = Static<typeof SettingsSchema>
+
+/** The message names each variable that is wrong, what was expected and what was got, one a line. */
+export class SettingsError extends Error {
+  override readonly name = 'SettingsError'
+}
+
+/** @throws SettingsError */
+export function loadSettings (environment: Readonly<Record<string, string | undefined>>): Settings {
+  const wrong: string[] = []
+  const settings: Record<string, unknown> = {}
+  for (const [name, schema] of Object.entries<TSchema>(SettingsSchema.properties)) {
+    const text = environment[name]
+    if (text === undefined || text === '') {
+      if (schema.default !== undefined) settings[name] = schema.default
+      continue
+    }
+    const value = schema['type'] === 'integer' && /^[0-9]{1,9}$/.test(text) ? Number(text) : text
+    if (Value.Check(schema, value)) settings[name] = value
+    else wrong.push(`${name}: expected ${schema['x-expected']}, got ${show.text(text)}`)
+  }
+  for (const [one, other] of [['BUCKET_NAME', 'COUNTERS_TABLE'], ['COUNTERS_TABLE', 'BUCKET_NAME']] as const) {
+    if (environment[one] && !environment[other]) {
+      wrong.push(`${other}: expected ${SettingsSchema.properties[other]['x-expected']} because ${one} is set, got nothing`)
+    }
+  }
+  if (wrong.length > 0) throw new SettingsError(wrong.join('\n'))
+  return settings as Settings
+}

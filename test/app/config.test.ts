@@ -1,0 +1,49 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { loadSettings, SettingsError } from '../../src/app/config.ts'
+
+const defaults = { DATA_DIR: './data', HOST: '127.0.0.1', PORT: 9000, LOG_LEVEL: 'info', COMPRESSION: 'auto' }
+
+test('without variables the defaults hold', () => {
+  assert.deepEqual(loadSettings({}), defaults)
+})
+
+test('an empty variable counts as unset', () => {
+  assert.deepEqual(loadSettings({ PORT: '', BUCKET_NAME: '', COUNTERS_TABLE: '', LOG_LEVEL: '' }), defaults)
+})
+
+test('every variable is taken over, and no other', () => {
+  const given = {
+    BUCKET_NAME: 'my-bucket',
+    COUNTERS_TABLE: 'my-table',
+    AWS_REGION: 'eu-central-1',
+    AWS_ENDPOINT_URL: 'http://localhost:4566',
+    DATA_DIR: ':memory:',
+    HOST: '::1',
+    LOG_LEVEL: 'silent',
+    COMPRESSION: 'gzip'
+  }
+  assert.deepEqual(loadSettings({ ...given, PORT: '0', PATH: '/bin' }), { ...given, PORT: 0 })
+})
+
+const wrong: Array<[Record<string, string>, string]> = [
+  [{ PORT: 'abc' }, 'PORT: expected a whole number from 0 to 65535, got "abc"'],
+  [{ PORT: '65536' }, 'PORT: expected a whole number from 0 to 65535, got "65536"'],
+  [{ PORT: '1e3' }, 'PORT: expected a whole number from 0 to 65535, got "1e3"'],
+  [{ PORT: '-1' }, 'PORT: expected a whole number from 0 to 65535, got "-1"'],
+  [{ HOST: 'a b' }, 'HOST: expected an IP address or a host name, got "a b"'],
+  [{ LOG_LEVEL: 'loud' }, 'LOG_LEVEL: expected one of trace, debug, info, warn, error, fatal, silent, got "loud"'],
+  [{ COMPRESSION: 'lzma' }, 'COMPRESSION: expected one of auto, none, gzip, zstd, got "lzma"'],
+  [{ AWS_ENDPOINT_URL: 'localhost:4566' }, 'AWS_ENDPOINT_URL: expected a URL that begins with http:// or https://, got "localhost:4566"'],
+  [{ BUCKET_NAME: 'bucket' }, 'COUNTERS_TABLE: expected the name of a DynamoDB table because BUCKET_NAME is set, got nothing'],
+  [{ COUNTERS_TABLE: 'table' }, 'BUCKET_NAME: expected the name of an S3 bucket because COUNTERS_TABLE is set, got nothing'],
+  [{ BUCKET_NAME: 'No_Bucket', COUNTERS_TABLE: 'table' }, 'BUCKET_NAME: expected the name of an S3 bucket, got "No_Bucket"'],
+  [{ PORT: 'x', LOG_LEVEL: 'y' }, 'PORT: expected a whole number from 0 to 65535, got "x"\n' +
+    'LOG_LEVEL: expected one of trace, debug, info, warn, error, fatal, silent, got "y"']
+]
+
+for (const [environment, message] of wrong) {
+  test(`${JSON.stringify(environment)} stops the start`, () => {
+    assert.throws(() => loadSettings(environment), new SettingsError(message))
+  })
+}

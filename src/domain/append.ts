@@ -108,8 +108,21 @@ class Placing {
   async #resolveExisting (): Promise<Outcome> {
     const found = await this.#lookUntil(this.#deadline)
     if (found === 'own') return 'written'
-    if (found === 'seal') return 'sealed'
+    if (found === 'seal' && await this.#neverWasThere()) return 'sealed'
     throw this.#unknown()
+  }
+
+  /**
+   * With a seal at the key nothing will be there any more, but a segment that landed before may have been read and
+   * then been deleted by a trim, which made room for the seal. A trim moves `earliest` before it deletes.
+   */
+  async #neverWasThere (): Promise<boolean> {
+    try {
+      const state = await this.#storage.state()
+      return state !== undefined && state.earliest <= this.#reservation.first
+    } catch {
+      return false
+    }
   }
 
   /**
@@ -125,11 +138,11 @@ class Placing {
       const left = this.#deadline - clock.monotonic()
       if (left <= 0) break
       try {
-        if (await this.#storage.put(last, seal, null, Math.min(limits.putTimeoutMs, left)) === 'created') throw this.#notWritten(failure)
-        const found = await this.#lookUntil(this.#deadline)
+        const put = await this.#storage.put(last, seal, null, Math.min(limits.putTimeoutMs, left))
+        const found = put === 'created' ? 'seal' : await this.#lookUntil(this.#deadline)
         if (found === 'own') return 'written'
-        if (found === 'seal') throw this.#notWritten(failure)
-        throw this.#unknown(failure)
+        const certain = found === 'seal' && (!this.#uncertain || await this.#neverWasThere())
+        throw certain ? this.#notWritten(failure) : this.#unknown(failure)
       } catch (error) {
         if (error instanceof LogError) throw error
         if (!isWorthRetrying(error)) break

@@ -76,8 +76,9 @@ class Reader {
       if (walked === 'done') return
       from = this.expected
       if (walked === 'again') continue
-      if (listing.truncated) {
-        from = Math.max(from, (listing.entries.at(-1)?.last ?? from) + 1)
+      const listed = listing.entries.at(-1)
+      if (listing.truncated && listed !== undefined) {
+        from = Math.max(from, listed.last + 1)
         continue
       }
       if (this.expected >= end) return

@@ -19,7 +19,7 @@ export interface SegmentEntry {
 export interface SegmentListing {
   /** Ascending by `last`. */
   readonly entries: readonly SegmentEntry[]
-  /** There may be more after the last entry. An empty listing can be truncated, too: ask again. */
+  /** There may be more after the last entry. An empty listing is never truncated. */
   readonly truncated: boolean
   /** The store's clock when it answered, in ms. */
   readonly now: number

@@ -1,0 +1,147 @@
+/**
+ * Deliberate faults in the protocol, each a small change of the source. The simulation must catch every one: if it
+ * can't see a planted bug, it proves nothing. A text that is no longer found exactly once fails the check, so that the
+ * list follows the code.
+ */
+export interface Mutant {
+  readonly name: string
+  readonly file: string
+  readonly replace: string
+  readonly by: string
+  /** The seed to begin with, for a fault that takes a rare coincidence to show. */
+  readonly from?: number
+}
+
+export const mutants: readonly Mutant[] = [
+  {
+    name: 'seal bottom-up',
+    file: 'domain/holes.ts',
+    replace: `  let at = top
+  while (at >= bottom && puts < budget) {`,
+    by: `  for (let up = bottom; up <= top && puts < budget; up++, puts++) await storage.put(up, encodeSeal(up, up, 'hole'), null, limits.putTimeoutMs)
+  let at = bottom - 1
+  while (at >= bottom && puts < budget) {`
+  },
+  {
+    name: 'go past a sealed hole without reading it again',
+    file: 'domain/read.ts',
+    replace: 'return await this.#seal(above.first - 1) ? \'again\' : \'done\'',
+    by: 'await this.#seal(above.first - 1); this.expected = above.first; return \'pass\''
+  },
+  {
+    name: 'seal inside a segment that refused a seal',
+    file: 'domain/holes.ts',
+    replace: 'at = found.first - 1',
+    by: 'at = found.first; return puts + (await storage.put(at - 1, encodeSeal(bottom, at - 1, \'range\'), null, limits.putTimeoutMs) === \'created\' ? 1 : 0)'
+  },
+  {
+    name: 'pass a hole without judging it',
+    file: 'domain/read.ts',
+    replace: 'const verdict = judgeHoleBelow(above, lastModified, now, this.#core.limits)',
+    by: 'const verdict = judgeHoleBelow(above, lastModified, now, this.#core.limits) && \'pass\''
+  },
+  {
+    name: 'skip a segment that can\'t be loaded',
+    file: 'domain/read.ts',
+    replace: 'const segment = await lookahead.take(i)',
+    by: 'const segment = await lookahead.take(i).catch(() => ({ kind: \'seal\', sealed: \'hole\', first: this.expected, last: entry.last, writer: undefined, bytes: 0 }) as Segment)'
+  },
+  {
+    name: 'acknowledge on 412 without looking',
+    file: 'domain/append.ts',
+    replace: '        return await this.#resolveExisting()',
+    by: '        return \'written\''
+  },
+  {
+    name: 'say "not written" after a time-out without sealing',
+    file: 'domain/append.ts',
+    replace: '    return this.#giveUp(failure)',
+    by: '    throw this.#notWritten(failure)'
+  },
+  {
+    name: 'say "not written" when the range was trimmed meanwhile',
+    from: 3100,
+    file: 'domain/append.ts',
+    replace: 'return state !== undefined && state.earliest <= this.#reservation.first',
+    by: 'return true'
+  },
+  {
+    name: 'sign a late put with the current time',
+    from: 2650,
+    file: 'domain/append.ts',
+    replace: 'await this.#storage.put(last, object, at, Math',
+    by: 'await this.#storage.put(last, object, clock.wall() + 0 * at, Math'
+  },
+  {
+    name: 'a store that takes puts of any age',
+    from: 2650,
+    file: 'adapters/memory/segment-store.ts',
+    replace: 'now() - reservedAt > PUT_ACCEPTED_MS',
+    by: 'now() - reservedAt > 1e15 * PUT_ACCEPTED_MS'
+  },
+  {
+    name: 'judge a hole by the reader\'s clock',
+    file: 'domain/read.ts',
+    replace: 'const verdict = judgeHoleBelow(above, lastModified, now, this.#core.limits)',
+    by: 'const verdict = judgeHoleBelow(above, lastModified, now * 0 + this.#core.clock.wall(), this.#core.limits)'
+  },
+  {
+    name: 'pass a tail hole over as dead',
+    file: 'domain/read.ts',
+    replace: 'return verdict === \'seal\' && await this.#seal(state.currentOffset)',
+    by: 'if (state.reservedAt !== undefined && now - state.reservedAt > this.#core.limits.deadAfterMs) { this.expected = state.currentOffset + 1; return false }\n    return verdict === \'seal\' && await this.#seal(state.currentOffset)'
+  },
+  {
+    name: 'go on behind the last message found, whatever is below',
+    file: 'domain/read.ts',
+    replace: '      if (segment.first > this.expected) {',
+    by: '      if (segment.first > this.expected) this.expected = segment.first\n      if (segment.first > this.expected) {'
+  },
+  {
+    name: 'go on at the topic\'s end when the listing is at its end',
+    file: 'domain/read.ts',
+    replace: '      if (!await this.#tailHole(listing.now)) return',
+    by: '      this.expected = end\n      return'
+  },
+  {
+    name: 'hand offsets out again after a topic was deleted',
+    file: 'adapters/memory/offset-counter.ts',
+    replace: 'topics.set(topic, { ...before, deletedAt: currentOffset })',
+    by: 'topics.set(topic, { ...before, currentOffset: 0 * currentOffset, earliest: 1 })'
+  },
+  {
+    name: 'delete before moving earliest',
+    file: 'domain/trim.ts',
+    replace: '  await storage.raiseEarliest(earliest)\n',
+    by: '  await storage.remove([earliest, earliest - 1, earliest - 2])\n  await storage.raiseEarliest(earliest)\n'
+  },
+  {
+    name: 'a reservation that is read, then written',
+    file: 'adapters/memory/offset-counter.ts',
+    replace: 'const before = topics.get(topic) ?? none\n      const last',
+    by: 'const before = topics.get(topic) ?? none\n      if (before.currentOffset % 5 === 4) return { first: before.currentOffset, last: before.currentOffset - 1 + count, at: now() }\n      const last'
+  },
+  {
+    name: 'a put that replaces what is there',
+    file: 'adapters/memory/segment-store.ts',
+    replace: 'if (kept.objects.has(last)) return \'exists\'',
+    by: 'if (kept.objects.delete(last)) kept.keys = kept.keys.filter((key) => key !== last)'
+  },
+  {
+    name: 'give each caller of a group commit the first offset',
+    file: 'domain/group-commit.ts',
+    replace: 'offset += entry.messages.length',
+    by: 'offset += 0'
+  },
+  {
+    name: 'tell a reader to go on behind the page although it stopped inside a segment',
+    file: 'domain/read.ts',
+    replace: `        this.#full = true
+        return
+`,
+    by: `        this.#full = true
+        this.expected = segment.last + 1
+        return
+`
+  }
+]

@@ -110,7 +110,7 @@ describe('the embedded store at its start', () => {
     }
 
     async function isRefused (folder: string): Promise<void> {
-      const child = startProcess(t, 'open', folder, root ? { DROP_RIGHTS: '1' } : {})
+      const child = startProcess(t, 'open', folder, root ? { env: { DROP_RIGHTS: '1' } } : {})
       const line = (await child.lines.next()).value as Line
       await child.closed
       assert.equal(child.stderr(), '')

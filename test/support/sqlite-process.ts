@@ -3,7 +3,7 @@
  * JSON for each thing it has done.
  *
  *   node sqlite-process.ts open <folder>     opens, prints {"opened":true} or the error, stays until its input ends
- *   node sqlite-process.ts append <folder>   opens, then appends from several callers at once until it is killed
+ *   node sqlite-process.ts append <folder>   opens, then appends from several callers at once until it is killed, or its input ends
  *
  * With DROP_RIGHTS in the environment it stops being root first, as root may write everywhere.
  */
@@ -41,11 +41,12 @@ async function append ({ counter, segments }: SqliteStore, topic: string): Promi
 if (import.meta.main) {
   try {
     const store = openSqliteStore(folder)
+    // Whoever started it may have gone without a kill that reaches it.
+    process.stdin.on('end', () => { if (mode === 'append') process.exit(); else store.close() }).resume()
     print({ opened: true })
     if (mode === 'append') await Promise.all(['a', 'a', 'a', 'b', 'c'].map((topic) => append(store, topic)))
-    process.stdin.on('end', () => store.close()).resume()
   } catch (error) {
     print({ failure: error instanceof SqliteStartError ? error.failure : String(error), message: (error as Error).message })
-    process.exitCode = 1
+    process.exit(1)
   }
 }

@@ -36,12 +36,22 @@ export interface StoreProcess {
   readonly closed: Promise<unknown>
 }
 
+export interface ProcessOptions {
+  readonly env?: Record<string, string>
+  /** A command that runs the command that follows it. */
+  readonly under?: readonly string[]
+}
+
 /** Starts test/support/sqlite-process.ts; it is gone when the test is. */
-export function startProcess (t: TestContext, mode: 'open' | 'append', folder: string, env: Record<string, string> = {}): StoreProcess {
+export function startProcess (t: TestContext, mode: 'open' | 'append', folder: string, { env = {}, under = [] }: ProcessOptions = {}): StoreProcess {
   const script = fileURLToPath(new URL('sqlite-process.ts', import.meta.url))
+  const [command = '', ...args] = [...under, process.execPath, script, mode, folder]
   // Without the test runner's own options: node itself runs the script, as it runs the server.
-  const child = spawn(process.execPath, [script, mode, folder], { stdio: 'pipe', env: { ...process.env, NODE_OPTIONS: '', ...env } })
-  t.after(() => { child.kill('SIGKILL') })
+  const child = spawn(command, args, { stdio: 'pipe', env: { ...process.env, NODE_OPTIONS: '', ...env } })
+  t.after(() => {
+    child.stdin.destroy()
+    child.kill('SIGKILL')
+  })
   let stderr = ''
   child.stderr.setEncoding('utf8').on('data', (chunk: string) => { stderr += chunk })
   const reader = createInterface({ input: child.stdout })

@@ -1,5 +1,4 @@
-import { LocalstackContainer, type StartedLocalStackContainer } from '@testcontainers/localstack'
-import { getContainerRuntimeClient, getReaper } from 'testcontainers'
+import type { StartedLocalStackContainer } from '@testcontainers/localstack'
 
 /** The last version that starts without an account. `.ci/localstack.sh` makes the same one. */
 const IMAGE = 'localstack/localstack:4.14.0'
@@ -20,6 +19,8 @@ export async function globalSetup (): Promise<void> {
 
   if (process.env['TEST_LOCALSTACK_ENDPOINT'] !== undefined) return
   try {
+    // Loaded only where it is used: it takes a second.
+    const { LocalstackContainer } = await import('@testcontainers/localstack')
     await keepWithoutReaper()
     container = await new LocalstackContainer(IMAGE).start()
     process.env['TEST_LOCALSTACK_ENDPOINT'] = container.getConnectionUri()
@@ -36,6 +37,7 @@ export async function globalTeardown (): Promise<void> {
 
 /** testcontainers has a container of its own that clears up after a killed run; where its image can't be had, go without. */
 async function keepWithoutReaper (): Promise<void> {
+  const { getContainerRuntimeClient, getReaper } = await import('testcontainers')
   const runtime = await getContainerRuntimeClient()
   if (process.env['TESTCONTAINERS_RYUK_DISABLED'] !== undefined) return
   try {

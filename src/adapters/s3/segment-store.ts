@@ -100,8 +100,9 @@ export function createS3SegmentStore (settings: S3Settings): SegmentStore & { cl
         const failed = calling(`DeleteObjects ${prefixOf(topic)}`, options)
         const { Errors = [] } = await guarded(failed, () => client.send(command, sending(options?.signal)))
         const [first] = Errors
-        // A part of an answer that is a success as a whole: what is not a known code counts as the store's failure.
-        if (first !== undefined) throw toStoreError({ name: first.Code, message: first.Message, code: first.Code }, failed)
+        if (first === undefined) continue
+        const { failure, message } = toStoreError({ name: first.Code, message: first.Message, code: first.Code }, failed)
+        throw new StoreError(failure, 'unknown', `${message} (${Errors.length} of ${Objects.length} keys)`)
       }
     },
 

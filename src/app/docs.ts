@@ -20,7 +20,12 @@ export function addDocs (app: FastifyInstance): void {
     },
     refResolver: { buildLocalReference: (json, _baseUri, _fragment, i) => typeof json.$id === 'string' ? json.$id : `def-${i}` }
   })
-  app.register(fastifySwaggerUi, { routePrefix: '/docs', staticCSP: true })
+  app.register(fastifySwaggerUi, {
+    routePrefix: '/docs',
+    staticCSP: true,
+    // A server that speaks plain HTTP on another host than localhost could not load its own scripts with it.
+    transformStaticCSP: (header) => header.replace('upgrade-insecure-requests;', '')
+  })
   app.get(errorsPath, { schema: { hide: true } }, async (_request, reply) => reply.type('text/html; charset=utf-8').send(errorsPage()))
 }
 

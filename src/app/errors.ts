@@ -10,7 +10,7 @@ import { show } from './validation.ts'
 export function handleError (error: unknown, request: FastifyRequest, reply: FastifyReply): void {
   const known = toLogError(error, request)
   if (known.status >= 500) {
-    request.log.error({ request_id: request.id, code: known.code, err: error }, known.code === 'internal' ? 'internal error' : 'request failed')
+    request.log.error({ request_id: request.id, code: known.code, err: known }, known.code === 'internal' ? 'internal error' : 'request failed')
   }
   request.facts.code = known.code
   // Fastify closes the connection after an error in the body; when all of it has been read there is no need to.

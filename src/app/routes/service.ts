@@ -10,7 +10,7 @@ import { problems, Status } from '../schemas.ts'
 export interface StoreCheck {
   readonly name: string
   /** Resolves when the part answers. @throws StoreError */
-  check (options: CallOptions): Promise<void>
+  readonly check: (options: CallOptions) => Promise<void>
 }
 
 export interface ServiceRoutesOptions { readonly checks: readonly StoreCheck[], readonly hide: boolean }
@@ -43,7 +43,7 @@ export const serviceRoutes: FastifyPluginCallbackTypebox<ServiceRoutesOptions> =
     if (failed.length === 0) return ok
     const detail = `Not ready: ${failed.map(({ name, reason }) => `${name} (${reason})`).join(', ')}.`
     const code = failed.some(({ reason }) => reason === 'misconfigured') ? 'storage_misconfigured' : 'storage_unavailable'
-    throw new LogError(code, detail, { cause: new AggregateError(failed.map(({ error }) => error)) })
+    throw new LogError(code, detail, { cause: failed[0]!.error })
   })
 
   done()

@@ -1,0 +1,110 @@
+import type { AddressInfo } from 'node:net'
+import type { FastifyInstance } from 'fastify'
+import type { Logger } from 'pino'
+import { buildApp } from './app/build-app.ts'
+import { loadSettings, type Settings, SettingsError } from './app/config.ts'
+import { createLogger } from './app/logger.ts'
+import { StoreError } from './ports/errors.ts'
+import { StartError, wire, type Wiring } from './wiring.ts'
+
+const checkMs = 5_000
+const shutdownMs = 10_000
+/** npm passes on a signal that the terminal has sent to its child as well: two so close together are one. */
+const sameSignalMs = 1_000
+
+try {
+  await start(loadSettings(process.env))
+} catch (error) {
+  const forPeople = error instanceof StartError || error instanceof SettingsError
+  console.error(forPeople ? error.message : error)
+  process.exit(1)
+}
+
+async function start (settings: Settings): Promise<void> {
+  const logger = createLogger(settings.LOG_LEVEL)
+  const wiring = await wire(settings)
+  const doubts = await checkStores(wiring)
+  const app = buildApp({ log: wiring.log, checks: wiring.checks, logger })
+  stopOnSignal(app, wiring, logger)
+  await listen(app, settings, logger)
+  const url = urlOf(app, settings)
+  // People read the first line; programs skip it.
+  console.log(`Serverless Streams is at ${url}, its data in ${wiring.where}. ` +
+    `Try: curl ${url}/topics/orders/produce -H 'content-type: application/json' -d '{"payload":{"item":"book","quantity":2}}'`)
+  logger.level = settings.LOG_LEVEL
+  for (const { name, error } of doubts) logger.warn({ err: error }, `${name}: no answer at start`)
+}
+
+/** A store that is not set up stops the start. One that does not answer may do so later: until then /ready says so. */
+async function checkStores ({ checks }: Wiring): Promise<Array<{ name: string, error: unknown }>> {
+  const signal = AbortSignal.timeout(checkMs)
+  const results = await Promise.all(checks.map(async ({ name, check }) => {
+    try {
+      await check({ signal })
+      return undefined
+    } catch (error) {
+      return { name, error }
+    }
+  }))
+  const failed = results.filter((result) => result !== undefined)
+  const broken = failed.flatMap(({ error }) => error instanceof StoreError && error.failure === 'misconfigured' ? [error.message] : [])
+  if (broken.length > 0) throw new StartError(broken.join('\n'))
+  return failed
+}
+
+async function listen (app: FastifyInstance, { HOST: host, PORT: port }: Settings, logger: Logger): Promise<void> {
+  await app.ready()
+  // Fastify would log where it listens before the first line that people read.
+  logger.level = 'silent'
+  try {
+    await app.listen({ host, port })
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException
+    if (code === 'EADDRINUSE') throw new StartError(`PORT: ${port} on ${host} is taken by another process; set PORT to a free one`)
+    if (code === 'EACCES') throw new StartError(`PORT: this user may not listen on ${port}; set PORT to one from 1024`)
+    if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND') throw new StartError(`HOST: ${host} is no address of this machine (${message})`)
+    throw error
+  }
+}
+
+/** An address that a client on this machine can use. */
+function urlOf (app: FastifyInstance, { HOST: host }: Settings): string {
+  const { port } = app.server.address() as AddressInfo
+  const reachable = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host
+  return `http://${reachable.includes(':') ? `[${reachable}]` : reachable}:${port}`
+}
+
+function stopOnSignal (app: FastifyInstance, wiring: Wiring, logger: Logger): void {
+  let stopping: number | undefined
+  const stop = (signal: NodeJS.Signals): void => {
+    if (stopping !== undefined) {
+      if (performance.now() - stopping > sameSignalMs) process.exit(1)
+      return
+    }
+    stopping = performance.now()
+    logger.info({ signal }, 'stopping')
+    setTimeout(() => {
+      logger.error(`not all requests ended within ${shutdownMs} ms`)
+      process.exit(1)
+    }, shutdownMs).unref()
+    close(app, wiring).then(() => {
+      logger.info('stopped')
+      process.exit(0)
+    }, (error: unknown) => {
+      logger.error({ err: error }, 'could not stop in order')
+      process.exit(1)
+    })
+  }
+  process.on('SIGINT', stop).on('SIGTERM', stop)
+}
+
+async function close (app: FastifyInstance, wiring: Wiring): Promise<void> {
+  // The server closes idle connections once, when it begins to close; those that become idle later would keep it open.
+  const closingIdle = setInterval(() => { app.server.closeIdleConnections() }, 50)
+  try {
+    await app.close()
+  } finally {
+    clearInterval(closingIdle)
+  }
+  await wiring.close()
+}

@@ -1,0 +1,108 @@
+import { resolve } from 'node:path'
+import { systemClock } from './adapters/system/clock.ts'
+import type { Settings } from './app/config.ts'
+import type { StoreCheck } from './app/routes/service.ts'
+import { createLog, type Log } from './domain/log.ts'
+import type { Compression } from './domain/segment.ts'
+import type { OffsetCounter } from './ports/offset-counter.ts'
+import type { SegmentStore } from './ports/segment-store.ts'
+
+export interface Wiring {
+  readonly log: Log
+  readonly checks: readonly StoreCheck[]
+  /** Where the data is, for people. */
+  readonly where: string
+  /** Ends the appends under way, then lets go of the stores. */
+  close (): Promise<void>
+}
+
+/** The service cannot start, and the message is all that its operator needs. */
+export class StartError extends Error {
+  override readonly name = 'StartError'
+}
+
+interface Stores {
+  readonly segments: SegmentStore
+  readonly counter: OffsetCounter
+  readonly checks: readonly StoreCheck[]
+  readonly where: string
+  readonly compression: Compression
+  close (): void
+}
+
+/** @throws StartError */
+export async function wire (settings: Settings): Promise<Wiring> {
+  const stores = await openStores(settings)
+  const { segments, counter, checks, where } = stores
+  const compression = settings.COMPRESSION === 'auto' ? stores.compression : settings.COMPRESSION
+  const log = createLog({ segments, counter, clock: systemClock, compression })
+  return {
+    log,
+    checks,
+    where,
+    async close () {
+      await log.close()
+      stores.close()
+    }
+  }
+}
+
+/** Adapters are loaded here and not above, so that each start loads its own only: the AWS SDK alone takes longer than the rest. */
+async function openStores (settings: Settings): Promise<Stores> {
+  const { BUCKET_NAME: bucket, COUNTERS_TABLE: table, DATA_DIR: folder } = settings
+  if (bucket !== undefined && table !== undefined) return openAws(settings, bucket, table)
+  return folder === ':memory:' ? openMemory() : openSqlite(folder)
+}
+
+async function openAws (settings: Settings, bucket: string, table: string): Promise<Stores> {
+  const [{ createS3SegmentStore }, { createDynamoClient, createDynamoOffsetCounter }] = await Promise.all([
+    import('./adapters/s3/segment-store.ts'), import('./adapters/dynamodb/offset-counter.ts')
+  ])
+  const reached = { region: settings.AWS_REGION, endpoint: settings.AWS_ENDPOINT_URL }
+  const segments = createS3SegmentStore({ ...reached, bucket })
+  const client = createDynamoClient(reached)
+  const counter = createDynamoOffsetCounter({ client, table })
+  return {
+    segments,
+    counter,
+    checks: [
+      { name: 'bucket', check: (options) => segments.check(options) },
+      { name: 'table', check: (options) => counter.check(options) }
+    ],
+    where: `S3 bucket ${bucket} and DynamoDB table ${table}`,
+    compression: 'zstd',
+    close () {
+      segments.close()
+      client.destroy()
+    }
+  }
+}
+
+async function openSqlite (folder: string): Promise<Stores> {
+  const { openSqliteStore, SqliteStartError } = await import('./adapters/sqlite/open.ts')
+  try {
+    const store = openSqliteStore(folder)
+    return {
+      ...store,
+      checks: [{ name: 'data folder', check: (options) => store.segments.check(options) }],
+      where: resolve(folder),
+      compression: 'none'
+    }
+  } catch (error) {
+    throw error instanceof SqliteStartError ? new StartError(error.message, { cause: error }) : error
+  }
+}
+
+async function openMemory (): Promise<Stores> {
+  const [{ createMemorySegmentStore }, { createMemoryOffsetCounter }] = await Promise.all([
+    import('./adapters/memory/segment-store.ts'), import('./adapters/memory/offset-counter.ts')
+  ])
+  return {
+    segments: createMemorySegmentStore(),
+    counter: createMemoryOffsetCounter(),
+    checks: [],
+    where: 'memory (gone when the server stops)',
+    compression: 'none',
+    close () {}
+  }
+}

@@ -6,7 +6,10 @@ import { SQLITE_CONSTRAINT, SQLITE_FULL, SQLITE_TOOBIG, sqliteCode } from './err
 /** Flushes a file to the disk, as `fs.fdatasync` does. */
 export type Sync = (descriptor: number, done: (error: Error | null) => void) => void
 
-/** Once about so many frames (of a page each) are in the WAL, they are moved to the database, and the WAL starts anew. */
+/**
+ * Once about so many frames (of a page each) are in the WAL, they are moved to the database, and the WAL starts anew.
+ * Measured: four times as many, or a larger page cache, make appends no faster, and the event loop stands longer for it.
+ */
 const CHECKPOINT_FRAMES = 1_000
 
 /**

@@ -94,17 +94,22 @@ class Reader {
    */
   async #readTail (end: number): Promise<boolean> {
     if (end - this.expected > this.#request.limit) return false
-    const above = await this.#storage.segment(end - 1)
+    const above = await this.#glance(end - 1)
     if (above === undefined) return false
     if (above.first <= this.expected) {
       this.#take(above)
       return true
     }
-    const below = await this.#storage.segment(above.first - 1)
+    const below = await this.#glance(above.first - 1)
     if (below === undefined || below.first > this.expected) return false
     this.#take(below)
     if (!this.#full) this.#take(above)
     return true
+  }
+
+  /** What is there, if that is to be had at once; the walk over a listing says what it means when it is not. */
+  #glance (last: number): Promise<Segment | undefined> {
+    return this.#storage.segment(last).catch(() => undefined)
   }
 
   /** Takes the listed segments in order until one is missing or the page is full. */

@@ -1,0 +1,291 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { createMemoryOffsetCounter } from '../../src/adapters/memory/offset-counter.ts'
+import { createMemorySegmentStore } from '../../src/adapters/memory/segment-store.ts'
+import { systemClock } from '../../src/adapters/system/clock.ts'
+import { LogError } from '../../src/domain/errors.ts'
+import { checkLimits, defaultLimits, type Limits } from '../../src/domain/limits.ts'
+import { createLog, type Log } from '../../src/domain/log.ts'
+import { encodeSeal, encodeSegment } from '../../src/domain/segment.ts'
+import { StoreError } from '../../src/ports/errors.ts'
+import type { SegmentObject, SegmentStore } from '../../src/ports/segment-store.ts'
+
+const everything = { limit: 1_000, maxBytes: 1_000_000 }
+
+/** A log over memory stores whose own clock is at `now`, in ms. `store` may take a call before the store does. */
+function setUp (options: { limits?: Partial<Limits>, store?: (inner: SegmentStore) => Partial<SegmentStore> } = {}) {
+  const time = { now: 1_702_000_000_000 }
+  const segments = createMemorySegmentStore(() => time.now)
+  const counter = createMemoryOffsetCounter(() => time.now)
+  const clock = { ...systemClock, wall: () => time.now }
+  const limits = { ...defaultLimits, retryDelayMs: 1, retryDelayMaxMs: 2, segmentCacheBytes: 0, ...options.limits }
+  const log = createLog({ segments: { ...segments, ...options.store?.(segments) }, counter, clock, compression: 'none', limits })
+  return { log, segments, counter, time }
+}
+
+const lost = (): StoreError => new StoreError('unavailable', 'unknown', 'connection reset')
+
+function segment (first: number, ...payloads: string[]): SegmentObject {
+  return encodeSegment(payloads.map((payload) => ({ payload })), { first, timestamp: 1, writer: 'x', compression: 'none', compressOverBytes: 0 })
+}
+
+async function payloads (log: Log, from = 1): Promise<{ found: unknown[], next: number }> {
+  const page = await log.read('t', { from, ...everything })
+  return { found: page.lines.map((line) => (JSON.parse(Buffer.from(line).toString()) as { payload: unknown }).payload), next: page.nextOffset }
+}
+
+async function failure (promise: Promise<unknown>): Promise<LogError> {
+  try {
+    await promise
+  } catch (error) {
+    assert.ok(error instanceof LogError)
+    return error
+  }
+  return assert.fail('it did not fail')
+}
+
+test('a put whose answer is lost is found at its key, and acknowledged once', async () => {
+  let puts = 0
+  const { log } = setUp({
+    store: (inner) => ({
+      putIfAbsent: async (...args) => {
+        const result = await inner.putIfAbsent(...args)
+        if (++puts === 1) throw lost()
+        return result
+      }
+    })
+  })
+  const { first } = await log.append('t', [{ payload: '1' }])
+  assert.equal(first, 1)
+  assert.equal(puts, 2)
+  assert.deepEqual(await payloads(log), { found: [1], next: 2 })
+})
+
+test('409 is tried again at the same key', async () => {
+  let puts = 0
+  const { log } = setUp({
+    store: (inner) => ({
+      putIfAbsent: (...args) => ++puts < 3 ? Promise.reject(new StoreError('conflict', 'none', '409')) : inner.putIfAbsent(...args)
+    })
+  })
+  assert.deepEqual(await log.append('t', [{ payload: '1' }]).then(({ first, calls }) => [first, calls.reserve, calls.put]), [1, 1, 3])
+})
+
+test('a range that a reader sealed is given up for a new one', async () => {
+  const { log, segments } = setUp()
+  await segments.putIfAbsent('t', 1, encodeSeal(1, 1, 'hole'), { reservedAt: null })
+  assert.equal((await log.append('t', [{ payload: '1' }])).first, 2)
+  assert.deepEqual(await payloads(log), { found: [1], next: 3 })
+})
+
+test('five sealed ranges are enough', async () => {
+  const { log, segments } = setUp()
+  for (let i = 1; i <= 5; i++) await segments.putIfAbsent('t', i, encodeSeal(i, i, 'hole'), { reservedAt: null })
+  const error = await failure(log.append('t', [{ payload: '1' }]))
+  assert.deepEqual([error.code, error.written], ['append_contended', 'no'])
+})
+
+test('a segment of somebody else at the own key is never acknowledged', async () => {
+  const { log, segments } = setUp()
+  await segments.putIfAbsent('t', 1, segment(1, '"theirs"'), { reservedAt: null })
+  const error = await failure(log.append('t', [{ payload: '"mine"' }]))
+  assert.deepEqual([error.code, error.written], ['segment_corrupt', 'no'])
+})
+
+test('a writer that can\'t put seals its range, and then says "not written" for certain', async () => {
+  const { log } = setUp({
+    limits: { appendTimeoutMs: 5_600, giveUpMs: 500 },
+    store: (inner) => ({ putIfAbsent: (topic, last, object, options) => options.reservedAt === null ? inner.putIfAbsent(topic, last, object, options) : Promise.reject(lost()) })
+  })
+  const error = await failure(log.append('t', [{ payload: '1' }, { payload: '2' }]))
+  assert.deepEqual([error.code, error.written, error.retriable], ['storage_unavailable', 'no', true])
+  assert.deepEqual(await payloads(log), { found: [], next: 3 }, 'readers do not wait for the sealed range')
+})
+
+test('when not even the seal gets an answer the outcome is unknown', async () => {
+  const { log } = setUp({ limits: { appendTimeoutMs: 5_600, giveUpMs: 500 }, store: () => ({ putIfAbsent: () => Promise.reject(lost()) }) })
+  const error = await failure(log.append('t', [{ payload: '1' }]))
+  assert.deepEqual([error.code, error.written], ['storage_unavailable', 'unknown'])
+})
+
+test('a clear refusal is "not written" without any doubt', async () => {
+  const { log } = setUp({ store: () => ({ putIfAbsent: () => Promise.reject(new StoreError('misconfigured', 'none', 'no such bucket')) }) })
+  const error = await failure(log.append('t', [{ payload: '1' }]))
+  assert.deepEqual([error.code, error.written, error.retriable], ['storage_misconfigured', 'no', false])
+})
+
+// The put landed and its answer was lost; a reader saw the message, a trim deleted it, and the writer's seal found its
+// place empty. "Not written" would be said of a message that was read; the simulation found this.
+test('a segment that was trimmed before its writer gave up is not called "not written"', async () => {
+  const { log, counter, segments } = setUp({
+    limits: { appendTimeoutMs: 5_600, giveUpMs: 500 },
+    store: (inner) => ({
+      putIfAbsent: async (topic, last, object, options) => {
+        if (options.reservedAt === null) return inner.putIfAbsent(topic, last, object, options)
+        if (await inner.putIfAbsent(topic, last, object, options) === 'created') {
+          await counter.raiseEarliest(topic, last + 1)
+          await segments.remove(topic, [last])
+        }
+        throw new StoreError('expired', 'unknown', 'too old')
+      }
+    })
+  })
+  assert.equal((await failure(log.append('t', [{ payload: '1' }]))).written, 'unknown')
+})
+
+test('a young hole ends the page; an old one is sealed from the top down; a dead one is passed without a write', async () => {
+  const puts: number[] = []
+  const { log, segments, counter, time } = setUp({
+    store: (inner) => ({ putIfAbsent: (topic, last, ...rest) => { puts.push(last); return inner.putIfAbsent(topic, last, ...rest) } })
+  })
+  await counter.reserve('t', 4, { now: time.now })
+  await segments.putIfAbsent('t', 1, segment(1, '1'), { reservedAt: time.now })
+  await segments.putIfAbsent('t', 4, segment(4, '4'), { reservedAt: time.now })
+  assert.deepEqual(await payloads(log), { found: [1], next: 2 })
+  time.now += defaultLimits.holeGraceMs
+  assert.deepEqual(await payloads(log), { found: [1], next: 2 }, 'at the grace, not over it')
+  time.now += 1
+  assert.deepEqual(await payloads(log), { found: [1, 4], next: 5 })
+  assert.deepEqual(puts, [3, 2])
+  await segments.remove('t', [2, 3])
+  time.now += defaultLimits.deadAfterMs
+  assert.deepEqual(await payloads(log), { found: [1, 4], next: 5 })
+  assert.deepEqual(puts, [3, 2])
+})
+
+test('a hole at the end is sealed, however old it is', async () => {
+  const { log, segments, counter, time } = setUp()
+  await counter.reserve('t', 2, { now: time.now })
+  await segments.putIfAbsent('t', 1, segment(1, '1'), { reservedAt: time.now })
+  assert.deepEqual(await payloads(log), { found: [1], next: 2 })
+  time.now += defaultLimits.deadAfterMs + 1
+  assert.deepEqual(await payloads(log), { found: [1], next: 3 })
+  assert.equal(await segments.putIfAbsent('t', 2, segment(2, '2'), { reservedAt: time.now }), 'exists')
+})
+
+test('a counter that another implementation wrote has no reserved_at: its tail hole is waited for', async () => {
+  const time = { now: 1_702_000_000_000 }
+  const segments = createMemorySegmentStore(() => time.now)
+  const counter = { ...createMemoryOffsetCounter(), read: async () => ({ currentOffset: 1, earliest: 1 }) }
+  const log = createLog({ segments, counter, clock: systemClock, compression: 'none' })
+  time.now += defaultLimits.deadAfterMs
+  assert.deepEqual(await payloads(log), { found: [], next: 1 })
+})
+
+test('a hole longer than the seals of one read is sealed by several', async () => {
+  const { log, segments, counter, time } = setUp({ limits: { sealsPerReadMax: 4 } })
+  await counter.reserve('t', 10, { now: time.now })
+  await segments.putIfAbsent('t', 10, segment(10, '10'), { reservedAt: time.now })
+  time.now += 6_000
+  assert.deepEqual(await payloads(log), { found: [], next: 1 })
+  assert.deepEqual(await payloads(log), { found: [], next: 1 }, 'below a hole seal there is no second grace')
+  assert.deepEqual(await payloads(log), { found: [10], next: 11 })
+})
+
+test('a segment that can\'t be loaded ends the page before it, and fails a read that begins with it', async () => {
+  const { log } = setUp({ store: (inner) => ({ get: (topic, last, options) => last === 3 ? Promise.reject(lost()) : inner.get(topic, last, options) }) })
+  for (let i = 1; i <= 5; i++) await log.append('t', [{ payload: String(i) }])
+  assert.deepEqual(await payloads(log), { found: [1, 2], next: 3 })
+  assert.equal((await failure(log.read('t', { from: 3, ...everything }))).code, 'storage_unavailable')
+})
+
+test('a damaged segment is reported, and not skipped', async () => {
+  const { log, segments, counter, time } = setUp()
+  await counter.reserve('t', 3, { now: time.now })
+  await segments.putIfAbsent('t', 1, segment(1, '1'), { reservedAt: null })
+  await segments.putIfAbsent('t', 2, { ...segment(2, '2'), body: Buffer.from('?') }, { reservedAt: null })
+  await segments.putIfAbsent('t', 3, segment(3, '3'), { reservedAt: null })
+  assert.deepEqual(await payloads(log), { found: [1], next: 2 })
+  assert.equal((await failure(log.read('t', { from: 2, ...everything }))).code, 'segment_corrupt')
+})
+
+test('pages end at limit and max_bytes, but hold one message at least', async () => {
+  const { log } = setUp()
+  await log.append('t', Array.from({ length: 5 }, (_, i) => ({ payload: `"${'x'.repeat(100)}${i}"` })))
+  const read = async (from: number, limit: number, maxBytes: number): Promise<number[]> => {
+    const page = await log.read('t', { from, limit, maxBytes })
+    return [page.lines.length, page.nextOffset]
+  }
+  assert.deepEqual(await read(1, 2, 1e6), [2, 3])
+  assert.deepEqual(await read(3, 2, 1e6), [2, 5])
+  assert.deepEqual(await read(2, 10, 1), [1, 3])
+  assert.deepEqual(await read(2, 10, 320), [2, 4])
+  assert.deepEqual(await read(6, 10, 1e6), [0, 6])
+  assert.deepEqual(await read(60, 10, 1e6), [0, 60])
+})
+
+test('at most ten reads are in flight, and none that the page does not need', async () => {
+  let inFlight = 0
+  let most = 0
+  let gets = 0
+  const { log } = setUp({
+    store: (inner) => ({
+      get: async (...args) => {
+        gets++
+        most = Math.max(most, ++inFlight)
+        await new Promise((resolve) => { setTimeout(resolve, 1) })
+        inFlight--
+        return inner.get(...args)
+      }
+    })
+  })
+  for (let i = 1; i <= 40; i++) await log.append('t', [{ payload: String(i) }])
+  await log.read('t', { from: 1, limit: 30, maxBytes: 1e6 })
+  assert.deepEqual([most, gets], [10, 30])
+  gets = 0
+  await log.read('t', { from: 1, limit: 3, maxBytes: 1e6 })
+  assert.equal(gets, 3)
+})
+
+test('what a poll costs: nothing new, one new segment, two new ones', async () => {
+  const { log } = setUp()
+  await log.append('t', [{ payload: '1' }])
+  assert.deepEqual((await log.read('t', { from: 2, ...everything })).calls, { reserve: 0, state: 1, put: 0, get: 0, list: 0 })
+  await log.append('t', [{ payload: '2' }, { payload: '3' }])
+  assert.deepEqual((await log.read('t', { from: 2, ...everything })).calls, { reserve: 0, state: 1, put: 0, get: 1, list: 0 })
+  await log.append('t', [{ payload: '4' }])
+  assert.deepEqual((await log.read('t', { from: 2, ...everything })).calls, { reserve: 0, state: 1, put: 0, get: 2, list: 0 })
+})
+
+test('appends that come while a put is in flight leave together, each with its own offset', async () => {
+  const { log } = setUp()
+  const appended = await Promise.all(Array.from({ length: 50 }, (_, i) => log.append('t', [{ payload: String(i) }])))
+  assert.deepEqual(appended.map(({ first }) => first), Array.from({ length: 50 }, (_, i) => i + 1))
+  assert.deepEqual((await payloads(log)).found, Array.from({ length: 50 }, (_, i) => i))
+  const { entries } = await setUpListing(log)
+  assert.ok(entries < 5, `${entries} segments`)
+})
+
+async function setUpListing (log: Log): Promise<{ entries: number }> {
+  const { calls } = await log.read('t', { from: 1, limit: 999, maxBytes: 1e6 })
+  return { entries: calls.get }
+}
+
+test('trim moves earliest and deletes what is wholly below it; a deleted topic goes on where it was', async () => {
+  const { log, segments } = setUp()
+  await log.append('t', [{ payload: '1' }, { payload: '2' }])
+  await log.append('t', [{ payload: '3' }])
+  assert.equal(await log.trim('t', 2), 2)
+  assert.deepEqual(await payloads(log), { found: [2, 3], next: 4 })
+  assert.equal(await log.trim('t', 1), 2, 'never down')
+  assert.equal(await log.trim('t', 3), 3)
+  assert.deepEqual((await segments.list('t', 1, 10)).entries.map(({ last }) => last), [3])
+  await log.deleteTopic('t')
+  assert.deepEqual(await payloads(log), { found: [], next: 4 })
+  assert.equal((await log.append('t', [{ payload: '4' }])).first, 4)
+  assert.deepEqual([await log.position('t', 'earliest'), await log.position('t', 'latest')], [4, 5])
+})
+
+test('a closed log refuses appends after those under way are answered', async () => {
+  const { log } = setUp()
+  const append = log.append('t', [{ payload: '1' }])
+  await log.close()
+  assert.equal((await append).first, 1)
+  const error = await failure(log.append('t', [{ payload: '2' }]))
+  assert.deepEqual([error.code, error.written], ['shutting_down', 'no'])
+})
+
+test('bounds that contradict each other stop the start', () => {
+  assert.throws(() => checkLimits({ ...defaultLimits, putTimeoutMs: 3_000 }), /a put and one retry fit into holeGraceMs/)
+  assert.throws(() => checkLimits({ ...defaultLimits, deadAfterMs: 15 * 60_000 }), /a hole is dead only/)
+})

@@ -7,7 +7,7 @@ import type { CallOptions } from '../../ports/segment-store.ts'
 import { answersPlugin, clientConfig, serverTime, type AwsSettings } from '../aws/client.ts'
 import { guarded, type FailedCall, type Remedies } from '../aws/errors.ts'
 
-/** A client for {@link createDynamoOffsetCounter} and whatever else shares the table. Close it with `destroy()`. */
+/** The client for {@link createDynamoOffsetCounter} and whatever else shares the table. Close it with `destroy()`. */
 export function createDynamoClient (settings: AwsSettings): DynamoDBClient {
   const client = new DynamoDBClient(clientConfig(settings))
   client.middlewareStack.use(answersPlugin(settings.onAttempt))
@@ -28,6 +28,8 @@ const CHECK_KEY = '#check'
  *     kind           S   "topic"; only items with it are in the index that lists topics
  *
  * Only `pk` and `current_offset` are sure to be there: other implementations write no more.
+ *
+ * @param options.client one of {@link createDynamoClient}: others do not keep the time of the answer, which is `Reservation.at`
  */
 export function createDynamoOffsetCounter ({ client, table }: { client: DynamoDBClient, table: string }): OffsetCounter {
   const remedies = remediesFor(table)

@@ -29,14 +29,14 @@ export function addBodyParsers (app: FastifyInstance): void {
   app.addContentTypeParser('*', (request, _payload, done) => { done(unsupported(request)) })
 }
 
-/** The object in `body` with each `payload` left as {@link RawJson}; anything but an object is returned as its value. */
-export function parseBody (body: Buffer): unknown {
+/** The object in `body` with each `payload` left as {@link RawJson}. */
+export function parseBody (body: Buffer): Record<string, unknown> {
   if (body.length === 0) throw new LogError('missing_body', 'body: expected a JSON object, got nothing')
   if (!isUtf8(body)) throw new LogError('invalid_encoding', 'body: expected UTF-8, got bytes that are not')
   const text = body.toString('utf8')
   const value = parseJson(text)
   const members = rawMembers(text)
-  if (members === undefined) return value
+  if (members === undefined) throw new LogError('invalid_request', `body: expected a JSON object, got ${show.value(value)}`)
   const whole = value as Record<string, unknown>
   const parsed: Record<string, unknown> = {}
   for (const { name, raw } of members) {

@@ -12,7 +12,12 @@ import { LogError } from '../domain/errors.ts'
 /** Cut values and names for messages: long enough to recognise, short enough for a log or a terminal. */
 export const show = {
   text: (text: string): string => JSON.stringify(text.length > 60 ? text.slice(0, 60) + '…' : text),
-  name: (name: string): string => /^[\w.-]{1,60}$/.test(name) ? name : show.text(name)
+  name: (name: string): string => /^[\w.-]{1,60}$/.test(name) ? name : show.text(name),
+  value: (value: unknown): string => {
+    if (typeof value === 'string') return show.text(value)
+    if (Array.isArray(value)) return 'an array'
+    return typeof value === 'object' && value !== null ? 'an object' : String(value)
+  }
 }
 
 export const ajvOptions: NonNullable<FastifyServerOptions['ajv']> = {
@@ -65,23 +70,17 @@ export function validationError (errors: FastifySchemaValidationError[], context
     const name = String(error.params['missingProperty'])
     return invalid(`${field(name)}: expected ${schema.properties?.[name]?.['x-expected']}, got nothing`)
   }
-  if (context === 'body' && path.length === 0 && error.data === undefined) {
+  // Fastify hands null to validation where there was no body; the body parser lets nothing but objects through.
+  if (context === 'body' && path.length === 0 && error.data === null) {
     return new LogError('missing_body', 'body: expected a JSON object, got nothing')
   }
-  const got = error.keyword === 'x-max-bytes' ? `${bytesOf(error.data)} bytes` : describe(error.data)
+  const got = error.keyword === 'x-max-bytes' ? `${bytesOf(error.data)} bytes` : show.value(error.data)
   const detail = `${field() || context}: expected ${schema['x-expected']}, got ${got}`
   return context === 'params' ? new LogError('invalid_topic', detail) : invalid(detail)
 }
 
 function invalid (detail: string): LogError {
   return new LogError('invalid_request', detail)
-}
-
-function describe (data: unknown): string {
-  if (typeof data === 'string') return show.text(data)
-  if (Array.isArray(data)) return 'an array'
-  if (typeof data === 'object' && data !== null) return 'an object'
-  return String(data)
 }
 
 function unescapePointer (part: string): string {

@@ -1,0 +1,158 @@
+import assert from 'node:assert/strict'
+import type { TestContext } from 'node:test'
+import { ask, consume, produce } from '../support/http.ts'
+import type { Subject } from './suite.ts'
+
+interface Page { messages: Array<{ offset: number, payload: unknown, timestamp: number, key?: string, headers?: object }>, next_offset: number }
+
+export async function contract (t: TestContext, { baseUrl, topic }: Subject): Promise<void> {
+  const page = async (name: string, query = ''): Promise<Page> => {
+    const { status, text } = await consume(baseUrl, name, query)
+    assert.equal(status, 200, text)
+    return JSON.parse(text) as Page
+  }
+  const fill = async (name: string, payloads: unknown[]): Promise<void> => {
+    for (const payload of payloads) assert.equal((await produce(baseUrl, name, JSON.stringify({ payload }))).status, 200)
+  }
+  const offsets = ({ messages }: Page): number[] => messages.map(({ offset }) => offset)
+
+  await t.test('a message goes in and comes out, in exactly this form', async () => {
+    const name = topic()
+    const before = Date.now()
+    const produced = await produce(baseUrl, name, '{"payload":{"item":"book","quantity":2}}')
+    assert.equal(produced.status, 200)
+    assert.match(produced.headers['content-type'] as string, /^application\/json; charset=utf-8$/)
+    assert.equal(produced.text, `{"topic":"${name}","offset":1}`)
+    const consumed = await consume(baseUrl, name, '?offset=1&limit=10')
+    assert.equal(consumed.status, 200)
+    assert.equal(consumed.headers['content-type'], 'application/json; charset=utf-8')
+    const timestamp = Number(/"timestamp":(\d+)/.exec(consumed.text)?.[1])
+    assert.equal(consumed.text, `{"messages":[{"offset":1,"payload":{"item":"book","quantity":2},"timestamp":${timestamp}}],"next_offset":2}`)
+    assert(timestamp >= before - 60_000 && timestamp <= Date.now() + 60_000)
+  })
+
+  await t.test('pages follow each other without a gap, up to an empty one', async () => {
+    const name = topic()
+    await fill(name, [0, 1, 2, 3, 4, 5, 6])
+    const seen: unknown[] = []
+    let next = 1
+    for (const size of [3, 3, 1, 0]) {
+      const { messages, next_offset: after } = await page(name, `?offset=${next}&limit=3`)
+      assert.equal(messages.length, size)
+      seen.push(...messages.map(({ payload }) => payload))
+      next = after
+    }
+    assert.deepEqual(seen, [0, 1, 2, 3, 4, 5, 6])
+    assert.equal(next, 8)
+  })
+
+  await t.test('without parameters: from offset 1, ten messages', async () => {
+    const name = topic()
+    await fill(name, [...Array(11).keys()])
+    const first = await page(name)
+    assert.deepEqual(offsets(first), [1, 2, 3, 4, 5, 6, 7, 8, 9, 10])
+    assert.equal(first.next_offset, 11)
+  })
+
+  await t.test('earliest and latest', async () => {
+    const name = topic()
+    assert.deepEqual(await page(name, '?offset=earliest'), { messages: [], next_offset: 1 })
+    assert.deepEqual(await page(name, '?offset=latest'), { messages: [], next_offset: 1 })
+    await fill(name, ['a', 'b'])
+    assert.deepEqual(offsets(await page(name, '?offset=earliest')), [1, 2])
+    assert.deepEqual(await page(name, '?offset=latest'), { messages: [], next_offset: 3 })
+  })
+
+  await t.test('a topic nobody wrote to, and an offset past the end, are empty pages', async () => {
+    assert.deepEqual(await page(topic(), '?offset=1'), { messages: [], next_offset: 1 })
+    assert.deepEqual(await page(topic(), `?offset=${Number.MAX_SAFE_INTEGER}`), { messages: [], next_offset: Number.MAX_SAFE_INTEGER })
+  })
+
+  await t.test('max_bytes bounds a page, but one message always comes', async () => {
+    const name = topic()
+    await fill(name, ['x'.repeat(500), 'y'.repeat(500), 'z'.repeat(500)])
+    assert.deepEqual(offsets(await page(name, '?max_bytes=1')), [1])
+    assert.deepEqual(offsets(await page(name, '?max_bytes=1200')), [1, 2])
+    assert.deepEqual(offsets(await page(name, '?max_bytes=99999999999999999999')), [1, 2, 3])
+  })
+
+  await t.test('a limit above the largest is cut, however many digits it has', async () => {
+    const name = topic()
+    await fill(name, [1])
+    assert.deepEqual(offsets(await page(name, '?limit=1001')), [1])
+    assert.deepEqual(offsets(await page(name, '?limit=100000000000000000000000')), [1])
+  })
+
+  await t.test('concurrent appends get different offsets, and all are read', async () => {
+    const name = topic()
+    const answers = await Promise.all([...Array(40).keys()].map((n) => produce(baseUrl, name, `{"payload":${n}}`)))
+    const byOffset = new Map(answers.map(({ text }, n) => [(JSON.parse(text) as { offset: number }).offset, n]))
+    assert.equal(byOffset.size, 40)
+    const { messages } = await page(name, '?limit=1000')
+    assert.deepEqual(messages.map(({ offset, payload }) => [offset, payload]), [...byOffset].sort(([a], [b]) => a - b))
+  })
+
+  await t.test('/v1 is the same service', async () => {
+    const name = topic()
+    const headers = { 'content-type': 'application/json' }
+    const produced = await ask(baseUrl, { method: 'POST', path: `/v1/topics/${name}/produce`, headers, body: '{"payload":1}' })
+    assert.equal(produced.text, `{"topic":"${name}","offset":1}`)
+    assert.equal((await ask(baseUrl, { path: `/v1/topics/${name}/consume` })).text, (await consume(baseUrl, name)).text)
+    assert.equal((await ask(baseUrl, { path: '/v1/health' })).text, '{"status":"ok"}')
+    assert.equal((await ask(baseUrl, { path: '/v1/ready' })).text, '{"status":"ok"}')
+  })
+
+  await t.test('content types that say the same', async () => {
+    for (const type of ['application/json; charset=utf-8', 'application/json;charset=UTF-8', 'Application/JSON', 'application/json; charset="utf-8"', 'application/json; x=y']) {
+      const answer = await ask(baseUrl, { method: 'POST', path: `/topics/${topic()}/produce`, headers: { 'content-type': type }, body: '{"payload":1}' })
+      assert.equal(answer.status, 200, type)
+    }
+  })
+
+  await service(t, baseUrl)
+}
+
+async function service (t: TestContext, baseUrl: string): Promise<void> {
+  for (const path of ['/health', '/ready']) {
+    await t.test(path, async () => {
+      const answer = await ask(baseUrl, { path })
+      assert.equal(answer.status, 200)
+      assert.equal(answer.text, '{"status":"ok"}')
+      const head = await ask(baseUrl, { method: 'HEAD', path })
+      assert.equal(head.status, 200)
+      assert.equal(head.text, '')
+    })
+  }
+
+  await t.test('every answer names its request; a sane id of the caller is kept', async () => {
+    const given = await ask(baseUrl, { path: '/health', headers: { 'x-request-id': 'order-7/b' } })
+    assert.equal(given.headers['x-request-id'], 'order-7/b')
+    for (const bad of ['with space', 'x'.repeat(129), '{"a":1}']) {
+      const { headers } = await ask(baseUrl, { path: '/health', headers: { 'x-request-id': bad } })
+      assert.match(headers['x-request-id'] as string, /^[\w-]{8,64}$/)
+    }
+  })
+
+  await t.test('the specification lists the operations, once', async () => {
+    const { status, text } = await ask(baseUrl, { path: '/openapi.json' })
+    assert.equal(status, 200)
+    const specification = JSON.parse(text) as { openapi: string, paths: Record<string, Record<string, { operationId: string, responses: object }>> }
+    assert.equal(specification.openapi, '3.1.0')
+    assert.deepEqual(Object.fromEntries(Object.entries(specification.paths).map(([path, methods]) => [path,
+      Object.entries(methods).map(([method, { operationId, responses }]) => [method, operationId, Object.keys(responses)])])), {
+      '/topics/{topic}/produce': [['post', 'produce', ['200', '400', '413', '415', '500', '503']]],
+      '/topics/{topic}/consume': [['get', 'consume', ['200', '400', '500', '503']]],
+      '/health': [['get', 'health', ['200', '500']]],
+      '/ready': [['get', 'ready', ['200', '500', '503']]]
+    })
+  })
+
+  await t.test('pages to read', async () => {
+    for (const [path, part] of [['/docs', 'swagger-ui.css'], ['/docs/errors', 'id="storage_throttled"']] as const) {
+      const { status, headers, text } = await ask(baseUrl, { path })
+      assert.equal(status, 200)
+      assert.equal(headers['content-type'], 'text/html; charset=utf-8')
+      assert(text.includes(part))
+    }
+  })
+}

@@ -1,0 +1,84 @@
+import assert from 'node:assert/strict'
+import { request } from 'node:http'
+import { connect } from 'node:net'
+
+export interface Answer { status: number, headers: Record<string, string | string[] | undefined>, text: string }
+
+export interface Ask {
+  method?: string
+  /** Sent as it is: nobody removes `..` or encodes anything. */
+  path: string
+  headers?: Record<string, string>
+  body?: string | Buffer
+}
+
+/** One request on a connection of its own, with nothing added that was not asked for. */
+export function ask (baseUrl: string, { method = 'GET', path, headers = {}, body }: Ask): Promise<Answer> {
+  const { hostname, port } = new URL(baseUrl)
+  return new Promise((resolve, reject) => {
+    const length = body === undefined ? {} : { 'content-length': String(Buffer.byteLength(body)) }
+    const sent = request({ hostname, port, method, path, headers: { ...length, ...headers }, agent: false }, (answer) => {
+      const chunks: Buffer[] = []
+      answer.on('data', (chunk: Buffer) => chunks.push(chunk)).on('error', reject).on('end', () => {
+        resolve({ status: answer.statusCode!, headers: answer.headers, text: Buffer.concat(chunks).toString('utf8') })
+      })
+    })
+    sent.on('error', reject).end(body)
+  })
+}
+
+/** The bytes that come back for these bytes, until the other side ends the connection. */
+export function exchange (baseUrl: string, bytes: string | Buffer): Promise<string> {
+  const { hostname, port } = new URL(baseUrl)
+  return new Promise((resolve, reject) => {
+    let received = ''
+    const socket = connect(Number(port), hostname, () => socket.write(bytes))
+    socket.on('data', (chunk) => { received += chunk.toString('latin1') }).on('error', reject).on('close', () => resolve(received))
+  })
+}
+
+const json = { 'content-type': 'application/json' }
+
+export function produce (baseUrl: string, topic: string, body: string | Buffer): Promise<Answer> {
+  return ask(baseUrl, { method: 'POST', path: `/topics/${topic}/produce`, headers: json, body })
+}
+
+export function consume (baseUrl: string, topic: string, query = ''): Promise<Answer> {
+  return ask(baseUrl, { path: `/topics/${topic}/consume${query}` })
+}
+
+const titles: Record<string, [number, string, boolean]> = {
+  malformed_request: [400, 'The request is not valid HTTP', false],
+  missing_body: [400, 'The request has no body', false],
+  malformed_json: [400, 'The body is not valid JSON', false],
+  invalid_encoding: [400, 'The body is not valid UTF-8', false],
+  invalid_request: [400, 'A field of the request is not valid', false],
+  invalid_topic: [400, 'The topic name is not valid', false],
+  not_found: [404, 'There is nothing at this path', false],
+  method_not_allowed: [405, 'The path does not take this method', false],
+  request_timeout: [408, 'The request did not arrive in time', true],
+  body_too_large: [413, 'The body is too large', false],
+  unsupported_media_type: [415, 'The content type is not supported', false],
+  request_headers_too_large: [431, 'The request headers are too large', false],
+  internal: [500, 'The server made a mistake', false],
+  segment_corrupt: [500, 'A stored segment is damaged', false],
+  storage_throttled: [503, 'The storage asked to slow down', true],
+  storage_unavailable: [503, 'The storage did not answer', true],
+  storage_misconfigured: [503, 'The storage is not set up for this service', false],
+  append_timeout: [503, 'The message could not be written in time', true],
+  append_contended: [503, 'Readers sealed the offsets before the message was written', true],
+  shutting_down: [503, 'The server is shutting down', true]
+}
+
+/** The whole body of an error answer. */
+export function problem (code: string, detail: string, written?: 'no' | 'unknown'): Record<string, unknown> {
+  const [status, title, retriable] = titles[code]!
+  return { type: `/docs/errors#${code}`, title, status, detail, code, error: detail, retriable, ...written === undefined ? {} : { written } }
+}
+
+export function assertProblem (answer: Answer, code: string, detail: string, written?: 'no' | 'unknown'): void {
+  const expected = problem(code, detail, written)
+  assert.match(answer.headers['content-type'] as string, /^application\/problem\+json(; charset=utf-8)?$/)
+  assert.deepEqual(JSON.parse(answer.text), expected)
+  assert.equal(answer.status, expected['status'])
+}

@@ -1,0 +1,57 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { createInterface } from 'node:readline'
+import type { TestContext } from 'node:test'
+import { fileURLToPath } from 'node:url'
+
+const entry = fileURLToPath(new URL('../../src/server.ts', import.meta.url))
+
+export interface ServerProcess {
+  readonly child: ChildProcess
+  readonly baseUrl: string
+  /** The lines of standard output so far. */
+  readonly lines: string[]
+  /** The exit code, once it has ended. */
+  readonly ended: Promise<number | null>
+}
+
+function run (t: TestContext, environment: Record<string, string>): { child: ChildProcess, ended: Promise<number | null> } {
+  // Of the environment only what the process itself needs: a developer's own AWS settings must not leak in.
+  const { PATH = '' } = process.env
+  const child = spawn(process.execPath, [entry], { env: { PATH, PORT: '0', ...environment }, stdio: ['ignore', 'pipe', 'pipe'] })
+  const ended = once(child, 'exit').then(([code]) => code as number | null)
+  t.after(async () => {
+    child.kill('SIGKILL')
+    await ended
+  })
+  return { child, ended }
+}
+
+/** A real `node src/server.ts` on a free port. */
+export async function startServer (t: TestContext, environment: Record<string, string>): Promise<ServerProcess> {
+  const { child, ended } = run(t, environment)
+  const lines: string[] = []
+  let errors = ''
+  child.stderr!.on('data', (chunk: Buffer) => { errors += chunk.toString() })
+  const baseUrl = await new Promise<string>((resolve, reject) => {
+    createInterface(child.stdout!).on('line', (line) => {
+      lines.push(line)
+      if (lines.length === 1) resolve(/http:\/\/[^\s,]+/.exec(line)?.[0] ?? reject(new Error(`not the first line: ${line}`)) as never)
+    })
+    ended.then((code) => reject(new Error(`the server ended with ${code}: ${errors}`)), reject)
+  })
+  return { child, baseUrl, lines, ended }
+}
+
+/** What a server says that should not start. */
+export async function failedStart (t: TestContext, environment: Record<string, string>): Promise<{ code: number | null, stdout: string, stderr: string }> {
+  const { child, ended } = run(t, environment)
+  let stdout = ''
+  let stderr = ''
+  child.stdout!.on('data', (chunk: Buffer) => { stdout += chunk.toString() })
+  child.stderr!.on('data', (chunk: Buffer) => { stderr += chunk.toString() })
+  const closed = once(child, 'close')
+  const code = await ended
+  await closed
+  return { code, stdout, stderr }
+}

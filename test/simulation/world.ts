@@ -94,7 +94,7 @@ export class World {
         scheduler.at(scheduler.now + after, undefined, () => {
           apply(fault === 'cut short' ? random : undefined).then(
             (result) => then(() => resolve(result), String(show(result))),
-            (error: unknown) => then(() => reject(error), String(error))
+            (error: unknown) => then(() => reject(error instanceof Error ? error : new Error(String(error))), String(error))
           ).catch((error: unknown) => scheduler.fail(error))
         })
       }

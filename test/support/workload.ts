@@ -1,0 +1,97 @@
+import assert from 'node:assert/strict'
+import { fork } from 'node:child_process'
+import { once } from 'node:events'
+import type { TestContext } from 'node:test'
+import { setTimeout as wait } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import type { Appended } from './writer-process.ts'
+
+interface Message { readonly offset: number, readonly payload: { readonly id: string } }
+
+/**
+ * Writers in processes of their own and readers that follow, against servers that may come and go behind their URLs.
+ * {@link end} checks what all of them heard against each other.
+ */
+export class Workload {
+  readonly topic = 'followed'
+  readonly appended: Appended[] = []
+  readonly #urls: readonly string[]
+  readonly #readers: Array<{ readonly seen: Message[], done: Promise<void> }>
+  readonly #writers: Array<ReturnType<typeof fork>>
+  #end: number | undefined
+
+  constructor (t: TestContext, urls: readonly string[], { processes, writersEach, readers }: { processes: number, writersEach: number, readers: number }) {
+    this.#urls = urls
+    const writer = fileURLToPath(new URL('writer-process.ts', import.meta.url))
+    this.#writers = Array.from({ length: processes }, (_, p) => {
+      const child = fork(writer, [`p${p}`, String(writersEach), this.topic, ...urls], { execArgv: [] })
+      child.on('message', (message) => this.appended.push(message as Appended))
+      t.after(() => { child.kill('SIGKILL') })
+      return child
+    })
+    this.#readers = Array.from({ length: readers }, (_, r) => {
+      const seen: Message[] = []
+      return { seen, done: this.#follow(r, seen) }
+    })
+  }
+
+  get acknowledged (): number { return this.appended.filter(({ outcome }) => outcome === 'acknowledged').length }
+
+  /** Stops the writers, lets the readers get to the topic's end, and checks. */
+  async end (): Promise<void> {
+    await Promise.all(this.#writers.map(async (child) => {
+      const gone = once(child, 'exit')
+      child.send('stop')
+      await gone
+    }))
+    this.#end = await this.#latest()
+    await Promise.all(this.#readers.map(({ done }) => done))
+    for (const [r, { seen }] of this.#readers.entries()) this.#check(r, seen)
+    const [first, ...others] = this.#readers.map(({ seen }) => seen.map(({ offset, payload }) => `${offset} ${payload.id}`))
+    for (const other of others) assert.deepEqual(other, first, 'readers saw different logs')
+  }
+
+  async #follow (r: number, seen: Message[]): Promise<void> {
+    let next = 1
+    for (let poll = r; this.#end === undefined || next < this.#end; poll++) {
+      try {
+        const answer = await fetch(`${this.#urls[poll % this.#urls.length]}/topics/${this.topic}/consume?offset=${next}&limit=${100 + r}`, { signal: AbortSignal.timeout(30_000) })
+        if (answer.status !== 200) throw new Error(await answer.text())
+        const page = await answer.json() as { messages: Message[], next_offset: number }
+        seen.push(...page.messages)
+        next = page.next_offset
+        if (page.messages.length > 0) continue
+      } catch {
+        // Its server is gone or suspended: the next poll asks the other one, or the same one again.
+      }
+      await wait(30)
+    }
+  }
+
+  async #latest (): Promise<number> {
+    for (let attempt = 0; ; attempt++) {
+      try {
+        const answer = await fetch(`${this.#urls[attempt % this.#urls.length]}/topics/${this.topic}/consume?offset=latest`, { signal: AbortSignal.timeout(30_000) })
+        if (answer.status === 200) return (await answer.json() as { next_offset: number }).next_offset
+      } catch (error) {
+        if (attempt > 50) throw error
+      }
+      await wait(200)
+    }
+  }
+
+  #check (r: number, seen: readonly Message[]): void {
+    const at = new Map<string, number>()
+    let before = 0
+    for (const { offset, payload: { id } } of seen) {
+      assert.ok(offset > before, `reader ${r} got offset ${offset} after ${before}`)
+      assert.ok(!at.has(id), `reader ${r} got ${id} at ${at.get(id)} and at ${offset}`)
+      at.set(id, offset)
+      before = offset
+    }
+    for (const { id, outcome, offset } of this.appended) {
+      if (outcome === 'acknowledged') assert.equal(at.get(id), offset, `reader ${r}: ${id} was acknowledged at ${offset}`)
+      if (outcome === 'no') assert.ok(!at.has(id), `reader ${r} got ${id} at ${at.get(id)}, which was "not written"`)
+    }
+  }
+}

@@ -1,0 +1,41 @@
+import { setTimeout as wait } from 'node:timers/promises'
+
+/*
+ * A client process with several writers: `writer-process.ts NAME WRITERS TOPIC URL…`. Tells its parent of every append what
+ * came of it, and stops when told to. A message is never sent twice; a writer whose server is gone goes to the next one.
+ */
+export interface Appended { readonly id: string, readonly outcome: 'acknowledged' | 'no' | 'unknown', readonly offset?: number }
+
+const [name, writers, topic, ...urls] = process.argv.slice(2) as [string, string, string, ...string[]]
+const stop = new AbortController()
+process.on('message', () => { stop.abort() })
+
+await Promise.all(Array.from({ length: Number(writers) }, (_, w) => write(w)))
+process.disconnect()
+
+async function write (w: number): Promise<void> {
+  let at = w
+  for (let n = 0; !stop.signal.aborted; n++) {
+    const id = `${name}-${w}-${n}`
+    const appended = await append(urls[at % urls.length]!, id)
+    process.send!(appended)
+    if (appended.outcome !== 'acknowledged') {
+      at++
+      await wait(50)
+    }
+  }
+}
+
+async function append (url: string, id: string): Promise<Appended> {
+  try {
+    const answer = await fetch(`${url}/topics/${topic}/produce`, {
+      method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ payload: { id } }), signal: AbortSignal.timeout(30_000)
+    })
+    const body = await answer.json() as { offset?: number, written?: 'no' | 'unknown' }
+    if (answer.status === 200) return { id, outcome: 'acknowledged', offset: body.offset! }
+    return { id, outcome: body.written ?? 'unknown' }
+  } catch {
+    // No answer, or half of one: it may be in the log.
+    return { id, outcome: 'unknown' }
+  }
+}

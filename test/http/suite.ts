@@ -5,15 +5,20 @@ import { badRequests } from './bad-requests.ts'
 import { contract } from './contract.ts'
 import { exactPayloads } from './payloads.ts'
 
+/**
+ * What becomes of a path on its way to the app. `normalized`: it is made a URL, so `..` and bad encodings don't arrive.
+ * `decoded`: and `%2F` arrives as `/`.
+ */
+export type Paths = 'raw' | 'normalized' | 'decoded'
+
 export interface HttpSuiteOptions {
   readonly skip?: string | false
-  /** The way to the app makes a URL of the path, as API Gateway and browsers do: `..` and bad encodings don't arrive. */
-  readonly paths?: 'raw' | 'normalized'
+  readonly paths?: Paths
 }
 
 export interface Subject {
   readonly baseUrl: string
-  readonly rawPaths: boolean
+  readonly paths: Paths
   /** A name no other test has. */
   readonly topic: () => string
 }
@@ -22,7 +27,7 @@ export interface Subject {
 export function httpSuite (name: string, start: (t: TestContext) => Promise<{ baseUrl: string }>, options: HttpSuiteOptions = {}): void {
   test(`HTTP: ${name}`, { skip: options.skip ?? false }, async (t) => {
     const { baseUrl } = await start(t)
-    const subject: Subject = { baseUrl, rawPaths: options.paths !== 'normalized', topic: () => `t-${randomUUID()}` }
+    const subject: Subject = { baseUrl, paths: options.paths ?? 'raw', topic: () => `t-${randomUUID()}` }
     await t.test('contract', (t) => contract(t, subject))
     await t.test('payloads', (t) => exactPayloads(t, subject))
     await t.test('bad bodies', (t) => badBodies(t, subject))

@@ -1,0 +1,10 @@
+import { lambdaBridge, type Handler } from '../support/lambda-bridge.ts'
+import { functionUrlEvent, httpApiEvent, restEvent } from '../support/lambda-events.ts'
+import { httpSuite } from './suite.ts'
+
+Object.assign(process.env, { DATA_DIR: ':memory:', LOG_LEVEL: 'silent', BUCKET_NAME: '', COUNTERS_TABLE: '' })
+const { handler } = await import('../../src/lambda.ts') as { handler: Handler }
+
+httpSuite('Lambda behind a REST API', (t) => lambdaBridge(t, handler, (sent) => restEvent(sent)), { paths: 'normalized' })
+httpSuite('Lambda behind an HTTP API', (t) => lambdaBridge(t, handler, (sent) => httpApiEvent(sent, { base64: true })), { paths: 'decoded' })
+httpSuite('Lambda behind a function URL', (t) => lambdaBridge(t, handler, functionUrlEvent), { paths: 'normalized' })

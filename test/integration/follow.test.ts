@@ -14,7 +14,8 @@ import { Workload } from '../support/workload.ts'
  * had landed went on at 7.
  */
 const sixteen = { processes: 4, writersEach: 4, readers: 4 }
-const rounds = Number(process.env['CRASH_ROUNDS'] ?? 50)
+/** CI asks for 50. */
+const rounds = Number(process.env['CRASH_ROUNDS'] ?? 8)
 
 test('SQLite, one server: 16 writers, 4 readers', async (t) => {
   const server = await startServer(t, { DATA_DIR: temporaryFolder(t), LOG_LEVEL: 'silent' })

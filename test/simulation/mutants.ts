@@ -29,10 +29,10 @@ export const mutants: readonly Mutant[] = [
     by: 'await this.#seal(above.first - 1); this.expected = above.first; return \'pass\''
   },
   {
-    name: 'seal inside a segment that refused a seal',
+    name: 'go on sealing inside a segment that refused a seal',
     file: 'domain/holes.ts',
     replace: 'at = found.first - 1',
-    by: 'at = found.first; return puts + (await storage.put(at - 1, encodeSeal(bottom, at - 1, \'range\'), null, limits.putTimeoutMs) === \'created\' ? 1 : 0)'
+    by: 'at = found.last - 1'
   },
   {
     name: 'pass a hole without judging it',

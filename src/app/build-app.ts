@@ -41,6 +41,8 @@ export function buildApp (deps: AppDeps): FastifyInstance {
     routerOptions: { maxParamLength: 64 * 1024 },
     // Requests on connections that are still open during shutdown are served, and the connection closed after them.
     return503OnClosing: false,
+    // Node would answer a request without a host with an empty 400; the hook below does it with a problem.
+    http: { requireHostHeader: false },
     clientErrorHandler: handleClientError,
     frameworkErrors: (error, request, reply) => {
       const bare = request as unknown as FastifyRequest
@@ -56,7 +58,10 @@ export function buildApp (deps: AppDeps): FastifyInstance {
   addBodyParsers(app)
   app.setErrorHandler(handleError)
   addRequestLog(app, deps.platformFacts)
+  addHostCheck(app)
   addUnknownPaths(app)
+  // Node would answer an expectation it does not know with an empty 417. RFC 9110 lets a server ignore it.
+  app.server.on('checkExpectation', (request, response) => { app.server.emit('request', request, response) })
 
   addDocs(app)
   for (const { prefix, hide } of [{ prefix: '', hide: false }, { prefix: '/v1', hide: true }]) {
@@ -68,6 +73,15 @@ export function buildApp (deps: AppDeps): FastifyInstance {
     }, { prefix })
   }
   return app
+}
+
+/** HTTP/1.1 demands a 400 where there is no `Host`. */
+function addHostCheck (app: FastifyInstance): void {
+  app.addHook('onRequest', (request, _reply, done) => {
+    const { httpVersion, headers } = request.raw
+    if (httpVersion === '1.1' && headers.host === undefined) done(new LogError('malformed_request', 'host: expected a header of that name, got none'))
+    else done()
+  })
 }
 
 /**
@@ -83,11 +97,17 @@ function addUnknownPaths (app: FastifyInstance): void {
     const path = pathOf(request)
     const allowed = app.supportedMethods.filter((method) => app.findRoute({ method, url: path }) !== null)
     if (allowed.length === 0) {
-      done(new LogError('not_found', 'There is nothing at this path; /docs lists the paths there are.'))
+      done(nothingHere())
       return
     }
     const allow = allowed.sort().join(', ')
     reply.header('allow', allow)
     done(new LogError('method_not_allowed', `method: expected ${allow}, got ${request.method}`))
   })
+  // Of a file that the pages of /docs don't have, the hook knows nothing: their route takes every name.
+  app.setNotFoundHandler(() => { throw nothingHere() })
+}
+
+function nothingHere (): LogError {
+  return new LogError('not_found', 'There is nothing at this path; /docs lists the paths there are.')
 }

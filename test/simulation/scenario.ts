@@ -107,7 +107,10 @@ class Run {
   /** All writers dead, no more faults: a new reader reaches the end in bounded time, and everything is there (§7.6). */
   async calm (): Promise<void> {
     this.world.faultsOn = false
-    this.scheduler.now += skewMaxMs + 60_000
+    // What is still on the wire arrives first, and the clocks that ran ahead are caught up with.
+    let quiet = false
+    this.scheduler.at(this.scheduler.now + skewMaxMs + 60_000, undefined, () => { quiet = true })
+    await this.scheduler.run(() => quiet, stepsMax)
     const process = new Process(this.scheduler, 'inspector', 0)
     const log = this.#log(process)
     let finished = false

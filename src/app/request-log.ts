@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import type { IncomingMessage } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { ErrorCode } from '../domain/errors.ts'
 import type { StorageCalls } from '../domain/log.ts'
@@ -29,23 +29,42 @@ export function requestId (request: IncomingMessage): string {
   return typeof given === 'string' && sane.test(given) ? given : randomUUID()
 }
 
-/** One line a request, when its answer is out or its client is gone. */
+const unlogged = Symbol('unlogged')
+
+/** On the raw response, so that one function listens to all of them and no request needs a closure of its own. */
+interface LoggedResponse extends ServerResponse {
+  /** Until the request has its line. */
+  [unlogged]?: { log: FastifyInstance['log'], request: FastifyRequest, reply: FastifyReply, platform: PlatformFacts | undefined } | undefined
+}
+
+/** One line a request: when its answer is out, or its client is gone. */
 export function addRequestLog (app: FastifyInstance, platform: PlatformFacts | undefined): void {
   const { log } = app
   app.decorateRequest('facts', null as unknown as RequestFacts)
   app.addHook('onRequest', (request, reply, done) => {
     request.facts = new RequestFacts()
     reply.header('x-request-id', request.id)
+    const response: LoggedResponse = reply.raw
+    response[unlogged] = { log, request, reply, platform }
+    response.on('close', logAborted)
     done()
   })
   app.addHook('onResponse', (request, reply, done) => {
+    (reply.raw as LoggedResponse)[unlogged] = undefined
     logRequest(log, request, reply, platform)
     done()
   })
 }
 
+/** Fastify's onResponse does not come when the connection went before the answer. */
+function logAborted (this: LoggedResponse): void {
+  if (this[unlogged] === undefined) return
+  const { log, request, reply, platform } = this[unlogged]
+  logRequest(log, request, reply, platform, true)
+}
+
 export function logRequest (
-  log: FastifyInstance['log'], request: FastifyRequest, reply: FastifyReply, platform?: PlatformFacts
+  log: FastifyInstance['log'], request: FastifyRequest, reply: FastifyReply, platform?: PlatformFacts, aborted = false
 ): void {
   const { topic, offset, messages, storage, code } = request.facts
   log.info({
@@ -53,7 +72,8 @@ export function logRequest (
     method: request.method,
     // The pattern, not the path: what a client puts into an unknown path does not belong into the log.
     route: request.routeOptions.url,
-    status: reply.statusCode,
+    status: aborted ? undefined : reply.statusCode,
+    aborted: aborted ? true : undefined,
     code,
     topic,
     offset,

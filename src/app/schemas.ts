@@ -42,7 +42,7 @@ const wholeNumber = '[1-9][0-9]*'
 
 export const ConsumeQuery = Type.Object({
   offset: Type.Optional(Type.String({
-    pattern: `^(${wholeNumber}|earliest|latest)$`,
+    pattern: '^([1-9][0-9]{0,15}|earliest|latest)$',
     'x-max-number': Number.MAX_SAFE_INTEGER,
     'x-expected': `a whole number from 1 to ${Number.MAX_SAFE_INTEGER}, "earliest" or "latest"`,
     description: 'The first offset wanted; `earliest`: the first there is; `latest`: the next one to be written. 1 if not given.',

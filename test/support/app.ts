@@ -4,6 +4,7 @@ import { createMemoryOffsetCounter } from '../../src/adapters/memory/offset-coun
 import { createMemorySegmentStore } from '../../src/adapters/memory/segment-store.ts'
 import { systemClock } from '../../src/adapters/system/clock.ts'
 import { buildApp } from '../../src/app/build-app.ts'
+import type { PlatformFacts } from '../../src/app/request-log.ts'
 import type { StoreCheck } from '../../src/app/routes/service.ts'
 import { defaultLimits, type Limits } from '../../src/domain/limits.ts'
 import { createLog, type Log } from '../../src/domain/log.ts'
@@ -17,13 +18,14 @@ export interface MemoryAppOptions {
   readonly limits?: Partial<Limits>
   readonly logger?: FastifyBaseLogger
   readonly log?: Log
+  readonly platformFacts?: PlatformFacts
 }
 
 /** The app over a log on memory adapters, or on those handed in. */
 export function memoryApp (t: TestContext, options: MemoryAppOptions = {}): { app: FastifyInstance, log: Log } {
-  const { segments = createMemorySegmentStore(), counter = createMemoryOffsetCounter(), checks = [], limits, logger } = options
+  const { segments = createMemorySegmentStore(), counter = createMemoryOffsetCounter(), checks = [], limits, logger, platformFacts } = options
   const log = options.log ?? createLog({ segments, counter, clock: systemClock, compression: 'none', limits: { ...defaultLimits, ...limits } })
-  const app = buildApp({ log, checks, ...logger === undefined ? {} : { logger } })
+  const app = buildApp({ log, checks, ...logger === undefined ? {} : { logger }, ...platformFacts === undefined ? {} : { platformFacts } })
   t.after(async () => {
     await app.close()
     await log.close()

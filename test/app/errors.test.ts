@@ -1,0 +1,34 @@
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { test } from 'node:test'
+import { errorTable, LogError } from '../../src/domain/errors.ts'
+import { toProblem } from '../../src/app/problem.ts'
+import { memoryApp } from '../support/app.ts'
+
+test('docs/errors.md has the table as it is', () => {
+  const document = readFileSync(new URL('../../docs/errors.md', import.meta.url), 'utf8')
+  const rows = [...document.matchAll(/^\| `(\w+)` \| (\d+) \| (yes|no) \| (.+) \|$/gm)]
+    .map(([, code, status, retriable, title]) => [code, { status: Number(status), retriable: retriable === 'yes', title }])
+  assert.deepEqual(Object.fromEntries(rows), errorTable)
+})
+
+test('the example in docs/errors.md is an answer of the service', async (t) => {
+  const document = readFileSync(new URL('../../docs/errors.md', import.meta.url), 'utf8')
+  const example = JSON.parse(/```json\n(.*?)```/s.exec(document)![1]!) as unknown
+  const { app } = memoryApp(t)
+  const answer = await app.inject('/topics/orders/consume?limit=0')
+  assert.deepEqual(answer.json(), example)
+})
+
+test('a problem has these members, and of an append whether it is written', () => {
+  assert.deepEqual(toProblem(new LogError('append_timeout', 'Too slow.', { written: 'unknown', cause: new Error('inside') })), {
+    type: '/docs/errors#append_timeout',
+    title: 'The message could not be written in time',
+    status: 503,
+    detail: 'Too slow.',
+    code: 'append_timeout',
+    error: 'Too slow.',
+    retriable: true,
+    written: 'unknown'
+  })
+})

@@ -1,0 +1,94 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js'
+import fc from 'fast-check'
+import { listeningApp } from '../support/app.ts'
+import { anyText, check } from '../support/fuzz.ts'
+import { type Answer, ask } from '../support/http.ts'
+import { mostlyDescribed, type OpenApi, type Operation, type Schema } from '../support/openapi.ts'
+
+/** The extensions that the document carries, written again from their description. */
+function validator (document: OpenApi): Ajv2020 {
+  const bytes = (data: unknown): number => typeof data === 'string'
+    ? Buffer.byteLength(data)
+    : Object.entries(data as object).flat().reduce((sum: number, text) => sum + (typeof text === 'string' ? Buffer.byteLength(text) : 0), 0)
+  const ajv = new Ajv2020({ strict: true, allErrors: true })
+  ajv.addVocabulary(['x-expected', 'example', 'openapi', 'info', 'components', 'paths', 'tags', 'servers'])
+  ajv.addKeyword({ keyword: 'x-max-bytes', type: ['string', 'object'], validate: (max: number, data: unknown) => bytes(data) <= max })
+  ajv.addKeyword({ keyword: 'x-max-number', type: 'string', validate: (max: number, data: string) => !/^[0-9]+$/.test(data) || BigInt(data) <= BigInt(max) })
+  ajv.addSchema(document, 'api')
+  return ajv
+}
+
+function compiled (ajv: Ajv2020, schema: Schema): ValidateFunction {
+  return ajv.compile(schema.$ref === undefined ? schema : { $ref: `api${schema.$ref}` })
+}
+
+test('the service is what /openapi.json says', async (t) => {
+  const { baseUrl } = await listeningApp(t)
+  const document = JSON.parse((await ask(baseUrl, { path: '/openapi.json' })).text) as OpenApi
+  const ajv = validator(document)
+  assert.equal(document.openapi, '3.1.0')
+
+  for (const [path, methods] of Object.entries(document.paths)) {
+    for (const [method, operation] of Object.entries(methods)) {
+      await t.test(`${method.toUpperCase()} ${path}`, async () => { await conforms(baseUrl, ajv, path, method.toUpperCase(), operation) })
+    }
+  }
+})
+
+async function conforms (baseUrl: string, ajv: Ajv2020, path: string, method: string, operation: Operation): Promise<void> {
+  const { parameters = [], requestBody, responses } = operation
+  const validParameter = parameters.map(({ schema }) => compiled(ajv, schema))
+  const bodySchema = requestBody?.content?.['application/json']?.schema
+  const validBody = bodySchema === undefined ? undefined : compiled(ajv, bodySchema)
+  const answers = new Map(Object.entries(responses).map(([status, { content = {} }]) =>
+    [status, new Map(Object.entries(content).map(([type, { schema }]) => [type, compiled(ajv, schema)]))]))
+
+  const requests = fc.record({
+    values: fc.tuple(...parameters.map(({ schema, required }) => {
+      const text = mostlyDescribed(schema).map((value) => typeof value === 'string' ? value : JSON.stringify(value))
+      return required ? text : fc.option(text)
+    })),
+    body: bodySchema === undefined ? fc.constant(undefined) : mostlyDescribed(bodySchema),
+    unknown: fc.oneof({ weight: 9, arbitrary: fc.constant(undefined) }, { weight: 1, arbitrary: anyText.map((text) => `x${text}`) }),
+    type: fc.oneof({ weight: 9, arbitrary: fc.constant('application/json') }, { weight: 1, arbitrary: fc.constantFrom('text/plain', 'application/xml') })
+  })
+  const seen = new Set<string>()
+  await check(parameters.length === 0 ? 10 : 300, requests, async ({ values, body, unknown, type }) => {
+    const given = parameters.map(({ name, in: where }, i) => ({ name, where, value: values[i] ?? null, valid: validParameter[i]! }))
+      .filter((parameter): parameter is typeof parameter & { value: string } => parameter.value !== null)
+    let url = path
+    const query: string[] = unknown === undefined ? [] : [`${encodeURIComponent(unknown)}=1`]
+    for (const { name, where, value } of given) {
+      if (where === 'path') url = url.replace(`{${name}}`, () => encodeURIComponent(value))
+      else query.push(`${name}=${encodeURIComponent(value)}`)
+    }
+    const answer = await ask(baseUrl, {
+      method,
+      path: query.length === 0 ? url : `${url}?${query.join('&')}`,
+      ...validBody === undefined ? {} : { headers: { 'content-type': type }, body: JSON.stringify(body) }
+    })
+    documented(answer, answers)
+    seen.add(String(answer.status))
+
+    const valid = given.every((parameter) => parameter.valid(parameter.value)) &&
+      (validBody === undefined || (type === 'application/json' && validBody(body)))
+    // Parameters that no operation documents are refused where there are documented ones, and do no harm elsewhere.
+    const strict = parameters.some(({ in: where }) => where === 'query') && unknown !== undefined
+    if (valid && !strict) assert.equal(answer.status, 200, `valid by the document: ${answer.text}`)
+    else assert(answer.status >= 400 && answer.status < 500, `not valid by the document: ${answer.status} ${answer.text}`)
+  })
+  assert(seen.has('200') && (parameters.length === 0 || seen.has('400')), `not much of a test: only ${[...seen].join()}`)
+}
+
+function documented (answer: Answer, answers: ReadonlyMap<string, ReadonlyMap<string, ValidateFunction>>): void {
+  const { status, headers, text } = answer
+  assert(status < 500, text)
+  const types = answers.get(String(status))
+  assert(types !== undefined, `status ${status} is not documented`)
+  const [type] = (headers['content-type'] as string).split(';')
+  const validate = types.get(type!)
+  assert(validate !== undefined, `${type} is not documented for ${status}`)
+  assert(validate(JSON.parse(text)), `not the documented body: ${JSON.stringify(validate.errors)} of ${text.slice(0, 500)}`)
+}

@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { createServer, request as send, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http'
+import { Agent, createServer, request as send, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { buffer } from 'node:stream/consumers'
 import type { TestContext } from 'node:test'
@@ -68,13 +68,14 @@ interface Answer { readonly status: number, readonly headers: IncomingHttpHeader
 export async function faultProxy (t: TestContext, options: FaultProxyOptions): Promise<FaultProxy> {
   const wire = new Wire(options)
   const server = createServer((request, response) => { wire.pass(request, response) })
-  // A connection that the proxy ends for being idle would be a fault that nobody asked for.
+  // Nor does the proxy let go of a caller's idle connection.
   server.keepAliveTimeout = 0
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   t.after(() => {
     server.closeAllConnections()
     server.close()
+    wire.close()
   })
   wire.endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
   return wire
@@ -86,6 +87,8 @@ class Wire implements FaultProxy {
   requests = 0
   readonly happened = new Map<string, number>()
   readonly #options: FaultProxyOptions
+  /** Lets go of idle connections before the origin does, which would be a fault that nobody asked for. */
+  readonly #agent = new Agent({ keepAlive: true, timeout: 1_000 })
   readonly #seen = new Map<string, number>()
   readonly #onTheWay = new Set<Promise<void>>()
 
@@ -102,6 +105,10 @@ class Wire implements FaultProxy {
       .catch(() => { request.socket.destroy() })
       .finally(() => { this.#onTheWay.delete(passing) })
     this.#onTheWay.add(passing)
+  }
+
+  close (): void {
+    this.#agent.destroy()
   }
 
   async drained (): Promise<void> {
@@ -174,11 +181,10 @@ class Wire implements FaultProxy {
     return wait(random.int(low, high))
   }
 
-  /** On a connection of its own: one that is kept may be closed by the origin just as it is used again. */
   async #forward ({ method, url, headers, body }: Arrived): Promise<Answer> {
     const { connection: _, 'transfer-encoding': __, ...others } = headers
     // `Host` stays as it was signed.
-    const request = send(new URL(url, this.#options.origin), { method, headers: { ...others, 'content-length': body.length }, agent: false })
+    const request = send(new URL(url, this.#options.origin), { method, headers: { ...others, 'content-length': body.length }, agent: this.#agent })
     request.end(body)
     const [answer] = await once(request, 'response') as [IncomingMessage]
     return { status: answer.statusCode!, headers: answer.headers, body: await buffer(answer) }

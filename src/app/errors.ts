@@ -1,5 +1,6 @@
+import { STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
-import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { LogError } from '../domain/errors.ts'
 import { defaultLimits } from '../domain/limits.ts'
 import { problemType, retryAfter, toProblem } from './problem.ts'
@@ -68,14 +69,16 @@ function drain (request: FastifyRequest, then: () => void): void {
 }
 
 /** Answers what is not HTTP enough to become a request. */
-export function handleClientError (error: Error & { code?: string }, socket: Socket): void {
+export function handleClientError (this: FastifyInstance, error: Error & { code?: string }, socket: Socket): void {
   if (error.code === 'ECONNRESET' || socket.destroyed || !socket.writable) {
     socket.destroy()
     return
   }
   const known = clientError(error.code)
+  // Never the error itself: it carries the bytes that came.
+  this.log.info({ status: known.status, code: known.code, parser: error.code }, 'not a request')
   const body = JSON.stringify(toProblem(known))
-  socket.end(`HTTP/1.1 ${known.status} ${known.code}\r\ncontent-type: ${problemType}\r\ncontent-length: ${Buffer.byteLength(body)}\r\n` +
+  socket.end(`HTTP/1.1 ${known.status} ${STATUS_CODES[known.status]}\r\ncontent-type: ${problemType}\r\ncontent-length: ${Buffer.byteLength(body)}\r\n` +
     `connection: close\r\n\r\n${body}`)
 }
 

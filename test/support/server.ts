@@ -15,10 +15,10 @@ export interface ServerProcess {
   readonly ended: Promise<number | null>
 }
 
-function run (t: TestContext, environment: Record<string, string>): { child: ChildProcess, ended: Promise<number | null> } {
+function run (t: TestContext, environment: Record<string, string>, cwd?: string): { child: ChildProcess, ended: Promise<number | null> } {
   // Of the environment only what the process itself needs: a developer's own AWS settings must not leak in.
   const { PATH = '' } = process.env
-  const child = spawn(process.execPath, [entry], { env: { PATH, PORT: '0', ...environment }, stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(process.execPath, [entry], { env: { PATH, PORT: '0', ...environment }, cwd, stdio: ['ignore', 'pipe', 'pipe'] })
   const ended = once(child, 'exit').then(([code]) => code as number | null)
   t.after(async () => {
     child.kill('SIGKILL')
@@ -28,8 +28,8 @@ function run (t: TestContext, environment: Record<string, string>): { child: Chi
 }
 
 /** A real `node src/server.ts` on a free port. */
-export async function startServer (t: TestContext, environment: Record<string, string>): Promise<ServerProcess> {
-  const { child, ended } = run(t, environment)
+export async function startServer (t: TestContext, environment: Record<string, string>, cwd?: string): Promise<ServerProcess> {
+  const { child, ended } = run(t, environment, cwd)
   const lines: string[] = []
   let errors = ''
   child.stderr!.on('data', (chunk: Buffer) => { errors += chunk.toString() })

@@ -1,0 +1,197 @@
+import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
+import { once } from 'node:events'
+import { chmodSync, existsSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import { test, type TestContext } from 'node:test'
+import { promisify } from 'node:util'
+import { Agent, request } from 'node:http'
+import { ask, consume, produce } from '../support/http.ts'
+import { failedStart, startServer } from '../support/server.ts'
+import { temporaryFolder } from '../support/temporary-folder.ts'
+
+const shell = promisify(execFile)
+
+test('the first line says where it listens, where the data is, and a curl that works as printed', async (t) => {
+  const folder = temporaryFolder(t)
+  const { lines, baseUrl } = await startServer(t, { DATA_DIR: folder })
+  assert.match(baseUrl, /^http:\/\/127\.0\.0\.1:\d+$/)
+  assert(lines[0]?.includes(folder))
+  const { stdout } = await shell('sh', ['-c', /curl .*$/.exec(lines[0]!)![0]])
+  assert.equal(stdout, '{"topic":"orders","offset":1}')
+  // After it come JSON lines only.
+  for (const line of lines.slice(1)) JSON.parse(line)
+})
+
+test('what was acknowledged is there after a restart', async (t) => {
+  const folder = temporaryFolder(t)
+  const first = await startServer(t, { DATA_DIR: folder })
+  await produce(first.baseUrl, 'a', '{"payload":1}')
+  first.child.kill('SIGTERM')
+  assert.equal(await first.ended, 0)
+  const second = await startServer(t, { DATA_DIR: folder })
+  assert.match((await consume(second.baseUrl, 'a')).text, /"payload":1/)
+  assert.equal((await produce(second.baseUrl, 'a', '{"payload":1}')).text, '{"topic":"a","offset":2}')
+})
+
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  test(`${signal}: in-flight requests are answered, idle connections closed, exit code 0`, async (t) => {
+    const { child, baseUrl, ended, lines } = await startServer(t, { DATA_DIR: ':memory:' })
+    const agent = new Agent({ keepAlive: true })
+    t.after(() => { agent.destroy() })
+    await idleConnection(baseUrl, agent)
+    // A request whose second half comes only after the signal.
+    const { hostname, port } = new URL(baseUrl)
+    const answered = new Promise<{ status: number, connection: string | undefined }>((resolve, reject) => {
+      const sent = request({ hostname, port, agent, method: 'POST', path: '/topics/a/produce', headers: { 'content-type': 'application/json', 'content-length': '13' } }, (answer) => {
+        answer.resume().on('end', () => resolve({ status: answer.statusCode!, connection: answer.headers.connection }))
+      })
+      sent.on('error', reject).write('{"payload"')
+      setTimeout(() => { child.kill(signal) }, 200)
+      setTimeout(() => { sent.end(':1}') }, 600)
+    })
+    const start = performance.now()
+    assert.equal((await answered).status, 200)
+    assert.equal(await ended, 0)
+    assert(performance.now() - start < 5_000)
+    assert.deepEqual(lines.slice(-2).map((line) => (JSON.parse(line) as { msg: string }).msg), ['request', 'stopped'])
+    await assert.rejects(ask(baseUrl, { path: '/health' }), { code: 'ECONNREFUSED' })
+  })
+}
+
+test('a request that does not end is cut off after 10 s, exit code 1', async (t) => {
+  const { child, baseUrl, ended } = await startServer(t, { DATA_DIR: ':memory:' })
+  stuckRequest(t, baseUrl)
+  await new Promise((resolve) => { setTimeout(resolve, 200) })
+  const start = performance.now()
+  child.kill('SIGTERM')
+  assert.equal(await ended, 1)
+  const took = performance.now() - start
+  assert(took > 9_000 && took < 12_000, `${took} ms`)
+})
+
+test('a second signal ends it at once; one right after the first is the same one, passed on by npm', async (t) => {
+  const { child, baseUrl, ended } = await startServer(t, { DATA_DIR: ':memory:' })
+  stuckRequest(t, baseUrl)
+  await new Promise((resolve) => { setTimeout(resolve, 200) })
+  const start = performance.now()
+  child.kill('SIGINT')
+  setTimeout(() => { child.kill('SIGINT') }, 100)
+  setTimeout(() => { child.kill('SIGINT') }, 1_500)
+  assert.equal(await ended, 1)
+  const took = performance.now() - start
+  assert(took > 1_400 && took < 4_000, `${took} ms`)
+})
+
+test('a port that is taken', async (t) => {
+  const other = createServer().listen(0, '127.0.0.1')
+  await once(other, 'listening')
+  t.after(() => other.close())
+  const { port } = other.address() as AddressInfo
+  assert.deepEqual(await failedStart(t, { DATA_DIR: ':memory:', PORT: String(port) }), {
+    code: 1, stdout: '', stderr: `PORT: ${port} on 127.0.0.1 is taken by another process; set PORT to a free one\n`
+  })
+})
+
+test('an address that is not of this machine', async (t) => {
+  const { code, stderr } = await failedStart(t, { DATA_DIR: ':memory:', HOST: '192.0.2.1' })
+  assert.equal(code, 1)
+  assert.match(stderr, /^HOST: 192\.0\.2\.1 is no address of this machine \([^\n]*\)\n$/)
+})
+
+test('wrong settings are named, each on a line', async (t) => {
+  assert.deepEqual(await failedStart(t, { PORT: 'abc', COMPRESSION: 'rar' }), {
+    code: 1,
+    stdout: '',
+    stderr: 'PORT: expected a whole number from 0 to 65535, got "abc"\nCOMPRESSION: expected one of auto, none, gzip, zstd, got "rar"\n'
+  })
+})
+
+test('a second server on the same folder', async (t) => {
+  const folder = temporaryFolder(t)
+  await startServer(t, { DATA_DIR: folder })
+  const { code, stdout, stderr } = await failedStart(t, { DATA_DIR: folder })
+  assert.deepEqual([code, stdout], [1, ''])
+  assert.equal(stderr, `DATA_DIR: another server is running on the folder ${folder}: stop it, or use another folder\n`)
+})
+
+test('a data folder that is a file', async (t) => {
+  const file = join(temporaryFolder(t), 'file')
+  writeFileSync(file, '')
+  chmodSync(file, 0o400)
+  const { code, stderr } = await failedStart(t, { DATA_DIR: file })
+  assert.equal(code, 1)
+  assert.match(stderr, /^DATA_DIR: [^\n]+\n$/)
+})
+
+test('a bucket and a table that are missing: the start stops and says what to create', async (t) => {
+  const baseUrl = await otherService(t, 404)
+  const { code, stdout, stderr } = await failedStart(t, aws(baseUrl))
+  assert.deepEqual([code, stdout], [1, ''])
+  const [bucket, table] = stderr.split('\n')
+  assert.match(bucket!, /^the bucket "my-bucket" does not exist: create it/)
+  assert.match(table!, /^the table "my-table" does not exist: create it with the partition key pk \(string\)/)
+})
+
+test('storage that does not answer yet: it starts, warns, and is not ready', async (t) => {
+  const { baseUrl, lines } = await startServer(t, aws('http://127.0.0.1:1'))
+  const answer = await ask(baseUrl, { path: '/ready' })
+  assert.equal((JSON.parse(answer.text) as { detail: string }).detail, 'Not ready: bucket (unavailable), table (unavailable).')
+  const warnings = lines.slice(1).map((line) => JSON.parse(line) as { level: string, msg: string }).filter(({ level }) => level === 'warn')
+  assert.deepEqual(warnings.map(({ msg }) => msg), ['bucket: no answer at start', 'table: no answer at start'])
+})
+
+test('LOG_LEVEL=silent: the first line is all', async (t) => {
+  const { baseUrl, lines, child, ended } = await startServer(t, { DATA_DIR: ':memory:', LOG_LEVEL: 'silent' })
+  await ask(baseUrl, { path: '/health' })
+  child.kill('SIGTERM')
+  assert.equal(await ended, 0)
+  assert.equal(lines.length, 1)
+})
+
+test('without DATA_DIR the data is in ./data', async (t) => {
+  const folder = temporaryFolder(t)
+  const { lines } = await startServer(t, {}, folder)
+  assert(lines[0]?.includes(join(folder, 'data')))
+  assert(existsSync(join(folder, 'data', 'streams.db')))
+})
+
+function aws (endpoint: string): Record<string, string> {
+  return {
+    BUCKET_NAME: 'my-bucket',
+    COUNTERS_TABLE: 'my-table',
+    AWS_REGION: 'eu-central-1',
+    AWS_ENDPOINT_URL: endpoint,
+    AWS_ACCESS_KEY_ID: 'test',
+    AWS_SECRET_ACCESS_KEY: 'test'
+  }
+}
+
+/** Answers as S3 and DynamoDB do when what is asked for is not there. */
+async function otherService (t: TestContext, status: number): Promise<string> {
+  const server = createServer((request, response) => {
+    const dynamo = request.headers['x-amz-target'] !== undefined
+    response.writeHead(status, { 'content-type': dynamo ? 'application/x-amz-json-1.0' : 'application/xml' })
+    response.end(dynamo ? '{"__type":"com.amazonaws.dynamodb.v20120810#ResourceNotFoundException","message":"Requested resource not found"}' : '')
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.after(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+}
+
+function idleConnection (baseUrl: string, agent: Agent): Promise<void> {
+  return new Promise((resolve, reject) => {
+    request(`${baseUrl}/health`, { agent }, (answer) => { answer.resume().on('end', () => resolve()) }).on('error', reject).end()
+  })
+}
+
+function stuckRequest (t: TestContext, baseUrl: string): void {
+  const sent = request(`${baseUrl}/topics/a/produce`, { method: 'POST', agent: false, headers: { 'content-type': 'application/json', 'content-length': '13' } })
+  sent.on('error', () => {}).write('{')
+  t.after(() => { sent.destroy() })
+}

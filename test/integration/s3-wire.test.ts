@@ -56,6 +56,7 @@ describe('what a put\'s answer means', () => {
   test('failures that may pass', async (t) => {
     const answers: Array<[ScriptedAnswer, string]> = [
       [s3Error(503, 'SlowDown'), 'throttled unknown'],
+      [s3Error(503, 'ServiceUnavailable'), 'throttled unknown'],
       [s3Error(429, 'TooManyRequests'), 'throttled unknown'],
       [s3Error(500, 'InternalError'), 'unavailable unknown'],
       [s3Error(400, 'RequestTimeout'), 'unavailable unknown'],

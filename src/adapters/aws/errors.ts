@@ -21,9 +21,6 @@ type Remedy = keyof Remedies | 'credentials'
 
 /** What S3 and DynamoDB call their errors, where the status alone does not say enough. */
 const codes: Readonly<Record<string, StoreFailure | Remedy>> = {
-  ConditionalRequestConflict: 'conflict',
-  OperationAborted: 'conflict',
-
   SlowDown: 'throttled',
   BandwidthLimitExceeded: 'throttled',
   Throttling: 'throttled',
@@ -115,6 +112,7 @@ function classify (error: SdkError, { pinned = false }: FailedCall): StoreFailur
   if (status === 429 || status === 503) return 'throttled'
   if (status === 403) return 'denied'
   if (status === 404) return 'missing'
+  // ConditionalRequestConflict, OperationAborted.
   if (status === 409) return 'conflict'
   return status >= 300 && status < 500 ? 'refused' : 'unavailable'
 }

@@ -41,6 +41,7 @@ test('an append that was read and trimmed before its writer gave up is not calle
 
 for (const small of [
   twoWritersAndAReader,
+  { ...twoWritersAndAReader, faults: 1 },
   { roles: [{ append: 2 }, { reads: 2, limit: 10 }], faults: 1 },
   { roles: [{ append: 1 }, { reads: 1, limit: 10 }, { reads: 1, limit: 1 }], faults: 1 }
 ]) {

@@ -30,21 +30,6 @@ export function rawMembers (text: string): RawMember[] | undefined {
   return members
 }
 
-/** The raw text of each element of the array that `text` holds; `undefined` if it holds another kind of value. */
-export function rawElements (text: string): string[] | undefined {
-  let at = skipSpace(text, 0)
-  if (text.charCodeAt(at) !== OPEN_BRACKET) return undefined
-  at = skipSpace(text, at + 1)
-  const elements: string[] = []
-  while (text.charCodeAt(at) !== CLOSE_BRACKET) {
-    const end = endOfValue(text, at)
-    elements.push(text.slice(at, end))
-    at = skipSpace(text, end)
-    if (text.charCodeAt(at) === COMMA) at = skipSpace(text, at + 1)
-  }
-  return elements
-}
-
 /**
  * Valid JSON on one line. Line ends can only be white space between tokens there (inside a string they are escaped),
  * so a space in their place changes no value.

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { onOneLine, rawElements, rawMembers } from '../../src/domain/json.ts'
+import { onOneLine, rawMembers } from '../../src/domain/json.ts'
 
 /** JSON text with white space between any two tokens. */
 const spacedJson = fc.tuple(fc.jsonValue({ maxDepth: 4 }), fc.constantFrom(undefined, 1, '\t', '\r\n '))
@@ -16,17 +16,9 @@ test('rawMembers: each member\'s text parses to the member\'s value, in order', 
   }), { numRuns: 2_000 })
 })
 
-test('rawElements: each element\'s text as it was written', () => {
-  fc.assert(fc.property(fc.array(spacedJson), fc.constantFrom('', ' ', '\n'), (elements, space) => {
-    assert.deepEqual(rawElements(`[${space}${elements.join(`${space},${space}`)}${space}]`), elements)
-  }), { numRuns: 2_000 })
-})
-
-test('members and elements of other values', () => {
+test('other values have no members', () => {
   for (const text of ['[]', '"{}"', '1', 'null', ' [ {} ] ']) assert.equal(rawMembers(text), undefined)
-  for (const text of ['{}', '"[]"', '1', 'null', ' { "a": [] } ']) assert.equal(rawElements(text), undefined)
   assert.deepEqual(rawMembers('{}'), [])
-  assert.deepEqual(rawElements(' [ ] '), [])
 })
 
 test('what JSON.parse would change is kept: doubles, big numbers, escapes, __proto__', () => {

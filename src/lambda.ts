@@ -3,7 +3,7 @@ import type { Context } from 'aws-lambda'
 import { buildApp } from './app/build-app.ts'
 import { loadSettings } from './app/config.ts'
 import { type HttpEvent, needsBase64, normalizeEvent } from './app/lambda-event.ts'
-import { createLogger } from './app/logger.ts'
+import { createLogger, unbufferedOutput } from './app/logger.ts'
 import { wire } from './wiring.ts'
 
 declare module 'fastify' {
@@ -15,7 +15,7 @@ const { log, checks } = await wire(settings)
 const app = buildApp({
   log,
   checks,
-  logger: createLogger(settings.LOG_LEVEL),
+  logger: createLogger(settings.LOG_LEVEL, unbufferedOutput()),
   platformFacts: ({ awsLambda: { context } }) => context === undefined ? undefined : { lambda_request_id: context.awsRequestId }
 })
 

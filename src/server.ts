@@ -2,8 +2,9 @@ import type { AddressInfo } from 'node:net'
 import type { FastifyInstance } from 'fastify'
 import type { Logger } from 'pino'
 import { buildApp } from './app/build-app.ts'
+import { closeIdleWhenSent } from './app/connections.ts'
 import { loadSettings, type Settings, SettingsError } from './app/config.ts'
-import { createLogger } from './app/logger.ts'
+import { bufferedOutput, createLogger } from './app/logger.ts'
 import { StoreError } from './ports/errors.ts'
 import { StartError, wire, type Wiring } from './wiring.ts'
 
@@ -21,7 +22,7 @@ try {
 }
 
 async function start (settings: Settings): Promise<void> {
-  const logger = createLogger(settings.LOG_LEVEL)
+  const logger = createLogger(settings.LOG_LEVEL, bufferedOutput())
   const wiring = await wire(settings)
   const doubts = await checkStores(wiring)
   const app = buildApp({ log: wiring.log, checks: wiring.checks, logger })
@@ -75,6 +76,7 @@ function urlOf (app: FastifyInstance, { HOST: host }: Settings): string {
 }
 
 function stopOnSignal (app: FastifyInstance, wiring: Wiring, logger: Logger): void {
+  const closeIdle = closeIdleWhenSent(app.server)
   let stopping: number | undefined
   const stop = (signal: NodeJS.Signals): void => {
     if (stopping !== undefined) {
@@ -87,7 +89,7 @@ function stopOnSignal (app: FastifyInstance, wiring: Wiring, logger: Logger): vo
       logger.error(`not all requests ended within ${shutdownMs} ms`)
       process.exit(1)
     }, shutdownMs).unref()
-    close(app, wiring).then(() => {
+    close(app, closeIdle, wiring).then(() => {
       logger.info('stopped')
       process.exit(0)
     }, (error: unknown) => {
@@ -98,13 +100,12 @@ function stopOnSignal (app: FastifyInstance, wiring: Wiring, logger: Logger): vo
   process.on('SIGINT', stop).on('SIGTERM', stop)
 }
 
-async function close (app: FastifyInstance, wiring: Wiring): Promise<void> {
-  // The server closes idle connections once, when it begins to close; those that become idle later would keep it open.
-  const closingIdle = setInterval(() => { app.server.closeIdleConnections() }, 50)
+async function close (app: FastifyInstance, closeIdle: () => () => void, wiring: Wiring): Promise<void> {
+  const closed = closeIdle()
   try {
     await app.close()
   } finally {
-    clearInterval(closingIdle)
+    closed()
   }
   await wiring.close()
 }

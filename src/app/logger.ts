@@ -1,14 +1,25 @@
 import { type DestinationStream, type Logger, pino } from 'pino'
 import type { Settings } from './config.ts'
 
-/** JSON lines on standard output, or to `destination`. */
-export function createLogger (level: Settings['LOG_LEVEL'], destination?: DestinationStream): Logger {
-  const options = {
+/** JSON lines. */
+export function createLogger (level: Settings['LOG_LEVEL'], destination: DestinationStream): Logger {
+  return pino({
     level,
     // No pid and host name: who runs more than one process has a collector that knows which line is whose.
     base: null,
     timestamp: pino.stdTimeFunctions.isoTime,
     formatters: { level: (label: string) => ({ level: label }) }
-  }
-  return destination === undefined ? pino(options) : pino(options, destination)
+  }, destination)
+}
+
+/** Each line at once: a platform that freezes the process after an answer would keep back what is not out by then. */
+export function unbufferedOutput (): DestinationStream {
+  return pino.destination({ sync: true })
+}
+
+/** Several lines a write, within a tenth of a second; what is left when the process ends, is written then. */
+export function bufferedOutput (): DestinationStream {
+  const output = pino.destination({ sync: true, minLength: 4096, periodicFlush: 100 })
+  process.on('exit', () => { output.flushSync() })
+  return output
 }

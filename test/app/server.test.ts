@@ -2,12 +2,11 @@ import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { once } from 'node:events'
 import { chmodSync, existsSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { Agent, createServer, request } from 'node:http'
+import { connect, type AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import { promisify } from 'node:util'
-import { Agent, request } from 'node:http'
 import { ask, consume, produce } from '../support/http.ts'
 import { failedStart, startServer } from '../support/server.ts'
 import { temporaryFolder } from '../support/temporary-folder.ts'
@@ -60,6 +59,42 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     await assert.rejects(ask(baseUrl, { path: '/health' }), { code: 'ECONNREFUSED' })
   })
 }
+
+test('a request that comes during the shutdown on an open connection is served, and the connection closed', async (t) => {
+  const { child, baseUrl, ended } = await startServer(t, { DATA_DIR: ':memory:' })
+  const { hostname, port } = new URL(baseUrl)
+  const socket = connect(Number(port), hostname)
+  let received = ''
+  socket.on('data', (chunk) => { received += chunk.toString() })
+  socket.write('POST /topics/a/produce HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 13\r\n\r\n{"payload"')
+  await new Promise((resolve) => { setTimeout(resolve, 200) })
+  child.kill('SIGTERM')
+  await new Promise((resolve) => { setTimeout(resolve, 200) })
+  socket.write(':1}GET /health HTTP/1.1\r\nhost: x\r\n\r\n')
+  await once(socket, 'close')
+  assert.match(received, /^HTTP\/1\.1 200 .*\{"topic":"a","offset":1\}HTTP\/1\.1 200 .*connection: close.*\{"status":"ok"\}$/is)
+  assert.equal(await ended, 0)
+})
+
+// Node's server.close() destroys a connection whose answer has been handed over, although it is not out yet.
+test('an answer that is still on its way when the shutdown begins arrives whole', async (t) => {
+  const { child, baseUrl, ended } = await startServer(t, { DATA_DIR: ':memory:' })
+  await produce(baseUrl, 'a', `{"payload":"${'x'.repeat(4_000_000)}"}`)
+  const page = (await consume(baseUrl, 'a')).text
+  const { hostname, port } = new URL(baseUrl)
+  const socket = connect(Number(port), hostname).pause()
+  // More than the buffers of the two ends of a connection can hold.
+  const answers = 6
+  for (let i = 0; i < answers; i++) socket.write('GET /topics/a/consume HTTP/1.1\r\nhost: x\r\n\r\n')
+  await new Promise((resolve) => { setTimeout(resolve, 500) })
+  child.kill('SIGTERM')
+  await new Promise((resolve) => { setTimeout(resolve, 500) })
+  let received = ''
+  socket.on('data', (chunk) => { received += chunk.toString('latin1') }).resume()
+  await once(socket, 'close')
+  assert.equal(received.split(page).length - 1, answers)
+  assert.equal(await ended, 0)
+})
 
 test('a request that does not end is cut off after 10 s, exit code 1', async (t) => {
   const { child, baseUrl, ended } = await startServer(t, { DATA_DIR: ':memory:' })
@@ -139,6 +174,8 @@ test('storage that does not answer yet: it starts, warns, and is not ready', asy
   const { baseUrl, lines } = await startServer(t, aws('http://127.0.0.1:1'))
   const answer = await ask(baseUrl, { path: '/ready' })
   assert.equal((JSON.parse(answer.text) as { detail: string }).detail, 'Not ready: bucket (unavailable), table (unavailable).')
+  // Lines are written within a tenth of a second.
+  await new Promise((resolve) => { setTimeout(resolve, 300) })
   const warnings = lines.slice(1).map((line) => JSON.parse(line) as { level: string, msg: string }).filter(({ level }) => level === 'warn')
   assert.deepEqual(warnings.map(({ msg }) => msg), ['bucket: no answer at start', 'table: no answer at start'])
 })

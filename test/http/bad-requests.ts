@@ -25,6 +25,7 @@ const queries: Record<string, string> = {
   '?limit=0': 'limit: expected a whole number from 1, got "0"',
   '?limit=-5': 'limit: expected a whole number from 1, got "-5"',
   '?limit=ten': 'limit: expected a whole number from 1, got "ten"',
+  '?limit=1,2': 'limit: expected a whole number from 1, got "1,2"',
   '?limit=': 'limit: expected a whole number from 1, got ""',
   '?max_bytes=0': 'max_bytes: expected a whole number from 1, got "0"',
   '?max_bytes=1.0': 'max_bytes: expected a whole number from 1, got "1.0"',

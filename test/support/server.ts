@@ -19,7 +19,8 @@ function run (t: TestContext, environment: Record<string, string>, cwd?: string)
   // Of the environment only what the process itself needs: a developer's own AWS settings must not leak in.
   const { PATH = '' } = process.env
   const child = spawn(process.execPath, [entry], { env: { PATH, PORT: '0', ...environment }, cwd, stdio: ['ignore', 'pipe', 'pipe'] })
-  const ended = once(child, 'exit').then(([code]) => code as number | null)
+  // Not at 'exit': then some of what it has written may still be in the pipes.
+  const ended = once(child, 'close').then(([code]) => code as number | null)
   t.after(async () => {
     child.kill('SIGKILL')
     await ended
@@ -50,8 +51,6 @@ export async function failedStart (t: TestContext, environment: Record<string, s
   let stderr = ''
   child.stdout!.on('data', (chunk: Buffer) => { stdout += chunk.toString() })
   child.stderr!.on('data', (chunk: Buffer) => { stderr += chunk.toString() })
-  const closed = once(child, 'close')
   const code = await ended
-  await closed
   return { code, stdout, stderr }
 }

@@ -66,6 +66,7 @@ function logAborted (this: LoggedResponse): void {
 export function logRequest (
   log: FastifyInstance['log'], request: FastifyRequest, reply: FastifyReply, platform?: PlatformFacts, aborted = false
 ): void {
+  if (log.level === 'silent') return
   const { topic, offset, messages, storage, code } = request.facts
   log.info({
     request_id: request.id,

@@ -5,17 +5,25 @@ import type { Subject } from './suite.ts'
 
 interface Page { messages: Array<{ offset: number, payload: unknown, timestamp: number, key?: string, headers?: object }>, next_offset: number }
 
-export async function contract (t: TestContext, { baseUrl, topic }: Subject): Promise<void> {
-  const page = async (name: string, query = ''): Promise<Page> => {
-    const { status, text } = await consume(baseUrl, name, query)
-    assert.equal(status, 200, text)
-    return JSON.parse(text) as Page
-  }
-  const fill = async (name: string, payloads: unknown[]): Promise<void> => {
-    for (const payload of payloads) assert.equal((await produce(baseUrl, name, JSON.stringify({ payload }))).status, 200)
-  }
-  const offsets = ({ messages }: Page): number[] => messages.map(({ offset }) => offset)
+async function page (baseUrl: string, topic: string, query = ''): Promise<Page> {
+  const { status, text } = await consume(baseUrl, topic, query)
+  assert.equal(status, 200, text)
+  return JSON.parse(text) as Page
+}
 
+async function fill (baseUrl: string, topic: string, payloads: unknown[]): Promise<void> {
+  for (const payload of payloads) assert.equal((await produce(baseUrl, topic, JSON.stringify({ payload }))).status, 200)
+}
+
+const offsets = ({ messages }: Page): number[] => messages.map(({ offset }) => offset)
+
+export async function contract (t: TestContext, subject: Subject): Promise<void> {
+  await writing(t, subject)
+  await reading(t, subject)
+  await service(t, subject.baseUrl)
+}
+
+async function writing (t: TestContext, { baseUrl, topic }: Subject): Promise<void> {
   await t.test('a message goes in and comes out, in exactly this form', async () => {
     const name = topic()
     const before = Date.now()
@@ -31,64 +39,12 @@ export async function contract (t: TestContext, { baseUrl, topic }: Subject): Pr
     assert(timestamp >= before - 60_000 && timestamp <= Date.now() + 60_000)
   })
 
-  await t.test('pages follow each other without a gap, up to an empty one', async () => {
-    const name = topic()
-    await fill(name, [0, 1, 2, 3, 4, 5, 6])
-    const seen: unknown[] = []
-    let next = 1
-    for (const size of [3, 3, 1, 0]) {
-      const { messages, next_offset: after } = await page(name, `?offset=${next}&limit=3`)
-      assert.equal(messages.length, size)
-      seen.push(...messages.map(({ payload }) => payload))
-      next = after
-    }
-    assert.deepEqual(seen, [0, 1, 2, 3, 4, 5, 6])
-    assert.equal(next, 8)
-  })
-
-  await t.test('without parameters: from offset 1, ten messages', async () => {
-    const name = topic()
-    await fill(name, [...Array(11).keys()])
-    const first = await page(name)
-    assert.deepEqual(offsets(first), [1, 2, 3, 4, 5, 6, 7, 8, 9, 10])
-    assert.equal(first.next_offset, 11)
-  })
-
-  await t.test('earliest and latest', async () => {
-    const name = topic()
-    assert.deepEqual(await page(name, '?offset=earliest'), { messages: [], next_offset: 1 })
-    assert.deepEqual(await page(name, '?offset=latest'), { messages: [], next_offset: 1 })
-    await fill(name, ['a', 'b'])
-    assert.deepEqual(offsets(await page(name, '?offset=earliest')), [1, 2])
-    assert.deepEqual(await page(name, '?offset=latest'), { messages: [], next_offset: 3 })
-  })
-
-  await t.test('a topic nobody wrote to, and an offset past the end, are empty pages', async () => {
-    assert.deepEqual(await page(topic(), '?offset=1'), { messages: [], next_offset: 1 })
-    assert.deepEqual(await page(topic(), `?offset=${Number.MAX_SAFE_INTEGER}`), { messages: [], next_offset: Number.MAX_SAFE_INTEGER })
-  })
-
-  await t.test('max_bytes bounds a page, but one message always comes', async () => {
-    const name = topic()
-    await fill(name, ['x'.repeat(500), 'y'.repeat(500), 'z'.repeat(500)])
-    assert.deepEqual(offsets(await page(name, '?max_bytes=1')), [1])
-    assert.deepEqual(offsets(await page(name, '?max_bytes=1200')), [1, 2])
-    assert.deepEqual(offsets(await page(name, '?max_bytes=99999999999999999999')), [1, 2, 3])
-  })
-
-  await t.test('a limit above the largest is cut, however many digits it has', async () => {
-    const name = topic()
-    await fill(name, [1])
-    assert.deepEqual(offsets(await page(name, '?limit=1001')), [1])
-    assert.deepEqual(offsets(await page(name, '?limit=100000000000000000000000')), [1])
-  })
-
   await t.test('concurrent appends get different offsets, and all are read', async () => {
     const name = topic()
     const answers = await Promise.all([...Array(40).keys()].map((n) => produce(baseUrl, name, `{"payload":${n}}`)))
     const byOffset = new Map(answers.map(({ text }, n) => [(JSON.parse(text) as { offset: number }).offset, n]))
     assert.equal(byOffset.size, 40)
-    const { messages } = await page(name, '?limit=1000')
+    const { messages } = await page(baseUrl, name, '?limit=1000')
     assert.deepEqual(messages.map(({ offset, payload }) => [offset, payload]), [...byOffset].sort(([a], [b]) => a - b))
   })
 
@@ -109,7 +65,60 @@ export async function contract (t: TestContext, { baseUrl, topic }: Subject): Pr
     }
   })
 
-  await service(t, baseUrl)
+}
+
+async function reading (t: TestContext, { baseUrl, topic }: Subject): Promise<void> {
+  await t.test('pages follow each other without a gap, up to an empty one', async () => {
+    const name = topic()
+    await fill(baseUrl, name, [0, 1, 2, 3, 4, 5, 6])
+    const seen: unknown[] = []
+    let next = 1
+    for (const size of [3, 3, 1, 0]) {
+      const { messages, next_offset: after } = await page(baseUrl, name, `?offset=${next}&limit=3`)
+      assert.equal(messages.length, size)
+      seen.push(...messages.map(({ payload }) => payload))
+      next = after
+    }
+    assert.deepEqual(seen, [0, 1, 2, 3, 4, 5, 6])
+    assert.equal(next, 8)
+  })
+
+  await t.test('without parameters: from offset 1, ten messages', async () => {
+    const name = topic()
+    await fill(baseUrl, name, [...Array(11).keys()])
+    const first = await page(baseUrl, name)
+    assert.deepEqual(offsets(first), [1, 2, 3, 4, 5, 6, 7, 8, 9, 10])
+    assert.equal(first.next_offset, 11)
+  })
+
+  await t.test('earliest and latest', async () => {
+    const name = topic()
+    assert.deepEqual(await page(baseUrl, name, '?offset=earliest'), { messages: [], next_offset: 1 })
+    assert.deepEqual(await page(baseUrl, name, '?offset=latest'), { messages: [], next_offset: 1 })
+    await fill(baseUrl, name, ['a', 'b'])
+    assert.deepEqual(offsets(await page(baseUrl, name, '?offset=earliest')), [1, 2])
+    assert.deepEqual(await page(baseUrl, name, '?offset=latest'), { messages: [], next_offset: 3 })
+  })
+
+  await t.test('a topic nobody wrote to, and an offset past the end, are empty pages', async () => {
+    assert.deepEqual(await page(baseUrl, topic(), '?offset=1'), { messages: [], next_offset: 1 })
+    assert.deepEqual(await page(baseUrl, topic(), `?offset=${Number.MAX_SAFE_INTEGER}`), { messages: [], next_offset: Number.MAX_SAFE_INTEGER })
+  })
+
+  await t.test('max_bytes bounds a page, but one message always comes', async () => {
+    const name = topic()
+    await fill(baseUrl, name, ['x'.repeat(500), 'y'.repeat(500), 'z'.repeat(500)])
+    assert.deepEqual(offsets(await page(baseUrl, name, '?max_bytes=1')), [1])
+    assert.deepEqual(offsets(await page(baseUrl, name, '?max_bytes=1200')), [1, 2])
+    assert.deepEqual(offsets(await page(baseUrl, name, '?max_bytes=99999999999999999999')), [1, 2, 3])
+  })
+
+  await t.test('a limit above the largest is cut, however many digits it has', async () => {
+    const name = topic()
+    await fill(baseUrl, name, [1])
+    assert.deepEqual(offsets(await page(baseUrl, name, '?limit=1001')), [1])
+    assert.deepEqual(offsets(await page(baseUrl, name, '?limit=100000000000000000000000')), [1])
+  })
 }
 
 async function service (t: TestContext, baseUrl: string): Promise<void> {

@@ -64,7 +64,6 @@ async function writing (t: TestContext, { baseUrl, topic }: Subject): Promise<vo
       assert.equal(answer.status, 200, type)
     }
   })
-
 }
 
 async function reading (t: TestContext, { baseUrl, topic }: Subject): Promise<void> {

@@ -8,9 +8,12 @@ import { handleClientError, handleError, pathOf } from './errors.ts'
 import { ProblemSchema } from './problem.ts'
 import { addBodyParsers } from './raw-body.ts'
 import { addRequestLog, logRequest, type PlatformFacts, RequestFacts, requestId } from './request-log.ts'
+import { consumeRoute } from './routes/consume.ts'
+import { produceRoute } from './routes/produce.ts'
 import { serviceRoutes, type StoreCheck } from './routes/service.ts'
-import { topicRoutes } from './routes/topics.ts'
-import { MessagePage, Produced, Status } from './schemas.ts'
+import { Status } from './schemas/common.ts'
+import { MessagePage } from './schemas/consume.ts'
+import { Produced } from './schemas/produce.ts'
 import { ajvOptions, validationError } from './validation.ts'
 
 export interface AppDeps {
@@ -66,7 +69,8 @@ export function buildApp (deps: AppDeps): FastifyInstance {
   addDocs(app)
   for (const { prefix, hide } of [{ prefix: '', hide: false }, { prefix: '/v1', hide: true }]) {
     app.register((scope, _options, done) => {
-      scope.register(topicRoutes, { log: deps.log, hide })
+      scope.register(produceRoute, { log: deps.log, hide })
+      scope.register(consumeRoute, { log: deps.log, hide })
       scope.register(serviceRoutes, { checks: deps.checks, hide })
       addSpecification(scope)
       done()

@@ -4,7 +4,7 @@ import { LogError } from '../../domain/errors.ts'
 import { defaultLimits } from '../../domain/limits.ts'
 import type { CallOptions } from '../../ports/segment-store.ts'
 import { StoreError } from '../../ports/errors.ts'
-import { problems, Status } from '../schemas.ts'
+import { problems, Status } from '../schemas/common.ts'
 
 /** A part that the service cannot do without, under the name its operator knows it by. */
 export interface StoreCheck {

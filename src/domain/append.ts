@@ -1,9 +1,10 @@
 import { mayHaveTakenEffect, StoreError } from '../ports/errors.ts'
 import type { Reservation } from '../ports/offset-counter.ts'
+import type { SegmentObject } from '../ports/segment-store.ts'
 import { Storage, toLogError, type LogCore, type StorageCalls } from './core.ts'
 import { LogError } from './errors.ts'
 import type { NewMessage } from './message.ts'
-import { encodeSeal, encodeSegment } from './segment.ts'
+import { encodeSeal, encodeSegment, type MessageSegment } from './segment.ts'
 import { sleep } from './wait.ts'
 
 /** What became of one reservation. `sealed`: a reader closed it, so nothing will ever be in it. */
@@ -16,12 +17,12 @@ type Found = 'own' | 'seal' | 'gone'
  * Appends the messages as one segment (log §3): reserve, put once, and find out for certain what happened where an
  * answer is missing.
  * @param deadline monotonic ms by which the caller has an answer
- * @returns the first offset; the messages are at consecutive ones
+ * @returns the segment, whose messages are in the order given
  * @throws LogError with `written` set, always
  */
 export async function appendSegment (
   core: LogCore, topic: string, messages: readonly NewMessage[], deadline: number
-): Promise<{ first: number, calls: StorageCalls }> {
+): Promise<{ segment: MessageSegment, calls: StorageCalls }> {
   const { clock, limits } = core
   const storage = new Storage(core, topic)
   for (let attempt = 1; attempt <= limits.appendAttemptsMax; attempt++) {
@@ -35,7 +36,10 @@ export async function appendSegment (
       throw toLogError(error, 'no')
     }
     const placing = new Placing(core, storage, topic, messages, reservation, deadline)
-    if (await placing.run() === 'written') return { first: reservation.first, calls: storage.calls }
+    const segment = await placing.run()
+    if (segment === 'sealed') continue
+    core.cache.set(topic, segment)
+    return { segment, calls: storage.calls }
   }
   throw new LogError('append_contended', 'The reserved offsets were sealed before the message was written, several times over.', { written: 'no' })
 }
@@ -68,12 +72,18 @@ class Placing {
     this.#reservedAtMonotonic = core.clock.monotonic()
   }
 
-  async run (): Promise<Outcome> {
+  async run (): Promise<MessageSegment | 'sealed'> {
     const { clock, limits, compression } = this.#core
-    const { first, last, at } = this.#reservation
-    const object = encodeSegment(this.#messages, {
+    const { first } = this.#reservation
+    const { object, segment } = encodeSegment(this.#messages, {
       first, timestamp: clock.wall(), writer: this.#writer, compression, compressOverBytes: limits.compressOverBytes
     })
+    return await this.#place(object) === 'written' ? segment : 'sealed'
+  }
+
+  async #place (object: SegmentObject): Promise<Outcome> {
+    const { clock, limits } = this.#core
+    const { last, at } = this.#reservation
     let failure: unknown
     for (let attempt = 1; this.#mayStart(); attempt++) {
       try {

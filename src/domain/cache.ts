@@ -24,5 +24,5 @@ export class SegmentCache {
 
 /** A small object costs more than its bytes; each line is a view of its own. */
 function weigh (segment: Segment): number {
-  return 256 + segment.bytes + (segment.kind === 'messages' ? segment.lines.length * 100 : 0)
+  return 256 + segment.bytes + (segment.kind === 'messages' ? (segment.last - segment.first + 1) * 100 : 0)
 }

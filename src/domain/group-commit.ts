@@ -79,8 +79,8 @@ export class GroupCommit {
     try {
       const messages = group.length === 1 ? group[0]!.messages : group.flatMap((entry) => entry.messages)
       // The first entry has waited longest.
-      const { first, calls } = await appendSegment(this.#core, this.#topic, messages, group[0]!.deadline)
-      let offset = first
+      const { segment, calls } = await appendSegment(this.#core, this.#topic, messages, group[0]!.deadline)
+      let offset = segment.first
       for (const entry of group) {
         entry.resolve({ first: offset, last: offset + entry.messages.length - 1, calls })
         offset += entry.messages.length

@@ -39,6 +39,14 @@ export interface MessageSegment {
   readonly lines: readonly Uint8Array[]
   /** Their length together. */
   readonly bytes: number
+  /** The body as it is stored, where that is compressed, so that it can be passed on as it is. */
+  readonly stored?: StoredBody | undefined
+}
+
+/** Decompressed: the one line of a single message; for a batch each line with its "\n". */
+export interface StoredBody {
+  readonly encoding: 'gzip' | 'zstd'
+  readonly body: Uint8Array
 }
 
 export interface EncodeOptions {
@@ -50,7 +58,8 @@ export interface EncodeOptions {
   readonly compressOverBytes: number
 }
 
-export function encodeSegment (messages: readonly NewMessage[], options: EncodeOptions): SegmentObject {
+/** @returns the object to store, and what reading it would give */
+export function encodeSegment (messages: readonly NewMessage[], options: EncodeOptions): { object: SegmentObject, segment: MessageSegment } {
   const single = messages.length === 1
   let text = ''
   for (let i = 0; i < messages.length; i++) {
@@ -65,11 +74,37 @@ export function encodeSegment (messages: readonly NewMessage[], options: EncodeO
     crc32: crc32(plain).toString(16).padStart(8, '0')
   }
   const contentType = single ? 'application/json' : 'application/x-ndjson'
+  const last = options.first + messages.length - 1
+  const segment = new OwnSegment(options.first, last, options.writer, plain)
   if (options.compression !== 'none' && plain.length > options.compressOverBytes) {
     const smaller = options.compression === 'zstd' ? zstdCompressSync(plain) : gzipSync(plain)
-    if (smaller.length < plain.length) return { body: smaller, contentType, contentEncoding: options.compression, metadata }
+    if (smaller.length < plain.length) return { object: { body: smaller, contentType, contentEncoding: options.compression, metadata }, segment }
   }
-  return { body: plain, contentType, metadata }
+  return { object: { body: plain, contentType, metadata }, segment }
+}
+
+/** A segment as it was encoded. Its lines are told apart when somebody asks for them: most appends are read later, if at all. */
+class OwnSegment implements MessageSegment {
+  readonly kind = 'messages'
+  readonly first: number
+  readonly last: number
+  readonly writer: string
+  readonly #plain: Buffer
+  #lines: readonly Uint8Array[] | undefined
+
+  constructor (first: number, last: number, writer: string, plain: Buffer) {
+    this.first = first
+    this.last = last
+    this.writer = writer
+    this.#plain = plain
+  }
+
+  get bytes (): number { return this.#plain.length }
+
+  get lines (): readonly Uint8Array[] {
+    this.#lines ??= this.first === this.last ? [this.#plain] : splitLines(this.#plain)
+    return this.#lines
+  }
 }
 
 /** @param sealed `hole`: put by a reader, `first` is `last`; `range`: put by the writer that owns `first … last` */
@@ -107,7 +142,7 @@ export function decodeSegment (object: SegmentObject, topic: string, last: numbe
       corrupt(`it holds ${lines.length} messages, and its metadata says ${metadata['first']} … ${last}`)
     }
     if (plain.toString('latin1', 0, lineStart(first).length) !== lineStart(first)) corrupt('it begins with another offset')
-    return { kind: 'messages', first, last, writer: metadata['writer'], lines, bytes: plain.length }
+    return { kind: 'messages', first, last, writer: metadata['writer'], lines, bytes: plain.length, stored: storedBody(object) }
   }
   return parseWhole(plain, last, metadata, corrupt)
 }
@@ -121,6 +156,10 @@ function decompress (object: SegmentObject): Buffer {
       return Buffer.from(object.body.buffer, object.body.byteOffset, object.body.byteLength)
     default: throw new Error(`unknown content encoding ${object.contentEncoding}`)
   }
+}
+
+function storedBody ({ contentEncoding, body }: SegmentObject): StoredBody | undefined {
+  return contentEncoding === 'gzip' || contentEncoding === 'zstd' ? { encoding: contentEncoding, body } : undefined
 }
 
 function splitLines (plain: Buffer): Buffer[] {

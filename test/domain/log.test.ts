@@ -26,7 +26,7 @@ function setUp (options: { limits?: Partial<Limits>, store?: (inner: SegmentStor
 const lost = (): StoreError => new StoreError('unavailable', 'unknown', 'connection reset')
 
 function segment (first: number, ...payloads: string[]): SegmentObject {
-  return encodeSegment(payloads.map((payload) => ({ payload })), { first, timestamp: 1, writer: 'x', compression: 'none', compressOverBytes: 0 })
+  return encodeSegment(payloads.map((payload) => ({ payload })), { first, timestamp: 1, writer: 'x', compression: 'none', compressOverBytes: 0 }).object
 }
 
 async function payloads (log: Log, from = 1): Promise<{ found: unknown[], next: number }> {

@@ -19,7 +19,7 @@ function corrupt (error: unknown): boolean {
 test('what is encoded comes back: every line, with its offset, in every compression', () => {
   fc.assert(fc.property(fc.array(message, { minLength: 1, maxLength: 8 }), fc.integer({ min: 1, max: 2 ** 53 - 10 }), compression, (messages, first, how) => {
     const last = first + messages.length - 1
-    const object = encodeSegment(messages, { first, timestamp: 1702000000000, writer: 'w', compression: how, compressOverBytes: 40 })
+    const { object } = encodeSegment(messages, { first, timestamp: 1702000000000, writer: 'w', compression: how, compressOverBytes: 40 })
     const segment = decodeSegment(object, 't', last) as MessageSegment
     assert.equal(segment.first, first)
     assert.equal(segment.last, last)
@@ -61,7 +61,7 @@ test('any bytes as a stored object are a segment or a clear error, never a crash
 
 test('a changed byte is noticed', () => {
   const messages = [{ payload: '{"a":"bcdefgh"}' }, { payload: '[1,2,3]' }]
-  const object = encodeSegment(messages, { first: 1, timestamp: 1702000000000, writer: 'w', compression: 'none', compressOverBytes: 0 })
+  const { object } = encodeSegment(messages, { first: 1, timestamp: 1702000000000, writer: 'w', compression: 'none', compressOverBytes: 0 })
   for (let i = 0; i < object.body.length; i++) {
     const body = Uint8Array.from(object.body)
     body[i]! ^= 1

@@ -44,6 +44,19 @@ export const defaultLimits = {
   pageBytesMax: 4 * MiB,
   segmentCacheBytes: 32 * MiB,
 
+  // Live reading (§4.5)
+  /** Between two looks at a topic's item, for what other processes append: the longer nothing comes, the rarer. */
+  followPollMinMs: 100,
+  followPollMaxMs: 1 * seconds,
+  /** Between two LISTs of a followed topic. What was reserved a moment ago is still being put, and a LIST costs as much as a put. */
+  followListMs: 500,
+  waitMaxMs: 20 * seconds,
+  heartbeatMs: 15 * seconds,
+  /** What a reader of a stream that has stopped reading can hold in memory, but for a larger message. */
+  streamPageBytes: 64 * KiB,
+  /** After which a client should come back when its stream has ended. */
+  streamRetryMs: 1 * seconds,
+
   // What a client may send
   requestBytesMax: 4 * MiB,
   keyBytesMax: 1 * KiB,
@@ -61,6 +74,7 @@ export function checkLimits (limits: Limits): Limits {
     [limits.reservationTtlMs < PUT_ACCEPTED_MS, 'a writer gives up before the store refuses'],
     [PUT_ACCEPTED_MS + minutes < limits.deadAfterMs, 'a hole is dead only when the store refuses its put for certain'],
     [limits.holeGraceMs < limits.deadAfterMs, 'a hole is sealed before it is dead'],
+    [limits.followPollMinMs <= limits.followPollMaxMs, 'followPollMinMs is at most followPollMaxMs'],
     [limits.pageMessagesDefault <= limits.pageMessagesMax, 'pageMessagesDefault is at most pageMessagesMax'],
     [limits.pageBytesMax * 4 / 3 < 6_000_000 * 0.98, 'a page as base64 fits a Lambda answer'],
     [limits.segmentMessagesMax >= 1 && limits.putsInFlightMax >= 1 && limits.readConcurrency >= 1, 'at least one of each']

@@ -1,0 +1,103 @@
+import { once } from 'node:events'
+import { createConnection, type Socket } from 'node:net'
+import type { Server } from './children.ts'
+import { firstAnswer } from './responses.ts'
+import { Samples } from './statistics.ts'
+
+/*
+ * A closed loop on raw sockets: each connection sends its next request when the answer to the last has come. On two cores the
+ * generator has one and the server has one, so it must cost less than any server; the scenario `ceiling` shows how much.
+ * A closed loop hides waiting that an open one would show: its latencies are those of clients that wait for their answer.
+ */
+
+export interface LoadOptions {
+  readonly server: Server
+  readonly connections: number
+  readonly seconds: number
+  /** The bytes of one request, sent again and again. */
+  readonly request: Buffer
+}
+
+export interface LoadResult {
+  readonly requests: number
+  readonly perSecond: number
+  readonly p50Ms: number
+  readonly p99Ms: number
+  /** All threads of the server. */
+  readonly serverCpuMicros: number
+  /** How much of one core the server used, and this generator: one at 1.0 is what limits. */
+  readonly serverCores: number
+  readonly generatorCores: number
+}
+
+export async function load ({ server, connections, seconds, request }: LoadOptions): Promise<LoadResult> {
+  const sockets = await Promise.all(Array.from({ length: connections }, () => open(server.port)))
+  const samples = new Samples()
+  const run = { stop: false }
+  try {
+    const cpu = server.cpuSeconds()
+    const own = process.cpuUsage()
+    const start = performance.now()
+    const all = Promise.all(sockets.map((socket) => drive(socket, request, samples, run)))
+    const timer = setTimeout(() => { run.stop = true }, seconds * 1000)
+    await all.finally(() => { clearTimeout(timer) })
+    const elapsed = (performance.now() - start) / 1000
+    const serverSeconds = server.cpuSeconds() - cpu
+    const { user, system } = process.cpuUsage(own)
+    const requests = samples.length
+    const [p50Ms = NaN, p99Ms = NaN] = samples.percentiles(0.5, 0.99)
+    return {
+      requests,
+      perSecond: requests / elapsed,
+      p50Ms,
+      p99Ms,
+      serverCpuMicros: serverSeconds / requests * 1e6,
+      serverCores: serverSeconds / elapsed,
+      generatorCores: (user + system) / 1e6 / elapsed
+    }
+  } finally {
+    for (const socket of sockets) socket.destroy()
+  }
+}
+
+async function open (port: number): Promise<Socket> {
+  const socket = createConnection({ port, host: '127.0.0.1', noDelay: true })
+  await once(socket, 'connect')
+  return socket
+}
+
+function drive (socket: Socket, request: Buffer, samples: Samples, run: { readonly stop: boolean }): Promise<void> {
+  return new Promise((resolve, reject) => {
+    let sentAt = 0
+    let partial: Buffer | undefined
+    const send = (): void => {
+      sentAt = performance.now()
+      socket.write(request)
+    }
+    socket.on('error', reject)
+    socket.on('close', () => { reject(new Error('the server closed a connection')) })
+    socket.on('data', (chunk: Buffer) => {
+      const data = partial === undefined ? chunk : Buffer.concat([partial, chunk])
+      const answer = firstAnswer(data)
+      if (answer === undefined) {
+        partial = data
+        return
+      }
+      partial = undefined
+      if (answer.status >= 300) {
+        reject(new Error(`answered with ${data.toString('utf8', 0, answer.length).slice(0, 1000)}`))
+        return
+      }
+      samples.add(performance.now() - sentAt)
+      if (run.stop) resolve()
+      else send()
+    })
+    send()
+  })
+}
+
+/** A POST of JSON as bytes. */
+export function post (path: string, body: string): Buffer {
+  return Buffer.from(`POST ${path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n` +
+    `Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`)
+}

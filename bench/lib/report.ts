@@ -1,0 +1,103 @@
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { dirname } from 'node:path'
+import type { Machine } from './machine.ts'
+import { spread, type Spread } from './statistics.ts'
+
+export interface Table { readonly caption?: string, readonly columns: readonly string[], readonly rows: ReadonlyArray<readonly string[]> }
+
+/** A figure to reach, and what was measured. */
+export interface Figure {
+  readonly what: string
+  readonly bound: 'at least' | 'at most'
+  readonly goal: number
+  readonly unit: string
+  /** One a round; empty where it could not be measured. */
+  readonly values: readonly number[]
+}
+
+export interface ScenarioResult {
+  /** How it was measured, as far as one must know that to believe it. */
+  readonly notes: readonly string[]
+  readonly tables: readonly Table[]
+  readonly figures: readonly Figure[]
+  /** All single results, for the JSON. */
+  readonly raw: unknown
+}
+
+export type Finished = { readonly name: string, readonly title: string } &
+  (ScenarioResult | { readonly skipped: string } | { readonly failed: string })
+
+/** 1234.5 as 1,235 and 0.01234 as 0.0123: three digits that count. */
+export function number (value: number): string {
+  if (!Number.isFinite(value)) return '–'
+  const digits = Math.abs(value) >= 100 || value === 0 ? 0 : Math.max(0, 2 - Math.floor(Math.log10(Math.abs(value))))
+  return value.toLocaleString('en-US', { maximumFractionDigits: digits, minimumFractionDigits: Math.min(digits, 2) })
+}
+
+/** The median and, in brackets, the least and the greatest. */
+export function show (value: Spread | undefined): string {
+  if (value === undefined) return '–'
+  return value.rounds === 1 ? number(value.median) : `${number(value.median)} (${number(value.min)}–${number(value.max)})`
+}
+
+export function verdict ({ bound, goal, values }: Figure): { readonly measured: Spread | undefined, readonly reached: boolean | undefined } {
+  if (values.length === 0) return { measured: undefined, reached: undefined }
+  const measured = spread(values)
+  return { measured, reached: bound === 'at least' ? measured.median >= goal : measured.median <= goal }
+}
+
+export function printMachine (machine: Machine): void {
+  console.log('# Benchmark\n')
+  const { cpu, cores, memoryGiB, os, node, disk, dataDir, date, commit, loadBefore } = machine
+  console.log(`${cpu}, ${cores} cores, ${memoryGiB} GiB; ${os}; Node ${node}; data on ${disk}, in ${dataDir}; ` +
+    `${date}; commit ${commit}; load before the run ${loadBefore}.\n`)
+  console.log('Figures are medians of the rounds, the least and the greatest in brackets.\n')
+}
+
+export function printScenario (finished: Finished): void {
+  console.log(`\n## ${finished.title} (${finished.name})\n`)
+  if ('skipped' in finished) console.log(`SKIPPED: ${finished.skipped}\n`)
+  else if ('failed' in finished) console.log(`FAILED: ${finished.failed}\n`)
+  else {
+    for (const note of finished.notes) console.log(`- ${note}`)
+    if (finished.notes.length > 0) console.log('')
+    for (const table of finished.tables) printTable(table)
+    if (finished.figures.length > 0) printFigures(finished.figures)
+  }
+}
+
+export function printFigures (figures: readonly Figure[]): void {
+  printTable({
+    caption: 'Figures to reach',
+    columns: ['', 'to reach', 'measured', ''],
+    rows: figures.map((figure) => {
+      const { measured, reached } = verdict(figure)
+      return [
+        figure.what,
+        `${figure.bound} ${figure.goal} ${figure.unit}`.trim(),
+        show(measured),
+        reached === undefined ? 'not measured' : reached ? 'reached' : 'NOT REACHED'
+      ]
+    })
+  })
+}
+
+/** Markdown that is also readable in a terminal. */
+function printTable ({ caption, columns, rows }: Table): void {
+  const widths = columns.map((column, index) => Math.max(3, column.length, ...rows.map((row) => (row[index] ?? '').length)))
+  const line = (cells: readonly string[]): string =>
+    `| ${cells.map((cell, index) => index === 0 ? cell.padEnd(widths[index]!) : cell.padStart(widths[index]!)).join(' | ')} |`
+  if (caption !== undefined) console.log(`${caption}\n`)
+  console.log(line(columns))
+  console.log(`|${widths.map((width, index) => index === 0 ? '-'.repeat(width + 2) : `${'-'.repeat(width + 1)}:`).join('|')}|`)
+  for (const row of rows) console.log(line(row))
+  console.log('')
+}
+
+export function writeResults (path: string, machine: Machine, options: unknown, scenarios: readonly Finished[]): void {
+  mkdirSync(dirname(path), { recursive: true })
+  const judged = scenarios.map((scenario) => 'figures' in scenario
+    ? { ...scenario, figures: scenario.figures.map((figure) => ({ ...figure, ...verdict(figure) })) }
+    : scenario)
+  writeFileSync(path, `${JSON.stringify({ machine, options, scenarios: judged }, null, 1)}\n`)
+}

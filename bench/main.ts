@@ -1,0 +1,33 @@
+import { describeMachine } from './lib/machine.ts'
+import { readOptions } from './lib/options.ts'
+import { type Finished, printMachine, printScenario, writeResults } from './lib/report.ts'
+import { append1, append100 } from './scenarios/append.ts'
+import { ceiling } from './scenarios/ceiling.ts'
+import { type Scenario, Skipped } from './scenarios/scenario.ts'
+
+const scenarios: readonly Scenario[] = [ceiling, append1, append100]
+
+const options = readOptions(scenarios)
+const machine = describeMachine(options.dataDir)
+printMachine(machine)
+const finished: Finished[] = []
+for (const scenario of scenarios) {
+  if (options.only.length > 0 && !options.only.includes(scenario.name)) continue
+  process.stderr.write(`${scenario.name}\n`)
+  const result = { name: scenario.name, title: scenario.title, ...await outcomeOf(scenario) }
+  finished.push(result)
+  printScenario(result)
+  // After each, so that a run that is cut short has not been for nothing.
+  writeResults(options.out, machine, options, finished)
+}
+console.log(`All results: ${options.out}`)
+process.exit(finished.some((result) => 'failed' in result) ? 1 : 0)
+
+async function outcomeOf (scenario: Scenario) {
+  try {
+    return await scenario.run(options)
+  } catch (error) {
+    if (error instanceof Skipped) return { skipped: error.message }
+    return { failed: error instanceof Error ? error.stack ?? error.message : String(error) }
+  }
+}

@@ -1,0 +1,45 @@
+import { load, type LoadResult } from '../lib/load.ts'
+import type { Options } from '../lib/options.ts'
+import { payloadOf } from '../lib/payloads.ts'
+import { number, show, type ScenarioResult } from '../lib/report.ts'
+import { interleaved, over } from '../lib/rounds.ts'
+import { trivialHttp, trivialNet } from '../subjects/index.ts'
+import { withServer } from '../subjects/subject.ts'
+import type { Scenario } from './scenario.ts'
+
+export const ceiling: Scenario = {
+  name: 'ceiling',
+  title: 'What the load generator can do',
+  async run (options: Options): Promise<ScenarioResult> {
+    const connections = 64
+    const outcomes = await interleaved(options.rounds, [trivialNet, trivialHttp], (subject): Promise<LoadResult> =>
+      withServer(subject, options, async (server) => {
+        const request = subject.protocol.append('bench', payloadOf(100))
+        await load({ server, connections, seconds: options.warmupSeconds, request })
+        return load({ server, connections, seconds: options.seconds, request })
+      }))
+    const net = outcomes.get(trivialNet)!
+    return {
+      notes: [`${connections} connections, requests as in \`append\`, servers that do nothing. A figure of another scenario near these would be the generator's, not the server's.`],
+      tables: [{
+        columns: ['', 'requests/s', 'CPU µs/request', 'cores, server', 'cores, generator', 'requests/s, generator with a core of its own'],
+        rows: [...outcomes].map(([{ name }, { results, failure }]) => [
+          name,
+          failure ?? show(over(results, ({ perSecond }) => perSecond)),
+          show(over(results, ({ serverCpuMicros }) => serverCpuMicros)),
+          number(over(results, ({ serverCores }) => serverCores)?.median ?? NaN),
+          number(over(results, ({ generatorCores }) => generatorCores)?.median ?? NaN),
+          show(over(results, ({ perSecond, generatorCores }) => perSecond / generatorCores))
+        ])
+      }],
+      figures: [{
+        what: 'the generator, with a core of its own',
+        bound: 'at least',
+        goal: 40_000,
+        unit: 'requests/s',
+        values: net.results.map(({ perSecond, generatorCores }) => perSecond / generatorCores)
+      }],
+      raw: [...outcomes].map(([{ name }, outcome]) => ({ name, ...outcome }))
+    }
+  }
+}

@@ -24,5 +24,6 @@ export class SegmentCache {
 
 /** A small object costs more than its bytes; each line is a view of its own. */
 function weigh (segment: Segment): number {
-  return 256 + segment.bytes + (segment.kind === 'messages' ? (segment.last - segment.first + 1) * 100 : 0)
+  if (segment.kind === 'seal') return 256 + segment.bytes
+  return 256 + segment.bytes + (segment.stored?.body.length ?? 0) + (segment.last - segment.first + 1) * 100
 }

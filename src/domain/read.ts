@@ -1,8 +1,9 @@
+import type { TopicState } from '../ports/offset-counter.ts'
 import type { SegmentEntry } from '../ports/segment-store.ts'
 import { Storage, toLogError, type LogCore, type StorageCalls } from './core.ts'
 import { LogError } from './errors.ts'
 import { judgeHoleBelow, judgeTailHole, sealDown, type Verdict } from './holes.ts'
-import type { MessageSegment, Segment } from './segment.ts'
+import type { MessageSegment, Segment, StoredBody } from './segment.ts'
 
 export interface ReadRequest {
   /** An offset from 1. */
@@ -11,13 +12,21 @@ export interface ReadRequest {
   readonly limit: number
   /** At most so many bytes of messages, but at least one message if there is one. */
   readonly maxBytes: number
+  /** The topic's item, where the caller has just read it. */
+  readonly state?: TopicState | undefined
 }
 
 export interface Page {
   /** The messages' stored lines, which are their wire form. */
   readonly lines: readonly Uint8Array[]
+  /** The offset of each. */
+  readonly offsets: readonly number[]
   /** The first offset not accounted for: where to go on. */
   readonly nextOffset: number
+  /** The topic's end, as far as the read saw: with `nextOffset` there, everything has been read. */
+  readonly end: number
+  /** Where the page is exactly one segment that is stored compressed: the same lines in that form. */
+  readonly stored?: StoredBody | undefined
   readonly calls: StorageCalls
 }
 
@@ -34,7 +43,8 @@ export async function readPage (core: LogCore, topic: string, request: ReadReque
   } catch (error) {
     if (!reader.hasProgress) throw toLogError(error)
   }
-  return { lines: reader.lines, nextOffset: reader.expected, calls: storage.calls }
+  const { lines, offsets, expected: nextOffset, end, stored } = reader
+  return { lines, offsets, nextOffset, end, stored, calls: storage.calls }
 }
 
 /** Where a walk over a listing stopped. `again`: something changed, list anew from `expected`. */
@@ -42,8 +52,12 @@ type WalkEnd = 'done' | 'again' | 'end of listing'
 
 class Reader {
   readonly lines: Uint8Array[] = []
+  readonly offsets: number[] = []
   /** The first offset not accounted for yet. */
   expected: number
+  end = 1
+  /** Of the one segment that the page is, as long as it is one, and whole. */
+  stored: StoredBody | undefined
   readonly #core: LogCore
   readonly #storage: Storage
   readonly #request: ReadRequest
@@ -64,10 +78,10 @@ class Reader {
   get hasProgress (): boolean { return this.expected > this.#request.from }
 
   async run (): Promise<void> {
-    const state = await this.#storage.state()
+    const state = this.#request.state ?? await this.#storage.state()
     if (state === undefined) return
     this.expected = Math.max(this.expected, state.earliest)
-    const end = state.currentOffset + 1
+    const end = this.end = endOf(state)
     if (this.expected >= end || await this.#readTail(end)) return
     let from = this.expected
     while (!this.#full && this.#core.clock.monotonic() < this.#deadline) {
@@ -135,10 +149,12 @@ class Reader {
   #take (segment: Segment): void {
     if (segment.kind === 'messages') this.#takeMessages(segment)
     else this.expected = segment.last + 1
+    this.end = Math.max(this.end, segment.last + 1)
   }
 
   #takeMessages (segment: MessageSegment): void {
     const { limit, maxBytes } = this.#request
+    const whole = this.lines.length === 0 && this.expected === segment.first
     for (let i = this.expected - segment.first; i < segment.lines.length; i++) {
       const line = segment.lines[i]!
       if (this.lines.length >= limit || (this.lines.length > 0 && this.#bytes + line.length > maxBytes)) {
@@ -146,10 +162,13 @@ class Reader {
         return
       }
       this.lines.push(line)
+      this.offsets.push(this.expected)
+      this.stored = undefined
       this.#bytes += line.length + 1
       this.expected++
     }
     if (this.lines.length >= limit) this.#full = true
+    if (whole) this.stored = segment.stored
   }
 
   /** `pass`: go on with the segment; `again`: list anew; `done`: the page ends before the hole. */
@@ -163,7 +182,7 @@ class Reader {
 
   /** @returns whether it is worth listing again */
   async #tailHole (now: number): Promise<boolean> {
-    const state = await this.#storage.state()
+    const state = await this.#state()
     if (state === undefined) return false
     if (state.earliest > this.expected) {
       this.expected = state.earliest
@@ -175,10 +194,16 @@ class Reader {
 
   /** Where the topic was trimmed past `expected`, goes on at the new `earliest`. */
   async #trimmed (): Promise<boolean> {
-    const state = await this.#storage.state()
+    const state = await this.#state()
     if (state === undefined || state.earliest <= this.expected) return false
     this.expected = state.earliest
     return true
+  }
+
+  async #state (): Promise<TopicState | undefined> {
+    const state = await this.#storage.state()
+    this.end = Math.max(this.end, endOf(state))
+    return state
   }
 
   async #seal (top: number): Promise<boolean> {
@@ -186,6 +211,11 @@ class Reader {
     this.#sealsLeft -= await sealDown(this.#storage, top, this.expected, this.#sealsLeft, this.#core.limits)
     return true
   }
+}
+
+/** The offset that the next message would get. */
+export function endOf (state: TopicState | undefined): number {
+  return state === undefined ? 1 : Math.max(state.currentOffset + 1, state.earliest)
 }
 
 /**

@@ -75,12 +75,15 @@ export function encodeSegment (messages: readonly NewMessage[], options: EncodeO
   }
   const contentType = single ? 'application/json' : 'application/x-ndjson'
   const last = options.first + messages.length - 1
-  const segment = new OwnSegment(options.first, last, options.writer, plain)
+  const segment = (stored?: StoredBody): MessageSegment => new OwnSegment(options.first, last, options.writer, plain, stored)
   if (options.compression !== 'none' && plain.length > options.compressOverBytes) {
     const smaller = options.compression === 'zstd' ? zstdCompressSync(plain) : gzipSync(plain)
-    if (smaller.length < plain.length) return { object: { body: smaller, contentType, contentEncoding: options.compression, metadata }, segment }
+    if (smaller.length < plain.length) {
+      const object = { body: smaller, contentType, contentEncoding: options.compression, metadata }
+      return { object, segment: segment({ encoding: options.compression, body: smaller }) }
+    }
   }
-  return { object: { body: plain, contentType, metadata }, segment }
+  return { object: { body: plain, contentType, metadata }, segment: segment() }
 }
 
 /** A segment as it was encoded. Its lines are told apart when somebody asks for them: most appends are read later, if at all. */
@@ -89,14 +92,16 @@ class OwnSegment implements MessageSegment {
   readonly first: number
   readonly last: number
   readonly writer: string
+  readonly stored: StoredBody | undefined
   readonly #plain: Buffer
   #lines: readonly Uint8Array[] | undefined
 
-  constructor (first: number, last: number, writer: string, plain: Buffer) {
+  constructor (first: number, last: number, writer: string, plain: Buffer, stored: StoredBody | undefined) {
     this.first = first
     this.last = last
     this.writer = writer
     this.#plain = plain
+    this.stored = stored
   }
 
   get bytes (): number { return this.#plain.length }
@@ -142,7 +147,7 @@ export function decodeSegment (object: SegmentObject, topic: string, last: numbe
       corrupt(`it holds ${lines.length} messages, and its metadata says ${metadata['first']} … ${last}`)
     }
     if (plain.toString('latin1', 0, lineStart(first).length) !== lineStart(first)) corrupt('it begins with another offset')
-    return { kind: 'messages', first, last, writer: metadata['writer'], lines, bytes: plain.length, stored: storedBody(object) }
+    return { kind: 'messages', first, last, writer: metadata['writer'], lines, bytes: plain.length, stored: storedBody(object, plain) }
   }
   return parseWhole(plain, last, metadata, corrupt)
 }
@@ -158,8 +163,10 @@ function decompress (object: SegmentObject): Buffer {
   }
 }
 
-function storedBody ({ contentEncoding, body }: SegmentObject): StoredBody | undefined {
-  return contentEncoding === 'gzip' || contentEncoding === 'zstd' ? { encoding: contentEncoding, body } : undefined
+function storedBody ({ contentEncoding, contentType, body }: SegmentObject, plain: Buffer): StoredBody | undefined {
+  if (contentEncoding !== 'gzip' && contentEncoding !== 'zstd') return undefined
+  // Of a batch the last line, too, must have its line end.
+  return contentType !== 'application/json' && plain.at(-1) !== 0x0a ? undefined : { encoding: contentEncoding, body }
 }
 
 function splitLines (plain: Buffer): Buffer[] {

@@ -34,6 +34,8 @@ export const defaultLimits = {
   readTimeoutMs: 20 * seconds,
   getTimeoutMs: 5 * seconds,
   readConcurrency: 10,
+  /** So much may be loaded ahead of what a page has; more only when the page has as much already. */
+  readAheadBytes: 1 * MiB,
   holeGraceMs: 5 * seconds,
   deadAfterMs: 20 * minutes,
   sealsPerReadMax: 64,

@@ -1,8 +1,8 @@
 import type { TopicState } from '../ports/offset-counter.ts'
 import type { SegmentEntry } from '../ports/segment-store.ts'
 import { Storage, toLogError, type LogCore, type StorageCalls } from './core.ts'
-import { LogError } from './errors.ts'
 import { judgeHoleBelow, judgeTailHole, sealDown, type Verdict } from './holes.ts'
+import { Lookahead, Sizes } from './lookahead.ts'
 import type { MessageSegment, Segment, StoredBody } from './segment.ts'
 
 export interface ReadRequest {
@@ -62,6 +62,7 @@ class Reader {
   readonly #storage: Storage
   readonly #request: ReadRequest
   readonly #deadline: number
+  readonly #sizes = new Sizes()
   #bytes = 0
   #full = false
   #sealsLeft: number
@@ -84,8 +85,11 @@ class Reader {
     const end = this.end = endOf(state)
     if (this.expected >= end || await this.#readTail(end)) return
     let from = this.expected
+    // Each segment but a seal has a message: the page hardly needs more keys than messages.
+    let keys = this.#request.limit
     while (!this.#full && this.#core.clock.monotonic() < this.#deadline) {
-      const listing = await this.#storage.list(from, this.#core.limits.listMax)
+      const listing = await this.#storage.list(from, Math.min(keys, this.#core.limits.listMax))
+      keys = this.#core.limits.listMax
       const walked = await this.#walk(listing.entries, listing.now)
       if (walked === 'done') return
       from = this.expected
@@ -128,10 +132,15 @@ class Reader {
 
   /** Takes the listed segments in order until one is missing or the page is full. */
   async #walk (entries: readonly SegmentEntry[], now: number): Promise<WalkEnd> {
-    const lookahead = new Lookahead(entries, (entry) => this.#storage.segment(entry.last), this.#core.limits.readConcurrency)
+    const { readConcurrency: concurrency, readAheadBytes: aheadBytes } = this.#core.limits
+    const lookahead = new Lookahead(entries, (entry) => this.#storage.segment(entry.last), { sizes: this.#sizes, concurrency, aheadBytes })
     for (const [i, entry] of entries.entries()) {
       if (this.#core.clock.monotonic() >= this.#deadline) return 'done'
-      lookahead.plan(i, this.expected + this.#request.limit - this.lines.length - 1, this.#request.maxBytes - this.#bytes)
+      lookahead.plan(i, {
+        lastOffset: this.expected + this.#request.limit - this.lines.length - 1,
+        bytes: this.#request.maxBytes - this.#bytes,
+        taken: this.#bytes
+      })
       const segment = await lookahead.take(i)
       // Deleted since the listing, by a trim or a lifecycle rule: a hole, to be judged by what is above it.
       if (segment === undefined) continue
@@ -216,46 +225,4 @@ class Reader {
 /** The offset that the next message would get. */
 export function endOf (state: TopicState | undefined): number {
   return state === undefined ? 1 : Math.max(state.currentOffset + 1, state.earliest)
-}
-
-/**
- * Loads the segments of a listing in order, a bounded number at once, and none that the page will probably not need:
- * offsets are dense but for holes, so the keys alone tell how far a number of messages reaches.
- */
-class Lookahead {
-  readonly #entries: readonly SegmentEntry[]
-  readonly #load: (entry: SegmentEntry) => Promise<Segment | undefined>
-  readonly #concurrency: number
-  readonly #loading = new Map<number, Promise<Segment | undefined>>()
-  #next = 0
-
-  constructor (entries: readonly SegmentEntry[], load: (entry: SegmentEntry) => Promise<Segment | undefined>, concurrency: number) {
-    this.#entries = entries
-    this.#load = load
-    this.#concurrency = concurrency
-  }
-
-  /** Starts what the page needs from entry `at` on: up to the segment that holds `lastOffset`, or `bytes` as stored. */
-  plan (at: number, lastOffset: number, bytes: number): void {
-    let planned = 0
-    for (let i = at; i < this.#entries.length && i < at + this.#concurrency; i++) {
-      if (i > at && (this.#entries[i - 1]!.last >= lastOffset || planned >= bytes)) return
-      planned += this.#entries[i]!.size
-      if (i >= this.#next) this.#start(i)
-    }
-  }
-
-  async take (i: number): Promise<Segment | undefined> {
-    const loading = this.#loading.get(i)
-    this.#loading.delete(i)
-    if (loading === undefined) throw new LogError('internal', 'A segment was taken before it was planned.')
-    return loading
-  }
-
-  #start (i: number): void {
-    const loading = this.#load(this.#entries[i]!)
-    loading.catch(() => {}) // a failure counts only when the walk gets there
-    this.#loading.set(i, loading)
-    this.#next = i + 1
-  }
 }

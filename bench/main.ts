@@ -2,10 +2,13 @@ import { describeMachine } from './lib/machine.ts'
 import { readOptions } from './lib/options.ts'
 import { type Finished, printMachine, printScenario, writeResults } from './lib/report.ts'
 import { append1, append100 } from './scenarios/append.ts'
+import { catchUp } from './scenarios/catch-up.ts'
 import { ceiling } from './scenarios/ceiling.ts'
+import { coldStart } from './scenarios/cold-start.ts'
 import { type Scenario, Skipped } from './scenarios/scenario.ts'
+import { tail } from './scenarios/tail.ts'
 
-const scenarios: readonly Scenario[] = [ceiling, append1, append100]
+const scenarios: readonly Scenario[] = [ceiling, append1, append100, catchUp, tail, coldStart]
 
 const options = readOptions(scenarios)
 const machine = describeMachine(options.dataDir)

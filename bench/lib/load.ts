@@ -96,6 +96,65 @@ function drive (socket: Socket, request: Buffer, samples: Samples, run: { readon
   })
 }
 
+/** Sends the same request `count` times, to fill a store. */
+export async function sendAll (server: Server, request: Buffer, count: number, connections: number): Promise<void> {
+  const sockets = await Promise.all(Array.from({ length: connections }, () => open(server.port)))
+  let left = count - connections
+  const run = { get stop () { return left-- <= 0 } }
+  try {
+    await Promise.all(sockets.map((socket) => drive(socket, request, new Samples(), run)))
+  } finally {
+    for (const socket of sockets) socket.destroy()
+  }
+}
+
+/** One kept connection, requests one after the other in the order in which they were given. */
+export class Sender {
+  readonly #socket: Socket
+  #partial: Buffer = Buffer.alloc(0)
+  #waiting: Buffer[] = []
+  #busy = false
+
+  private constructor (socket: Socket, onFailure: (error: Error) => void) {
+    this.#socket = socket
+    socket.on('error', onFailure)
+    socket.on('data', (chunk: Buffer) => {
+      try {
+        this.#take(chunk)
+      } catch (error) {
+        onFailure(error as Error)
+      }
+    })
+  }
+
+  static async open (server: Server, onFailure: (error: Error) => void): Promise<Sender> {
+    return new Sender(await open(server.port), onFailure)
+  }
+
+  send (request: Buffer): void {
+    if (this.#busy) this.#waiting.push(request)
+    else {
+      this.#busy = true
+      this.#socket.write(request)
+    }
+  }
+
+  close (): void {
+    this.#socket.destroy()
+  }
+
+  #take (chunk: Buffer): void {
+    this.#partial = Buffer.concat([this.#partial, chunk])
+    const answer = firstAnswer(this.#partial)
+    if (answer === undefined) return
+    if (answer.status >= 300) throw new Error(`answered with ${this.#partial.toString('utf8', 0, 1000)}`)
+    this.#partial = this.#partial.subarray(answer.length)
+    this.#busy = false
+    const next = this.#waiting.shift()
+    if (next !== undefined) this.send(next)
+  }
+}
+
 /** A POST of JSON as bytes. */
 export function post (path: string, body: string): Buffer {
   return Buffer.from(`POST ${path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n` +

@@ -1,9 +1,16 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import type { Machine } from './machine.ts'
+import type { Outcome } from './rounds.ts'
 import { spread, type Spread } from './statistics.ts'
 
-export interface Table { readonly caption?: string, readonly columns: readonly string[], readonly rows: ReadonlyArray<readonly string[]> }
+export interface Table {
+  readonly caption?: string
+  readonly columns: readonly string[]
+  readonly rows: ReadonlyArray<readonly string[]>
+  /** Below the table: why a row is empty, for one. */
+  readonly remarks?: readonly string[]
+}
 
 /** A figure to reach, and what was measured. */
 export interface Figure {
@@ -38,6 +45,22 @@ export function number (value: number): string {
 export function show (value: Spread | undefined): string {
   if (value === undefined) return '–'
   return value.rounds === 1 ? number(value.median) : `${number(value.median)} (${number(value.min)}–${number(value.max)})`
+}
+
+/** One row for each subject; of those that failed, the reason stands below. */
+export function rowsOf<T> (
+  outcomes: ReadonlyMap<{ readonly name: string }, Outcome<T>>, cells: (results: readonly T[]) => readonly string[]
+): { rows: string[][], remarks: string[] } {
+  const all = [...outcomes]
+  return {
+    rows: all.map(([{ name }, { results, failure }]) => [name, ...failure === undefined ? cells(results) : ['failed']]),
+    remarks: all.flatMap(([{ name }, { failure }]) => failure === undefined ? [] : [`${name} failed: ${failure.replaceAll(/\s+/g, ' ').slice(0, 300)}`])
+  }
+}
+
+/** All single results, for the JSON. */
+export function rawOf<T> (outcomes: ReadonlyMap<{ readonly name: string }, Outcome<T>>): unknown {
+  return [...outcomes].map(([{ name }, outcome]) => ({ name, ...outcome }))
 }
 
 export function verdict ({ bound, goal, values }: Figure): { readonly measured: Spread | undefined, readonly reached: boolean | undefined } {
@@ -83,7 +106,7 @@ export function printFigures (figures: readonly Figure[]): void {
 }
 
 /** Markdown that is also readable in a terminal. */
-function printTable ({ caption, columns, rows }: Table): void {
+function printTable ({ caption, columns, rows, remarks = [] }: Table): void {
   const widths = columns.map((column, index) => Math.max(3, column.length, ...rows.map((row) => (row[index] ?? '').length)))
   const line = (cells: readonly string[]): string =>
     `| ${cells.map((cell, index) => index === 0 ? cell.padEnd(widths[index]!) : cell.padStart(widths[index]!)).join(' | ')} |`
@@ -92,6 +115,7 @@ function printTable ({ caption, columns, rows }: Table): void {
   console.log(`|${widths.map((width, index) => index === 0 ? '-'.repeat(width + 2) : `${'-'.repeat(width + 1)}:`).join('|')}|`)
   for (const row of rows) console.log(line(row))
   console.log('')
+  if (remarks.length > 0) console.log(`${remarks.join('\n')}\n`)
 }
 
 export function writeResults (path: string, machine: Machine, options: unknown, scenarios: readonly Finished[]): void {

@@ -1,9 +1,9 @@
 import { load, type LoadResult } from '../lib/load.ts'
 import type { Options } from '../lib/options.ts'
 import { payloadOf } from '../lib/payloads.ts'
-import { number, show, type Figure, type ScenarioResult, type Table } from '../lib/report.ts'
+import { number, rawOf, rowsOf, show, type Figure, type ScenarioResult, type Table } from '../lib/report.ts'
 import { interleaved, over, ratios, type Outcome } from '../lib/rounds.ts'
-import { bare, bareLogging, oursMemory, oursMemoryLogging, oursSqlite, peerFile, peerMemory, peerNote } from '../subjects/index.ts'
+import { bare, bareGathering, bareLogging, oursMemory, oursMemoryLogging, oursSqlite, peerFile, peerMemory, peerNote } from '../subjects/index.ts'
 import { chosen, type Subject, withServer } from '../subjects/subject.ts'
 import type { Scenario } from './scenario.ts'
 
@@ -25,9 +25,10 @@ export const append1: Scenario = {
   title: 'Append one message',
   run: (options) => run(options, {
     batch: 1,
-    subjects: [bare, bareLogging, oursMemory, oursMemoryLogging, oursSqlite, peerMemory, peerFile],
+    subjects: [bare, bareGathering, bareLogging, oursMemory, oursMemoryLogging, oursSqlite, peerMemory, peerFile],
     figures: [
       { what: 'memory / bare Fastify, 64 connections, no log', of: oursMemory, to: bare, connections: 64, goal: 0.75 },
+      { what: 'memory / bare Fastify with answers gathered, 64 connections, no log (stricter than asked)', of: oursMemory, to: bareGathering, connections: 64, goal: 0.75 },
       { what: 'memory / bare Fastify, 64 connections, log on', of: oursMemoryLogging, to: bareLogging, connections: 64, goal: 0.75 },
       { what: 'memory / peer memory, 64 connections', of: oursMemory, to: peerMemory, connections: 64, goal: 1.5 },
       { what: 'SQLite / peer file, 64 connections', of: oursSqlite, to: peerFile, connections: 64, goal: 15 },
@@ -64,7 +65,7 @@ async function run (options: Options, { batch, subjects, figures }: Case): Promi
       .map(({ what, of, to, connections, goal }): Figure => ({
         what, bound: 'at least', goal, unit: 'times', values: ratios(outcomes.get(of), outcomes.get(to), (round) => round[connections]!.perSecond)
       })),
-    raw: [...outcomes].map(([{ name }, outcome]) => ({ name, ...outcome }))
+    raw: rawOf(outcomes)
   }
 }
 
@@ -86,11 +87,9 @@ function tableOf (outcomes: Outcomes, connections: number, batch: number): Table
   return {
     caption: `${connections} connection${connections === 1 ? '' : 's'}`,
     columns: ['', batch === 1 ? 'requests/s' : 'messages/s', 'p50 ms', 'p99 ms', 'CPU µs/request', 'cores, server', 'cores, generator'],
-    rows: [...outcomes].map(([{ name }, { results, failure }]) => {
-      if (failure !== undefined) return [name, `failed: ${failure.slice(0, 100)}`]
+    ...rowsOf(outcomes, (results) => {
       const all = results.map((round) => round[connections]!)
       return [
-        name,
         show(over(all, ({ perSecond }) => perSecond * batch)),
         show(over(all, ({ p50Ms }) => p50Ms)),
         show(over(all, ({ p99Ms }) => p99Ms)),

@@ -1,7 +1,7 @@
 import { load, type LoadResult } from '../lib/load.ts'
 import type { Options } from '../lib/options.ts'
 import { payloadOf } from '../lib/payloads.ts'
-import { number, show, type ScenarioResult } from '../lib/report.ts'
+import { number, rawOf, rowsOf, show, type ScenarioResult } from '../lib/report.ts'
 import { interleaved, over } from '../lib/rounds.ts'
 import { trivialHttp, trivialNet } from '../subjects/index.ts'
 import { withServer } from '../subjects/subject.ts'
@@ -23,9 +23,8 @@ export const ceiling: Scenario = {
       notes: [`${connections} connections, requests as in \`append\`, servers that do nothing. A figure of another scenario near these would be the generator's, not the server's.`],
       tables: [{
         columns: ['', 'requests/s', 'CPU µs/request', 'cores, server', 'cores, generator', 'requests/s, generator with a core of its own'],
-        rows: [...outcomes].map(([{ name }, { results, failure }]) => [
-          name,
-          failure ?? show(over(results, ({ perSecond }) => perSecond)),
+        ...rowsOf(outcomes, (results) => [
+          show(over(results, ({ perSecond }) => perSecond)),
           show(over(results, ({ serverCpuMicros }) => serverCpuMicros)),
           number(over(results, ({ serverCores }) => serverCores)?.median ?? NaN),
           number(over(results, ({ generatorCores }) => generatorCores)?.median ?? NaN),
@@ -39,7 +38,7 @@ export const ceiling: Scenario = {
         unit: 'requests/s',
         values: net.results.map(({ perSecond, generatorCores }) => perSecond / generatorCores)
       }],
-      raw: [...outcomes].map(([{ name }, outcome]) => ({ name, ...outcome }))
+      raw: rawOf(outcomes)
     }
   }
 }

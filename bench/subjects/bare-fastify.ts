@@ -2,10 +2,25 @@ import Fastify from 'fastify'
 
 /*
  * What Fastify costs without a log behind it: a route with the schemas of ours, written with the keywords of plain JSON
- * Schema, Fastify's own JSON parser, and an answer that needs nothing. No server built on Fastify can be faster.
+ * Schema, Fastify's own JSON parser, and an answer that needs nothing. With GATHER=1 the answers
+ * of one turn of the event loop leave together, which costs less on both sides: fewer, larger turns.
  */
 const app = Fastify({ logger: process.env['LOG'] === '1' })
+const gathering = process.env['GATHER'] === '1'
 let offset = 0
+let waiting: Array<() => void> = []
+
+/** Resolves for all requests of one turn of the event loop together, as a group commit does. */
+function gathered (): Promise<void> {
+  return new Promise((resolve) => {
+    if (waiting.push(resolve) > 1) return
+    setImmediate(() => {
+      const all = waiting
+      waiting = []
+      for (const go of all) go()
+    })
+  })
+}
 
 app.post<{ Params: { topic: string } }>('/topics/:topic/produce', {
   schema: {
@@ -28,7 +43,10 @@ app.post<{ Params: { topic: string } }>('/topics/:topic/produce', {
       }
     }
   }
-}, async ({ params: { topic } }) => ({ topic, offset: ++offset }))
+}, async ({ params: { topic } }) => {
+  if (gathering) await gathered()
+  return { topic, offset: ++offset }
+})
 
 const url = await app.listen({ port: 0, host: '127.0.0.1' })
 console.log(url)

@@ -25,6 +25,10 @@ export const oursMemoryLogging: Subject = {
 export const bare: Subject = {
   name: 'bare Fastify', protocol: ours, args: [file('bare-fastify.ts')], env: () => ({ PORT: '0' })
 }
+/** A stricter limit: in a closed loop, answers that leave together make requests come together, and turns cheaper. */
+export const bareGathering: Subject = {
+  name: 'bare Fastify, answers gathered', protocol: ours, args: [file('bare-fastify.ts')], env: () => ({ PORT: '0', GATHER: '1' })
+}
 /** Two lines a request, as Fastify does it by itself. */
 export const bareLogging: Subject = {
   name: 'bare Fastify, log on', protocol: ours, args: [file('bare-fastify.ts')], env: () => ({ PORT: '0', LOG: '1' })

@@ -1,6 +1,7 @@
 import { createDynamoClient, createDynamoOffsetCounter } from '../../src/adapters/dynamodb/offset-counter.ts'
 import { createS3SegmentStore } from '../../src/adapters/s3/segment-store.ts'
 import { localstack, withoutLocalstack } from '../support/localstack.ts'
+import { callsContract } from './calls.ts'
 import { offsetCounterContract } from './offset-counter.ts'
 import { segmentStoreContract } from './segment-store.ts'
 
@@ -17,3 +18,15 @@ offsetCounterContract('DynamoDB (LocalStack)', async (t) => {
   t.after(() => { client.destroy() })
   return createDynamoOffsetCounter({ client, table })
 }, { io: true, skip: withoutLocalstack })
+
+// As they are on the wire: the SDK's own retries would count.
+callsContract('S3 and DynamoDB (LocalStack)', async (t, onAttempt) => {
+  const { settings, bucket, table } = await localstack(t)
+  const segments = createS3SegmentStore({ ...settings, bucket, onAttempt })
+  const client = createDynamoClient({ ...settings, onAttempt })
+  t.after(() => {
+    segments.close()
+    client.destroy()
+  })
+  return { segments, counter: createDynamoOffsetCounter({ client, table }) }
+}, { skip: withoutLocalstack })

@@ -1,0 +1,122 @@
+import assert from 'node:assert/strict'
+import { describe, test, type TestContext } from 'node:test'
+import { systemClock } from '../../src/adapters/system/clock.ts'
+import { createLog, type Log, type StorageCalls } from '../../src/domain/log.ts'
+import type { NewMessage } from '../../src/domain/message.ts'
+import type { OffsetCounter } from '../../src/ports/offset-counter.ts'
+import type { SegmentStore } from '../../src/ports/segment-store.ts'
+
+export interface Stores { readonly segments: SegmentStore, readonly counter: OffsetCounter }
+
+/** The calls by the names that AWS bills them under. */
+export type Call = 'UpdateItem' | 'GetItem' | 'PutObject' | 'GetObject' | 'ListObjectsV2'
+
+type Counts = Partial<Record<Call, number>>
+
+/** Two processes on the same stores: what one writes, the other has not in its cache. */
+interface Processes {
+  readonly writer: Log
+  readonly reader: Log
+  /** What the storage was asked during the operation: as it heard it, which must be what the log says. */
+  readonly count: (operation: () => Promise<{ calls: StorageCalls }>) => Promise<Counts>
+}
+
+/**
+ * What appends and reads cost, in requests to the storage (log §3.1, §4.2).
+ * @param open gives empty stores that report each request
+ */
+export function callsContract (name: string, open: (t: TestContext, onCall: (call: string) => void) => Stores | Promise<Stores>, { skip = false }: { skip?: string | false } = {}): void {
+  async function processes (t: TestContext): Promise<Processes> {
+    const heard: string[] = []
+    const stores = await open(t, (call) => { heard.push(call) })
+    const log = (): Log => createLog({ ...stores, clock: systemClock, compression: 'zstd' })
+    return {
+      writer: log(),
+      reader: log(),
+      count: async (operation) => {
+        heard.length = 0
+        const { calls } = await operation()
+        const counts: Record<string, number> = {}
+        for (const call of heard) counts[call] = (counts[call] ?? 0) + 1
+        assert.deepEqual(counts, inNamesOfAws(calls), 'the log says the same')
+        return counts
+      }
+    }
+  }
+
+  describe(`calls over ${name}`, { skip }, () => {
+    test('an append of any size is one update and one put', async (t) => {
+      const { writer, count } = await processes(t)
+      for (const messages of [1, 2, 100, 1_000]) {
+        assert.deepEqual(await count(() => writer.append('t', batch(messages))), { UpdateItem: 1, PutObject: 1 }, `${messages} messages`)
+      }
+    })
+
+    test('a poll that finds nothing is one read of the item', async (t) => {
+      const { writer, reader, count } = await processes(t)
+      assert.deepEqual(await count(() => poll(reader, 1)), { GetItem: 1 }, 'a topic that nobody wrote to')
+      await writer.append('t', batch(100))
+      for (const from of [101, 102, 5_000]) assert.deepEqual(await count(() => poll(reader, from)), { GetItem: 1 }, `from ${from}`)
+      assert.deepEqual(await count(() => poll(writer, 101)), { GetItem: 1 }, 'in the process that writes')
+    })
+
+    for (const [what, ...sizes] of [['a single message', 1], ['a batch of 100', 100], ['two single messages', 1, 1], ['two batches', 100, 20], ['a batch and a single message', 100, 1]] as const) {
+      test(`a following poll that finds ${what}: one read of the item, a GET for each segment, no LIST`, async (t) => {
+        const { writer, reader, count } = await processes(t)
+        await writer.append('t', batch(10))
+        await poll(reader, 1)
+        for (const size of sizes) await writer.append('t', batch(size))
+        assert.deepEqual(await count(() => poll(reader, 11)), { GetItem: 1, GetObject: sizes.length })
+        assert.deepEqual(await count(() => poll(reader, 11)), { GetItem: 1 }, 'a second reader in the same process')
+        assert.deepEqual(await count(() => poll(writer, 11)), { GetItem: 1 }, 'a reader in the process that wrote')
+      })
+    }
+
+    test('pages of a few messages out of one large segment fetch it once', async (t) => {
+      const { writer, reader, count } = await processes(t)
+      for (let n = 0; n < 3; n++) await writer.append('t', batch(100))
+      let gets = 0
+      for (let from = 101; from <= 200; from += 10) {
+        const { GetItem, GetObject = 0 } = await count(() => poll(reader, from, 10))
+        assert.equal(GetItem, 1)
+        gets += GetObject
+      }
+      assert.equal(gets, 1)
+    })
+  })
+}
+
+/** Stores whose every call is one request. */
+export function counted ({ segments, counter }: Stores, onCall: (call: Call) => void): Stores {
+  const tell = <Result>(call: Call, result: Result): Result => {
+    onCall(call)
+    return result
+  }
+  return {
+    segments: {
+      ...segments,
+      putIfAbsent: (...args) => tell('PutObject', segments.putIfAbsent(...args)),
+      get: (...args) => tell('GetObject', segments.get(...args)),
+      list: (...args) => tell('ListObjectsV2', segments.list(...args))
+    },
+    counter: {
+      ...counter,
+      reserve: (...args) => tell('UpdateItem', counter.reserve(...args)),
+      read: (...args) => tell('GetItem', counter.read(...args))
+    }
+  }
+}
+
+function inNamesOfAws ({ reserve, state, put, get, list }: StorageCalls): Counts {
+  const counts = { UpdateItem: reserve, GetItem: state, PutObject: put, GetObject: get, ListObjectsV2: list }
+  return Object.fromEntries(Object.entries(counts).filter(([, n]) => n > 0))
+}
+
+/** Long enough to be compressed, each of them. */
+function batch (size: number): NewMessage[] {
+  return Array.from({ length: size }, (_, i) => ({ payload: `{"n":${i},"text":"${'serverless streams '.repeat(80)}"}` }))
+}
+
+function poll (log: Log, from: number, limit = 1_000): Promise<{ calls: StorageCalls }> {
+  return log.read('t', { from, limit, maxBytes: 4_000_000 })
+}

@@ -3,6 +3,7 @@ import type { Socket } from 'node:net'
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { LogError } from '../domain/errors.ts'
 import { defaultLimits } from '../domain/limits.ts'
+import { bodyEncodings, UnsupportedEncoding } from './body-encoding.ts'
 import { problemType, retryAfter, toProblem } from './problem.ts'
 import { unsupported } from './raw-body.ts'
 import { show } from './validation.ts'
@@ -16,6 +17,8 @@ export function handleError (error: unknown, request: FastifyRequest, reply: Fas
   request.facts.code = known.code
   // Fastify closes the connection after an error in the body; when all of it has been read there is no need to.
   if (request.raw.complete) reply.removeHeader('connection')
+  // So that the client can tell it from a wrong content type (RFC 9110, 12.5.3).
+  if (known instanceof UnsupportedEncoding) reply.header('accept-encoding', bodyEncodings)
   if (known.code === 'body_too_large' && !request.raw.complete) {
     drain(request, () => { sendProblem(reply, known) })
     return

@@ -1,3 +1,4 @@
+import { Ajv, type AnySchema, type ValidateFunction } from 'ajv'
 import type { FastifySchemaValidationError, FastifyServerOptions } from 'fastify'
 import { LogError } from '../domain/errors.ts'
 
@@ -20,27 +21,48 @@ export const show = {
   }
 }
 
+const options = {
+  // Fastify's defaults would change what was sent: "5" to 5, unknown members away.
+  coerceTypes: false,
+  removeAdditional: false,
+  useDefaults: false,
+  // Errors carry the schema they come from, and with it x-expected.
+  verbose: true,
+  keywords: ['x-expected', 'example']
+} as const
+
+function withKeywords (ajv: Ajv): Ajv {
+  return ajv
+    .addKeyword({ keyword: 'x-max-bytes', schemaType: 'number', errors: false, validate: (max: number, data: unknown) => isShort(data, max) || bytesOf(data) <= max })
+    .addKeyword({
+      keyword: 'x-max-number',
+      schemaType: 'number',
+      type: 'string',
+      errors: false,
+      validate: (max: number, data: string) => !(Number(data) > max)
+    })
+}
+
 export const ajvOptions: NonNullable<FastifyServerOptions['ajv']> = {
-  customOptions: {
-    // Fastify's defaults would change what was sent: "5" to 5, unknown members away.
-    coerceTypes: false,
-    removeAdditional: false,
-    useDefaults: false,
-    // Errors carry the schema they come from, and with it x-expected.
-    verbose: true,
-    keywords: ['x-expected', 'example']
-  },
-  plugins: [
-    (ajv) => ajv
-      .addKeyword({ keyword: 'x-max-bytes', schemaType: 'number', errors: false, validate: (max: number, data: unknown) => bytesOf(data) <= max })
-      .addKeyword({
-        keyword: 'x-max-number',
-        schemaType: 'number',
-        type: 'string',
-        errors: false,
-        validate: (max: number, data: string) => !(Number(data) > max)
-      })
-  ]
+  customOptions: { ...options, keywords: [...options.keywords] },
+  plugins: [withKeywords]
+}
+
+/** For a route that has to choose its validator itself; like Fastify's own. */
+export function compiler (): (schema: AnySchema) => ValidateFunction {
+  const ajv = withKeywords(new Ajv({ ...options, keywords: [...options.keywords] }))
+  return (schema) => ajv.compile(schema)
+}
+
+/** Whether it is under `max` bytes without a look at its characters, of which none has more than three (UTF-16 units). */
+function isShort (data: unknown, max: number): boolean {
+  if (typeof data === 'string') return data.length * 3 <= max
+  let length = 0
+  for (const name in data as object) {
+    const value = (data as Record<string, unknown>)[name]
+    length += name.length + (typeof value === 'string' ? value.length : max)
+  }
+  return length * 3 <= max
 }
 
 function bytesOf (data: unknown): number {
@@ -54,12 +76,19 @@ function bytesOf (data: unknown): number {
 interface AnnotatedSchema { 'x-expected'?: string, properties?: Record<string, AnnotatedSchema> }
 type ValidationError = FastifySchemaValidationError & { data?: unknown, parentSchema?: AnnotatedSchema }
 
-/** `field: expected …, got …`, from the schema's own words. */
-export function validationError (errors: FastifySchemaValidationError[], context: string): LogError {
+/**
+ * `field: expected …, got …`, from the schema's own words.
+ * @param lines of a body of lines: where its messages were, for `line 17: field: …`
+ */
+export function validationError (errors: ReadonlyArray<Partial<FastifySchemaValidationError>>, context: string, lines?: readonly number[]): LogError {
   const error = errors[0] as ValidationError
   const schema = error.parentSchema ?? {}
   const path = error.instancePath.slice(1).split('/').filter((part) => part !== '').map(unescapePointer)
-  const field = (last?: string): string => [...path, ...(last === undefined ? [] : [last])].map(show.name).join('.')
+  const line = lines === undefined || path.length === 0 ? '' : `line ${lines[Number(path.shift())]}`
+  const field = (last?: string): string => {
+    const name = [...path, ...(last === undefined ? [] : [last])].map(show.name).join('.')
+    return line === '' || name === '' ? line + name : `${line}: ${name}`
+  }
 
   if (error.keyword === 'additionalProperties') {
     const known = Object.keys(schema.properties ?? {}).join(', ')
@@ -70,11 +99,7 @@ export function validationError (errors: FastifySchemaValidationError[], context
     const name = String(error.params['missingProperty'])
     return invalid(`${field(name)}: expected ${schema.properties?.[name]?.['x-expected']}, got nothing`)
   }
-  // Fastify hands null to validation where there was no body; the body parser lets nothing but objects through.
-  if (context === 'body' && path.length === 0 && error.data === null) {
-    return new LogError('missing_body', 'body: expected a JSON object, got nothing')
-  }
-  const got = error.keyword === 'x-max-bytes' ? `${bytesOf(error.data)} bytes` : show.value(error.data)
+  const got = error.keyword === 'x-max-bytes' ? `${bytesOf(error.data)} bytes` : error.keyword === 'minItems' ? 'none' : show.value(error.data)
   const detail = `${field() || context}: expected ${schema['x-expected']}, got ${got}`
   return context === 'params' ? new LogError('invalid_topic', detail) : invalid(detail)
 }

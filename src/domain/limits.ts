@@ -61,6 +61,7 @@ export const defaultLimits = {
 
   // What a client may send
   requestBytesMax: 4 * MiB,
+  requestMessagesMax: 1_000,
   keyBytesMax: 1 * KiB,
   headersBytesMax: 8 * KiB
 }

@@ -52,7 +52,7 @@ export async function badBodies (t: TestContext, { baseUrl, topic }: Subject): P
     assertProblem(await send({ 'content-type': 'application/json' }), 'missing_body', 'body: expected a JSON object, got nothing')
   })
 
-  const unsupported = 'content-type: expected application/json in UTF-8, got '
+  const unsupported = 'content-type: expected application/json or application/x-ndjson in UTF-8, got '
   for (const type of ['text/plain', 'application/x-www-form-urlencoded', 'application/xml', 'application/json-seq', 'application/json; charset=iso-8859-1', 'application/json;charset="utf-16"', 'json', 'multipart/form-data; boundary=x']) {
     await t.test(`content type ${type}`, async () => {
       assertProblem(await send({ 'content-type': type }, '{"payload":1}'), 'unsupported_media_type', unsupported + JSON.stringify(type))

@@ -1,11 +1,10 @@
-import { Type } from '@sinclair/typebox'
+import { type Static, Type } from '@sinclair/typebox'
 import { defaultLimits as limits } from '../../domain/limits.ts'
-import type { RawJson } from '../raw-body.ts'
 
 const headersExpected = `an object of strings, at most ${limits.headersBytesMax} bytes together`
 
-export const ProduceBody = Type.Object({
-  payload: Type.Unsafe<RawJson>({
+export const Message = Type.Object({
+  payload: Type.Unsafe<string>({
     description: 'Any JSON value, `null` too. It comes back exactly as it was sent.',
     'x-expected': 'any JSON value',
     example: { item: 'book', quantity: 2 }
@@ -22,9 +21,23 @@ export const ProduceBody = Type.Object({
     'x-expected': headersExpected,
     example: { source: 'web' }
   }))
-}, { additionalProperties: false, 'x-expected': 'a JSON object' })
+}, { additionalProperties: false, title: 'A message', 'x-expected': 'a JSON object' })
+
+export const Messages = Type.Array(Message, {
+  description: 'They get consecutive offsets, all or none of them.',
+  minItems: 1,
+  maxItems: limits.requestMessagesMax,
+  'x-expected': `1 to ${limits.requestMessagesMax} messages`
+})
+
+export const Batch = Type.Object({ messages: Messages }, { additionalProperties: false, title: 'A batch', 'x-expected': 'a JSON object' })
+
+/** A validated body: the payloads in it are JSON text. */
+export type ProduceBody = Static<typeof Message> | Static<typeof Batch>
 
 export const Produced = Type.Object({
   topic: Type.String({ example: 'orders' }),
-  offset: Type.Integer({ minimum: 1, description: 'Where the message is in the topic.', example: 1 })
-}, { $id: 'Produced', description: 'The message is stored durably.' })
+  offset: Type.Integer({ minimum: 1, description: 'Where the message is in the topic, or the first one of a batch.', example: 1 }),
+  last_offset: Type.Optional(Type.Integer({ minimum: 1, description: 'Of a batch: where its last message is.' })),
+  count: Type.Optional(Type.Integer({ minimum: 1, description: 'Of a batch: how many messages it has.' }))
+}, { $id: 'Produced', description: 'All of it is stored durably.' })

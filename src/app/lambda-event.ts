@@ -58,7 +58,7 @@ function encodePath (path: string): string {
 /** Lambda's limit for the whole answer is 6 MB; the rest is for the headers and what JSON puts around them. */
 const answerBytesMax = 6_000_000 - 100_000
 
-const textual = /^(text\/|application\/(json|problem\+json|javascript)\b|image\/svg)/
+const textual = /^(text\/|application\/(json|problem\+json|x-ndjson|javascript)\b|image\/svg)/
 
 /**
  * Whether an answer has to go as base64. The limit counts the body as the JSON string that Lambda gets, in which each

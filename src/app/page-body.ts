@@ -1,16 +1,68 @@
+import { brotliCompress, constants, gzip, zstdCompress } from 'node:zlib'
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import { defaultLimits } from '../domain/limits.ts'
 import type { Page } from '../domain/log.ts'
+import { type Encoding, preferredEncoding, prefers } from './negotiation.ts'
+import { linesType } from './raw-body.ts'
 
-/** Answers with the page, in the form that the request accepts. */
-export function sendPage (_request: FastifyRequest, reply: FastifyReply, page: Page): FastifyReply {
-  return reply.header('content-type', 'application/json; charset=utf-8').send(pageBody(page))
+/** Answers with the page, in the form and the encoding that the request prefers. */
+export function sendPage (request: FastifyRequest, reply: FastifyReply, page: Page): FastifyReply {
+  const { accept, 'accept-encoding': acceptEncoding } = request.headers
+  const asLines = prefers(linesType, accept)
+  reply
+    .header('content-type', asLines ? linesType : 'application/json; charset=utf-8')
+    .header('next-offset', page.nextOffset)
+    .header('vary', 'accept, accept-encoding')
+  return typeof acceptEncoding === 'string'
+    ? sendEncoded(reply, page, asLines, acceptEncoding)
+    : reply.send(asLines ? linesBody(page) : jsonBody(page))
 }
+
+function sendEncoded (reply: FastifyReply, page: Page, asLines: boolean, acceptEncoding: string): FastifyReply {
+  const stored = asLines ? storedLines(page) : undefined
+  const encoding = preferredEncoding(acceptEncoding, stored?.encoding)
+  if (encoding !== undefined && encoding === stored?.encoding) {
+    const { buffer, byteOffset, byteLength } = stored.body
+    return reply.header('content-encoding', encoding).send(Buffer.from(buffer, byteOffset, byteLength))
+  }
+  const body = asLines ? linesBody(page) : jsonBody(page)
+  if (encoding === undefined || body.length <= defaultLimits.compressOverBytes) return reply.send(body)
+  // In zlib's threads: the largest page takes far too long for everybody else.
+  compress[encoding](body, (error, compressed) => {
+    if (error === null) reply.header('content-encoding', encoding).send(compressed)
+    else reply.send(error)
+  })
+  return reply
+}
+
+/**
+ * The segment as it is stored, if it is the page: compressed once, at the append. A single message's has no line end, and
+ * neither curl nor browsers nor Node read on in a second gzip member or zstd frame with one. JSON pages have commas.
+ */
+function storedLines ({ stored, lines }: Page): Page['stored'] {
+  return lines.length > 1 ? stored : undefined
+}
+
+type Compress = (body: Buffer, done: (error: Error | null, compressed: Buffer) => void) => void
+
+/** Fast ones: from these levels on more time buys little. */
+const compress: Readonly<Record<Encoding, Compress>> = {
+  gzip: (body, done) => { gzip(body, { level: 3, chunkSize }, done) },
+  br: (body, done) => {
+    brotliCompress(body, { params: { [constants.BROTLI_PARAM_QUALITY]: 3, [constants.BROTLI_PARAM_SIZE_HINT]: body.length }, chunkSize }, done)
+  },
+  zstd: (body, done) => { zstdCompress(body, { params: { [constants.ZSTD_c_compressionLevel]: 1 }, chunkSize }, done) }
+}
+
+/** The output comes in so many pieces, and each is a trip to the thread and back. */
+const chunkSize = 64 * 1024
 
 const opening = Buffer.from('{"messages":[')
 const comma = 0x2c
+const lineFeed = 0x0a
 
 /** The stored lines as they are, joined into one buffer (log §2.3). */
-function pageBody ({ lines, nextOffset }: Page): Buffer {
+function jsonBody ({ lines, nextOffset }: Page): Buffer {
   const closing = `],"next_offset":${nextOffset}}`
   let length = opening.length + closing.length + Math.max(0, lines.length - 1)
   for (const line of lines) length += line.length
@@ -23,5 +75,19 @@ function pageBody ({ lines, nextOffset }: Page): Buffer {
     at += lines[i]!.length
   }
   body.write(closing, at, 'latin1')
+  return body
+}
+
+/** The same, each with a line end. */
+function linesBody ({ lines }: Page): Buffer {
+  let length = lines.length
+  for (const line of lines) length += line.length
+  const body = Buffer.allocUnsafe(length)
+  let at = 0
+  for (const line of lines) {
+    body.set(line, at)
+    at += line.length
+    body[at++] = lineFeed
+  }
   return body
 }

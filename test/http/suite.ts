@@ -2,7 +2,9 @@ import { randomUUID } from 'node:crypto'
 import { test, type TestContext } from 'node:test'
 import { badBodies } from './bad-bodies.ts'
 import { badRequests } from './bad-requests.ts'
+import { batches } from './batches.ts'
 import { contract } from './contract.ts'
+import { ndjson } from './ndjson.ts'
 import { exactPayloads } from './payloads.ts'
 
 /**
@@ -32,5 +34,7 @@ export function httpSuite (name: string, start: (t: TestContext) => Promise<{ ba
     await t.test('payloads', (t) => exactPayloads(t, subject))
     await t.test('bad bodies', (t) => badBodies(t, subject))
     await t.test('bad requests', (t) => badRequests(t, subject))
+    await t.test('batches', (t) => batches(t, subject))
+    await t.test('NDJSON', (t) => ndjson(t, subject))
   })
 }

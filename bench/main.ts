@@ -6,9 +6,11 @@ import { catchUp } from './scenarios/catch-up.ts'
 import { ceiling } from './scenarios/ceiling.ts'
 import { coldStart } from './scenarios/cold-start.ts'
 import { type Scenario, Skipped } from './scenarios/scenario.ts'
+import { sdkCpu } from './scenarios/sdk-cpu.ts'
+import { storageCalls } from './scenarios/storage-calls.ts'
 import { tail } from './scenarios/tail.ts'
 
-const scenarios: readonly Scenario[] = [ceiling, append1, append100, catchUp, tail, coldStart]
+const scenarios: readonly Scenario[] = [ceiling, append1, append100, catchUp, tail, coldStart, sdkCpu, storageCalls]
 
 const options = readOptions(scenarios)
 const machine = describeMachine(options.dataDir)

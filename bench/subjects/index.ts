@@ -51,3 +51,6 @@ export const trivialNet: Subject = {
 export const trivialHttp: Subject = {
   name: 'a bare node:http server', protocol: ours, args: [file('trivial.ts')], env: () => ({ KIND: 'http' })
 }
+export const trivialAws: Subject = {
+  name: 'an S3 and DynamoDB that keeps nothing', protocol: ours, args: [file('trivial-aws.ts')], env: () => ({})
+}

@@ -8,7 +8,7 @@ import { handleClientError, handleError, pathOf } from './errors.ts'
 import { ProblemSchema } from './problem.ts'
 import { addBodyParsers } from './raw-body.ts'
 import { addRequestLog, logRequest, type PlatformFacts, RequestFacts, requestId } from './request-log.ts'
-import { consumeRoute } from './routes/consume.ts'
+import { consumeRoute, type TimeLeft } from './routes/consume.ts'
 import { produceRoute } from './routes/produce.ts'
 import { serviceRoutes, type StoreCheck } from './routes/service.ts'
 import { Status } from './schemas/common.ts'
@@ -23,6 +23,8 @@ export interface AppDeps {
   /** pino's, or one like it; none logs nothing. */
   readonly logger?: FastifyBaseLogger
   readonly platformFacts?: PlatformFacts
+  /** What a platform allows; none allows as long as it takes. */
+  readonly timeLeft?: TimeLeft
 }
 
 /** A request has to arrive within this, body included; the slowest line that can send the largest body has 0.5 Mbit/s. */
@@ -70,7 +72,7 @@ export function buildApp (deps: AppDeps): FastifyInstance {
   for (const { prefix, hide } of [{ prefix: '', hide: false }, { prefix: '/v1', hide: true }]) {
     app.register((scope, _options, done) => {
       scope.register(produceRoute, { log: deps.log, hide })
-      scope.register(consumeRoute, { log: deps.log, hide })
+      scope.register(consumeRoute, { log: deps.log, timeLeft: deps.timeLeft, hide })
       scope.register(serviceRoutes, { checks: deps.checks, hide })
       addSpecification(scope)
       done()

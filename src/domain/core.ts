@@ -11,6 +11,14 @@ import { within } from './wait.ts'
 /** How many calls to storage an operation made; calls shared by a group commit count for each of its appends. */
 export interface StorageCalls { reserve: number, state: number, put: number, get: number, list: number }
 
+export function noCalls (): StorageCalls {
+  return { reserve: 0, state: 0, put: 0, get: 0, list: 0 }
+}
+
+export function addCalls (to: StorageCalls, more: StorageCalls): void {
+  for (const call of Object.keys(to) as Array<keyof StorageCalls>) to[call] += more[call]
+}
+
 export interface LogDeps {
   readonly segments: SegmentStore
   readonly counter: OffsetCounter
@@ -28,7 +36,7 @@ export interface LogCore extends Required<LogDeps> {
 
 /** One operation's calls to storage: each under its time-out, each counted. They throw StoreError, `segment` also LogError. */
 export class Storage {
-  readonly calls: StorageCalls = { reserve: 0, state: 0, put: 0, get: 0, list: 0 }
+  readonly calls = noCalls()
   readonly #core: LogCore
   readonly #topic: string
 
@@ -76,10 +84,14 @@ export class Storage {
     return within(clock, limits.getTimeoutMs, 'the segment store', (signal) => segments.remove(this.#topic, lasts, { signal }))
   }
 
+  cached (last: number): Segment | undefined {
+    return this.#core.cache.get(this.#topic, last)
+  }
+
   /** The segment stored at `last`, from the cache where it is there: segments never change. */
   async segment (last: number, ms: number = this.#core.limits.getTimeoutMs): Promise<Segment | undefined> {
     const { cache, clock, segments } = this.#core
-    const cached = cache.get(this.#topic, last)
+    const cached = this.cached(last)
     if (cached !== undefined) return cached
     this.calls.get++
     const object = await within(clock, ms, 'the segment store', (signal) => segments.get(this.#topic, last, { signal }))

@@ -2,6 +2,7 @@ import { appendSegment } from './append.ts'
 import { toLogError, type LogCore, type StorageCalls } from './core.ts'
 import { LogError } from './errors.ts'
 import type { NewMessage } from './message.ts'
+import type { MessageSegment } from './segment.ts'
 
 export interface Appended {
   readonly first: number
@@ -27,15 +28,20 @@ export class GroupCommit {
   readonly #core: LogCore
   readonly #topic: string
   readonly #idle: () => void
+  readonly #appended: (segment: MessageSegment) => void
   #pending: Entry[] = []
   #inFlight = 0
   #scheduled = false
 
-  /** @param idle called whenever nothing is pending or in flight any more */
-  constructor (core: LogCore, topic: string, idle: () => void) {
+  /**
+   * @param idle called whenever nothing is pending or in flight any more
+   * @param appended called with each segment that was written
+   */
+  constructor (core: LogCore, topic: string, idle: () => void, appended: (segment: MessageSegment) => void) {
     this.#core = core
     this.#topic = topic
     this.#idle = idle
+    this.#appended = appended
   }
 
   append (messages: readonly NewMessage[]): Promise<Appended> {
@@ -85,6 +91,7 @@ export class GroupCommit {
         entry.resolve({ first: offset, last: offset + entry.messages.length - 1, calls })
         offset += entry.messages.length
       }
+      this.#appended(segment)
     } catch (error) {
       const failure = toLogError(error, 'unknown')
       for (const entry of group) entry.reject(failure)

@@ -5,17 +5,21 @@ import { GroupCommit, type Appended } from './group-commit.ts'
 import { checkLimits, defaultLimits } from './limits.ts'
 import type { NewMessage } from './message.ts'
 import { readPage, type Page, type ReadRequest } from './read.ts'
+import { Tails, type Follower } from './tail.ts'
 import { deleteTopic, trim } from './trim.ts'
 
 export type { LogDeps, StorageCalls } from './core.ts'
 export type { Appended } from './group-commit.ts'
 export type { Page, ReadRequest } from './read.ts'
+export type { Follower } from './tail.ts'
 
 /** Topics with ordered offsets over a segment store and an offset counter. Every method throws LogError and nothing else. */
 export interface Log {
   /** Appends the messages at consecutive offsets, all or none. A failure says whether they may have been written. */
   append (topic: string, messages: readonly NewMessage[]): Promise<Appended>
   read (topic: string, request: ReadRequest): Promise<Page>
+  /** Reads from `from` on, and waits where there is nothing yet. To be closed when done with. */
+  follow (topic: string, from: number): Follower
   /** The offset that `earliest` or `latest` stands for now. */
   position (topic: string, at: 'earliest' | 'latest'): Promise<number>
   /** Removes what is below `before`. @returns the new earliest offset */
@@ -29,6 +33,7 @@ export interface Log {
 export function createLog (deps: LogDeps): Log {
   const limits = checkLimits(deps.limits ?? defaultLimits)
   const core: LogCore = { random: Math.random, ...deps, limits, cache: new SegmentCache(limits.segmentCacheBytes) }
+  const tails = new Tails(core)
   const queues = new Map<string, GroupCommit>()
   let closed: (() => void) | undefined
 
@@ -48,13 +53,15 @@ export function createLog (deps: LogDeps): Log {
         queue = new GroupCommit(core, topic, () => {
           queues.delete(topic)
           if (queues.size === 0) closed?.()
-        })
+        }, (segment) => { tails.appended(topic, segment) })
         queues.set(topic, queue)
       }
       return queue.append(messages)
     },
 
     read: (topic, request) => readPage(core, topic, request),
+
+    follow: (topic, from) => tails.follow(topic, from),
 
     position: (topic, at) => said((async () => {
       const state = await new Storage(core, topic).state()

@@ -1,19 +1,24 @@
 import type { TopicState } from '../ports/offset-counter.ts'
 import type { SegmentEntry } from '../ports/segment-store.ts'
-import { Storage, toLogError, type LogCore, type StorageCalls } from './core.ts'
+import { noCalls, Storage, toLogError, type LogCore, type StorageCalls } from './core.ts'
 import { judgeHoleBelow, judgeTailHole, sealDown, type Verdict } from './holes.ts'
 import { Lookahead, Sizes } from './lookahead.ts'
 import type { MessageSegment, Segment, StoredBody } from './segment.ts'
 
-export interface ReadRequest {
-  /** An offset from 1. */
-  readonly from: number
+export interface PageSize {
   /** At most so many messages. */
   readonly limit: number
   /** At most so many bytes of messages, but at least one message if there is one. */
   readonly maxBytes: number
+}
+
+export interface ReadRequest extends PageSize {
+  /** An offset from 1. */
+  readonly from: number
   /** The topic's item, where the caller has just read it. */
   readonly state?: TopicState | undefined
+  /** Without it, a page that would take a LIST is left empty: for who comes back soon. Holes are not judged then. */
+  readonly mayList?: boolean
 }
 
 export interface Page {
@@ -46,6 +51,31 @@ export async function readPage (core: LogCore, topic: string, request: ReadReque
   const { lines, offsets, expected: nextOffset, end, stored } = reader
   return { lines, offsets, nextOffset, end, stored, calls: storage.calls }
 }
+
+/** The page of a segment that was just written, from one of its offsets on: known without a look at the storage. */
+export function cutSegment (segment: MessageSegment, from: number, { limit, maxBytes }: PageSize): Page {
+  const start = from - segment.first
+  let bytes = 0
+  let count = 0
+  for (const line of segment.lines.slice(start, start + limit)) {
+    if (count > 0 && bytes + line.length > maxBytes) break
+    bytes += line.length + 1
+    count++
+  }
+  const lines = segment.lines.slice(start, start + count)
+  const whole = lines.length === segment.lines.length
+  return {
+    lines,
+    offsets: lines.map((_, i) => from + i),
+    nextOffset: from + count,
+    end: segment.last + 1,
+    stored: whole ? segment.stored : undefined,
+    calls: noCalls()
+  }
+}
+
+/** A LIST costs as much as twelve GETs, but two of them find what there is most often, and one after the other takes time. */
+const TAIL_GETS_MAX = 2
 
 /** Where a walk over a listing stopped. `again`: something changed, list anew from `expected`. */
 type WalkEnd = 'done' | 'again' | 'end of listing'
@@ -84,6 +114,7 @@ class Reader {
     this.expected = Math.max(this.expected, state.earliest)
     const end = this.end = endOf(state)
     if (this.expected >= end || await this.#readTail(end)) return
+    if (this.#request.mayList === false && end - this.expected <= this.#request.limit) return
     let from = this.expected
     // Each segment but a seal has a message: the page hardly needs more keys than messages.
     let keys = this.#request.limit
@@ -107,21 +138,20 @@ class Reader {
   /**
    * Near the end, where a poll most often finds just one new segment, a GET of the key that it would have takes the
    * place of a LIST, which costs twelve times as much (log §4.2). The last key covers everything if one append was
-   * newer than `expected`; with two, the other one ends where the last begins.
+   * newer than `expected`; with more, each ends where the next begins. What the cache has costs nothing.
    * @returns whether the page is complete
    */
   async #readTail (end: number): Promise<boolean> {
     if (end - this.expected > this.#request.limit) return false
-    const above = await this.#glance(end - 1)
-    if (above === undefined) return false
-    if (above.first <= this.expected) {
-      this.#take(above)
-      return true
+    const { calls } = this.#storage
+    const getsMax = calls.get + TAIL_GETS_MAX
+    const newestFirst: Segment[] = []
+    for (let last = end - 1; last >= this.expected; last = newestFirst.at(-1)!.first - 1) {
+      const segment = this.#storage.cached(last) ?? (calls.get < getsMax ? await this.#glance(last) : undefined)
+      if (segment === undefined) return false
+      newestFirst.push(segment)
     }
-    const below = await this.#glance(above.first - 1)
-    if (below === undefined || below.first > this.expected) return false
-    this.#take(below)
-    if (!this.#full) this.#take(above)
+    for (const segment of newestFirst.reverse()) if (!this.#full) this.#take(segment)
     return true
   }
 

@@ -29,11 +29,13 @@ const queries: Record<string, string> = {
   '?limit=': 'limit: expected a whole number from 1, got ""',
   '?max_bytes=0': 'max_bytes: expected a whole number from 1, got "0"',
   '?max_bytes=1.0': 'max_bytes: expected a whole number from 1, got "1.0"',
-  '?foo=1': 'foo: expected one of offset, limit, max_bytes, got an unknown parameter',
-  '?timestamp=1702000000000': 'timestamp: expected one of offset, limit, max_bytes, got an unknown parameter',
-  '?wait=5': 'wait: expected one of offset, limit, max_bytes, got an unknown parameter',
-  '?Offset=1': 'Offset: expected one of offset, limit, max_bytes, got an unknown parameter',
-  '?constructor=1': 'constructor: expected one of offset, limit, max_bytes, got an unknown parameter'
+  '?foo=1': 'foo: expected one of offset, limit, max_bytes, wait, got an unknown parameter',
+  '?timestamp=1702000000000': 'timestamp: expected one of offset, limit, max_bytes, wait, got an unknown parameter',
+  '?wait=-1': 'wait: expected a whole number from 0, got "-1"',
+  '?wait=1.5': 'wait: expected a whole number from 0, got "1.5"',
+  '?wait=': 'wait: expected a whole number from 0, got ""',
+  '?Offset=1': 'Offset: expected one of offset, limit, max_bytes, wait, got an unknown parameter',
+  '?constructor=1': 'constructor: expected one of offset, limit, max_bytes, wait, got an unknown parameter'
 }
 
 /** As they stand in the path, and as the message shows them. */

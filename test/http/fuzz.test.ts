@@ -3,7 +3,7 @@ import { isUtf8 } from 'node:buffer'
 import { METHODS } from 'node:http'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { listeningApp } from '../support/app.ts'
+import { hurried, listeningApp } from '../support/app.ts'
 import { anyText, assertRefused, check, encode, firstAnswer, jsonText, mutated, sendBytes } from '../support/fuzz.ts'
 import { ask, consume, produce } from '../support/http.ts'
 
@@ -15,7 +15,7 @@ function isTopic (name: string): boolean {
 }
 
 test('fuzzing HTTP', async (t) => {
-  const { baseUrl } = await listeningApp(t)
+  const { baseUrl } = await listeningApp(t, { timeLeft: hurried })
   let topics = 0
   const topic = (): string => `t${topics++}`
 

@@ -5,6 +5,7 @@ import { createMemorySegmentStore } from '../../src/adapters/memory/segment-stor
 import { systemClock } from '../../src/adapters/system/clock.ts'
 import { buildApp } from '../../src/app/build-app.ts'
 import type { PlatformFacts } from '../../src/app/request-log.ts'
+import type { TimeLeft } from '../../src/app/routes/consume.ts'
 import type { StoreCheck } from '../../src/app/routes/service.ts'
 import { defaultLimits, type Limits } from '../../src/domain/limits.ts'
 import { createLog, type Log } from '../../src/domain/log.ts'
@@ -19,13 +20,23 @@ export interface MemoryAppOptions {
   readonly logger?: FastifyBaseLogger
   readonly log?: Log
   readonly platformFacts?: PlatformFacts
+  readonly timeLeft?: TimeLeft
 }
+
+/** For requests of any kind: those that wait, wait for a few milliseconds. */
+export const hurried: TimeLeft = () => 2_005
 
 /** The app over a log on memory adapters, or on those handed in. */
 export function memoryApp (t: TestContext, options: MemoryAppOptions = {}): { app: FastifyInstance, log: Log } {
-  const { segments = createMemorySegmentStore(), counter = createMemoryOffsetCounter(), checks = [], limits, logger, platformFacts } = options
+  const { segments = createMemorySegmentStore(), counter = createMemoryOffsetCounter(), checks = [], limits, logger, platformFacts, timeLeft } = options
   const log = options.log ?? createLog({ segments, counter, clock: systemClock, compression: 'none', limits: { ...defaultLimits, ...limits } })
-  const app = buildApp({ log, checks, ...logger === undefined ? {} : { logger }, ...platformFacts === undefined ? {} : { platformFacts } })
+  const app = buildApp({
+    log,
+    checks,
+    ...logger === undefined ? {} : { logger },
+    ...platformFacts === undefined ? {} : { platformFacts },
+    ...timeLeft === undefined ? {} : { timeLeft }
+  })
   t.after(async () => {
     await app.close()
     await log.close()

@@ -1,45 +1,128 @@
 import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox'
-import { Type } from '@sinclair/typebox'
-import { defaultLimits } from '../../domain/limits.ts'
-import type { Log } from '../../domain/log.ts'
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { defaultLimits as limits } from '../../domain/limits.ts'
+import type { Follower, Log, Page } from '../../domain/log.ts'
+import { EventStream } from '../event-stream.ts'
 import { sendPage } from '../page-body.ts'
 import { problems, storageProblems, TopicParams } from '../schemas/common.ts'
-import { ConsumeQuery, MessagePage } from '../schemas/consume.ts'
+import { ConsumeHeaders, ConsumeQuery, ConsumeAnswer } from '../schemas/consume.ts'
 
-export interface ConsumeRouteOptions { readonly log: Log, readonly hide: boolean }
+/** How long, in ms, the platform lets the process work on the request; `undefined`: as long as it takes. */
+export type TimeLeft = (request: FastifyRequest) => number | undefined
+
+export interface ConsumeRouteOptions { readonly log: Log, readonly timeLeft: TimeLeft | undefined, readonly hide: boolean }
+
+/** Of the time that the platform gives, what is kept back for the end of the answer. */
+const endMarginMs = 2_000
 
 /** Read a topic. */
-export const consumeRoute: FastifyPluginCallbackTypebox<ConsumeRouteOptions> = (app, { log, hide }, done) => {
+export const consumeRoute: FastifyPluginCallbackTypebox<ConsumeRouteOptions> = (app, { log, timeLeft, hide }, done) => {
+  const waiting = new Set<Follower>()
+  let closing = false
+  // Who waits is answered at once when the server stops, and would hold it up otherwise.
+  app.addHook('preClose', (done) => {
+    closing = true
+    for (const follower of waiting) follower.close()
+    done()
+  })
+
+  const follow = (topic: string, from: number): Follower => {
+    const follower = log.follow(topic, from)
+    waiting.add(follower)
+    if (closing) follower.close()
+    return follower
+  }
+
+  const letGo = (follower: Follower): void => {
+    waiting.delete(follower)
+    follower.close()
+  }
+
+  const mayTakeMs = (request: FastifyRequest): number => Math.max(0, (timeLeft?.(request) ?? Infinity) - endMarginMs)
+
+  async function longPoll (request: FastifyRequest, reply: FastifyReply, topic: string, read: Read, waitMs: number): Promise<Page> {
+    const follower = follow(topic, read.from)
+    const gone = (): void => { follower.close() }
+    reply.raw.once('close', gone)
+    try {
+      return await follower.next(read, Math.min(waitMs, mayTakeMs(request)))
+    } finally {
+      reply.raw.off('close', gone)
+      letGo(follower)
+    }
+  }
+
+  async function stream (request: FastifyRequest, reply: FastifyReply, topic: string, from: number): Promise<FastifyReply> {
+    const { facts } = request
+    const endsAt = performance.now() + mayTakeMs(request)
+    const follower = follow(topic, from)
+    const events = new EventStream({
+      follower,
+      from,
+      endsAt,
+      sent (messages) { facts.messages = (facts.messages ?? 0) + messages },
+      failed (error) {
+        facts.code = error.code
+        request.log.error({ request_id: request.id, code: error.code, err: error }, 'stream failed')
+      }
+    })
+    events.on('close', () => { letGo(follower) })
+    try {
+      // While an error can still be the answer.
+      facts.storage = (await events.open()).calls
+    } catch (error) {
+      events.destroy()
+      throw error
+    }
+    return reply.headers(eventStreamHeaders).send(events)
+  }
+
   app.get('/topics/:topic/consume', {
     schema: {
       hide,
       operationId: 'consume',
       tags: ['topics'],
-      summary: 'Read a page of messages',
+      summary: 'Read a page of messages, wait for some, or follow them',
+      description: 'With `Accept: text/event-stream` the answer is a stream that goes on; `limit`, `max_bytes` and `wait` mean nothing to it.',
       params: TopicParams,
       querystring: ConsumeQuery,
+      headers: ConsumeHeaders,
       response: {
-        // The static type is what the handler sends: the page as bytes.
-        200: Type.Unsafe<Buffer>(Type.Ref(MessagePage)),
+        200: ConsumeAnswer,
         ...problems('invalid_request', 'invalid_topic', ...storageProblems, 'segment_corrupt')
       }
     }
   }, async (request, reply) => {
-    const { params: { topic }, query, facts } = request
+    const { method, params: { topic }, query, headers, facts } = request
     facts.topic = topic
-    const from = await startOf(log, topic, query.offset)
-    facts.offset = from
-    const page = await log.read(topic, {
+    const live = method === 'GET' && eventStream.test(headers.accept ?? '')
+    const resumed = live ? headers['last-event-id'] : undefined
+    const from = facts.offset = resumed === undefined ? await startOf(log, topic, query.offset) : Number(resumed) + 1
+    if (live) return stream(request, reply, topic, from)
+    const read = {
       from,
-      limit: cut(query.limit, defaultLimits.pageMessagesDefault, defaultLimits.pageMessagesMax),
-      maxBytes: cut(query.max_bytes, defaultLimits.pageBytesMax, defaultLimits.pageBytesMax)
-    })
+      limit: cut(query.limit, limits.pageMessagesDefault, limits.pageMessagesMax),
+      maxBytes: cut(query.max_bytes, limits.pageBytesMax, limits.pageBytesMax)
+    }
+    const waitMs = method === 'GET' ? cut(query.wait, 0, limits.waitMaxMs / 1_000) * 1_000 : 0
+    const page = waitMs > 0 ? await longPoll(request, reply, topic, read, waitMs) : await log.read(topic, read)
     facts.messages = page.lines.length
     facts.storage = page.calls
     return sendPage(request, reply, page)
   })
 
   done()
+}
+
+interface Read { readonly from: number, readonly limit: number, readonly maxBytes: number }
+
+const eventStream = /(^|,)\s*text\/event-stream\s*(;|,|$)/i
+
+const eventStreamHeaders = {
+  'content-type': 'text/event-stream',
+  'cache-control': 'no-cache, no-transform',
+  // nginx would keep events back until its buffer is full.
+  'x-accel-buffering': 'no'
 }
 
 async function startOf (log: Log, topic: string, offset: string | undefined): Promise<number> {

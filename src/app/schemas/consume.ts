@@ -22,8 +22,24 @@ export const ConsumeQuery = Type.Object({
     'x-expected': 'a whole number from 1',
     description: `At most so many bytes of messages, but one message if there is one. Never more than ${limits.pageBytesMax}.`,
     example: '65536'
+  })),
+  wait: Type.Optional(Type.String({
+    pattern: '^(0|[1-9][0-9]*)$',
+    'x-expected': 'a whole number from 0',
+    description: `With nothing to read, wait so many seconds for a message: 0 if not given, and never more than ${limits.waitMaxMs / 1_000}.`,
+    example: '20'
   }))
 }, { additionalProperties: false })
+
+export const ConsumeHeaders = Type.Object({
+  'last-event-id': Type.Optional(Type.String({
+    pattern: '^(0|[1-9][0-9]{0,15})$',
+    'x-max-number': Number.MAX_SAFE_INTEGER - 1,
+    'x-expected': `a whole number from 0 to ${Number.MAX_SAFE_INTEGER - 1}`,
+    description: 'Of a stream: the offset to resume after, in place of `offset`. Browsers send it by themselves.',
+    example: '41'
+  }))
+})
 
 /** For OpenAPI: the messages themselves are stored lines, which no serialiser touches (log §2.3). */
 export const MessagePage = Type.Object({
@@ -39,4 +55,13 @@ export const MessagePage = Type.Object({
   $id: 'MessagePage',
   description: 'Messages in offset order without a gap; an empty page when there is nothing yet.',
   example: { messages: [{ offset: 1, payload: { item: 'book', quantity: 2 }, timestamp: 1702000000000 }], next_offset: 2 }
+})
+
+/** The static type is what the handler sends: a page as bytes, or a stream. */
+export const ConsumeAnswer = Type.Unsafe<unknown>({
+  description: 'A page, or with `Accept: text/event-stream` a stream of events: each message with `id: {offset}` and the message as `data`; comments as heartbeats.',
+  content: {
+    'application/json': { schema: Type.Ref(MessagePage) },
+    'text/event-stream': { schema: { type: 'string', example: 'id: 1\ndata: {"offset":1,"payload":{"item":"book","quantity":2},"timestamp":1702000000000}\n\n' } }
+  }
 })

@@ -1,0 +1,133 @@
+import { Readable } from 'node:stream'
+import { LogError } from '../domain/errors.ts'
+import { defaultLimits as limits } from '../domain/limits.ts'
+import type { Follower, Page } from '../domain/log.ts'
+import { toProblem } from './problem.ts'
+
+/*
+ * A stream of server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html):
+ *
+ *   retry: MS LF id: N LF LF              at the beginning; N is the offset before the first one asked for, so that a
+ *                                         client that heard nothing but this resumes at the same place
+ *   id: OFFSET LF data: LINE LF LF        a message, in its wire form, which is one line
+ *   : LF LF                               a heartbeat
+ *   event: problem LF data: JSON LF LF    the last event of a stream that cannot go on
+ */
+
+/** One page of a stream; what a reader that has stopped reading can hold of it. */
+const pageSize = { limit: limits.pageMessagesMax, maxBytes: limits.streamPageBytes }
+
+export interface EventStreamOptions {
+  readonly follower: Follower
+  /** Where the follower begins. */
+  readonly from: number
+  /** When to end in order, ms on the clock of `performance.now`. */
+  readonly endsAt: number
+  /** Told of every page that is sent. */
+  readonly sent: (messages: number) => void
+  /** Told of an error that ends the stream. */
+  readonly failed: (error: LogError) => void
+}
+
+/** Asks for messages only when the reader has taken what came before: a slow one costs a page of memory, and waits in the log. */
+export class EventStream extends Readable {
+  readonly #options: EventStreamOptions
+  #opening: Buffer | undefined
+  /** What the client would resume after. */
+  #id: number
+  #fetching = false
+  #ended = false
+
+  constructor (options: EventStreamOptions) {
+    super({ highWaterMark: 1 })
+    this.#options = options
+    this.#id = options.from - 1
+  }
+
+  /**
+   * Fetches what is there already. To be called before anything is read.
+   * @throws LogError
+   */
+  async open (): Promise<Page> {
+    const opening = `retry: ${limits.streamRetryMs}\nid: ${this.#id}\n\n`
+    const page = await this.#options.follower.next(pageSize, 0)
+    this.#opening = Buffer.concat([Buffer.from(opening), this.#take(page)])
+    return page
+  }
+
+  override _read (): void {
+    if (this.#opening !== undefined) {
+      const opening = this.#opening
+      this.#opening = undefined
+      this.push(opening)
+      return
+    }
+    if (this.#fetching) return
+    this.#fetching = true
+    this.#next().then((bytes) => {
+      this.#fetching = false
+      if (!this.destroyed) this.push(bytes)
+    }, (error: unknown) => { this.destroy(error as Error) })
+  }
+
+  /** @returns the next bytes; `null` at the end */
+  async #next (): Promise<Buffer | null> {
+    const { follower, endsAt, failed } = this.#options
+    if (this.#ended) return null
+    const left = Math.max(0, endsAt - performance.now())
+    try {
+      const page = await follower.next(pageSize, Math.min(limits.heartbeatMs, left))
+      if (page.lines.length > 0) return this.#take(page)
+      return follower.closed || performance.now() >= endsAt ? null : this.#heartbeat()
+    } catch (error) {
+      const known = error instanceof LogError ? error : new LogError('internal', 'The stream could not be continued.', { cause: error })
+      if (known.retriable && left > limits.streamRetryMs) {
+        // A client would not come back after a refused connection: EventSource gives up at anything but a 200.
+        await new Promise((resolve) => { setTimeout(resolve, limits.streamRetryMs) })
+        return this.#heartbeat()
+      }
+      failed(known)
+      this.#ended = true
+      return Buffer.from(`event: problem\ndata: ${JSON.stringify(toProblem(known))}\n\n`)
+    }
+  }
+
+  #take (page: Page): Buffer {
+    this.#id = page.offsets.at(-1) ?? this.#id
+    this.#options.sent(page.lines.length)
+    return eventsOf(page)
+  }
+
+  /** Sealed offsets have no event of their own, but need not be passed over again. */
+  #heartbeat (): Buffer {
+    const { position } = this.#options.follower
+    const moved = this.#id < position - 1
+    this.#id = position - 1
+    return Buffer.from(moved ? `:\nid: ${this.#id}\n\n` : ':\n\n')
+  }
+
+  override _destroy (error: Error | null, callback: (error: Error | null) => void): void {
+    this.#options.follower.close()
+    callback(error)
+  }
+}
+
+/** By the lines of a page: followers at the same offset get the same ones. */
+const encoded = new WeakMap<Page['lines'], Buffer>()
+
+function eventsOf ({ lines, offsets }: Page): Buffer {
+  let bytes = encoded.get(lines)
+  if (bytes === undefined) {
+    bytes = encode(lines, offsets)
+    encoded.set(lines, bytes)
+  }
+  return bytes
+}
+
+function encode (lines: Page['lines'], offsets: Page['offsets']): Buffer {
+  const parts: Uint8Array[] = []
+  for (const [i, line] of lines.entries()) parts.push(Buffer.from(`id: ${offsets[i]}\ndata: `, 'latin1'), line, eventEnd)
+  return Buffer.concat(parts)
+}
+
+const eventEnd = Buffer.from('\n\n')

@@ -5,12 +5,13 @@ import { append1, append100 } from './scenarios/append.ts'
 import { catchUp } from './scenarios/catch-up.ts'
 import { ceiling } from './scenarios/ceiling.ts'
 import { coldStart } from './scenarios/cold-start.ts'
+import { followerMemory } from './scenarios/follower-memory.ts'
 import { type Scenario, Skipped } from './scenarios/scenario.ts'
 import { sdkCpu } from './scenarios/sdk-cpu.ts'
 import { storageCalls } from './scenarios/storage-calls.ts'
 import { tail } from './scenarios/tail.ts'
 
-const scenarios: readonly Scenario[] = [ceiling, append1, append100, catchUp, tail, coldStart, sdkCpu, storageCalls]
+const scenarios: readonly Scenario[] = [ceiling, append1, append100, catchUp, tail, coldStart, followerMemory, sdkCpu, storageCalls]
 
 const options = readOptions(scenarios)
 const machine = describeMachine(options.dataDir)

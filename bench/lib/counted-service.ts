@@ -49,7 +49,8 @@ export class CountedService {
   async count (work: () => Promise<void>): Promise<Calls> {
     const before = { ...this.#calls }
     await work()
-    return Object.fromEntries(Object.entries(this.#calls).map(([name, count]) => [name, count - (before[name] ?? 0)]).filter(([, count]) => count !== 0))
+    const made = Object.entries(this.#calls).map(([name, count]): [string, number] => [name, count - (before[name] ?? 0)])
+    return Object.fromEntries(made.filter(([, count]) => count !== 0))
   }
 
   close (): Promise<void> {

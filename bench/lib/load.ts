@@ -110,6 +110,8 @@ export async function sendAll (server: Server, request: Buffer, count: number, c
 
 /** One kept connection, requests one after the other in the order in which they were given. */
 export class Sender {
+  /** How many requests have their answer. */
+  answered = 0
   readonly #socket: Socket
   #partial: Buffer = Buffer.alloc(0)
   #waiting: Buffer[] = []
@@ -148,6 +150,7 @@ export class Sender {
     const answer = firstAnswer(this.#partial)
     if (answer === undefined) return
     if (answer.status >= 300) throw new Error(`answered with ${this.#partial.toString('utf8', 0, 1000)}`)
+    this.answered++
     this.#partial = this.#partial.subarray(answer.length)
     this.#busy = false
     const next = this.#waiting.shift()

@@ -44,8 +44,8 @@ export const append100: Scenario = {
     batch: 100,
     subjects: [oursMemory, oursSqlite, peerMemory, peerFile],
     figures: [1, 16, 64].flatMap((connections) => [
-      { what: `memory / peer memory, ${connections} connections`, of: oursMemory, to: peerMemory, connections, goal: 1 },
-      { what: `SQLite / peer file, ${connections} connections`, of: oursSqlite, to: peerFile, connections, goal: 3 }
+      { what: `memory / peer memory, ${plural(connections)}`, of: oursMemory, to: peerMemory, connections, goal: 1 },
+      { what: `SQLite / peer file, ${plural(connections)}`, of: oursSqlite, to: peerFile, connections, goal: 3 }
     ])
   })
 }
@@ -85,7 +85,7 @@ async function measure (subject: Subject, batch: number, options: Options): Prom
 
 function tableOf (outcomes: Outcomes, connections: number, batch: number): Table {
   return {
-    caption: `${connections} connection${connections === 1 ? '' : 's'}`,
+    caption: plural(connections),
     columns: ['', batch === 1 ? 'requests/s' : 'messages/s', 'p50 ms', 'p99 ms', 'CPU µs/request', 'cores, server', 'cores, generator'],
     ...rowsOf(outcomes, (results) => {
       const all = results.map((round) => round[connections]!)
@@ -99,4 +99,8 @@ function tableOf (outcomes: Outcomes, connections: number, batch: number): Table
       ]
     })
   }
+}
+
+function plural (connections: number): string {
+  return `${connections} connection${connections === 1 ? '' : 's'}`
 }

@@ -23,8 +23,8 @@ export interface ReadOperation {
 }
 
 /**
- * Holds every answer that a process gets against every other one (protocol §7, 1-5). The order of answers is the
- * scheduler's, so "before" and "after" are certain.
+ * Holds every answer that a process gets against every other one (protocol §7, 1-5), and every message of a batch
+ * against the rest of it. The order of answers is the scheduler's, so "before" and "after" are certain.
  */
 export class Checker {
   readonly appends = new Map<string, AppendOperation>()
@@ -33,6 +33,8 @@ export class Checker {
   trimmedTo = 1
   readonly #at = new Map<number, string>()
   readonly #offsetOf = new Map<string, number>()
+  /** Offsets at which there must be a message, because another one of its batch was seen. */
+  readonly #due = new Map<number, string>()
   readonly #acknowledged = new Map<number, { message: string, since: number }>()
   /** Offsets that some reader went past without a message. */
   readonly #passed = new Set<number>()
@@ -62,6 +64,16 @@ export class Checker {
     for (let i = 0; i < append.count; i++) {
       const seen = this.#offsetOf.get(`${append.id}.${i}`)
       if (seen !== undefined) throw new Violation(`"not written" was said of ${append.id}.${i}, which a reader saw at ${seen}`)
+    }
+  }
+
+  /** When a reader has been through everything: of each batch there is all that was not trimmed, or nothing. */
+  whole (): void {
+    for (const { id, count, first } of this.appends.values()) {
+      if (first === undefined) continue
+      for (let offset = Math.max(first, this.trimmedTo); offset < first + count; offset++) {
+        if (!this.#at.has(offset)) throw new Violation(`of the batch ${id} at ${first}…${first + count - 1} nothing is at ${offset} in the end`)
+      }
     }
   }
 
@@ -101,7 +113,17 @@ export class Checker {
       if (acknowledged !== undefined) throw new Violation(`${reader} went past offset ${offset}, where ${acknowledged.message} was acknowledged${acknowledged.since > start ? ' meanwhile' : ''}`)
       const there = this.#at.get(offset)
       if (there !== undefined) throw new Violation(`${reader} went past offset ${offset}, where another reader saw ${there}`)
+      const due = this.#due.get(offset)
+      if (due !== undefined) throw new Violation(`${reader} went past offset ${offset}, which is in the batch of which ${due} was seen`)
       this.#passed.add(offset)
+    }
+  }
+
+  /** One message of a batch is there: so must be all of them. */
+  #expect (first: number, count: number, message: string): void {
+    for (let offset = first; offset < first + count; offset++) {
+      this.#due.set(offset, message)
+      if (offset >= this.trimmedTo && this.#passed.has(offset)) throw new Violation(`a reader went past offset ${offset}, which is in the batch of which ${message} was seen`)
     }
   }
 
@@ -114,7 +136,10 @@ export class Checker {
     const append = this.appends.get(message.slice(0, message.lastIndexOf('.')))
     if (append === undefined) throw new Violation(`${message} at ${offset} was never appended`)
     if (append.outcome === 'not written') throw new Violation(`"not written" was said of ${message}, which is ${how} at ${offset}`)
-    append.first ??= offset - Number(message.slice(message.lastIndexOf('.') + 1))
+    const first = offset - Number(message.slice(message.lastIndexOf('.') + 1))
+    if (append.first === undefined) this.#expect(first, append.count, message)
+    append.first ??= first
+    if (append.first !== first) throw new Violation(`${message} is at ${offset}, and other messages of its batch as if the first were at ${append.first} (${how})`)
     this.#at.set(offset, message)
     this.#offsetOf.set(message, offset)
   }

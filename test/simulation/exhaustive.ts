@@ -130,6 +130,7 @@ class SmallRun {
       this.#checker.page('inspector', start, at, page)
       at = page.nextOffset
     }
+    this.#checker.whole()
   }
 
   async #settle (): Promise<void> {

@@ -128,6 +128,14 @@ export const mutants: readonly Mutant[] = [
     by: 'if (kept.objects.delete(last)) kept.keys = kept.keys.filter((key) => key !== last)'
   },
   {
+    name: 'put the first message of a batch by itself, then the batch',
+    file: 'domain/append.ts',
+    replace: '    return await this.#place(object) === \'written\' ? segment : \'sealed\'',
+    by: `    const alone = encodeSegment(this.#messages.slice(0, 1), { first, timestamp: 0, writer: this.#writer, compression, compressOverBytes: limits.compressOverBytes })
+    if (this.#messages.length > 1) await this.#storage.put(first, alone.object, null, limits.putTimeoutMs).catch(() => {})
+    return await this.#place(object) === 'written' ? segment : 'sealed'`
+  },
+  {
     name: 'give each caller of a group commit the first offset',
     file: 'domain/group-commit.ts',
     replace: 'offset += entry.messages.length',

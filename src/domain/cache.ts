@@ -7,6 +7,7 @@ import type { Segment } from './segment.ts'
  */
 export class SegmentCache {
   readonly #segments: LRUCache<string, Segment> | undefined
+  readonly #lastOf = new LRUCache<string, number>({ max: 10_000 })
 
   /** @param bytes of stored lines to keep; 0 keeps nothing */
   constructor (bytes: number) {
@@ -19,6 +20,16 @@ export class SegmentCache {
 
   set (topic: string, segment: Segment): void {
     this.#segments?.set(`${topic}/${segment.last}`, segment)
+  }
+
+  /** A page ended inside a segment, before `offset`. */
+  pageEnded (topic: string, offset: number, { last }: Segment): void {
+    this.#lastOf.set(`${topic}/${offset}`, last)
+  }
+
+  /** The last offset of the segment in which a page ended before `offset`: the next one need not LIST to find it. */
+  lastOf (topic: string, offset: number): number | undefined {
+    return this.#lastOf.get(`${topic}/${offset}`)
   }
 }
 

@@ -84,6 +84,16 @@ export class Storage {
     return within(clock, limits.getTimeoutMs, 'the segment store', (signal) => segments.remove(this.#topic, lasts, { signal }))
   }
 
+  pageEnded (offset: number, segment: Segment): void {
+    this.#core.cache.pageEnded(this.#topic, offset, segment)
+  }
+
+  /** The segment in which an earlier page ended before `offset`, if one did and it can be had at once. */
+  async openAt (offset: number): Promise<Segment | undefined> {
+    const last = this.#core.cache.lastOf(this.#topic, offset)
+    return last === undefined ? undefined : this.segment(last).catch(() => undefined)
+  }
+
   cached (last: number): Segment | undefined {
     return this.#core.cache.get(this.#topic, last)
   }

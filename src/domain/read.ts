@@ -113,7 +113,10 @@ class Reader {
     if (state === undefined) return
     this.expected = Math.max(this.expected, state.earliest)
     const end = this.end = endOf(state)
-    if (this.expected >= end || await this.#readTail(end)) return
+    if (this.expected >= end) return
+    const open = await this.#storage.openAt(this.expected)
+    if (open !== undefined) this.#take(open)
+    if (this.#full || this.expected >= end || await this.#readTail(end)) return
     if (this.#request.mayList === false && end - this.expected <= this.#request.limit) return
     let from = this.expected
     // Each segment but a seal has a message: the page hardly needs more keys than messages.
@@ -188,6 +191,7 @@ class Reader {
   #take (segment: Segment): void {
     if (segment.kind === 'messages') this.#takeMessages(segment)
     else this.expected = segment.last + 1
+    if (this.expected <= segment.last) this.#storage.pageEnded(this.expected, segment)
     this.end = Math.max(this.end, segment.last + 1)
   }
 

@@ -1,8 +1,12 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
+import type { Writable } from 'node:stream'
 import awsLambdaFastify from '@fastify/aws-lambda'
 import type { Context } from 'aws-lambda'
+import type { FastifyInstance, InjectOptions, LightMyRequestCallback } from 'fastify'
 import { buildApp } from './app/build-app.ts'
 import { loadSettings } from './app/config.ts'
 import { type HttpEvent, needsBase64, normalizeEvent } from './app/lambda-event.ts'
+import { streamAnswer } from './app/lambda-stream.ts'
 import { createLogger, unbufferedOutput } from './app/logger.ts'
 import { wire } from './wiring.ts'
 
@@ -10,16 +14,44 @@ declare module 'fastify' {
   interface FastifyRequest { awsLambda: { event: HttpEvent | undefined, context: Context | undefined } }
 }
 
+/** An invocation whose answer is streamed. */
+interface Streaming {
+  readonly out: Writable
+  over?: Promise<void>
+}
+
+/** The invocation under way, if its answer is streamed; a buffered one has none. */
+const streaming = new AsyncLocalStorage<Streaming>()
+
+/** HTTP APIs hang up after 30 s, REST APIs after 29, and have waited for the start of the function before it began to count. */
+const bufferedMaxMs = 27_000
+
 const settings = loadSettings(process.env)
 const { log, checks } = await wire(settings)
 const app = buildApp({
   log,
   checks,
   logger: createLogger(settings.LOG_LEVEL, unbufferedOutput()),
-  platformFacts: ({ awsLambda: { context } }) => context === undefined ? undefined : { lambda_request_id: context.awsRequestId }
+  platformFacts: ({ awsLambda: { context } }) => context === undefined ? undefined : { lambda_request_id: context.awsRequestId },
+  timeLeft ({ awsLambda: { context } }) {
+    const left = context?.getRemainingTimeInMillis() ?? bufferedMaxMs
+    return streaming.getStore() === undefined ? Math.min(left, bufferedMaxMs) : left
+  }
 })
 
-const proxy = awsLambdaFastify(app, {
+/** The app as the proxy sees it: what is to be streamed is answered here, and the proxy told only when it is over. */
+const target = Object.create(app, {
+  inject: {
+    value (request: InjectOptions, done: LightMyRequestCallback) {
+      const invocation = streaming.getStore()
+      if (invocation === undefined) return app.inject(request, done)
+      const answer = { statusCode: 200, headers: {}, payload: '', rawPayload: Buffer.alloc(0) }
+      invocation.over = streamAnswer(app, request, invocation.out).finally(() => { done(undefined, answer as never) })
+    }
+  }
+}) as FastifyInstance
+
+const proxy = awsLambdaFastify(target, {
   decorateRequest: true,
   // A comma is a character of a value like any other.
   parseCommaSeparatedQueryParams: false,
@@ -35,3 +67,14 @@ await app.ready()
 export function handler (event: HttpEvent, context: Context): Promise<unknown> {
   return proxy(normalizeEvent(event), context)
 }
+
+async function stream (event: HttpEvent, out: Writable, context: Context): Promise<void> {
+  const invocation: Streaming = { out }
+  await streaming.run(invocation, () => Promise.all([proxy(normalizeEvent(event), context), invocation.over]))
+}
+
+/** Another package may have made the global without what Lambda's runtime puts there. */
+const runtime = (globalThis as { awslambda?: Partial<typeof awslambda> }).awslambda
+
+/** For function URLs with the invoke mode RESPONSE_STREAM, and REST APIs with the transfer mode STREAM. */
+export const streamHandler = runtime?.streamifyResponse?.(stream) ?? stream

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js'
 import fc from 'fast-check'
-import { listeningApp } from '../support/app.ts'
+import { hurried, listeningApp } from '../support/app.ts'
 import { anyText, check } from '../support/fuzz.ts'
 import { type Answer, ask } from '../support/http.ts'
 import { mostlyDescribed, type OpenApi, type Operation, type Schema } from '../support/openapi.ts'
@@ -25,7 +25,7 @@ function compiled (ajv: Ajv2020, schema: Schema): ValidateFunction {
 }
 
 test('the service is what /openapi.json says', async (t) => {
-  const { baseUrl } = await listeningApp(t)
+  const { baseUrl } = await listeningApp(t, { timeLeft: hurried })
   const document = JSON.parse((await ask(baseUrl, { path: '/openapi.json' })).text) as OpenApi
   const ajv = validator(document)
   assert.equal(document.openapi, '3.1.0')
@@ -37,43 +37,62 @@ test('the service is what /openapi.json says', async (t) => {
   }
 })
 
+/** What arrives as it was sent: no spaces around it, and Latin-1, as others are no characters of headers. */
+const headerText = /^([!-~\u00a1-\u00ff]([\t -~\u00a1-\u00ff]*[!-~\u00a1-\u00ff])?)?$/
+
+/** There is nothing to read, so a time to wait is a time that the test takes. */
+const withoutWaiting = (seconds: string): string => /^[1-9][0-9]*$/.test(seconds) ? '0' : seconds
+
+interface Sent { readonly type: string, readonly text: string, readonly valid: boolean }
+
+/** The document describes lines as the array of them; what is no array is one line. */
+function inType (type: string, body: unknown, valid: ValidateFunction): Sent {
+  if (type === 'application/json') return { type, text: JSON.stringify(body), valid: valid(body) }
+  assert.equal(type, 'application/x-ndjson')
+  const lines = Array.isArray(body) ? body as unknown[] : [body]
+  return { type, text: lines.map((line) => JSON.stringify(line) + '\n').join(''), valid: valid(lines) }
+}
+
 async function conforms (baseUrl: string, ajv: Ajv2020, path: string, method: string, operation: Operation): Promise<void> {
   const { parameters = [], requestBody, responses } = operation
   const validParameter = parameters.map(({ schema }) => compiled(ajv, schema))
-  const bodySchema = requestBody?.content?.['application/json']?.schema
-  const validBody = bodySchema === undefined ? undefined : compiled(ajv, bodySchema)
+  const bodies = Object.entries(requestBody?.content ?? {}).map(([type, { schema }]) => ({ type, schema, valid: compiled(ajv, schema) }))
   const answers = new Map(Object.entries(responses).map(([status, { content = {} }]) =>
     [status, new Map(Object.entries(content).map(([type, { schema }]) => [type, compiled(ajv, schema)]))]))
 
   const requests = fc.record({
-    values: fc.tuple(...parameters.map(({ schema, required }) => {
+    values: fc.tuple(...parameters.map(({ name, in: where, schema, required }) => {
       const text = mostlyDescribed(schema).map((value) => typeof value === 'string' ? value : JSON.stringify(value))
-      return required ? text : fc.option(text)
+      const sendable = where === 'header' ? text.filter((value) => headerText.test(value)) : name === 'wait' ? text.map(withoutWaiting) : text
+      return required ? sendable : fc.option(sendable)
     })),
-    body: bodySchema === undefined ? fc.constant(undefined) : mostlyDescribed(bodySchema),
+    sent: bodies.length === 0 ? fc.constant(undefined) : fc.oneof(...bodies.map(({ type, schema, valid }) => mostlyDescribed(schema).map((body) => inType(type, body, valid)))),
     unknown: fc.oneof({ weight: 9, arbitrary: fc.constant(undefined) }, { weight: 1, arbitrary: anyText.map((text) => `x${text}`) }),
-    type: fc.oneof({ weight: 9, arbitrary: fc.constant('application/json') }, { weight: 1, arbitrary: fc.constantFrom('text/plain', 'application/xml') })
+    otherType: fc.oneof({ weight: 9, arbitrary: fc.constant(undefined) }, { weight: 1, arbitrary: fc.constantFrom('text/plain', 'application/xml') })
   })
   const seen = new Set<string>()
-  await check(parameters.length === 0 ? 10 : 300, requests, async ({ values, body, unknown, type }) => {
+  await check(parameters.length === 0 ? 10 : 300, requests, async ({ values, sent, unknown, otherType }) => {
     const given = parameters.map(({ name, in: where }, i) => ({ name, where, value: values[i] ?? null, valid: validParameter[i]! }))
       .filter((parameter): parameter is typeof parameter & { value: string } => parameter.value !== null)
     let url = path
+    const headers: Record<string, string> = sent === undefined ? {} : { 'content-type': otherType ?? sent.type }
     const query: string[] = unknown === undefined ? [] : [`${encodeURIComponent(unknown)}=1`]
     for (const { name, where, value } of given) {
       if (where === 'path') url = url.replace(`{${name}}`, () => encodeURIComponent(value))
+      else if (where === 'header') headers[name] = value
       else query.push(`${name}=${encodeURIComponent(value)}`)
     }
     const answer = await ask(baseUrl, {
       method,
       path: query.length === 0 ? url : `${url}?${query.join('&')}`,
-      ...validBody === undefined ? {} : { headers: { 'content-type': type }, body: JSON.stringify(body) }
+      headers,
+      ...sent === undefined ? {} : { body: sent.text }
     })
     documented(answer, answers)
     seen.add(String(answer.status))
 
     const valid = given.every((parameter) => parameter.valid(parameter.value)) &&
-      (validBody === undefined || (type === 'application/json' && validBody(body)))
+      (sent === undefined || (otherType === undefined && sent.valid))
     // Parameters that no operation documents are refused where there are documented ones, and do no harm elsewhere.
     const strict = parameters.some(({ in: where }) => where === 'query') && unknown !== undefined
     if (valid && !strict) assert.equal(answer.status, 200, `valid by the document: ${answer.text}`)

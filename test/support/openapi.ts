@@ -13,13 +13,14 @@ export interface Schema {
   readonly required?: readonly string[]
   readonly additionalProperties?: boolean | Schema
   readonly items?: Schema
+  readonly minItems?: number
 }
 
 interface Media { readonly content?: Readonly<Record<string, { readonly schema: Schema }>> }
 
 export interface Operation {
   readonly operationId: string
-  readonly parameters?: ReadonlyArray<{ readonly name: string, readonly in: 'path' | 'query', readonly required: boolean, readonly schema: Schema }>
+  readonly parameters?: ReadonlyArray<{ readonly name: string, readonly in: 'path' | 'query' | 'header', readonly required: boolean, readonly schema: Schema }>
   readonly requestBody?: Media & { readonly required: boolean }
   readonly responses: Readonly<Record<string, Media>>
 }
@@ -28,7 +29,7 @@ export interface OpenApi { readonly openapi: string, readonly paths: Readonly<Re
 
 /** Values that a schema describes, but for the keywords beyond JSON Schema. A keyword it does not know is an error, lest it be ignored. */
 export function described (schema: Schema): fc.Arbitrary<unknown> {
-  const { type, pattern, properties = {}, required = [], additionalProperties = true, items = {}, minimum } = schema
+  const { type, pattern, properties = {}, required = [], additionalProperties = true, items = {}, minItems = 0, minimum } = schema
   if (schema.$ref !== undefined) throw new Error('a reference in a request')
   if (schema.enum !== undefined) return fc.constantFrom(...schema.enum)
   if (schema.anyOf !== undefined) return fc.oneof(...schema.anyOf.map(described))
@@ -37,7 +38,7 @@ export function described (schema: Schema): fc.Arbitrary<unknown> {
     case 'string': return pattern === undefined ? anyText : matching(pattern)
     case 'integer': return fc.maxSafeInteger().filter((n) => n >= (minimum ?? -Infinity))
     case 'boolean': return fc.boolean()
-    case 'array': return fc.array(described(items), { maxLength: 4 })
+    case 'array': return fc.array(described(items), { minLength: minItems, maxLength: minItems + 4 })
     case 'object': {
       const known = fc.record(Object.fromEntries(Object.entries(properties).map(([name, of]) => [name, described(of)])), { requiredKeys: [...required] })
       if (typeof additionalProperties === 'boolean') return known
@@ -56,6 +57,8 @@ function matching (pattern: string): fc.Arbitrary<string> {
 
 /** Mostly what the schema describes, and now and then something else. */
 export function mostlyDescribed (schema: Schema): fc.Arbitrary<unknown> {
+  if (schema.anyOf !== undefined) return fc.oneof(...schema.anyOf.map(mostlyDescribed))
+  if (schema.items !== undefined) return fc.oneof({ weight: 6, arbitrary: fc.array(mostlyDescribed(schema.items), { maxLength: 4 }) }, fc.jsonValue({ maxDepth: 1 }))
   const near = typeof schema.properties === 'object'
     ? fc.record(Object.fromEntries(Object.entries(schema.properties).map(([name, of]) => [name, mostlyDescribed(of)])), { requiredKeys: [] })
     : fc.oneof(anyText, fc.constantFrom('0', '-1', '1.5', '9007199254740991', '9007199254740992', '01', '.', '..', 'x'.repeat(1025), 'a'.repeat(250)))

@@ -4,7 +4,9 @@ import { badBodies } from './bad-bodies.ts'
 import { badRequests } from './bad-requests.ts'
 import { batches } from './batches.ts'
 import { contract } from './contract.ts'
+import { encodings } from './encodings.ts'
 import { ndjson } from './ndjson.ts'
+import { live } from './live.ts'
 import { exactPayloads } from './payloads.ts'
 
 /**
@@ -16,11 +18,15 @@ export type Paths = 'raw' | 'normalized' | 'decoded'
 export interface HttpSuiteOptions {
   readonly skip?: string | false
   readonly paths?: Paths
+  /** Answers come whole only: no server-sent events. */
+  readonly buffered?: boolean
 }
 
 export interface Subject {
   readonly baseUrl: string
   readonly paths: Paths
+  /** Whether an answer can come bit by bit. */
+  readonly streams: boolean
   /** A name no other test has. */
   readonly topic: () => string
 }
@@ -29,12 +35,14 @@ export interface Subject {
 export function httpSuite (name: string, start: (t: TestContext) => Promise<{ baseUrl: string }>, options: HttpSuiteOptions = {}): void {
   test(`HTTP: ${name}`, { skip: options.skip ?? false }, async (t) => {
     const { baseUrl } = await start(t)
-    const subject: Subject = { baseUrl, paths: options.paths ?? 'raw', topic: () => `t-${randomUUID()}` }
+    const subject: Subject = { baseUrl, paths: options.paths ?? 'raw', streams: options.buffered !== true, topic: () => `t-${randomUUID()}` }
     await t.test('contract', (t) => contract(t, subject))
     await t.test('payloads', (t) => exactPayloads(t, subject))
+    await t.test('live', (t) => live(t, subject))
     await t.test('bad bodies', (t) => badBodies(t, subject))
     await t.test('bad requests', (t) => badRequests(t, subject))
     await t.test('batches', (t) => batches(t, subject))
     await t.test('NDJSON', (t) => ndjson(t, subject))
+    await t.test('encodings', (t) => encodings(t, subject))
   })
 }

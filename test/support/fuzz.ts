@@ -46,8 +46,8 @@ export function firstAnswer (received: Buffer): Answer | undefined {
     const colon = line.indexOf(': ')
     return [line.slice(0, colon).toLowerCase(), line.slice(colon + 2)]
   }))
-  const body = text.slice(end + 4, end + 4 + Number(headers['content-length'] ?? 0))
-  return { status: Number(status), headers, text: Buffer.from(body, 'latin1').toString('utf8') }
+  const bytes = Buffer.from(text.slice(end + 4, end + 4 + Number(headers['content-length'] ?? 0)), 'latin1')
+  return { status: Number(status), headers, bytes, text: bytes.toString('utf8') }
 }
 
 /** Any text, with a liking for what programs trip over. */

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { request } from 'node:http'
 import { connect } from 'node:net'
 
-export interface Answer { status: number, headers: Record<string, string | string[] | undefined>, text: string }
+export interface Answer { status: number, headers: Record<string, string | string[] | undefined>, bytes: Buffer, text: string }
 
 export interface Ask {
   method?: string
@@ -20,7 +20,8 @@ export function ask (baseUrl: string, { method = 'GET', path, headers = {}, body
     const sent = request({ hostname, port, method, path, headers: { ...length, ...headers }, agent: false }, (answer) => {
       const chunks: Buffer[] = []
       answer.on('data', (chunk: Buffer) => chunks.push(chunk)).on('error', reject).on('end', () => {
-        resolve({ status: answer.statusCode!, headers: answer.headers, text: Buffer.concat(chunks).toString('utf8') })
+        const bytes = Buffer.concat(chunks)
+        resolve({ status: answer.statusCode!, headers: answer.headers, bytes, text: bytes.toString('utf8') })
       })
     })
     sent.on('error', reject).end(body)

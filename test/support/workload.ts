@@ -4,9 +4,17 @@ import { once } from 'node:events'
 import type { TestContext } from 'node:test'
 import { setTimeout as wait } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import type { Appended } from './writer-process.ts'
+import type { Appended, Payload } from './writer-process.ts'
 
-interface Message { readonly offset: number, readonly payload: { readonly id: string } }
+interface Message { readonly offset: number, readonly payload: Payload }
+
+export interface WorkloadSize {
+  readonly processes: number
+  readonly writersEach: number
+  readonly readers: number
+  /** At most so many messages an append; one, if not given. */
+  readonly batch?: number
+}
 
 /**
  * Writers in processes of their own and readers that follow, against servers that may come and go behind their URLs.
@@ -20,11 +28,11 @@ export class Workload {
   readonly #writers: Array<ReturnType<typeof fork>>
   #end: number | undefined
 
-  constructor (t: TestContext, urls: readonly string[], { processes, writersEach, readers }: { processes: number, writersEach: number, readers: number }) {
+  constructor (t: TestContext, urls: readonly string[], { processes, writersEach, readers, batch = 1 }: WorkloadSize) {
     this.#urls = urls
     const writer = fileURLToPath(new URL('writer-process.ts', import.meta.url))
     this.#writers = Array.from({ length: processes }, (_, p) => {
-      const child = fork(writer, [`p${p}`, String(writersEach), this.topic, ...urls], { execArgv: [] })
+      const child = fork(writer, [`p${p}`, String(writersEach), this.topic, String(batch), ...urls], { execArgv: [] })
       child.on('message', (message) => this.appended.push(message as Appended))
       t.after(() => { child.kill('SIGKILL') })
       return child
@@ -47,7 +55,7 @@ export class Workload {
     this.#end = await this.#latest()
     await Promise.all(this.#readers.map(({ done }) => done))
     for (const [r, { seen }] of this.#readers.entries()) this.#check(r, seen)
-    const [first, ...others] = this.#readers.map(({ seen }) => seen.map(({ offset, payload }) => `${offset} ${payload.id}`))
+    const [first, ...others] = this.#readers.map(({ seen }) => seen.map(({ offset, payload }) => `${offset} ${payload.id}.${payload.part}`))
     for (const other of others) assert.deepEqual(other, first, 'readers saw different logs')
   }
 
@@ -81,14 +89,23 @@ export class Workload {
   }
 
   #check (r: number, seen: readonly Message[]): void {
+    /** Where the first message of each append is. */
     const at = new Map<string, number>()
     let before = 0
-    for (const { offset, payload: { id } } of seen) {
+    let due = 0
+    for (const { offset, payload: { id, part, of } } of seen) {
       assert.ok(offset > before, `reader ${r} got offset ${offset} after ${before}`)
-      assert.ok(!at.has(id), `reader ${r} got ${id} at ${at.get(id)} and at ${offset}`)
-      at.set(id, offset)
+      if (part === 0) {
+        assert.equal(due, 0, `reader ${r} got ${id} at ${offset}, and ${due} messages of the batch before are missing`)
+        assert.ok(!at.has(id), `reader ${r} got ${id} at ${at.get(id)} and at ${offset}`)
+        at.set(id, offset)
+      } else {
+        assert.equal(offset, at.get(id)! + part, `reader ${r} got part ${part} of ${id} at ${offset}`)
+      }
+      due = of - part - 1
       before = offset
     }
+    assert.equal(due, 0, `reader ${r}: the last batch is not whole`)
     for (const { id, outcome, offset } of this.appended) {
       if (outcome === 'acknowledged') assert.equal(at.get(id), offset, `reader ${r}: ${id} was acknowledged at ${offset}`)
       if (outcome === 'no') assert.ok(!at.has(id), `reader ${r} got ${id} at ${at.get(id)}, which was "not written"`)

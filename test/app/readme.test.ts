@@ -12,7 +12,7 @@ const run = promisify(execFile)
 
 test('the README\'s curl commands answer what it prints', async (t) => {
   const examples = [...readme.matchAll(/```sh\n(curl .*)\n```\n\n```json\n(.*)\n```/g)]
-  assert.equal(examples.length, 3)
+  assert.equal(examples.length, 4)
   const { baseUrl } = await startServer(t, { DATA_DIR: temporaryFolder(t), LOG_LEVEL: 'silent' })
   for (const [, command = '', printed = ''] of examples) {
     assert.ok(command.includes('http://127.0.0.1:9000/'), command)

@@ -2,10 +2,11 @@
 export interface Spread { readonly median: number, readonly min: number, readonly max: number, readonly rounds: number }
 
 export function spread (values: readonly number[]): Spread {
-  const sorted = [...values].sort((a, b) => a - b)
+  // A round in which nothing came has no percentiles.
+  const sorted = values.filter((value) => !Number.isNaN(value)).sort((a, b) => a - b)
   const middle = sorted.length >> 1
-  const median = sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2
-  return { median, min: sorted[0]!, max: sorted.at(-1)!, rounds: sorted.length }
+  const median = sorted.length % 2 === 1 ? sorted[middle]! : ((sorted[middle - 1] ?? NaN) + (sorted[middle] ?? NaN)) / 2
+  return { median, min: sorted[0] ?? NaN, max: sorted.at(-1) ?? NaN, rounds: sorted.length }
 }
 
 /** The value that the share `p` of all values does not exceed (nearest rank). Sorts in place. */

@@ -1,12 +1,12 @@
-import { Agent, get } from 'node:http'
 import type { Server } from '../lib/children.ts'
 import { sendAll } from '../lib/load.ts'
 import type { Options } from '../lib/options.ts'
+import { PageReader } from '../lib/page-reader.ts'
 import { payloadOf } from '../lib/payloads.ts'
 import { number, rawOf, rowsOf, show, type ScenarioResult } from '../lib/report.ts'
 import { interleaved, over, ratios } from '../lib/rounds.ts'
 import { oursMemory, oursSqlite, peerFile, peerMemory, peerNote } from '../subjects/index.ts'
-import type { PageAnswer, Protocol } from '../subjects/protocols.ts'
+import { type Protocol, send } from '../subjects/protocols.ts'
 import { chosen, type Subject, withServer } from '../subjects/subject.ts'
 import type { Scenario } from './scenario.ts'
 
@@ -36,7 +36,8 @@ export const catchUp: Scenario = {
     return {
       notes: [
         `${messages.toLocaleString('en-US')} messages of ${payloadBytes} bytes, appended in batches of ${batch}; one reader on one connection, from the start to the end, until ` +
-          `${options.seconds} s have passed, after reads for ${options.warmupSeconds} s that are not counted. The first read of all is checked: every payload must be there.`,
+          `${options.seconds} s have passed, after reads for ${options.warmupSeconds} s that are not counted. Before that the pages are fetched once more to be checked: every payload must be there.`,
+        'The reader takes the bytes off a raw socket and looks only for where to go on; parsing is the same work whoever sent them.',
         'Ours gives pages of 1,000 messages; the peer gives all it has in one answer, built in memory. MB are 10^6 bytes of payload, without what surrounds it.',
         peerNote
       ],
@@ -66,18 +67,18 @@ async function measure (subject: Subject, messages: number, options: Options): P
     const { protocol } = subject
     await protocol.create(server, topic)
     await sendAll(server, protocol.appendBatch(topic, payloads), messages / batch, 4)
-    const reader = new Reader(server, protocol)
+    const reader = await PageReader.open(server)
     try {
-      const first = await reader.readAll(true)
-      const found = first.bodies.flatMap((body) => protocol.payloadsOf(body.toString()))
-      if (found.length !== messages) throw new Error(`${found.length} of ${messages} messages`)
-      if (found.some((payload) => JSON.stringify(payload).length !== payloadBytes)) throw new Error('payloads are not as they were sent')
-      for (const end = performance.now() + options.warmupSeconds * 1000; performance.now() < end;) await reader.readAll()
+      const begin = performance.now()
+      const first = await readAll(reader, protocol)
+      const firstSeconds = (performance.now() - begin) / 1000
+      await check(server, protocol, first.paths, messages)
+      for (const end = performance.now() + options.warmupSeconds * 1000; performance.now() < end;) await readAll(reader, protocol)
       const cpu = server.cpuSeconds()
       const start = performance.now()
       let reads = 0
       while (performance.now() - start < options.seconds * 1000) {
-        await reader.readAll()
+        await readAll(reader, protocol)
         reads++
       }
       const seconds = (performance.now() - start) / 1000
@@ -85,9 +86,9 @@ async function measure (subject: Subject, messages: number, options: Options): P
         megabytesPerSecond: reads * messages * payloadBytes / 1e6 / seconds,
         messagesPerSecond: reads * messages / seconds,
         wireBytesPerMessage: first.bytes / messages,
-        requests: first.bodies.length,
+        requests: first.paths.length,
         serverCpuMillis: (server.cpuSeconds() - cpu) / reads * 1000,
-        firstMegabytesPerSecond: messages * payloadBytes / 1e6 / first.seconds
+        firstMegabytesPerSecond: messages * payloadBytes / 1e6 / firstSeconds
       }
     } finally {
       reader.close()
@@ -95,43 +96,26 @@ async function measure (subject: Subject, messages: number, options: Options): P
   })
 }
 
-/** Reads page after page as a client would that hands the bytes on; it does not parse the messages. */
-class Reader {
-  readonly #server: Server
-  readonly #protocol: Protocol
-  readonly #agent = new Agent({ keepAlive: true, maxSockets: 1 })
-
-  constructor (server: Server, protocol: Protocol) {
-    this.#server = server
-    this.#protocol = protocol
+async function readAll (reader: PageReader, protocol: Protocol): Promise<{ paths: string[], bytes: number }> {
+  const paths: string[] = []
+  let bytes = 0
+  for (let path: string | undefined = protocol.firstPage(topic); path !== undefined;) {
+    paths.push(path)
+    const page = await reader.get(path)
+    bytes += page.bytes
+    path = protocol.nextPage(topic, page)
   }
+  return { paths, bytes }
+}
 
-  async readAll (keep = false): Promise<{ bodies: Buffer[], bytes: number, seconds: number }> {
-    const start = performance.now()
-    const bodies: Buffer[] = []
-    let bytes = 0
-    for (let path: string | undefined = this.#protocol.firstPage(topic); path !== undefined;) {
-      const answer: PageAnswer = await this.#page(path)
-      bytes += answer.body.length
-      path = this.#protocol.nextPage(topic, answer)
-      if (keep) bodies.push(answer.body)
+/** Reads the same pages with Node's own client, and looks at every payload. */
+async function check (server: Server, protocol: Protocol, paths: readonly string[], messages: number): Promise<void> {
+  let found = 0
+  for (const path of paths) {
+    for (const payload of protocol.payloadsOf(await send(server, 'GET', path))) {
+      if (JSON.stringify(payload).length !== payloadBytes) throw new Error('a payload is not as it was sent')
+      found++
     }
-    return { bodies, bytes, seconds: (performance.now() - start) / 1000 }
   }
-
-  #page (path: string): Promise<PageAnswer> {
-    return new Promise((resolve, reject) => {
-      get({ port: this.#server.port, host: '127.0.0.1', path, agent: this.#agent }, (answer) => {
-        const chunks: Buffer[] = []
-        answer.on('data', (chunk: Buffer) => chunks.push(chunk)).on('error', reject).on('end', () => {
-          if (answer.statusCode === 200) resolve({ headers: answer.headers, body: chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks) })
-          else reject(new Error(`GET ${path} was answered with ${answer.statusCode}: ${Buffer.concat(chunks).toString('utf8', 0, 500)}`))
-        })
-      }).on('error', reject)
-    })
-  }
-
-  close (): void {
-    this.#agent.destroy()
-  }
+  if (found !== messages) throw new Error(`${found} of ${messages} messages`)
 }

@@ -47,7 +47,7 @@ export const followerMemory: Scenario = {
   name: 'follower-memory',
   title: 'Memory of the server while readers follow and some stop reading',
   async run (options): Promise<ScenarioResult> {
-    const seconds = options.quick ? 5 : 20
+    const seconds = options.quick ? 5 : 30
     const outcomes = await interleaved(options.quick ? 1 : Math.min(3, options.rounds), cases, (one) => withServer(oursSqlite, options, (server) => measure(server, one, seconds)))
     const growth = (index: number): number[] => outcomes.get(cases[index]!)!.results.map(({ end, half }) => end - half)
     return {

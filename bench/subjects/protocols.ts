@@ -1,6 +1,7 @@
 import { request } from 'node:http'
 import type { Server } from '../lib/children.ts'
 import { post } from '../lib/load.ts'
+import type { PageSeen } from '../lib/page-reader.ts'
 
 /** How to append and read: what differs between our interface and the peer's. */
 export interface Protocol {
@@ -12,14 +13,12 @@ export interface Protocol {
   appendBatch (topic: string, payloads: readonly string[]): Buffer
   /** The first page, and from its answer the next one; undefined at the end. */
   firstPage (topic: string): string
-  nextPage (topic: string, answer: PageAnswer): string | undefined
+  nextPage (topic: string, page: PageSeen): string | undefined
   /** The payloads in a page. */
   payloadsOf (body: string): unknown[]
   /** Path of the live stream from the end on, and the header that it takes. */
   tail (topic: string): { readonly path: string, readonly headers: Record<string, string> }
 }
-
-export interface PageAnswer { readonly headers: Readonly<Record<string, string | string[] | undefined>>, readonly body: Buffer }
 
 export const ours: Protocol = {
   // It comes into being with its first message; a reader of `latest` needs that, too.
@@ -29,11 +28,10 @@ export const ours: Protocol = {
   append: (topic, payload) => post(`/topics/${topic}/produce`, `{"payload":${payload}}`),
   appendBatch: (topic, payloads) => post(`/topics/${topic}/produce`, `{"messages":[${payloads.map((payload) => `{"payload":${payload}}`).join(',')}]}`),
   firstPage: (topic) => `/topics/${topic}/consume?offset=2&limit=1000`,
-  nextPage (topic, { body }) {
-    const end = body.toString('latin1', Math.max(0, body.length - 60))
+  nextPage (topic, { start, end }) {
     const next = /"next_offset":(\d+)/.exec(end)?.[1]
     if (next === undefined) throw new Error(`a page without next_offset: …${end}`)
-    return body.subarray(0, 40).includes('"messages":[]') ? undefined : `/topics/${topic}/consume?offset=${next}&limit=1000`
+    return start.includes('"messages":[]') ? undefined : `/topics/${topic}/consume?offset=${next}&limit=1000`
   },
   payloadsOf: (body) => (JSON.parse(body) as { messages: Array<{ payload: unknown }> }).messages.map(({ payload }) => payload),
   tail: (topic) => ({ path: `/topics/${topic}/consume?offset=latest`, headers: { accept: 'text/event-stream' } })
@@ -48,22 +46,22 @@ export const durableStreams: Protocol = {
   appendBatch: (topic, payloads) => post(`/v1/stream/${topic}`, `[${payloads.join(',')}]`),
   firstPage: (topic) => `/v1/stream/${topic}?offset=-1`,
   nextPage (topic, { headers }) {
-    return headers['stream-up-to-date'] === 'true' ? undefined : `/v1/stream/${topic}?offset=${String(headers['stream-next-offset'])}`
+    return headers['stream-up-to-date'] === 'true' ? undefined : `/v1/stream/${topic}?offset=${headers['stream-next-offset']}`
   },
   payloadsOf: (body) => JSON.parse(body) as unknown[],
   tail: (topic) => ({ path: `/v1/stream/${topic}?live=sse&offset=now`, headers: {} })
 }
 
 /** One request outside of what is measured. */
-export async function send (server: Server, method: string, path: string, body = ''): Promise<PageAnswer> {
+export async function send (server: Server, method: string, path: string, body = ''): Promise<string> {
   return new Promise((resolve, reject) => {
     const headers = { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) }
     request({ port: server.port, host: '127.0.0.1', method, path, headers, agent: false }, (answer) => {
       const chunks: Buffer[] = []
       answer.on('data', (chunk: Buffer) => chunks.push(chunk)).on('error', reject).on('end', () => {
-        const whole = Buffer.concat(chunks)
-        if ((answer.statusCode ?? 500) < 300) resolve({ headers: answer.headers, body: whole })
-        else reject(new Error(`${method} ${path} was answered with ${answer.statusCode}: ${whole.toString('utf8', 0, 500)}`))
+        const whole = Buffer.concat(chunks).toString()
+        if ((answer.statusCode ?? 500) < 300) resolve(whole)
+        else reject(new Error(`${method} ${path} was answered with ${answer.statusCode}: ${whole.slice(0, 500)}`))
       })
     }).on('error', reject).end(body)
   })

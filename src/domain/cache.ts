@@ -7,7 +7,8 @@ import type { Segment } from './segment.ts'
  */
 export class SegmentCache {
   readonly #segments: LRUCache<string, Segment> | undefined
-  readonly #lastOf = new LRUCache<string, number>({ max: 10_000 })
+  /** Not with `max`, for which the cache would lay out all its room at the start. */
+  readonly #lastOf = new LRUCache<string, number>({ maxSize: 10_000, sizeCalculation: () => 1 })
 
   /** @param bytes of stored lines to keep; 0 keeps nothing */
   constructor (bytes: number) {

@@ -39,7 +39,7 @@ test('one line a request, with exactly these fields', async (t) => {
   assert.deepEqual(lines().map(stable), [
     { ...produced, route: '/topics/:topic/produce', offset: 1, storage: { ...none, reserve: 1, put: 1 } },
     { ...produced, route: '/v1/topics/:topic/produce', offset: 2, storage: { ...none, reserve: 1, put: 1 } },
-    { ...consume, status: 200, topic: 'orders', offset: 1, messages: 2, storage: { ...none, state: 1, get: 2 } },
+    { ...consume, status: 200, topic: 'orders', offset: 1, messages: 2, storage: { ...none, state: 1 } },
     { ...consume, status: 200, topic: 'orders', offset: 3, messages: 0, storage: { ...none, state: 1 } },
     { ...consume, status: 400, code: 'invalid_request' },
     { ...request, method: 'DELETE', status: 405, code: 'method_not_allowed' },
@@ -47,6 +47,18 @@ test('one line a request, with exactly these fields', async (t) => {
     { ...request, method: 'GET', status: 400, code: 'malformed_request' },
     { ...request, method: 'GET', route: '/health', status: 200 }
   ])
+})
+
+test('of a batch, the first offset and how many messages', async (t) => {
+  const { logger, lines } = logLines()
+  const { app } = memoryApp(t, { logger })
+  const post = (type: string, body: string): unknown => app.inject({ method: 'POST', url: '/topics/orders/produce', headers: { 'content-type': type }, body })
+  await post('application/json', '{"payload":1}')
+  await post('application/json', '{"messages":[{"payload":1},{"payload":2},{"payload":3}]}')
+  await post('application/x-ndjson', '{"payload":1}\n{"payload":2}\n')
+  await post('application/json', '{"messages":[]}')
+  assert.deepEqual(lines().map(({ status, offset, messages }) => [status, offset, messages]),
+    [[200, 1, 1], [200, 2, 3], [200, 5, 2], [400, undefined, undefined]])
 })
 
 test('the platform adds what it knows', async (t) => {
@@ -78,7 +90,8 @@ test('nothing of a message is in the log, whatever becomes of it', async (t) => 
   await ask(baseUrl, { path: `/topics/%zz${marker}/consume` })
   await exchange(baseUrl, `${marker} ${marker}\r\n\r\n`)
   const broken = [good + marker, `"${marker}"`, `{"${marker}":1}`, `{"payload":1,"key":["${marker}"]}`, `{"payload":1,"key":"${marker.repeat(200)}"}`,
-    `{"payload":1,"headers":{"${marker}":1}}`, `{"payload":"${marker}"`, `{"payload":"${marker}","payload":"${marker}"}`, `{"payload":${marker}}`]
+    `{"payload":1,"headers":{"${marker}":1}}`, `{"payload":"${marker}"`, `{"payload":"${marker}","payload":"${marker}"}`, `{"payload":${marker}}`,
+    `{"messages":[{"payload":"${marker}"},{"${marker}":1}]}`, `{"messages":"${marker}"}`, `{"messages":[{"payload":"${marker}","key":["${marker}"]}]}`]
   for (const body of broken) assert.equal((await produce(baseUrl, 'a', body)).status, 400, body)
   await ask(baseUrl, { method: 'POST', path: '/topics/a/produce', headers: { 'content-type': `text/${marker}` }, body: marker })
   assert(lines().length >= 17)

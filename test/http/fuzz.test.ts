@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { isUtf8 } from 'node:buffer'
 import { METHODS } from 'node:http'
 import { test } from 'node:test'
+import { brotliCompressSync, gzipSync, zstdCompressSync } from 'node:zlib'
 import fc from 'fast-check'
 import { hurried, listeningApp } from '../support/app.ts'
 import { anyText, assertRefused, check, encode, firstAnswer, jsonText, mutated, sendBytes } from '../support/fuzz.ts'
@@ -176,6 +177,70 @@ test('fuzzing HTTP', async (t) => {
       }
     })
     assert.equal(({} as { polluted?: boolean }).polluted, undefined)
+  })
+
+  await t.test('batches and lines of any bytes', async () => {
+    const message = fc.tuple(jsonText, fc.constantFrom('', ',"key":"k"', ',"headers":{"a":"b"}', ',"payload":1')).map(([payload, rest]) => `{"payload":${payload}${rest}}`)
+    const messages = fc.array(message, { maxLength: 4 })
+    const isJson = (text: string): boolean => {
+      try {
+        JSON.parse(text)
+        return true
+      } catch {
+        return false
+      }
+    }
+    const forms = {
+      'application/json': { body: messages.map((all) => `{"messages":[${all.join()}]}`), isJson },
+      'application/x-ndjson': {
+        body: fc.tuple(messages, fc.constantFrom('\n', '\r\n', '\n\n', ' ')).map(([all, end]) => all.map((one) => one.replaceAll('\n', ' ') + end).join('')),
+        isJson: (text: string) => text.split('\n').filter((line) => !/^[ \t\r]*$/.test(line)).every(isJson)
+      }
+    }
+    for (const [type, { body, isJson }] of Object.entries(forms)) {
+      const seen = new Set<string>()
+      await check(300, fc.oneof(body.map((text) => Buffer.from(text)), mutated(body)), async (bytes) => {
+        const name = topic()
+        const answer = await ask(baseUrl, { method: 'POST', path: `/topics/${name}/produce`, headers: { 'content-type': type }, body: bytes })
+        const code = answer.status === 200 ? 'taken' : assertRefused(answer)
+        seen.add(code)
+        if (bytes.length === 0) assert.equal(code, 'missing_body')
+        else if (!isUtf8(bytes)) assert.equal(code, 'invalid_encoding')
+        else if (!isJson(bytes.toString())) assert.equal(code, 'malformed_json')
+        else assert(['taken', 'invalid_request', 'missing_body'].includes(code), code)
+        // All or nothing.
+        const { count = 0 } = JSON.parse(answer.text) as { count?: number }
+        const page = JSON.parse((await consume(baseUrl, name)).text) as { messages: unknown[] }
+        assert.equal(page.messages.length, count)
+      })
+      for (const code of ['taken', 'invalid_request', 'malformed_json', 'invalid_encoding']) assert(seen.has(code), `not much of a test: no ${code} in ${type}`)
+    }
+    assert.equal(({} as { polluted?: boolean }).polluted, undefined)
+  })
+
+  await t.test('batches and lines: what went in comes out', async () => {
+    const line = (text: string): string => text.replaceAll(/[\r\n]/g, ' ')
+    await check(150, fc.tuple(fc.array(jsonText, { minLength: 1, maxLength: 6 }), fc.boolean()), async ([payloads, asLines]) => {
+      const name = topic()
+      const messages = payloads.map((payload) => `{"payload":${asLines ? line(payload) : payload}}`)
+      const body = asLines ? messages.join('\n') : `{"messages":[${messages.join()}]}`
+      const headers = { 'content-type': asLines ? 'application/x-ndjson' : 'application/json' }
+      const answer = await ask(baseUrl, { method: 'POST', path: `/topics/${name}/produce`, headers, body })
+      assert.equal(answer.text, `{"topic":"${name}","offset":1,"last_offset":${payloads.length},"count":${payloads.length}}`)
+      const { text } = await ask(baseUrl, { path: `/topics/${name}/consume`, headers: { accept: 'application/x-ndjson' } })
+      const stored = text.replaceAll(/"timestamp":\d{13}\}\n/g, '"timestamp":T}\n')
+      assert.equal(stored, payloads.map((payload, i) => `{"offset":${i + 1},"payload":${line(payload).trim()},"timestamp":T}\n`).join(''))
+    })
+  })
+
+  await t.test('compressed bodies of any bytes', async () => {
+    const packed = fc.constantFrom(...[gzipSync, zstdCompressSync, brotliCompressSync].map((pack) => pack('{"payload":[1,2,3,"a","a","a"]}').toString('latin1')))
+    const damaged = fc.oneof(mutated(packed).map((bytes) => Buffer.from(bytes.toString(), 'latin1')), fc.uint8Array({ maxLength: 40 }).map((bytes) => Buffer.from(bytes)))
+    const name = fc.oneof({ weight: 5, arbitrary: fc.constantFrom('gzip', 'br', 'zstd') }, fc.constantFrom('identity', 'deflate', 'gzip;q=1'), fc.stringMatching(/^[!-~]{1,20}$/))
+    await check(300, fc.tuple(damaged, name), async ([body, encoding]) => {
+      const answer = await ask(baseUrl, { method: 'POST', path: `/topics/${topic()}/produce`, headers: { 'content-type': 'application/json', 'content-encoding': encoding }, body })
+      if (answer.status !== 200) assertRefused(answer)
+    })
   })
 
   await t.test('JSON bodies: taken exactly when the members are right', async () => {

@@ -8,6 +8,7 @@ import { loadSettings } from './app/config.ts'
 import { type HttpEvent, needsBase64, normalizeEvent } from './app/lambda-event.ts'
 import { streamAnswer } from './app/lambda-stream.ts'
 import { createLogger, unbufferedOutput } from './app/logger.ts'
+import { defaultLimits as limits } from './domain/limits.ts'
 import { wire } from './wiring.ts'
 
 declare module 'fastify' {
@@ -23,8 +24,8 @@ interface Streaming {
 /** The invocation under way, if its answer is streamed; a buffered one has none. */
 const streaming = new AsyncLocalStorage<Streaming>()
 
-/** HTTP APIs hang up after 30 s, REST APIs after 29, and have waited for the start of the function before it began to count. */
-const bufferedMaxMs = 27_000
+/** Lambda ends an answer at 200 MB, or at 20 where it was never raised, and slows it down behind the first 6. */
+const streamedBytesMax = 16 * 1024 * 1024
 
 const settings = loadSettings(process.env)
 const { log, checks } = await wire(settings)
@@ -33,10 +34,10 @@ const app = buildApp({
   checks,
   logger: createLogger(settings.LOG_LEVEL, unbufferedOutput()),
   platformFacts: ({ awsLambda: { context } }) => context === undefined ? undefined : { lambda_request_id: context.awsRequestId },
-  timeLeft ({ awsLambda: { context } }) {
-    const left = context?.getRemainingTimeInMillis() ?? bufferedMaxMs
-    return streaming.getStore() === undefined ? Math.min(left, bufferedMaxMs) : left
-  }
+  // Who waits for messages gives up long before the 29 s of a REST API, so the function's own timeout is all there is to heed.
+  timeLeft: ({ awsLambda: { context } }) => context?.getRemainingTimeInMillis(),
+  // A client of server-sent events comes back by itself, so without streaming it polls, and gets whole answers.
+  streamBounds: () => streaming.getStore() === undefined ? { bytes: limits.pageBytesMax, whole: true } : { bytes: streamedBytesMax, whole: false }
 })
 
 /** The app as the proxy sees it: what is to be streamed is answered here, and the proxy told only when it is over. */
@@ -77,4 +78,4 @@ async function stream (event: HttpEvent, out: Writable, context: Context): Promi
 const runtime = (globalThis as { awslambda?: Partial<typeof awslambda> }).awslambda
 
 /** For function URLs with the invoke mode RESPONSE_STREAM, and REST APIs with the transfer mode STREAM. */
-export const streamHandler = runtime?.streamifyResponse?.(stream) ?? stream
+export const streamHandler = (runtime?.streamifyResponse?.(stream) ?? stream) as typeof stream

@@ -4,6 +4,7 @@ import { LogError } from '../domain/errors.ts'
 import { defaultLimits } from '../domain/limits.ts'
 import type { Log } from '../domain/log.ts'
 import { addDocs, addSpecification } from './docs.ts'
+import type { StreamBounds } from './event-stream.ts'
 import { handleClientError, handleError, pathOf } from './errors.ts'
 import { ProblemSchema } from './problem.ts'
 import { addBodyParsers } from './raw-body.ts'
@@ -25,6 +26,7 @@ export interface AppDeps {
   readonly platformFacts?: PlatformFacts
   /** What a platform allows; none allows as long as it takes. */
   readonly timeLeft?: TimeLeft
+  readonly streamBounds?: (request: FastifyRequest) => StreamBounds
 }
 
 /** A request has to arrive within this, body included; the slowest line that can send the largest body has 0.5 Mbit/s. */
@@ -72,7 +74,7 @@ export function buildApp (deps: AppDeps): FastifyInstance {
   for (const { prefix, hide } of [{ prefix: '', hide: false }, { prefix: '/v1', hide: true }]) {
     app.register((scope, _options, done) => {
       scope.register(produceRoute, { log: deps.log, hide })
-      scope.register(consumeRoute, { log: deps.log, timeLeft: deps.timeLeft, hide })
+      scope.register(consumeRoute, { log: deps.log, timeLeft: deps.timeLeft, streamBounds: deps.streamBounds, hide })
       scope.register(serviceRoutes, { checks: deps.checks, hide })
       addSpecification(scope)
       done()

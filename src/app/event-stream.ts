@@ -17,12 +17,20 @@ import { toProblem } from './problem.ts'
 /** One page of a stream; what a reader that has stopped reading can hold of it. */
 const pageSize = { limit: limits.pageMessagesMax, maxBytes: limits.streamPageBytes }
 
+/** What a platform lets a stream be: it ends in order before, and its client resumes. */
+export interface StreamBounds {
+  readonly bytes: number
+  /** Its client gets nothing before the end, which comes as soon as there is something to get. */
+  readonly whole: boolean
+}
+
 export interface EventStreamOptions {
   readonly follower: Follower
   /** Where the follower begins. */
   readonly from: number
   /** When to end in order, ms on the clock of `performance.now`. */
   readonly endsAt: number
+  readonly bounds: StreamBounds | undefined
   /** Told of every page that is sent. */
   readonly sent: (messages: number) => void
   /** Told of an error that ends the stream. */
@@ -37,10 +45,13 @@ export class EventStream extends Readable {
   #id: number
   #fetching = false
   #ended = false
+  #endsAt: number
+  #bytes = 0
 
   constructor (options: EventStreamOptions) {
     super({ highWaterMark: 1 })
     this.#options = options
+    this.#endsAt = options.endsAt
     this.#id = options.from - 1
   }
 
@@ -72,13 +83,13 @@ export class EventStream extends Readable {
 
   /** @returns the next bytes; `null` at the end */
   async #next (): Promise<Buffer | null> {
-    const { follower, endsAt, failed } = this.#options
+    const { follower, bounds, failed } = this.#options
     if (this.#ended) return null
-    const left = Math.max(0, endsAt - performance.now())
+    const left = Math.max(0, this.#endsAt - performance.now())
     try {
       const page = await follower.next(pageSize, Math.min(limits.heartbeatMs, left))
-      if (page.lines.length > 0) return this.#take(page)
-      return follower.closed || performance.now() >= endsAt ? null : this.#heartbeat()
+      if (page.lines.length > 0) return this.#bytes + eventsOf(page).length > (bounds?.bytes ?? Infinity) ? null : this.#take(page)
+      return follower.closed || performance.now() >= this.#endsAt ? null : this.#heartbeat()
     } catch (error) {
       const known = error instanceof LogError ? error : new LogError('internal', 'The stream could not be continued.', { cause: error })
       if (known.retriable && left > limits.streamRetryMs) {
@@ -95,7 +106,11 @@ export class EventStream extends Readable {
   #take (page: Page): Buffer {
     this.#id = page.offsets.at(-1) ?? this.#id
     this.#options.sent(page.lines.length)
-    return eventsOf(page)
+    const bytes = eventsOf(page)
+    this.#bytes += bytes.length
+    // What more there is without waiting comes along.
+    if (this.#options.bounds?.whole === true && page.lines.length > 0) this.#endsAt = 0
+    return bytes
   }
 
   /** Sealed offsets have no event of their own, but need not be passed over again. */

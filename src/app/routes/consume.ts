@@ -2,7 +2,7 @@ import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebo
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { defaultLimits as limits } from '../../domain/limits.ts'
 import type { Follower, Log, Page } from '../../domain/log.ts'
-import { EventStream } from '../event-stream.ts'
+import { EventStream, type StreamBounds } from '../event-stream.ts'
 import { sendPage } from '../page-body.ts'
 import { problems, storageProblems, TopicParams } from '../schemas/common.ts'
 import { ConsumeHeaders, ConsumeQuery, ConsumeAnswer } from '../schemas/consume.ts'
@@ -10,13 +10,18 @@ import { ConsumeHeaders, ConsumeQuery, ConsumeAnswer } from '../schemas/consume.
 /** How long, in ms, the platform lets the process work on the request; `undefined`: as long as it takes. */
 export type TimeLeft = (request: FastifyRequest) => number | undefined
 
-export interface ConsumeRouteOptions { readonly log: Log, readonly timeLeft: TimeLeft | undefined, readonly hide: boolean }
+export interface ConsumeRouteOptions {
+  readonly log: Log
+  readonly timeLeft: TimeLeft | undefined
+  readonly streamBounds: ((request: FastifyRequest) => StreamBounds) | undefined
+  readonly hide: boolean
+}
 
 /** Of the time that the platform gives, what is kept back for the end of the answer. */
 const endMarginMs = 2_000
 
 /** Read a topic. */
-export const consumeRoute: FastifyPluginCallbackTypebox<ConsumeRouteOptions> = (app, { log, timeLeft, hide }, done) => {
+export const consumeRoute: FastifyPluginCallbackTypebox<ConsumeRouteOptions> = (app, { log, timeLeft, streamBounds, hide }, done) => {
   const waiting = new Set<Follower>()
   let closing = false
   // Who waits is answered at once when the server stops, and would hold it up otherwise.
@@ -54,12 +59,14 @@ export const consumeRoute: FastifyPluginCallbackTypebox<ConsumeRouteOptions> = (
 
   async function stream (request: FastifyRequest, reply: FastifyReply, topic: string, from: number): Promise<FastifyReply> {
     const { facts } = request
-    const endsAt = performance.now() + mayTakeMs(request)
+    const bounds = streamBounds?.(request)
+    const endsAt = performance.now() + Math.min(mayTakeMs(request), bounds?.whole === true ? limits.wholeStreamMs : Infinity)
     const follower = follow(topic, from)
     const events = new EventStream({
       follower,
       from,
       endsAt,
+      bounds,
       sent (messages) { facts.messages = (facts.messages ?? 0) + messages },
       failed (error) {
         facts.code = error.code

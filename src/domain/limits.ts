@@ -50,7 +50,7 @@ export const defaultLimits = {
   /** Between two looks at a topic's item, for what other processes append: the longer nothing comes, the rarer. */
   followPollMinMs: 100,
   followPollMaxMs: 1 * seconds,
-  /** Between two LISTs of a followed topic. What was reserved a moment ago is still being put, and a LIST costs as much as a put. */
+  /** From a LIST of a followed topic that was in vain to the next: what was reserved a moment ago is still being put, and a LIST costs as much as a put. */
   followListMs: 500,
   waitMaxMs: 20 * seconds,
   heartbeatMs: 15 * seconds,

@@ -77,8 +77,8 @@ class Tail {
   #pollMs: number
   #cancelPoll: (() => void) | undefined
   #polling = false
-  /** Monotonic ms of the newest LIST. */
-  #listedAt = -Infinity
+  /** Monotonic ms of the newest LIST that found nothing to go on with. */
+  #listedInVainAt = -Infinity
 
   constructor (core: LogCore, topic: string, unused: () => void) {
     this.#core = core
@@ -110,9 +110,9 @@ class Tail {
 
   async #read (from: number, size: PageSize, state: TopicState | undefined): Promise<Page> {
     const { clock, limits } = this.#core
-    const mayList = clock.monotonic() - this.#listedAt >= limits.followListMs
+    const mayList = clock.monotonic() - this.#listedInVainAt >= limits.followListMs
     const page = await readPage(this.#core, this.#topic, { from, ...size, mayList, ...(state === undefined ? {} : { state }) })
-    if (page.calls.list > 0) this.#listedAt = clock.monotonic()
+    if (page.calls.list > 0 && page.nextOffset === from) this.#listedInVainAt = clock.monotonic()
     return page
   }
 

@@ -51,11 +51,11 @@ export class EventReader {
     else throw new Error(`an unknown field: ${line}`)
   }
 
-  /** Resolves when `holds`, and fails after ten seconds. */
+  /** Resolves when `holds`, and fails after half a minute. */
   async until (holds: (reader: this) => boolean): Promise<void> {
-    const deadline = Date.now() + 10_000
+    const deadline = Date.now() + 30_000
     while (!holds(this)) {
-      if (Date.now() > deadline) throw new Error(`no such events: ${JSON.stringify({ events: this.events.slice(-5), count: this.events.length, ended: this.ended })}`)
+      if (Date.now() > deadline) throw new Error(`no such events: ${JSON.stringify({ last: this.events.at(-1)?.id, count: this.events.length, ended: this.ended })}`)
       await new Promise<void>((resolve) => {
         const timer = setTimeout(resolve, 100)
         this.#changed = () => { clearTimeout(timer); resolve() }

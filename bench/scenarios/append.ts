@@ -57,6 +57,7 @@ async function run (options: Options, { batch, subjects, figures }: Case): Promi
       `${payloadBytes} bytes of JSON a message${batch === 1 ? '' : `, ${batch} messages a request`}, all appends to one topic; a fresh server and an ` +
         `empty store each round, ${options.warmupSeconds} s of load before the first measurement, then ${options.seconds} s for each number of connections.`,
       'Closed loop: each connection sends when its last answer has come. The generator is a process of its own; its share of a core is in the table, and the scenario `ceiling` shows what it could do.',
+      ...batch === 1 ? ['"Log on": to a file on the same disk, as each does it by default; Fastify writes two lines a request, each at once, ours one, several at a time.'] : [],
       'CPU is user and system time of all threads of the server, for each request.',
       peerNote
     ],

@@ -2,6 +2,7 @@ import { resolve } from 'node:path'
 import { systemClock } from './adapters/system/clock.ts'
 import type { Settings } from './app/config.ts'
 import type { StoreCheck } from './app/routes/service.ts'
+import { defaultLimits } from './domain/limits.ts'
 import { createLog, type Log } from './domain/log.ts'
 import type { Compression } from './domain/segment.ts'
 import type { OffsetCounter } from './ports/offset-counter.ts'
@@ -35,7 +36,8 @@ export async function wire (settings: Settings): Promise<Wiring> {
   const stores = await openStores(settings)
   const { segments, counter, checks, where } = stores
   const compression = settings.COMPRESSION === 'auto' ? stores.compression : settings.COMPRESSION
-  const log = createLog({ segments, counter, clock: systemClock, compression })
+  const limits = { ...defaultLimits, lingerMs: settings.LINGER_MS }
+  const log = createLog({ segments, counter, clock: systemClock, compression, limits })
   return {
     log,
     checks,

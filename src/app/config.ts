@@ -56,6 +56,13 @@ export const SettingsSchema = Type.Object({
     description: 'How stored messages are compressed: auto (zstd on S3, none on the embedded store), none, gzip, zstd',
     default: 'auto',
     'x-expected': oneOf(...compressions)
+  }),
+  LINGER_MS: Type.Integer({
+    description: 'How long a message may wait for others to be stored with; fewer puts to pay for, but later answers',
+    default: 0,
+    minimum: 0,
+    maximum: 1_000,
+    'x-expected': 'a whole number from 0 to 1000'
   })
 })
 

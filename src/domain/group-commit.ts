@@ -30,8 +30,11 @@ export class GroupCommit {
   readonly #idle: () => void
   readonly #appended: (segment: MessageSegment) => void
   #pending: Entry[] = []
+  #pendingMessages = 0
+  #pendingBytes = 0
   #inFlight = 0
   #scheduled = false
+  #cancelLinger: (() => void) | undefined
 
   /**
    * @param idle called whenever nothing is pending or in flight any more
@@ -47,22 +50,37 @@ export class GroupCommit {
   append (messages: readonly NewMessage[]): Promise<Appended> {
     return new Promise((resolve, reject) => {
       const deadline = this.#core.clock.monotonic() + this.#core.limits.appendTimeoutMs
-      this.#pending.push({ messages, size: sizeOf(messages), deadline, resolve, reject })
+      const size = sizeOf(messages)
+      this.#pending.push({ messages, size, deadline, resolve, reject })
+      this.#pendingMessages += messages.length
+      this.#pendingBytes += size
       this.#schedule()
     })
   }
 
   #schedule (): void {
     const { clock, limits } = this.#core
-    if (this.#scheduled || this.#inFlight >= limits.putsInFlightMax || this.#pending.length === 0) return
-    this.#scheduled = true
-    const start = (): void => {
-      this.#scheduled = false
-      this.#commit(this.#takeGroup()).catch(() => {}) // it settles its entries itself
-      this.#schedule()
+    if (this.#inFlight >= limits.putsInFlightMax || this.#pending.length === 0) return
+    // Like Kafka's linger.ms: a segment that is full does not wait for more.
+    const full = this.#pendingMessages >= limits.segmentMessagesMax || this.#pendingBytes >= limits.segmentBytesMax
+    const arrived = this.#pending[0]!.deadline - limits.appendTimeoutMs
+    const lingerMs = arrived + limits.lingerMs - clock.monotonic()
+    if (limits.lingerMs > 0 && lingerMs > 0 && !full) {
+      this.#cancelLinger ??= clock.timer(lingerMs, () => { this.#start() })
+    } else if (!this.#scheduled) {
+      this.#scheduled = true
+      clock.soon(() => { this.#start() })
     }
-    if (limits.lingerMs > 0) clock.timer(limits.lingerMs, start)
-    else clock.soon(start)
+  }
+
+  #start (): void {
+    this.#cancelLinger?.()
+    this.#cancelLinger = undefined
+    this.#scheduled = false
+    // What was waited for may have left already, full.
+    if (this.#inFlight >= this.#core.limits.putsInFlightMax || this.#pending.length === 0) return
+    this.#commit(this.#takeGroup()).catch(() => {}) // it settles its entries itself
+    this.#schedule()
   }
 
   /** The longest run of pending appends that fits into one segment; at least one. */
@@ -77,7 +95,12 @@ export class GroupCommit {
       if (count > 0 && (messages > segmentMessagesMax || bytes > segmentBytesMax)) break
       count++
     }
-    return this.#pending.splice(0, count)
+    const group = this.#pending.splice(0, count)
+    for (const entry of group) {
+      this.#pendingMessages -= entry.messages.length
+      this.#pendingBytes -= entry.size
+    }
+    return group
   }
 
   async #commit (group: readonly Entry[]): Promise<void> {

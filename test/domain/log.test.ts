@@ -289,3 +289,22 @@ test('bounds that contradict each other stop the start', () => {
   assert.throws(() => checkLimits({ ...defaultLimits, putTimeoutMs: 3_000 }), /a put and one retry fit into holeGraceMs/)
   assert.throws(() => checkLimits({ ...defaultLimits, deadAfterMs: 15 * 60_000 }), /a hole is dead only/)
 })
+
+test('with a linger, appends wait for each other, but not longer, and not when a segment is full', async () => {
+  const lingerMs = 150
+  const { log } = setUp({ limits: { lingerMs, segmentMessagesMax: 10 } })
+  const began = performance.now()
+  const alone = log.append('t', [{ payload: '1' }])
+  await new Promise((resolve) => { setTimeout(resolve, 20) })
+  const [first, second] = await Promise.all([alone, log.append('t', [{ payload: '2' }])])
+  assert.deepEqual([first.first, second.first], [1, 2])
+  assert.equal(first.calls, second.calls, 'they share their calls')
+  const took = performance.now() - began
+  assert(took >= lingerMs - 5, `${took} ms`)
+
+  const full = performance.now()
+  const filling = Array.from({ length: 10 }, (_, i) => log.append('u', [{ payload: String(i) }]))
+  const last = await Promise.all(filling)
+  assert(performance.now() - full < lingerMs - 5, 'a full segment waited')
+  assert.equal(new Set(last.map(({ calls }) => calls)).size, 1)
+})

@@ -67,14 +67,14 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'sign a late put with the current time',
-    from: 2650,
+    from: 3780,
     file: 'domain/append.ts',
     replace: 'await this.#storage.put(last, object, at, Math',
     by: 'await this.#storage.put(last, object, clock.wall() + 0 * at, Math'
   },
   {
     name: 'a store that takes puts of any age',
-    from: 2650,
+    from: 5730,
     file: 'adapters/memory/segment-store.ts',
     replace: 'now() - reservedAt > PUT_ACCEPTED_MS',
     by: 'now() - reservedAt > 1e15 * PUT_ACCEPTED_MS'

@@ -127,6 +127,7 @@ const eventStream = /(^|,)\s*text\/event-stream\s*(;|,|$)/i
 
 const eventStreamHeaders = {
   'content-type': 'text/event-stream',
+  vary: 'accept',
   'cache-control': 'no-cache, no-transform',
   // nginx would keep events back until its buffer is full.
   'x-accel-buffering': 'no'

@@ -59,9 +59,15 @@ export const MessagePage = Type.Object({
 
 /** The static type is what the handler sends: a page as bytes, or a stream. */
 export const ConsumeAnswer = Type.Unsafe<unknown>({
-  description: 'A page, or with `Accept: text/event-stream` a stream of events: each message with `id: {offset}` and the message as `data`; comments as heartbeats.',
+  description: 'A page. With `Accept: application/x-ndjson` the messages one a line. With `Accept: text/event-stream` a stream: each message an ' +
+    'event with `id: {offset}` and the message as `data`; comments as heartbeats.',
+  headers: {
+    'next-offset': { schema: { type: 'integer', minimum: 1 }, description: 'Of a page: the `offset` to ask for next.' },
+    'content-encoding': { schema: { type: 'string', enum: ['gzip', 'br', 'zstd'] }, description: 'Of a page over 1 KiB, by `Accept-Encoding`.' }
+  },
   content: {
     'application/json': { schema: Type.Ref(MessagePage) },
+    'application/x-ndjson': { schema: { type: 'string', description: 'Empty when there is nothing yet.' } },
     'text/event-stream': { schema: { type: 'string', example: 'id: 1\ndata: {"offset":1,"payload":{"item":"book","quantity":2},"timestamp":1702000000000}\n\n' } }
   }
 })

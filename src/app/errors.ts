@@ -15,11 +15,13 @@ export function handleError (error: unknown, request: FastifyRequest, reply: Fas
     request.log.error({ request_id: request.id, code: known.code, err: known }, known.code === 'internal' ? 'internal error' : 'request failed')
   }
   request.facts.code = known.code
+  // Of the two, a request that is injected and came over no connection has the second only.
+  const read = request.raw.complete || request.raw.readableEnded
   // Fastify closes the connection after an error in the body; when all of it has been read there is no need to.
-  if (request.raw.complete) reply.removeHeader('connection')
+  if (read) reply.removeHeader('connection')
   // So that the client can tell it from a wrong content type (RFC 9110, 12.5.3).
   if (known instanceof UnsupportedEncoding) reply.header('accept-encoding', bodyEncodings)
-  if (known.code === 'body_too_large' && !request.raw.complete) {
+  if (known.code === 'body_too_large' && !read) {
     drain(request, () => { sendProblem(reply, known) })
     return
   }

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { test } from 'node:test'
 import { promisify } from 'node:util'
+import { gzipSync } from 'node:zlib'
 import type { LambdaAnswer } from '../support/lambda-bridge.ts'
 import { functionUrlEvent, httpApiEvent, lambdaContext, restEvent, type Sent } from '../support/lambda-events.ts'
 import { problem } from '../support/http.ts'
@@ -99,6 +100,13 @@ test('an answer goes as text if Lambda takes it so, else as base64; both are und
   assert.equal(base64.isBase64Encoded, true)
   assert(Buffer.from(base64.body, 'base64').toString().includes(quoted))
   for (const answer of [text, base64]) assert(Buffer.byteLength(JSON.stringify(answer)) < 6_000_000)
+})
+
+test('what turns out too large when decompressed is refused at once', async () => {
+  const sent = post(topic(), gzipSync(`{"payload":"${'x'.repeat(5_000_000)}"}`))
+  const began = performance.now()
+  assert.equal((await invoke(functionUrlEvent({ ...sent, headers: { ...sent.headers, 'content-encoding': 'gzip' } }))).statusCode, 413)
+  assert(performance.now() - began < 3_000)
 })
 
 test('an image goes as base64', async () => {

@@ -1,5 +1,5 @@
 import { describeMachine } from './lib/machine.ts'
-import { readOptions } from './lib/options.ts'
+import { type Options, readOptions, usage } from './lib/options.ts'
 import { type Finished, printMachine, printScenario, writeResults } from './lib/report.ts'
 import { append1, append100 } from './scenarios/append.ts'
 import { catchUp } from './scenarios/catch-up.ts'
@@ -13,7 +13,7 @@ import { tail } from './scenarios/tail.ts'
 
 const scenarios: readonly Scenario[] = [ceiling, append1, append100, catchUp, tail, coldStart, followerMemory, sdkCpu, storageCalls]
 
-const options = readOptions(scenarios)
+const options = optionsOrEnd()
 const machine = describeMachine(options.dataDir)
 printMachine(machine)
 const finished: Finished[] = []
@@ -35,5 +35,14 @@ async function outcomeOf (scenario: Scenario) {
   } catch (error) {
     if (error instanceof Skipped) return { skipped: error.message }
     return { failed: error instanceof Error ? error.stack ?? error.message : String(error) }
+  }
+}
+
+function optionsOrEnd (): Options {
+  try {
+    return readOptions(scenarios)
+  } catch (error) {
+    console.error(`${(error as Error).message}\n\n${usage}`)
+    process.exit(2)
   }
 }

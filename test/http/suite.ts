@@ -20,6 +20,8 @@ export interface HttpSuiteOptions {
   readonly paths?: Paths
   /** Answers come whole only: no server-sent events. */
   readonly buffered?: boolean
+  /** A request waits until the one before it is answered: none can be answered by another. */
+  readonly oneAtATime?: boolean
 }
 
 export interface Subject {
@@ -38,7 +40,7 @@ export function httpSuite (name: string, start: (t: TestContext) => Promise<{ ba
     const subject: Subject = { baseUrl, paths: options.paths ?? 'raw', streams: options.buffered !== true, topic: () => `t-${randomUUID()}` }
     await t.test('contract', (t) => contract(t, subject))
     await t.test('payloads', (t) => exactPayloads(t, subject))
-    await t.test('live', (t) => live(t, subject))
+    await t.test('live', { skip: options.oneAtATime === true && 'one at a time' }, (t) => live(t, subject))
     await t.test('bad bodies', (t) => badBodies(t, subject))
     await t.test('bad requests', (t) => badRequests(t, subject))
     await t.test('batches', (t) => batches(t, subject))

@@ -10,7 +10,7 @@ import { deleteTopic, trim } from './trim.ts'
 
 export type { LogDeps, StorageCalls } from './core.ts'
 export type { Appended } from './group-commit.ts'
-export type { Page, ReadRequest } from './read.ts'
+export type { Page, PageSize, ReadRequest } from './read.ts'
 export type { Follower } from './tail.ts'
 
 /** Topics with ordered offsets over a segment store and an offset counter. Every method throws LogError and nothing else. */

@@ -151,5 +151,23 @@ export const mutants: readonly Mutant[] = [
         this.expected = segment.last + 1
         return
 `
+  },
+  {
+    name: 'hand a segment to a follower that waits below it',
+    file: 'domain/tail.ts',
+    replace: 'if (from < segment.first) {',
+    by: 'if (from < segment.first) tell({ version: this.version, page: cutSegment(segment, segment.first, size) })\n      if (from < 0) {'
+  },
+  {
+    name: 'tell a follower to go on behind a segment of which it got a part',
+    file: 'domain/read.ts',
+    replace: '    nextOffset: from + count,',
+    by: '    nextOffset: segment.last + 1 + 0 * count,'
+  },
+  {
+    name: 'followers that hear of their own process only',
+    file: 'domain/tail.ts',
+    replace: '      onCancel(() => { waiter.tell(undefined) })\n      this.#schedulePoll()',
+    by: '      onCancel(() => { waiter.tell(undefined) })'
   }
 ]

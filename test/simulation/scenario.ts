@@ -2,7 +2,7 @@ import type { createMemoryOffsetCounter } from '../../src/adapters/memory/offset
 import type { createMemorySegmentStore } from '../../src/adapters/memory/segment-store.ts'
 import type { LogError } from '../../src/domain/errors.ts'
 import type { defaultLimits, Limits } from '../../src/domain/limits.ts'
-import type { createLog, Log } from '../../src/domain/log.ts'
+import type { createLog, Follower, Log, PageSize } from '../../src/domain/log.ts'
 import type { StoreError } from '../../src/ports/errors.ts'
 import type { SegmentStore } from '../../src/ports/segment-store.ts'
 import { Checker } from './checker.ts'
@@ -98,7 +98,15 @@ class Run {
     const readers = Math.min(random.int(1, 3), readersMax)
     // With all readers away for longer than a hole takes to be dead, nobody seals what a stalled writer left.
     const away = random.pick([[0, 0], [0, 0], [0, 30_000], [0, 30 * 60_000], [21 * 60_000, 30 * 60_000]] as const)
-    for (let w = 1; w <= writers; w++) this.#inProcess(`writer${w}`, (log, process, life) => this.#write(log, process, life, appendsMax))
+    const following = new Random(this.#scenario.seed, 'following')
+    const followed = following.chance(0.3)
+    for (let w = 1; w <= writers; w++) {
+      // Beside the writer, in its process: what that appends is handed to it.
+      const position = { at: 1, pages: followed && following.chance(0.7) ? following.int(5, 20) : 0 }
+      this.#inProcess(`writer${w}`, async (log, process, life) => {
+        await Promise.all([this.#write(log, process, life, appendsMax), this.#follow(log, process, position)])
+      })
+    }
     for (let r = 1; r <= readers; r++) {
       const position = { at: random.chance(0.7) ? 1 : random.int(1, 10), polls: random.int(6, 25) }
       this.#inProcess(`reader${r}`, (log, process) => this.#read(log, process, position, away))
@@ -127,7 +135,8 @@ class Run {
         await this.#sleep(process, 6_000)
       }
       this.#checker.whole()
-      const { calls } = await log.read(topic, { from: end, limit: 10, maxBytes: 1_000 })
+      await this.#hears(end)
+      const { calls } = await log.read(topic, { from: end + 1, limit: 10, maxBytes: 1_000 })
       if (calls.state !== 1 || calls.get + calls.list + calls.put + calls.reserve > 0) throw new Violation(`an idle poll took ${JSON.stringify(calls)}`)
     }
     inspect().then(() => { finished = true }, (error: unknown) => this.scheduler.fail(error))
@@ -135,6 +144,20 @@ class Run {
     if (!finished) throw new Violation('the last reader got stuck')
     const { appends, reads } = this.#checker
     if (!this.#withTrims && !isLinearizable(appends.values(), reads)) throw new Violation('the history is not linearizable')
+  }
+
+  /** A follower at the end hears of what another process appends, in the time that a poll takes. */
+  async #hears (end: number): Promise<void> {
+    const process = new Process(this.scheduler, 'listener', 0)
+    const follower = this.#log(process).follow(topic, end)
+    await this.#nextPage(follower, process.name, { limit: 10, maxBytes: 1_000 }, 10_000)
+    const hears = this.#nextPage(follower, process.name, { limit: 10, maxBytes: 1_000 }, 60_000)
+    await this.#append(this.#log(new Process(this.scheduler, 'speaker', 0)), 'speaker', 1)
+    const since = this.scheduler.now
+    if (await hears !== end + 1) throw new Violation(`a follower at ${end} did not hear of the message there`)
+    const took = this.scheduler.now - since
+    if (took > 10_000) throw new Violation(`a follower heard of a message ${took} ms after it was acknowledged`)
+    follower.close()
   }
 
   #log (process: Process): Log {
@@ -194,6 +217,34 @@ class Run {
     while (position.polls-- > 0) {
       position.at = await this.#poll(log, process, position.at, random.pick([1, 3, 20, 100]), random.pick([1, 100, 1_000_000]))
       await this.#sleep(process, random.chance(0.05) ? 25 * 60_000 : random.heavyTail(random.pick([20, 500, 4_000])))
+    }
+  }
+
+  async #follow (log: Log, process: Process, position: { at: number, pages: number }): Promise<void> {
+    if (position.pages === 0) return
+    const random = new Random(this.#scenario.seed, process.name, 'follow')
+    const follower = log.follow(topic, position.at)
+    const name = `${process.name}'s follower`
+    while (position.pages-- > 0) {
+      position.at = await this.#nextPage(follower, name, { limit: random.pick([1, 3, 100]), maxBytes: random.pick([100, 1_000_000]) }, random.pick([0, 300, 5_000]))
+      if (random.chance(0.4)) await this.#sleep(process, random.heavyTail(random.pick([20, 2_000])))
+    }
+    follower.close()
+  }
+
+  /** @returns where to go on */
+  async #nextPage (follower: Follower, name: string, size: PageSize, waitMs: number): Promise<number> {
+    const from = follower.position
+    const start = this.#checker.startRead()
+    try {
+      const page = await follower.next(size, waitMs)
+      this.scheduler.note(name, `heard from ${from}: ${page.lines.length} messages, go on at ${page.nextOffset}`)
+      this.#checker.page(name, start, from, page, 'live')
+      if (page.nextOffset !== follower.position) throw new Violation(`${name} is at ${follower.position} after a page up to ${page.nextOffset}`)
+      return page.nextOffset
+    } catch (error) {
+      this.#known(error)
+      return follower.position
     }
   }
 

@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream'
 import { LogError } from '../domain/errors.ts'
 import { defaultLimits as limits } from '../domain/limits.ts'
-import type { Follower, Page } from '../domain/log.ts'
+import { type Follower, messagesOf, type Page } from '../domain/log.ts'
 import { toProblem } from './problem.ts'
 
 /*
@@ -88,7 +88,7 @@ export class EventStream extends Readable {
     const left = Math.max(0, this.#endsAt - performance.now())
     try {
       const page = await follower.next(pageSize, Math.min(limits.heartbeatMs, left))
-      if (page.lines.length > 0) return this.#bytes + eventsOf(page).length > (bounds?.bytes ?? Infinity) ? null : this.#take(page)
+      if (page.count > 0) return this.#bytes + eventsOf(page).length > (bounds?.bytes ?? Infinity) ? null : this.#take(page)
       return follower.closed || performance.now() >= this.#endsAt ? null : this.#heartbeat()
     } catch (error) {
       const known = error instanceof LogError ? error : new LogError('internal', 'The stream could not be continued.', { cause: error })
@@ -104,12 +104,13 @@ export class EventStream extends Readable {
   }
 
   #take (page: Page): Buffer {
-    this.#id = page.offsets.at(-1) ?? this.#id
-    this.#options.sent(page.lines.length)
+    const last = page.runs.at(-1)
+    if (last !== undefined) this.#id = last.first + last.stop - last.start - 1
+    this.#options.sent(page.count)
     const bytes = eventsOf(page)
     this.#bytes += bytes.length
     // What more there is without waiting comes along.
-    if (this.#options.bounds?.whole === true && page.lines.length > 0) this.#endsAt = 0
+    if (this.#options.bounds?.whole === true && page.count > 0) this.#endsAt = 0
     return bytes
   }
 
@@ -127,21 +128,21 @@ export class EventStream extends Readable {
   }
 }
 
-/** By the lines of a page: followers at the same offset get the same ones. */
-const encoded = new WeakMap<Page['lines'], Buffer>()
+/** By the runs of a page: followers at the same offset get the same ones. */
+const encoded = new WeakMap<Page['runs'], Buffer>()
 
-function eventsOf ({ lines, offsets }: Page): Buffer {
-  let bytes = encoded.get(lines)
+function eventsOf (page: Page): Buffer {
+  let bytes = encoded.get(page.runs)
   if (bytes === undefined) {
-    bytes = encode(lines, offsets)
-    encoded.set(lines, bytes)
+    bytes = encode(page)
+    encoded.set(page.runs, bytes)
   }
   return bytes
 }
 
-function encode (lines: Page['lines'], offsets: Page['offsets']): Buffer {
+function encode (page: Page): Buffer {
   const parts: Uint8Array[] = []
-  for (const [i, line] of lines.entries()) parts.push(Buffer.from(`id: ${offsets[i]}\ndata: `, 'latin1'), line, eventEnd)
+  for (const { offset, line } of messagesOf(page)) parts.push(Buffer.from(`id: ${offset}\ndata: `, 'latin1'), line, eventEnd)
   return Buffer.concat(parts)
 }
 

@@ -39,8 +39,8 @@ function sendEncoded (reply: FastifyReply, page: Page, asLines: boolean, acceptE
  * The segment as it is stored, if it is the page: compressed once, at the append. A single message's has no line end, and
  * neither curl nor browsers nor Node read on in a second gzip member or zstd frame with one. JSON pages have commas.
  */
-function storedLines ({ stored, lines }: Page): Page['stored'] {
-  return lines.length > 1 ? stored : undefined
+function storedLines ({ stored, count }: Page): Page['stored'] {
+  return count > 1 ? stored : undefined
 }
 
 type Compress = (body: Buffer, done: (error: Error | null, compressed: Buffer) => void) => void
@@ -61,33 +61,40 @@ const opening = Buffer.from('{"messages":[')
 const comma = 0x2c
 const lineFeed = 0x0a
 
-/** The stored lines as they are, joined into one buffer (log §2.3). */
-function jsonBody ({ lines, nextOffset }: Page): Buffer {
-  const closing = `],"next_offset":${nextOffset}}`
-  let length = opening.length + closing.length + Math.max(0, lines.length - 1)
-  for (const line of lines) length += line.length
-  const body = Buffer.allocUnsafe(length)
+/** The stored lines as they are (log §2.3): copied a run at a time, with commas in place of the line feeds. */
+function jsonBody (page: Page): Buffer {
+  const closing = `],"next_offset":${page.nextOffset}}`
+  // One separator fewer than messages.
+  const body = Buffer.allocUnsafe(opening.length + Math.max(0, sizeOf(page) - 1) + closing.length)
   body.set(opening)
-  let at = opening.length
-  for (let i = 0; i < lines.length; i++) {
-    if (i > 0) body[at++] = comma
-    body.set(lines[i]!, at)
-    at += lines[i]!.length
-  }
-  body.write(closing, at, 'latin1')
+  const at = copyRuns(page, body, opening.length, comma)
+  body.write(closing, page.count === 0 ? at : at - 1, 'latin1')
   return body
 }
 
 /** The same, each with a line end. */
-function linesBody ({ lines }: Page): Buffer {
-  let length = lines.length
-  for (const line of lines) length += line.length
-  const body = Buffer.allocUnsafe(length)
-  let at = 0
-  for (const line of lines) {
-    body.set(line, at)
-    at += line.length
-    body[at++] = lineFeed
-  }
+function linesBody (page: Page): Buffer {
+  const body = Buffer.allocUnsafe(sizeOf(page))
+  copyRuns(page, body, 0, lineFeed)
   return body
+}
+
+/** A byte after each line included. */
+function sizeOf ({ runs }: Page): number {
+  let size = 0
+  for (const { lines, start, stop } of runs) size += lines.end(stop - 1) + 1 - lines.start(start)
+  return size
+}
+
+/** @returns where the copy ends, `separator` behind the last line included */
+function copyRuns ({ runs }: Page, body: Buffer, to: number, separator: number): number {
+  for (const { lines, start, stop } of runs) {
+    const from = lines.start(start)
+    const shift = to - from
+    body.set(lines.bytes.subarray(from, lines.end(stop - 1)), to)
+    // The last one of a buffer may have no line feed to copy.
+    for (let i = separator === lineFeed ? stop - 1 : start; i < stop; i++) body[lines.end(i) + shift] = separator
+    to = lines.end(stop - 1) + 1 + shift
+  }
+  return to
 }

@@ -4,13 +4,15 @@ import { LogError } from './errors.ts'
 import { GroupCommit, type Appended } from './group-commit.ts'
 import { checkLimits, defaultLimits } from './limits.ts'
 import type { NewMessage } from './message.ts'
-import { readPage, type Page, type ReadRequest } from './read.ts'
+import type { Page } from './page.ts'
+import { readPage, type ReadRequest } from './read.ts'
 import { Tails, type Follower } from './tail.ts'
 import { deleteTopic, trim } from './trim.ts'
 
 export type { LogDeps, StorageCalls } from './core.ts'
 export type { Appended } from './group-commit.ts'
-export type { Page, PageSize, ReadRequest } from './read.ts'
+export { messagesOf, type Page, type PageSize } from './page.ts'
+export type { ReadRequest } from './read.ts'
 export type { Follower } from './tail.ts'
 
 /** Topics with ordered offsets over a segment store and an offset counter. Every method throws LogError and nothing else. */

@@ -1,16 +1,10 @@
 import type { TopicState } from '../ports/offset-counter.ts'
 import type { SegmentEntry } from '../ports/segment-store.ts'
-import { noCalls, Storage, toLogError, type LogCore, type StorageCalls } from './core.ts'
+import { Storage, toLogError, type LogCore } from './core.ts'
 import { judgeHoleBelow, judgeTailHole, sealDown, type Verdict } from './holes.ts'
 import { Lookahead, Sizes } from './lookahead.ts'
-import type { MessageSegment, Segment, StoredBody } from './segment.ts'
-
-export interface PageSize {
-  /** At most so many messages. */
-  readonly limit: number
-  /** At most so many bytes of messages, but at least one message if there is one. */
-  readonly maxBytes: number
-}
+import { PageBuilder, type Page, type PageSize } from './page.ts'
+import type { Segment } from './segment.ts'
 
 export interface ReadRequest extends PageSize {
   /** An offset from 1. */
@@ -19,20 +13,6 @@ export interface ReadRequest extends PageSize {
   readonly state?: TopicState | undefined
   /** Without it, a page that would take a LIST is left empty: for who comes back soon. Holes are not judged then. */
   readonly mayList?: boolean
-}
-
-export interface Page {
-  /** The messages' stored lines, which are their wire form. */
-  readonly lines: readonly Uint8Array[]
-  /** The offset of each. */
-  readonly offsets: readonly number[]
-  /** The first offset not accounted for: where to go on. */
-  readonly nextOffset: number
-  /** The topic's end, as far as the read saw: with `nextOffset` there, everything has been read. */
-  readonly end: number
-  /** Where the page is exactly one segment that is stored compressed: the same lines in that form. */
-  readonly stored?: StoredBody | undefined
-  readonly calls: StorageCalls
 }
 
 /**
@@ -48,30 +28,8 @@ export async function readPage (core: LogCore, topic: string, request: ReadReque
   } catch (error) {
     if (!reader.hasProgress) throw toLogError(error)
   }
-  const { lines, offsets, expected: nextOffset, end, stored } = reader
-  return { lines, offsets, nextOffset, end, stored, calls: storage.calls }
-}
-
-/** The page of a segment that was just written, from one of its offsets on: known without a look at the storage. */
-export function cutSegment (segment: MessageSegment, from: number, { limit, maxBytes }: PageSize): Page {
-  const start = from - segment.first
-  let bytes = 0
-  let count = 0
-  for (const line of segment.lines.slice(start, start + limit)) {
-    if (count > 0 && bytes + line.length > maxBytes) break
-    bytes += line.length + 1
-    count++
-  }
-  const lines = segment.lines.slice(start, start + count)
-  const whole = lines.length === segment.lines.length
-  return {
-    lines,
-    offsets: lines.map((_, i) => from + i),
-    nextOffset: from + count,
-    end: segment.last + 1,
-    stored: whole ? segment.stored : undefined,
-    calls: noCalls()
-  }
+  const { page: { runs, count, stored }, expected: nextOffset, end } = reader
+  return { runs, count, nextOffset, end, stored, calls: storage.calls }
 }
 
 /** A LIST costs as much as twelve GETs, but two of them find what there is most often, and one after the other takes time. */
@@ -81,26 +39,22 @@ const TAIL_GETS_MAX = 2
 type WalkEnd = 'done' | 'again' | 'end of listing'
 
 class Reader {
-  readonly lines: Uint8Array[] = []
-  readonly offsets: number[] = []
+  readonly page: PageBuilder
   /** The first offset not accounted for yet. */
   expected: number
   end = 1
-  /** Of the one segment that the page is, as long as it is one, and whole. */
-  stored: StoredBody | undefined
   readonly #core: LogCore
   readonly #storage: Storage
   readonly #request: ReadRequest
   readonly #deadline: number
   readonly #sizes = new Sizes()
-  #bytes = 0
-  #full = false
   #sealsLeft: number
 
   constructor (core: LogCore, storage: Storage, request: ReadRequest) {
     this.#core = core
     this.#storage = storage
     this.#request = request
+    this.page = new PageBuilder(request)
     this.expected = request.from
     this.#deadline = core.clock.monotonic() + core.limits.readTimeoutMs
     this.#sealsLeft = core.limits.sealsPerReadMax
@@ -116,12 +70,12 @@ class Reader {
     if (this.expected >= end) return
     const open = await this.#storage.openAt(this.expected)
     if (open !== undefined) this.#take(open)
-    if (this.#full || this.expected >= end || await this.#readTail(end)) return
+    if (this.page.full || this.expected >= end || await this.#readTail(end)) return
     if (this.#request.mayList === false && end - this.expected <= this.#request.limit) return
     let from = this.expected
     // Each segment but a seal has a message: the page hardly needs more keys than messages.
     let keys = this.#request.limit
-    while (!this.#full && this.#core.clock.monotonic() < this.#deadline) {
+    while (!this.page.full && this.#core.clock.monotonic() < this.#deadline) {
       const listing = await this.#storage.list(from, Math.min(keys, this.#core.limits.listMax))
       keys = this.#core.limits.listMax
       const walked = await this.#walk(listing.entries, listing.now)
@@ -154,7 +108,7 @@ class Reader {
       if (segment === undefined) return false
       newestFirst.push(segment)
     }
-    for (const segment of newestFirst.reverse()) if (!this.#full) this.#take(segment)
+    for (const segment of newestFirst.reverse()) if (!this.page.full) this.#take(segment)
     return true
   }
 
@@ -170,9 +124,9 @@ class Reader {
     for (const [i, entry] of entries.entries()) {
       if (this.#core.clock.monotonic() >= this.#deadline) return 'done'
       lookahead.plan(i, {
-        lastOffset: this.expected + this.#request.limit - this.lines.length - 1,
-        bytes: this.#request.maxBytes - this.#bytes,
-        taken: this.#bytes
+        lastOffset: this.expected + this.#request.limit - this.page.count - 1,
+        bytes: this.#request.maxBytes - this.page.bytes,
+        taken: this.page.bytes
       })
       const segment = await lookahead.take(i)
       // Deleted since the listing, by a trim or a lifecycle rule: a hole, to be judged by what is above it.
@@ -183,35 +137,15 @@ class Reader {
         if (filled !== 'pass') return filled
       }
       this.#take(segment)
-      if (this.#full) return 'done'
+      if (this.page.full) return 'done'
     }
     return 'end of listing'
   }
 
   #take (segment: Segment): void {
-    if (segment.kind === 'messages') this.#takeMessages(segment)
-    else this.expected = segment.last + 1
+    this.expected = segment.kind === 'messages' ? this.page.take(segment, this.expected) : segment.last + 1
     if (this.expected <= segment.last) this.#storage.pageEnded(this.expected, segment)
     this.end = Math.max(this.end, segment.last + 1)
-  }
-
-  #takeMessages (segment: MessageSegment): void {
-    const { limit, maxBytes } = this.#request
-    const whole = this.lines.length === 0 && this.expected === segment.first
-    for (let i = this.expected - segment.first; i < segment.lines.length; i++) {
-      const line = segment.lines[i]!
-      if (this.lines.length >= limit || (this.lines.length > 0 && this.#bytes + line.length > maxBytes)) {
-        this.#full = true
-        return
-      }
-      this.lines.push(line)
-      this.offsets.push(this.expected)
-      this.stored = undefined
-      this.#bytes += line.length + 1
-      this.expected++
-    }
-    if (this.lines.length >= limit) this.#full = true
-    if (whole) this.stored = segment.stored
   }
 
   /** `pass`: go on with the segment; `again`: list anew; `done`: the page ends before the hole. */

@@ -3,6 +3,7 @@ import { crc32, gunzipSync, gzipSync, zstdCompressSync, zstdDecompressSync } fro
 import type { SegmentObject } from '../ports/segment-store.ts'
 import { LogError } from './errors.ts'
 import { onOneLine } from './json.ts'
+import { Lines } from './lines.ts'
 import { encodeMessage, lineStart, type NewMessage } from './message.ts'
 
 /*
@@ -35,8 +36,8 @@ export interface MessageSegment {
   readonly first: number
   readonly last: number
   readonly writer: string | undefined
-  /** The stored lines, without their line ends; line `i` is the message at `first + i`. */
-  readonly lines: readonly Uint8Array[]
+  /** The stored lines; line `i` is the message at `first + i`. */
+  readonly lines: Lines
   /** Their length together. */
   readonly bytes: number
   /** The body as it is stored, where that is compressed, so that it can be passed on as it is. */
@@ -75,7 +76,8 @@ export function encodeSegment (messages: readonly NewMessage[], options: EncodeO
   }
   const contentType = single ? 'application/json' : 'application/x-ndjson'
   const last = options.first + messages.length - 1
-  const segment = (stored?: StoredBody): MessageSegment => new OwnSegment(options.first, last, options.writer, plain, stored)
+  const segment = (stored?: StoredBody): MessageSegment =>
+    ({ kind: 'messages', first: options.first, last, writer: options.writer, lines: new Lines(plain), bytes: plain.length, stored })
   if (options.compression !== 'none' && plain.length > options.compressOverBytes) {
     const smaller = options.compression === 'zstd' ? zstdCompressSync(plain) : gzipSync(plain)
     if (smaller.length < plain.length) {
@@ -84,32 +86,6 @@ export function encodeSegment (messages: readonly NewMessage[], options: EncodeO
     }
   }
   return { object: { body: plain, contentType, metadata }, segment: segment() }
-}
-
-/** A segment as it was encoded. Its lines are told apart when somebody asks for them: most appends are read later, if at all. */
-class OwnSegment implements MessageSegment {
-  readonly kind = 'messages'
-  readonly first: number
-  readonly last: number
-  readonly writer: string
-  readonly stored: StoredBody | undefined
-  readonly #plain: Buffer
-  #lines: readonly Uint8Array[] | undefined
-
-  constructor (first: number, last: number, writer: string, plain: Buffer, stored: StoredBody | undefined) {
-    this.first = first
-    this.last = last
-    this.writer = writer
-    this.#plain = plain
-    this.stored = stored
-  }
-
-  get bytes (): number { return this.#plain.length }
-
-  get lines (): readonly Uint8Array[] {
-    this.#lines ??= this.first === this.last ? [this.#plain] : splitLines(this.#plain)
-    return this.#lines
-  }
 }
 
 /** @param sealed `hole`: put by a reader, `first` is `last`; `range`: put by the writer that owns `first … last` */
@@ -142,9 +118,9 @@ export function decodeSegment (object: SegmentObject, topic: string, last: numbe
   if (metadata['sealed'] === undefined && metadata['crc32'] !== undefined) {
     if (crc32(plain) !== Number.parseInt(metadata['crc32'], 16)) corrupt('its checksum does not match')
     const first = Number(metadata['first'])
-    const lines = object.contentType === 'application/json' ? [plain] : splitLines(plain)
-    if (lines.length !== last - first + 1 || Number(metadata['count']) !== lines.length) {
-      corrupt(`it holds ${lines.length} messages, and its metadata says ${metadata['first']} … ${last}`)
+    const lines = new Lines(plain)
+    if (lines.count !== last - first + 1 || Number(metadata['count']) !== lines.count) {
+      corrupt(`it holds ${lines.count} messages, and its metadata says ${metadata['first']} … ${last}`)
     }
     if (plain.toString('latin1', 0, lineStart(first).length) !== lineStart(first)) corrupt('it begins with another offset')
     return { kind: 'messages', first, last, writer: metadata['writer'], lines, bytes: plain.length, stored: storedBody(object, plain) }
@@ -169,18 +145,6 @@ function storedBody ({ contentEncoding, contentType, body }: SegmentObject, plai
   return contentType !== 'application/json' && plain.at(-1) !== 0x0a ? undefined : { encoding: contentEncoding, body }
 }
 
-function splitLines (plain: Buffer): Buffer[] {
-  const lines: Buffer[] = []
-  let start = 0
-  while (start < plain.length) {
-    let end = plain.indexOf(0x0a, start)
-    if (end === -1) end = plain.length
-    lines.push(plain.subarray(start, end))
-    start = end + 1
-  }
-  return lines
-}
-
 /** For seals, and for segments that another implementation wrote: no metadata is needed, and nothing is taken on trust. */
 function parseWhole (
   plain: Buffer, last: number, metadata: SegmentObject['metadata'], corrupt: (why: string, cause?: unknown) => never
@@ -203,8 +167,8 @@ function parseWhole (
     else if (message['offset'] !== first + i) corrupt(`line ${i + 1} should be offset ${first + i}`)
     else if (!('payload' in message)) corrupt(`line ${i + 1} has no payload`)
   }
-  const lines = texts.map((line) => Buffer.from(line, 'utf8'))
-  return { kind: 'messages', first, last, writer: metadata['writer'], lines, bytes: plain.length }
+  const lines = new Lines(Buffer.from(texts.join('\n'), 'utf8'))
+  return { kind: 'messages', first, last, writer: metadata['writer'], lines, bytes: lines.bytes.length }
 }
 
 function parseObject (text: string): Record<string, unknown> | undefined {

@@ -1,6 +1,7 @@
 import type { TopicState } from '../ports/offset-counter.ts'
-import { addCalls, noCalls, Storage, type LogCore } from './core.ts'
-import { cutSegment, endOf, readPage, type Page, type PageSize } from './read.ts'
+import { addCalls, noCalls, Storage, type LogCore, type StorageCalls } from './core.ts'
+import { pageOf, type Page, type PageSize } from './page.ts'
+import { endOf, readPage } from './read.ts'
 import type { MessageSegment } from './segment.ts'
 
 /** Reads on and on from an offset, and waits where there is nothing yet. */
@@ -8,6 +9,8 @@ export interface Follower {
   /** The first offset not accounted for by the pages so far. */
   readonly position: number
   readonly closed: boolean
+  /** The calls to storage so far, those shared with other followers included, without the polls. */
+  readonly calls: StorageCalls
   /**
    * The next messages; or, when there are none within `waitMs` or the follower is closed, a page without any.
    * One call at a time.
@@ -150,7 +153,7 @@ class Tail {
         continue
       }
       const key = `${from} ${size.limit} ${size.maxBytes}`
-      const page = cut.get(key) ?? cutSegment(segment, from, size)
+      const page = cut.get(key) ?? pageOf(segment, from, size)
       cut.set(key, page)
       tell({ version: this.version, page })
     }
@@ -190,6 +193,7 @@ class Tail {
 class TailFollower implements Follower {
   position: number
   closed = false
+  readonly calls = noCalls()
   readonly #core: LogCore
   readonly #tail: Tail
   /** The tail's version at which all there was had been read. */
@@ -206,19 +210,18 @@ class TailFollower implements Follower {
   async next (size: PageSize, waitMs: number): Promise<Page> {
     const { clock } = this.#core
     const deadline = clock.monotonic() + waitMs
-    const calls = noCalls()
     let state: TopicState | undefined
     for (;;) {
       if (this.#seen !== this.#tail.version) {
         const { version } = this.#tail
         const page = this.#take(await this.#tail.read(this.position, size, state), version)
-        addCalls(calls, page.calls)
-        if (page.lines.length > 0) return { ...page, calls }
+        addCalls(this.calls, page.calls)
+        if (page.count > 0) return page
       }
       const left = deadline - clock.monotonic()
-      if (this.closed || left <= 0) return { lines: [], offsets: [], nextOffset: this.position, end: this.position, calls }
+      if (this.closed || left <= 0) return { runs: [], count: 0, nextOffset: this.position, end: this.position, calls: noCalls() }
       const news = await this.#tail.wait(this.position, size, left, (cancel) => { this.#cancelWait = cancel })
-      if (news?.page !== undefined) return { ...this.#take(news.page, news.version), calls }
+      if (news?.page !== undefined) return this.#take(news.page, news.version)
       state = news?.state
     }
   }
@@ -226,7 +229,7 @@ class TailFollower implements Follower {
   /** A page that is full is followed by the next one at once; at a hole, the next look is when there are news. */
   #take (page: Page, version: number): Page {
     this.position = page.nextOffset
-    if (page.nextOffset >= page.end || page.lines.length === 0) this.#seen = version
+    if (page.nextOffset >= page.end || page.count === 0) this.#seen = version
     return page
   }
 

@@ -4,6 +4,7 @@ import { test } from 'node:test'
 import { createMemoryOffsetCounter } from '../../src/adapters/memory/offset-counter.ts'
 import { EventStream } from '../../src/app/event-stream.ts'
 import { LogError } from '../../src/domain/errors.ts'
+import { Lines } from '../../src/domain/lines.ts'
 import type { Follower, Page } from '../../src/domain/log.ts'
 import { StoreError } from '../../src/ports/errors.ts'
 import { listeningApp } from '../support/app.ts'
@@ -87,12 +88,19 @@ test('a storage that fails for a while interrupts a stream; one that is not set 
   assert.equal(refused.answer.statusCode, 503)
 })
 
+/** A page of lines at these offsets. */
+function pageWith (...messages: Array<readonly [offset: number, line: string]>): Partial<Page> {
+  return { count: messages.length, runs: messages.map(([first, line]) => ({ first, lines: new Lines(Buffer.from(line)), start: 0, stop: 1 })) }
+}
+
 /** A follower that gives what it is told to. */
 function scripted (...answers: Array<Partial<Page> | LogError>): Follower & { readonly waits: readonly number[] } {
   const waits: number[] = []
+  const calls = { reserve: 0, state: 0, put: 0, get: 0, list: 0 }
   let closed = false
   return {
     position: 1,
+    calls,
     get closed () { return closed },
     waits,
     next (_size, waitMs) {
@@ -100,7 +108,7 @@ function scripted (...answers: Array<Partial<Page> | LogError>): Follower & { re
       const answer = answers.shift()
       if (answer instanceof LogError) return Promise.reject(answer)
       if (answer === undefined) closed = true
-      return Promise.resolve({ lines: [], offsets: [], nextOffset: 1, end: 1, calls: { reserve: 0, state: 0, put: 0, get: 0, list: 0 }, ...answer })
+      return Promise.resolve({ runs: [], count: 0, nextOffset: 1, end: 1, calls, ...answer })
     },
     close () { closed = true }
   }
@@ -140,12 +148,12 @@ test('an error that a repetition does not mend is the last event', async () => {
 })
 
 test('an error that may pass is followed by a heartbeat', async () => {
-  const text = await textOf(scripted({}, new LogError('storage_unavailable', 'down'), { lines: [Buffer.from('{}')], offsets: [1] }))
+  const text = await textOf(scripted({}, new LogError('storage_unavailable', 'down'), pageWith([1, '{}'])))
   assert.equal(text, 'retry: 1000\nid: 0\n\n:\n\nid: 1\ndata: {}\n\n')
 })
 
 test('an offset is told from where its message stands, not counted: seals have none', async () => {
-  const text = await textOf(scripted({ lines: [Buffer.from('a'), Buffer.from('b')], offsets: [3, 7] }))
+  const text = await textOf(scripted(pageWith([3, 'a'], [7, 'b'])))
   assert.equal(text, 'retry: 1000\nid: 0\n\nid: 3\ndata: a\n\nid: 7\ndata: b\n\n')
 })
 

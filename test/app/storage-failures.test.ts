@@ -31,7 +31,8 @@ async function breakable (t: TestContext): Promise<{ baseUrl: string, segments: 
   const { baseUrl } = await listeningApp(t, {
     segments: withFaults(createMemorySegmentStore(), segments),
     counter: withFaults(createMemoryOffsetCounter(), counter),
-    limits
+    // What was just appended would be read from the cache.
+    limits: { ...limits, segmentCacheBytes: 0 }
   })
   return { baseUrl, segments, counter }
 }

@@ -9,6 +9,7 @@ import { createLog, type Log } from '../../src/domain/log.ts'
 import { encodeSeal, encodeSegment } from '../../src/domain/segment.ts'
 import { StoreError } from '../../src/ports/errors.ts'
 import type { SegmentObject, SegmentStore } from '../../src/ports/segment-store.ts'
+import { payloadsOf } from '../support/pages.ts'
 
 const everything = { limit: 1_000, maxBytes: 1_000_000 }
 
@@ -31,7 +32,7 @@ function segment (first: number, ...payloads: string[]): SegmentObject {
 
 async function payloads (log: Log, from = 1): Promise<{ found: unknown[], next: number }> {
   const page = await log.read('t', { from, ...everything })
-  return { found: page.lines.map((line) => (JSON.parse(Buffer.from(line).toString()) as { payload: unknown }).payload), next: page.nextOffset }
+  return { found: payloadsOf(page), next: page.nextOffset }
 }
 
 async function failure (promise: Promise<unknown>): Promise<LogError> {
@@ -204,7 +205,7 @@ test('pages end at limit and max_bytes, but hold one message at least', async ()
   await log.append('t', Array.from({ length: 5 }, (_, i) => ({ payload: `"${'x'.repeat(100)}${i}"` })))
   const read = async (from: number, limit: number, maxBytes: number): Promise<number[]> => {
     const page = await log.read('t', { from, limit, maxBytes })
-    return [page.lines.length, page.nextOffset]
+    return [page.count, page.nextOffset]
   }
   assert.deepEqual(await read(1, 2, 1e6), [2, 3])
   assert.deepEqual(await read(3, 2, 1e6), [2, 5])

@@ -8,6 +8,7 @@ import { systemClock } from '../../src/adapters/system/clock.ts'
 import { defaultLimits, type Limits } from '../../src/domain/limits.ts'
 import { createLog, type Log } from '../../src/domain/log.ts'
 import { encodeSegment } from '../../src/domain/segment.ts'
+import { textsOf } from '../support/pages.ts'
 
 /** A segment to be: so many messages, each of so many bytes, that zstd makes so many times smaller. */
 interface Shape { readonly count: number, readonly length: number, readonly ratio: number }
@@ -61,7 +62,7 @@ async function topicOf (shapes: readonly Shape[], { hole, limits: more }: { hole
 
 async function returned (log: Log, request: { from: number, limit: number, maxBytes: number }): Promise<number> {
   const page = await log.read('t', request)
-  return page.lines.reduce((sum, line) => sum + line.length + 1, 0)
+  return textsOf(page).reduce((sum, text) => sum + Buffer.byteLength(text) + 1, 0)
 }
 
 const sum = (numbers: readonly number[]): number => numbers.reduce((a, b) => a + b, 0)

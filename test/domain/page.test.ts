@@ -8,6 +8,7 @@ import { SegmentCache } from '../../src/domain/cache.ts'
 import { defaultLimits } from '../../src/domain/limits.ts'
 import { createLog, type Log, type Page } from '../../src/domain/log.ts'
 import { encodeSegment, type Compression } from '../../src/domain/segment.ts'
+import { offsetsOf, textsOf } from '../support/pages.ts'
 
 const everything = { limit: 1_000, maxBytes: 4_000_000 }
 
@@ -30,11 +31,11 @@ for (const compression of ['gzip', 'zstd'] as const) {
       await log.append('t', long(3))
       await log.append('t', long(1))
       const batch = await read(log, 1, { limit: 3 })
-      const lines = batch.lines.map((line) => Buffer.from(line).toString())
+      const lines = textsOf(batch)
       assert.equal(batch.stored?.encoding, compression)
       assert.equal(decompressed(batch), lines.map((line) => line + '\n').join(''))
       const single = await read(log, 4)
-      assert.equal(decompressed(single), Buffer.from(single.lines[0]!).toString())
+      assert.equal(decompressed(single), textsOf(single)[0])
     })
   }
 }
@@ -62,7 +63,7 @@ test('a segment of another implementation, has no stored form', async () => {
   await counter.reserve('t', 2, { now: 1 })
   await segments.putIfAbsent('t', 2, { ...object, metadata: {} }, { reservedAt: null })
   const page = await read(log)
-  assert.deepEqual([page.lines.length, page.stored], [2, undefined])
+  assert.deepEqual([page.count, page.stored], [2, undefined])
 })
 
 test('the cache counts the stored form, too', () => {
@@ -82,7 +83,7 @@ test('a page says where its messages are, and where the topic ends', async () =>
   assert.equal((await read(log, 50)).end, 1)
   await log.append('t', [{ payload: '1' }, { payload: '2' }, { payload: '3' }])
   assert.equal((await read(log, 1, { limit: 1 })).end, 4)
-  assert.deepEqual((await read(log, 2)).offsets, [2, 3])
+  assert.deepEqual(offsetsOf(await read(log, 2)), [2, 3])
   assert.equal((await read(log, 4)).end, 4)
   assert.equal((await read(log, 40)).end, 4)
   await counter.reserve('t', 2, { now: Date.now() })
@@ -98,7 +99,7 @@ test('a read that is given the topic\'s item does not fetch it', async () => {
   const state = await counter.read('t')
   await log.append('t', [{ payload: '2' }])
   const page = await read(log, 1, { state })
-  assert.deepEqual([page.lines.length, page.end, page.calls], [1, 2, { reserve: 0, state: 0, put: 0, get: 1, list: 0 }])
+  assert.deepEqual([page.count, page.end, page.calls], [1, 2, { reserve: 0, state: 0, put: 0, get: 1, list: 0 }])
 })
 
 function decompressed ({ stored }: Page): string {

@@ -26,7 +26,7 @@ test('what is encoded comes back: every line, with its offset, in every compress
     assert.equal(segment.writer, 'w')
     const expected = messages.map(({ payload, key, headers }, i) => JSON.parse(JSON.stringify(
       { offset: first + i, payload: JSON.parse(payload) as unknown, timestamp: 1702000000000, key, headers })) as unknown)
-    assert.deepEqual(segment.lines.map((line) => JSON.parse(Buffer.from(line).toString()) as unknown), expected)
+    assert.deepEqual([...segment.lines].map((line) => JSON.parse(Buffer.from(line).toString()) as unknown), expected)
     // The same bytes without our metadata, as another implementation would have put them.
     assert.deepEqual(decodeSegment({ ...object, metadata: {} }, 't', last).first, first)
   }), { numRuns: 500 })
@@ -42,7 +42,7 @@ test('the form that other implementations write is read, pretty-printed too', ()
   const body = Buffer.from('{\n  "offset": 5,\n  "payload": {"n": 12345678901234567890},\n  "timestamp": 1702000000000\n}\n')
   const segment = decodeSegment({ body, contentType: 'application/json', metadata: {} }, 't', 5) as MessageSegment
   assert.equal(segment.first, 5)
-  assert.equal(Buffer.from(segment.lines[0]!).toString(), '{   "offset": 5,   "payload": {"n": 12345678901234567890},   "timestamp": 1702000000000 }')
+  assert.equal(Buffer.from(segment.lines.at(0)).toString(), '{   "offset": 5,   "payload": {"n": 12345678901234567890},   "timestamp": 1702000000000 }')
 })
 
 test('any bytes as a stored object are a segment or a clear error, never a crash', () => {

@@ -6,12 +6,13 @@ import { systemClock } from '../../src/adapters/system/clock.ts'
 import { SegmentCache } from '../../src/domain/cache.ts'
 import { LogError } from '../../src/domain/errors.ts'
 import { defaultLimits, type Limits } from '../../src/domain/limits.ts'
-import { createLog, type Log, type Page } from '../../src/domain/log.ts'
+import { createLog, type Log } from '../../src/domain/log.ts'
 import { encodeSegment } from '../../src/domain/segment.ts'
 import { Tails } from '../../src/domain/tail.ts'
 import { StoreError } from '../../src/ports/errors.ts'
 import type { OffsetCounter } from '../../src/ports/offset-counter.ts'
 import type { SegmentStore } from '../../src/ports/segment-store.ts'
+import { offsetsOf, payloadsOf } from '../support/pages.ts'
 
 const size = { limit: 100, maxBytes: 1_000_000 }
 const long = 10_000
@@ -44,21 +45,17 @@ function follower (t: TestContext, log: Log, from = 1) {
 
 const messages = (...payloads: number[]): Array<{ payload: string }> => payloads.map((n) => ({ payload: String(n) }))
 
-function payloads ({ lines }: Page): number[] {
-  return lines.map((line) => (JSON.parse(Buffer.from(line).toString()) as { payload: number }).payload)
-}
-
 const soon = (ms: number): Promise<void> => new Promise((resolve) => { setTimeout(resolve, ms) })
 
 test('what this process appends is handed over without a look at the storage', async (t) => {
   const { log, calls } = setUp({ limits: { followPollMinMs: 5_000, followPollMaxMs: 5_000 } })
   const reader = follower(t, log)
-  assert.deepEqual(payloads(await reader.next(size, 0)), [])
+  assert.deepEqual(payloadsOf(await reader.next(size, 0)), [])
   assert.deepEqual(calls, { read: 1, get: 0, list: 0 })
   for (let n = 1; n <= 3; n++) {
     const next = reader.next(size, long)
     await log.append('t', messages(n, n))
-    assert.deepEqual(payloads(await next), [n, n])
+    assert.deepEqual(payloadsOf(await next), [n, n])
     assert.equal(reader.position, 2 * n + 1)
   }
   assert.deepEqual(calls, { read: 1, get: 0, list: 0 })
@@ -72,7 +69,7 @@ test('what another process appends is found by one look at the item and one GET'
     const before = { ...calls }
     const next = reader.next(size, long)
     await other.append('t', messages(...batch))
-    assert.deepEqual(payloads(await next), batch)
+    assert.deepEqual(payloadsOf(await next), batch)
     assert.deepEqual(calls, { read: before.read + 1, get: before.get + 1, list: 0 })
   }
 })
@@ -86,14 +83,14 @@ test('any number of followers share the polls and the reads', async (t) => {
   await soon(200)
   assert(calls.read - before <= 20, `${calls.read - before} polls`)
   await other.append('t', messages(1))
-  for (const page of await Promise.all(next)) assert.deepEqual(payloads(page), [1])
+  for (const page of await Promise.all(next)) assert.deepEqual(payloadsOf(page), [1])
   assert.equal(calls.get, 1)
 })
 
 test('polls become rarer as long as nothing comes', async (t) => {
   const { log, other, calls } = setUp({ limits: { followPollMinMs: 4, followPollMaxMs: 400 } })
   const reader = follower(t, log)
-  assert.deepEqual(payloads(await reader.next(size, 1_000)), [])
+  assert.deepEqual(payloadsOf(await reader.next(size, 1_000)), [])
   const idle = calls.read
   assert(idle > 4 && idle < 20, `${idle} polls`)
   const next = reader.next(size, long)
@@ -118,7 +115,7 @@ test('appends of this process and of others, interleaved: each message once, in 
   const reading = readers.map(async (reader, i) => {
     while (seen[i]!.length < 200) {
       const page = await reader.next({ limit: i + 1, maxBytes: 1_000 }, long)
-      seen[i]!.push(...page.offsets)
+      seen[i]!.push(...offsetsOf(page))
       if (i === 4) await soon(3) // a slow one
     }
   })
@@ -137,7 +134,7 @@ test('a message that lands between a look and the wait is not missed', async (t)
   await reader.next(size, 0)
   await log.append('t', messages(1))
   await log.append('t', messages(2))
-  assert.deepEqual(payloads(await reader.next(size, long)), [1, 2])
+  assert.deepEqual(payloadsOf(await reader.next(size, long)), [1, 2])
 })
 
 test('two segments that are acknowledged in the same turn are both heard of', async (t) => {
@@ -154,8 +151,8 @@ test('two segments that are acknowledged in the same turn are both heard of', as
     await segments.putIfAbsent('t', last, object, { reservedAt: null })
   }
   for (const offset of [1, 2]) tails.appended('t', encodeSegment(messages(offset), { first: offset, ...encoding }).segment)
-  assert.deepEqual(payloads(await first), [1])
-  assert.deepEqual(payloads(await reader.next(size, 1_000)), [2])
+  assert.deepEqual(payloadsOf(await first), [1])
+  assert.deepEqual(payloadsOf(await reader.next(size, 1_000)), [2])
 })
 
 test('a range that is reserved, but not put yet, costs no LIST every poll, and is judged in time', async (t) => {
@@ -166,8 +163,8 @@ test('a range that is reserved, but not put yet, costs no LIST every poll, and i
   await counter.reserve('t', 1, { now: Date.now() }) // its writer is dead
   await other.append('t', messages(2))
   const page = await next
-  assert.deepEqual(payloads(page), [2])
-  assert.deepEqual(page.offsets, [2])
+  assert.deepEqual(payloadsOf(page), [2])
+  assert.deepEqual(offsetsOf(page), [2])
   assert(calls.list >= 1 && calls.list <= 10, `${calls.list} LISTs`)
 })
 
@@ -177,8 +174,8 @@ test('closing ends the wait; a follower that is closed does not wait', async (t)
   const next = reader.next(size, long)
   await soon(20)
   reader.close()
-  assert.deepEqual(payloads(await next), [])
-  assert.deepEqual(payloads(await reader.next(size, long)), [])
+  assert.deepEqual(payloadsOf(await next), [])
+  assert.deepEqual(payloadsOf(await reader.next(size, long)), [])
   assert.equal(reader.closed, true)
 })
 
@@ -194,12 +191,12 @@ test('a poll that fails is one that found nothing; a read that fails is the call
   await other.append('t', messages(1))
   await soon(50)
   down = false
-  assert.deepEqual(payloads(await next), [1])
+  assert.deepEqual(payloadsOf(await next), [1])
   down = true
   const late = follower(t, log, 1)
   await assert.rejects(late.next(size, long), (error) => error instanceof LogError && error.code === 'storage_unavailable')
   down = false
-  assert.deepEqual(payloads(await late.next(size, long)), [1])
+  assert.deepEqual(payloadsOf(await late.next(size, long)), [1])
 })
 
 test('a follower behind a trim goes on at the earliest message', async (t) => {
@@ -208,5 +205,5 @@ test('a follower behind a trim goes on at the earliest message', async (t) => {
   await other.append('t', messages(3))
   await other.trim('t', 3)
   const reader = follower(t, log)
-  assert.deepEqual((await reader.next(size, long)).offsets, [3])
+  assert.deepEqual(offsetsOf(await reader.next(size, long)), [3])
 })

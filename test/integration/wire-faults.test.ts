@@ -14,6 +14,7 @@ import { Checker, type ReadOperation } from '../simulation/checker.ts'
 import { Random } from '../simulation/random.ts'
 import { faultProxy, type FaultProxy, type WireFaultRates, type WireRequest } from '../support/fault-proxy.ts'
 import { localstack, withoutLocalstack, type Localstack } from '../support/localstack.ts'
+import { payloadsOf } from '../support/pages.ts'
 
 /** WIRE_SEED=… repeats the faults of a run, as far as the timing lets it. */
 const seed = process.env['WIRE_SEED'] ?? String(randomInt(1_000_000))
@@ -142,7 +143,7 @@ test('a writer whose range a reader sealed meanwhile takes another one', { skip:
   const { first, calls } = await append
   assert.deepEqual([first, calls.reserve], [2, 2])
   const page = await reader.read(TOPIC, { from: next, limit: 10, maxBytes: 1_000 })
-  assert.deepEqual([page.lines.map((line) => (JSON.parse(Buffer.from(line).toString()) as { payload: string }).payload), page.nextOffset], [['late'], 3])
+  assert.deepEqual([payloadsOf(page), page.nextOffset], [['late'], 3])
 })
 
 interface Party { readonly log: Log, readonly proxy: FaultProxy }

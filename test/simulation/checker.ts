@@ -1,5 +1,6 @@
 import type { Page } from '../../src/domain/log.ts'
 import { Violation } from './scheduler.ts'
+import { textsOf } from '../support/pages.ts'
 
 /** One append of the history. Its messages are `id.0`, `id.1`, …, each of them unique in the run. */
 export interface AppendOperation {
@@ -80,11 +81,11 @@ export class Checker {
   startRead (): number { return this.#tick++ }
 
   /** @param kind of a `live` one nobody expects that it shows what was there when it was asked for: it is told of that soon */
-  page (reader: string, start: number, from: number, page: Pick<Page, 'lines' | 'nextOffset'>, kind: 'read' | 'live' = 'read'): void {
+  page (reader: string, start: number, from: number, page: Pick<Page, 'runs' | 'nextOffset'>, kind: 'read' | 'live' = 'read'): void {
     const end = this.#tick++
     const messages: Array<[number, string]> = []
-    for (const line of page.lines) {
-      const { offset, payload } = JSON.parse(Buffer.from(line).toString()) as { offset: number, payload: string }
+    for (const text of textsOf(page)) {
+      const { offset, payload } = JSON.parse(text) as { offset: number, payload: string }
       messages.push([offset, payload])
     }
     const next = page.nextOffset

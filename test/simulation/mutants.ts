@@ -144,25 +144,20 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'tell a reader to go on behind the page although it stopped inside a segment',
     file: 'domain/read.ts',
-    replace: `        this.#full = true
-        return
-`,
-    by: `        this.#full = true
-        this.expected = segment.last + 1
-        return
-`
+    replace: 'this.page.take(segment, this.expected) : segment.last + 1',
+    by: '(this.page.take(segment, this.expected), segment.last + 1) : segment.last + 1'
   },
   {
     name: 'hand a segment to a follower that waits below it',
     file: 'domain/tail.ts',
     replace: 'if (from < segment.first) {',
-    by: 'if (from < segment.first) tell({ version: this.version, page: cutSegment(segment, segment.first, size) })\n      if (from < 0) {'
+    by: 'if (from < segment.first) tell({ version: this.version, page: pageOf(segment, segment.first, size) })\n      if (from < 0) {'
   },
   {
     name: 'tell a follower to go on behind a segment of which it got a part',
-    file: 'domain/read.ts',
-    replace: '    nextOffset: from + count,',
-    by: '    nextOffset: segment.last + 1 + 0 * count,'
+    file: 'domain/page.ts',
+    replace: 'return { runs, count, nextOffset, end',
+    by: 'return { runs, count, nextOffset: Math.max(nextOffset, segment.last + 1), end'
   },
   {
     name: 'followers that hear of their own process only',

@@ -238,7 +238,7 @@ class Run {
     const start = this.#checker.startRead()
     try {
       const page = await follower.next(size, waitMs)
-      this.scheduler.note(name, `heard from ${from}: ${page.lines.length} messages, go on at ${page.nextOffset}`)
+      this.scheduler.note(name, `heard from ${from}: ${page.count} messages, go on at ${page.nextOffset}`)
       this.#checker.page(name, start, from, page, 'live')
       if (page.nextOffset !== follower.position) throw new Violation(`${name} is at ${follower.position} after a page up to ${page.nextOffset}`)
       return page.nextOffset
@@ -253,7 +253,7 @@ class Run {
     const start = this.#checker.startRead()
     try {
       const page = await log.read(topic, { from, limit, maxBytes })
-      this.scheduler.note(process.name, `read from ${from}: ${page.lines.length} messages, go on at ${page.nextOffset}`)
+      this.scheduler.note(process.name, `read from ${from}: ${page.count} messages, go on at ${page.nextOffset}`)
       this.#checker.page(process.name, start, from, page)
       return page.nextOffset
     } catch (error) {

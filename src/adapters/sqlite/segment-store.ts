@@ -6,6 +6,8 @@ import type { Journal } from './journal.ts'
 
 /** So many segments are deleted in one go: other calls get their turn in between. */
 const REMOVED_AT_ONCE = 100
+/** A list here costs by the row, and a page of batches needs few; who needs more lists again. */
+const LISTED_AT_ONCE = 128
 /** The pages that a small change dirties: a leaf of the table, one of its index, and now and then one above. */
 const PAGES_A_CHANGE = 3
 
@@ -53,7 +55,8 @@ export function createSqliteSegmentStore (database: DatabaseSync, journal: Journ
       }
     },
 
-    async list (topic, from, limit) {
+    async list (topic, from, most) {
+      const limit = Math.min(most, LISTED_AT_ONCE)
       const rows = journal.read(() => page.all(topic, from, limit + 1)) as unknown as SegmentEntry[]
       const time = now()
       await journal.durable('none')

@@ -50,7 +50,7 @@ export const consumeRoute: FastifyPluginCallbackTypebox<ConsumeRouteOptions> = (
     const gone = (): void => { follower.close() }
     reply.raw.once('close', gone)
     try {
-      return await follower.next(read, Math.min(waitMs, mayTakeMs(request)))
+      return { ...await follower.next(read, Math.min(waitMs, mayTakeMs(request))), calls: follower.calls }
     } finally {
       reply.raw.off('close', gone)
       letGo(follower)
@@ -76,7 +76,8 @@ export const consumeRoute: FastifyPluginCallbackTypebox<ConsumeRouteOptions> = (
     events.on('close', () => { letGo(follower) })
     try {
       // While an error can still be the answer.
-      facts.storage = (await events.open()).calls
+      await events.open()
+      facts.storage = follower.calls
     } catch (error) {
       events.destroy()
       throw error
@@ -113,7 +114,7 @@ export const consumeRoute: FastifyPluginCallbackTypebox<ConsumeRouteOptions> = (
     }
     const waitMs = method === 'GET' ? cut(query.wait, 0, limits.waitMaxMs / 1_000) * 1_000 : 0
     const page = waitMs > 0 ? await longPoll(request, reply, topic, read, waitMs) : await log.read(topic, read)
-    facts.messages = page.lines.length
+    facts.messages = page.count
     facts.storage = page.calls
     return sendPage(request, reply, page)
   })

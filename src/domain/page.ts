@@ -1,0 +1,86 @@
+import { noCalls, type StorageCalls } from './core.ts'
+import type { Lines } from './lines.ts'
+import type { MessageSegment, StoredBody } from './segment.ts'
+
+export interface PageSize {
+  /** At most so many messages. */
+  readonly limit: number
+  /** At most so many bytes of messages, but at least one message if there is one. */
+  readonly maxBytes: number
+}
+
+/** The lines `start … stop - 1` of a segment, which are the messages from offset `first` on. */
+export interface Run {
+  readonly first: number
+  readonly lines: Lines
+  readonly start: number
+  readonly stop: number
+}
+
+export interface Page {
+  /** The messages in their stored form, which is their wire form, as they stand in their segments. */
+  readonly runs: readonly Run[]
+  readonly count: number
+  /** The first offset not accounted for: where to go on. */
+  readonly nextOffset: number
+  /** The topic's end, as far as the read saw: with `nextOffset` there, everything has been read. */
+  readonly end: number
+  /** Where the page is exactly one segment that is stored compressed: the same lines in that form. */
+  readonly stored?: StoredBody | undefined
+  readonly calls: StorageCalls
+}
+
+/** Collects the messages of a page. */
+export class PageBuilder {
+  readonly runs: Run[] = []
+  count = 0
+  /** Of the messages, a line end for each included. */
+  bytes = 0
+  full = false
+  /** Of the one segment that the page is, as long as it is one, and whole. */
+  stored: StoredBody | undefined
+  readonly #size: PageSize
+
+  constructor (size: PageSize) {
+    this.#size = size
+  }
+
+  /** @returns the first offset that the page does not have: behind the segment, unless the page is full before */
+  take (segment: MessageSegment, from: number): number {
+    const { lines } = segment
+    const start = from - segment.first
+    const stop = this.#stopAt(lines, start)
+    this.full = stop < lines.count || this.count + stop - start >= this.#size.limit
+    if (stop === start) return from
+    const whole = this.count === 0 && start === 0 && stop === lines.count
+    this.stored = whole ? segment.stored : undefined
+    this.runs.push({ first: from, lines, start, stop })
+    this.count += stop - start
+    this.bytes += lines.end(stop - 1) + 1 - lines.start(start)
+    return from + stop - start
+  }
+
+  #stopAt (lines: Lines, start: number): number {
+    const max = Math.min(lines.count, start + this.#size.limit - this.count)
+    const behind = lines.start(start) + this.#size.maxBytes - this.bytes
+    if (max === start || lines.end(max - 1) <= behind) return max
+    let stop = this.count === 0 ? start + 1 : start
+    while (lines.end(stop) <= behind) stop++
+    return stop
+  }
+}
+
+/** The page of a segment that was just written, from one of its offsets on: known without a look at the storage. */
+export function pageOf (segment: MessageSegment, from: number, size: PageSize): Page {
+  const page = new PageBuilder(size)
+  const nextOffset = page.take(segment, from)
+  const { runs, count, stored } = page
+  return { runs, count, nextOffset, end: segment.last + 1, stored, calls: noCalls() }
+}
+
+/** The messages of a page one by one. */
+export function * messagesOf (page: Pick<Page, 'runs'>): Generator<{ readonly offset: number, readonly line: Uint8Array }> {
+  for (const { first, lines, start, stop } of page.runs) {
+    for (let i = start; i < stop; i++) yield { offset: first + i - start, line: lines.at(i) }
+  }
+}

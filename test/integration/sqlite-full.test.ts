@@ -4,6 +4,7 @@ import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { StoreError } from '../../src/ports/errors.ts'
+import type { SegmentStore } from '../../src/ports/segment-store.ts'
 import { append, object, openStore, startFailure } from '../support/sqlite.ts'
 import { temporaryFolder } from '../support/temporary-folder.ts'
 
@@ -33,7 +34,8 @@ test('the embedded store refuses writes while its disk is full, and goes on when
     await assert.rejects(async () => { for (;;) await append(store, 't', 'small') }, full)
 
     const state = (await store.counter.read('t'))!
-    assert.equal((await store.segments.list('t', acknowledged, 1)).entries[0]?.last, acknowledged)
+    const stored = await lastsOf(store.segments)
+    assert.ok(stored.length >= acknowledged)
     for (let last = 1; last <= acknowledged; last++) assert.ok(body.equals((await store.segments.get('t', last))!.body), `${last}`)
     await store.segments.check()
 
@@ -45,7 +47,7 @@ test('the embedded store refuses writes while its disk is full, and goes on when
 
     // What was refused has not come back, neither in this process nor after a restart.
     const again = openStore(t, folder)
-    assert.deepEqual((await again.segments.list('t', 1, 10_000)).entries.map(({ last }) => last), [...entries.map(({ last }) => last), next])
+    assert.deepEqual(await lastsOf(again.segments), [...stored, next])
     assert.ok(body.equals((await again.segments.get('other', 20))!.body))
     again.close()
 
@@ -73,5 +75,15 @@ function fill (path: string): void {
     for (;;) writeFileSync(path, page, { flag: 'a' })
   } catch (error) {
     assert.equal((error as NodeJS.ErrnoException).code, 'ENOSPC')
+  }
+}
+
+/** All keys of the topic; a list may hold fewer than were asked for. */
+async function lastsOf (segments: SegmentStore): Promise<number[]> {
+  const lasts: number[] = []
+  for (;;) {
+    const { entries, truncated } = await segments.list('t', (lasts.at(-1) ?? 0) + 1, 10_000)
+    lasts.push(...entries.map(({ last }) => last))
+    if (!truncated) return lasts
   }
 }

@@ -7,7 +7,7 @@ import type { Segment } from './segment.ts'
  */
 export class SegmentCache {
   readonly #segments: LRUCache<string, Segment> | undefined
-  /** Not with `max`, for which the cache would lay out all its room at the start. */
+  /** By topic and the offset at which a read would go on. Not with `max`, for which the cache would lay out all its room at the start. */
   readonly #lastOf = new LRUCache<string, number>({ maxSize: 10_000, sizeCalculation: () => 1 })
 
   /** @param bytes of stored lines to keep; 0 keeps nothing */
@@ -20,7 +20,9 @@ export class SegmentCache {
   }
 
   set (topic: string, segment: Segment): void {
-    this.#segments?.set(`${topic}/${segment.last}`, segment)
+    if (this.#segments === undefined) return
+    this.#segments.set(`${topic}/${segment.last}`, segment)
+    this.#lastOf.set(`${topic}/${segment.first}`, segment.last)
   }
 
   /** A page ended inside a segment, before `offset`. */
@@ -28,14 +30,14 @@ export class SegmentCache {
     this.#lastOf.set(`${topic}/${offset}`, last)
   }
 
-  /** The last offset of the segment in which a page ended before `offset`: the next one need not LIST to find it. */
+  /** The last offset of the segment that begins at `offset`, or in which a page ended before it: nobody need LIST to find it. */
   lastOf (topic: string, offset: number): number | undefined {
     return this.#lastOf.get(`${topic}/${offset}`)
   }
 }
 
-/** A small object costs more than its bytes; each line is a view of its own. */
+/** A small object costs more than its bytes; of each line its end is kept. */
 function weigh (segment: Segment): number {
   if (segment.kind === 'seal') return 256 + segment.bytes
-  return 256 + segment.bytes + (segment.stored?.body.length ?? 0) + (segment.last - segment.first + 1) * 100
+  return 256 + segment.bytes + (segment.stored?.body.length ?? 0) + (segment.last - segment.first + 1) * 4
 }

@@ -88,10 +88,15 @@ export class Storage {
     this.#core.cache.pageEnded(this.#topic, offset, segment)
   }
 
-  /** The segment in which an earlier page ended before `offset`, if one did and it can be had at once. */
+  /** The segment that goes on at `offset`, if it is known which one that is, and it can be had at once. */
   async openAt (offset: number): Promise<Segment | undefined> {
     const last = this.#core.cache.lastOf(this.#topic, offset)
     return last === undefined ? undefined : this.segment(last).catch(() => undefined)
+  }
+
+  cachedAt (offset: number): Segment | undefined {
+    const last = this.#core.cache.lastOf(this.#topic, offset)
+    return last === undefined ? undefined : this.cached(last)
   }
 
   cached (last: number): Segment | undefined {

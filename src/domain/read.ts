@@ -69,7 +69,7 @@ class Reader {
     const end = this.end = endOf(state)
     if (this.expected >= end) return
     const open = await this.#storage.openAt(this.expected)
-    if (open !== undefined) this.#take(open)
+    for (let next = open; next !== undefined && !this.page.full; next = this.#storage.cachedAt(this.expected)) this.#take(next)
     if (this.page.full || this.expected >= end || await this.#readTail(end)) return
     if (this.#request.mayList === false && end - this.expected <= this.#request.limit) return
     let from = this.expected

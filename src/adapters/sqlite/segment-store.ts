@@ -7,7 +7,7 @@ import type { Journal } from './journal.ts'
 /** So many segments are deleted in one go: other calls get their turn in between. */
 const REMOVED_AT_ONCE = 100
 /** A list here costs by the row, and a page of batches needs few; who needs more lists again. */
-const LISTED_AT_ONCE = 128
+const LISTED_AT_ONCE = 32
 /** The pages that a small change dirties: a leaf of the table, one of its index, and now and then one above. */
 const PAGES_A_CHANGE = 3
 

@@ -13,8 +13,8 @@ export interface NewMessage {
  *
  *     {"offset":N,"payload":JSON,"timestamp":MS[,"key":STRING][,"headers":{STRING:STRING,…}]}
  */
-export function encodeMessage (message: NewMessage, offset: number, timestamp: number): string {
-  let line = `{"offset":${offset},"payload":${onOneLine(message.payload)},"timestamp":${timestamp}`
+export function encodeMessage (message: NewMessage, offset: number, timestamp: string): string {
+  let line = '{"offset":' + offset + ',"payload":' + onOneLine(message.payload) + ',"timestamp":' + timestamp
   if (message.key !== undefined) line += `,"key":${JSON.stringify(message.key)}`
   if (message.headers !== undefined) line += `,"headers":${JSON.stringify(message.headers)}`
   return line + '}'

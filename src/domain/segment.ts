@@ -62,9 +62,10 @@ export interface EncodeOptions {
 /** @returns the object to store, and what reading it would give */
 export function encodeSegment (messages: readonly NewMessage[], options: EncodeOptions): { object: SegmentObject, segment: MessageSegment } {
   const single = messages.length === 1
+  const timestamp = String(options.timestamp)
   let text = ''
   for (let i = 0; i < messages.length; i++) {
-    text += encodeMessage(messages[i]!, options.first + i, options.timestamp)
+    text += encodeMessage(messages[i]!, options.first + i, timestamp)
     if (!single) text += '\n'
   }
   const plain = Buffer.from(text, 'utf8')

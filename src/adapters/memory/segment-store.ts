@@ -16,7 +16,8 @@ export function createMemorySegmentStore (now: () => number = Date.now): Segment
       if (kept === undefined) topics.set(topic, kept = { keys: [], objects: new Map() })
       if (kept.objects.has(last)) return 'exists'
       kept.objects.set(last, { object, lastModified: now() })
-      kept.keys.splice(indexOf(kept.keys, last), 0, last)
+      if (last > (kept.keys.at(-1) ?? 0)) kept.keys.push(last)
+      else kept.keys.splice(indexOf(kept.keys, last), 0, last)
       return 'created'
     },
 

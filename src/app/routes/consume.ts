@@ -49,6 +49,8 @@ export const consumeRoute: FastifyPluginCallbackTypebox<ConsumeRouteOptions> = (
     const follower = follow(topic, read.from)
     const gone = (): void => { follower.close() }
     reply.raw.once('close', gone)
+    // Gone while the offset was looked up.
+    if (reply.raw.destroyed) gone()
     try {
       return { ...await follower.next(read, Math.min(waitMs, mayTakeMs(request))), calls: follower.calls }
     } finally {

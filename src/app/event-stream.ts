@@ -59,11 +59,10 @@ export class EventStream extends Readable {
    * Fetches what is there already. To be called before anything is read.
    * @throws LogError
    */
-  async open (): Promise<Page> {
+  async open (): Promise<void> {
     const opening = `retry: ${limits.streamRetryMs}\nid: ${this.#id}\n\n`
     const page = await this.#options.follower.next(pageSize, 0)
     this.#opening = Buffer.concat([Buffer.from(opening), this.#take(page)])
-    return page
   }
 
   override _read (): void {

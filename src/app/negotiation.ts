@@ -1,5 +1,5 @@
 /** What an `Accept…` header names, in its order, each with its weight (RFC 9110, 12.4.2). It never fails: nonsense weighs 1. */
-export function weights (header: string): Map<string, number> {
+function weights (header: string): Map<string, number> {
   const named = new Map<string, number>()
   for (const element of header.toLowerCase().split(',')) {
     const [name = '', ...parameters] = element.split(';')

@@ -88,15 +88,9 @@ export class Storage {
     this.#core.cache.pageEnded(this.#topic, offset, segment)
   }
 
-  /** The segment that goes on at `offset`, if it is known which one that is, and it can be had at once. */
-  async openAt (offset: number): Promise<Segment | undefined> {
-    const last = this.#core.cache.lastOf(this.#topic, offset)
-    return last === undefined ? undefined : this.segment(last).catch(() => undefined)
-  }
-
-  cachedAt (offset: number): Segment | undefined {
-    const last = this.#core.cache.lastOf(this.#topic, offset)
-    return last === undefined ? undefined : this.cached(last)
+  /** The last offset of the segment that goes on at `offset`, if it is known which one that is. */
+  lastOf (offset: number): number | undefined {
+    return this.#core.cache.lastOf(this.#topic, offset)
   }
 
   cached (last: number): Segment | undefined {

@@ -68,8 +68,7 @@ class Reader {
     this.expected = Math.max(this.expected, state.earliest)
     const end = this.end = endOf(state)
     if (this.expected >= end) return
-    const open = await this.#storage.openAt(this.expected)
-    for (let next = open; next !== undefined && !this.page.full; next = this.#storage.cachedAt(this.expected)) this.#take(next)
+    await this.#readKnown()
     if (this.page.full || this.expected >= end || await this.#readTail(end)) return
     if (this.#request.mayList === false && end - this.expected <= this.#request.limit) return
     let from = this.expected
@@ -89,6 +88,17 @@ class Reader {
       }
       if (this.expected >= end) return
       if (!await this.#tailHole(listing.now)) return
+    }
+  }
+
+  /** Goes on where it is known which segment goes on there: with one GET if need be, then as far as the cache reaches. */
+  async #readKnown (): Promise<void> {
+    let last = this.#storage.lastOf(this.expected)
+    let segment = last === undefined ? undefined : await this.#glance(last)
+    while (segment !== undefined && !this.page.full) {
+      this.#take(segment)
+      last = this.#storage.lastOf(this.expected)
+      segment = last === undefined ? undefined : this.#storage.cached(last)
     }
   }
 

@@ -44,9 +44,6 @@ export class Tails {
     this.#core = core
   }
 
-  /** How many topics are watched. */
-  get size (): number { return this.#tails.size }
-
   follow (topic: string, from: number): Follower {
     let tail = this.#tails.get(topic)
     if (tail === undefined) {

@@ -293,7 +293,7 @@ test('bounds that contradict each other stop the start', () => {
 
 test('with a linger, appends wait for each other, but not longer, and not when a segment is full', async () => {
   const lingerMs = 150
-  const { log } = setUp({ limits: { lingerMs, segmentMessagesMax: 10 } })
+  const { log } = setUp({ limits: { lingerMs, segmentMessagesMax: 10, requestMessagesMax: 10 } })
   const began = performance.now()
   const alone = log.append('t', [{ payload: '1' }])
   await new Promise((resolve) => { setTimeout(resolve, 20) })

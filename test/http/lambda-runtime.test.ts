@@ -7,7 +7,7 @@ import { ask, produce } from '../support/http.ts'
 import { lambdaBridge, streamingBridge } from '../support/lambda-bridge.ts'
 import { functionUrlEvent } from '../support/lambda-events.ts'
 import { type LambdaRuntime, oneStreamAtATime, type RuntimeOptions, startLambda } from '../support/lambda-runtime.ts'
-import { localstack, withoutLocalstack } from '../support/localstack.ts'
+import { environmentOf, localstack, withoutLocalstack } from '../support/localstack.ts'
 import { live } from './live.ts'
 import { httpSuite } from './suite.ts'
 
@@ -79,15 +79,7 @@ test('Lambda does not tell a function that its client has gone: the stream ends 
 })
 
 test('a stream of one function brings what another appends (LocalStack)', { skip: withoutLocalstack }, async (t) => {
-  const { settings: { endpoint, region, credentials }, bucket, table } = await localstack(t)
-  const environment = {
-    BUCKET_NAME: bucket,
-    COUNTERS_TABLE: table,
-    AWS_ENDPOINT_URL: endpoint,
-    AWS_REGION: region,
-    AWS_ACCESS_KEY_ID: credentials.accessKeyId,
-    AWS_SECRET_ACCESS_KEY: credentials.secretAccessKey
-  }
+  const environment = environmentOf(await localstack(t))
   const [reads, writes] = await Promise.all([streaming(t, { environment }), buffered(t, { environment })])
   const reader = await follow(t, reads.baseUrl, 't')
   for (let n = 1; n <= 5; n++) assert.equal((await produce(writes.baseUrl, 't', `{"payload":${n}}`)).status, 200)

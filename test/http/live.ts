@@ -130,13 +130,17 @@ async function streams (t: TestContext, { baseUrl, topic }: Subject): Promise<vo
     assert.deepEqual(other.events, [])
   })
 
-  await t.test('what is wrong with a request is a problem, not a stream', async () => {
+  await t.test('what is wrong, or does not want one, gets no stream', async () => {
     const accept = 'text/event-stream'
     assertProblem(await ask(baseUrl, { path: '/topics/t/consume?offset=0', headers: { accept } }), 'invalid_request',
       'offset: expected a whole number from 1 to 9007199254740991, "earliest" or "latest", got "0"')
     for (const id of ['x', '-1', '9007199254740991', '01']) {
       assertProblem(await ask(baseUrl, { path: '/topics/t/consume', headers: { accept, 'last-event-id': id } }), 'invalid_request',
         `last-event-id: expected a whole number from 0 to 9007199254740990, got "${id}"`)
+    }
+    for (const none of ['text/event-stream;q=0', 'application/json, text/event-stream;q=0.5']) {
+      const page = await ask(baseUrl, { path: '/topics/t/consume?offset=latest', headers: { accept: none } })
+      assert.equal(page.headers['content-type'], 'application/json; charset=utf-8', none)
     }
     const head = await ask(baseUrl, { method: 'HEAD', path: '/topics/t/consume', headers: { accept } })
     assert.equal(head.status, 200)

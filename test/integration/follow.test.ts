@@ -3,7 +3,8 @@ import { createServer, type AddressInfo } from 'node:net'
 import { test, type TestContext } from 'node:test'
 import { setTimeout as wait } from 'node:timers/promises'
 import { Random } from '../simulation/random.ts'
-import { type Localstack, localstack, withoutLocalstack } from '../support/localstack.ts'
+import { eventually } from '../support/eventually.ts'
+import { environmentOf, localstack, withoutLocalstack } from '../support/localstack.ts'
 import { startServer, type ServerProcess } from '../support/server.ts'
 import { temporaryFolder } from '../support/temporary-folder.ts'
 import { Workload } from '../support/workload.ts'
@@ -16,21 +17,23 @@ import { Workload } from '../support/workload.ts'
 const sixteen = { processes: 4, writersEach: 4, readers: 4 }
 /** CI asks for 50. */
 const rounds = Number(process.env['CRASH_ROUNDS'] ?? 8)
+/** A workload that takes longer for so little is stuck. */
+const stuckMs = 120_000
 
 test('SQLite, one server: 16 writers, 4 readers', async (t) => {
   const server = await startServer(t, { DATA_DIR: temporaryFolder(t), LOG_LEVEL: 'silent' })
   const workload = new Workload(t, [server.baseUrl], sixteen)
-  await until(() => workload.acknowledged >= 1_500)
+  await eventually(() => workload.acknowledged >= 1_500, stuckMs)
   await workload.end()
 })
 
 test('LocalStack, two servers, one killed half-way: 16 writers, 4 readers', { skip: withoutLocalstack }, async (t) => {
-  const environment = environmentOf(await localstack(t))
+  const environment = { ...environmentOf(await localstack(t)), LOG_LEVEL: 'silent' }
   const servers = await Promise.all([startServer(t, environment), startServer(t, environment)])
   const workload = new Workload(t, servers.map(({ baseUrl }) => baseUrl), sixteen)
-  await until(() => workload.acknowledged >= 750)
+  await eventually(() => workload.acknowledged >= 750, stuckMs)
   servers[0].child.kill('SIGKILL')
-  await until(() => workload.acknowledged >= 1_500)
+  await eventually(() => workload.acknowledged >= 1_500, stuckMs)
   await workload.end()
 })
 
@@ -39,7 +42,7 @@ test(`SQLite: the server is killed and started again, or suspended, ${rounds} ti
 })
 
 test(`LocalStack: one of two servers is killed and started again, or suspended, ${rounds} times under load`, { skip: withoutLocalstack }, async (t) => {
-  const environment = environmentOf(await localstack(t))
+  const environment = { ...environmentOf(await localstack(t)), LOG_LEVEL: 'silent' }
   await crashes(t, [environment, environment], { batch: 5 })
 })
 
@@ -58,7 +61,7 @@ async function crashes (t: TestContext, environments: ReadonlyArray<Record<strin
   const workload = new Workload(t, servers.map(({ baseUrl }) => baseUrl), { processes: 2, writersEach: 4, readers: 2, batch })
   for (let round = 0; round < times; round++) {
     const { acknowledged } = workload
-    if (suspended === 0) await until(() => workload.acknowledged > acknowledged)
+    if (suspended === 0) await eventually(() => workload.acknowledged > acknowledged, stuckMs)
     await wait(random.int(50, 400))
     const victim = random.int(0, servers.length - 1)
     const { child, ended } = servers[victim]!
@@ -75,22 +78,6 @@ async function crashes (t: TestContext, environments: ReadonlyArray<Record<strin
   assert.ok(workload.acknowledged > times, `${workload.acknowledged} messages were acknowledged`)
   await workload.end()
   t.diagnostic(`${workload.acknowledged} of ${workload.appended.length} appends were acknowledged`)
-}
-
-function environmentOf ({ settings, bucket, table }: Localstack): Record<string, string> {
-  return {
-    BUCKET_NAME: bucket,
-    COUNTERS_TABLE: table,
-    AWS_ENDPOINT_URL: settings.endpoint,
-    AWS_REGION: settings.region,
-    AWS_ACCESS_KEY_ID: settings.credentials.accessKeyId,
-    AWS_SECRET_ACCESS_KEY: settings.credentials.secretAccessKey,
-    LOG_LEVEL: 'silent'
-  }
-}
-
-async function until (condition: () => boolean): Promise<void> {
-  for (const started = Date.now(); !condition(); await wait(50)) assert.ok(Date.now() - started < 120_000, 'the workload got stuck')
 }
 
 /** A port that a server can have again after it was killed. */

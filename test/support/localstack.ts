@@ -52,6 +52,18 @@ export async function localstack (t: TestContext): Promise<Localstack> {
   return { settings, s3, dynamo, bucket, table }
 }
 
+/** The same for a process of its own. */
+export function environmentOf ({ settings: { endpoint, region, credentials }, bucket, table }: Localstack): Record<string, string> {
+  return {
+    BUCKET_NAME: bucket,
+    COUNTERS_TABLE: table,
+    AWS_ENDPOINT_URL: endpoint,
+    AWS_REGION: region,
+    AWS_ACCESS_KEY_ID: credentials.accessKeyId,
+    AWS_SECRET_ACCESS_KEY: credentials.secretAccessKey
+  }
+}
+
 async function dropBucket (s3: S3Client, bucket: string): Promise<void> {
   for await (const { Contents } of paginateListObjectsV2({ client: s3 }, { Bucket: bucket })) {
     const Objects = (Contents ?? []).map(({ Key }) => ({ Key }))

@@ -3,6 +3,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { defaultLimits as limits } from '../../domain/limits.ts'
 import type { Follower, Log, Page } from '../../domain/log.ts'
 import { EventStream, type StreamBounds } from '../event-stream.ts'
+import { prefers } from '../negotiation.ts'
 import { sendPage } from '../page-body.ts'
 import { problems, storageProblems, TopicParams } from '../schemas/common.ts'
 import { ConsumeHeaders, ConsumeQuery, ConsumeAnswer } from '../schemas/consume.ts'
@@ -105,7 +106,7 @@ export const consumeRoute: FastifyPluginCallbackTypebox<ConsumeRouteOptions> = (
   }, async (request, reply) => {
     const { method, params: { topic }, query, headers, facts } = request
     facts.topic = topic
-    const live = method === 'GET' && eventStream.test(headers.accept ?? '')
+    const live = method === 'GET' && prefers(eventStreamType, headers.accept)
     const resumed = live ? headers['last-event-id'] : undefined
     const from = facts.offset = resumed === undefined ? await startOf(log, topic, query.offset) : Number(resumed) + 1
     if (live) return stream(request, reply, topic, from)
@@ -126,10 +127,10 @@ export const consumeRoute: FastifyPluginCallbackTypebox<ConsumeRouteOptions> = (
 
 interface Read { readonly from: number, readonly limit: number, readonly maxBytes: number }
 
-const eventStream = /(^|,)\s*text\/event-stream\s*(;|,|$)/i
+const eventStreamType = 'text/event-stream'
 
 const eventStreamHeaders = {
-  'content-type': 'text/event-stream',
+  'content-type': eventStreamType,
   vary: 'accept',
   'cache-control': 'no-cache, no-transform',
   // nginx would keep events back until its buffer is full.

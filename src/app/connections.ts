@@ -44,6 +44,8 @@ interface Queue {
   current: Response | undefined
   waiting: Array<readonly [IncomingMessage, Response]>
   closed: boolean
+  /** Called when the last answer that is owed is out. */
+  whenAnswered?: () => void
 }
 
 const queueKey = Symbol('queue')
@@ -51,6 +53,29 @@ const queueKey = Symbol('queue')
 function queueOf (socket: Socket & { [queueKey]?: Queue }): Queue {
   socket[queueKey] ??= { current: undefined, waiting: [], closed: false }
   return socket[queueKey]
+}
+
+/**
+ * Calls `then` when the requests that have arrived whole are answered, at once if there are none. What follows them on
+ * the connection may be nonsense, but an append that was acknowledged must not look refused. Only the first call counts,
+ * as the connection ends with it.
+ */
+export function afterAnswers (socket: Socket, then: () => void): void {
+  const queue = queueOf(socket)
+  if (queue.whenAnswered !== undefined) return
+  if (queue.current === undefined || !queue.current.req.complete) {
+    queue.whenAnswered = () => {}
+    then()
+    return
+  }
+  // A stream would go on for ever.
+  const timer = setTimeout(() => { socket.destroy() }, limits.stalledConnectionMs)
+  socket.pause().once('close', () => { clearTimeout(timer) })
+  queue.whenAnswered = () => {
+    // Its end would not be noticed otherwise.
+    socket.resume()
+    then()
+  }
 }
 
 function oneAtATime (handle: RequestListener): RequestListener {
@@ -68,7 +93,10 @@ function oneAtATime (handle: RequestListener): RequestListener {
     response.once('close', () => {
       queue.current = undefined
       const next = queue.closed ? undefined : queue.waiting.shift()
-      if (next === undefined) return
+      if (next === undefined) {
+        queue.whenAnswered?.()
+        return
+      }
       waiting--
       begin(queue, ...next)
     })

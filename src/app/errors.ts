@@ -6,6 +6,7 @@ import type { FastifyBaseLogger, FastifyError, FastifyInstance, FastifyReply, Fa
 import { LogError } from '../domain/errors.ts'
 import { defaultLimits } from '../domain/limits.ts'
 import { bodyEncodings, UnsupportedEncoding } from './body-encoding.ts'
+import { afterAnswers } from './connections.ts'
 import { problemType, retryAfter, toProblem } from './problem.ts'
 import { requestId } from './request-log.ts'
 import { unsupported } from './raw-body.ts'
@@ -88,11 +89,14 @@ export function handleClientError (this: FastifyInstance, error: Error & { code?
     socket.destroy()
     return
   }
-  const known = clientError(error.code)
-  const id = randomUUID()
-  // Never the error itself: it carries the bytes that came.
-  this.log.info({ request_id: id, status: known.status, code: known.code, parser: error.code }, 'not a request')
-  endWith(socket, known, id)
+  afterAnswers(socket, () => {
+    if (!socket.writable) return
+    const known = clientError(error.code)
+    const id = randomUUID()
+    // Never the error itself: it carries the bytes that came.
+    this.log.info({ request_id: id, status: known.status, code: known.code, parser: error.code }, 'not a request')
+    endWith(socket, known, id)
+  })
 }
 
 /** Answers a CONNECT, which is no request for Node and thus for Fastify. */

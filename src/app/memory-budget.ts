@@ -1,5 +1,5 @@
 import { LogError } from '../domain/errors.ts'
-import { defaultLimits as limits } from '../domain/limits.ts'
+import { defaultLimits, type Limits } from '../domain/limits.ts'
 
 /*
  * One bound for all bytes of bodies and answers that the process holds for its clients. A request that finds no room
@@ -72,7 +72,8 @@ export class Hold {
 
   cutOffIfLate (now: number): boolean {
     if (this.#clientSince === undefined || this.#cutOff === undefined || this.#bytes === 0) return false
-    const allowedMs = limits.clientGraceMs + this.#bytes / limits.clientBytesPerSecondMin * 1_000
+    const { clientGraceMs, clientBytesPerSecondMin } = this.#budget.limits
+    const allowedMs = clientGraceMs + this.#bytes / clientBytesPerSecondMin * 1_000
     if (now - this.#clientSince <= allowedMs) return false
     const cutOff = this.#cutOff
     this.clientDone()
@@ -96,6 +97,7 @@ interface Waiter {
 }
 
 export class MemoryBudget {
+  readonly limits: Limits
   readonly #bytesMax: number
   #used = 0
   /** Those with bytes, in the order in which they got their first. */
@@ -104,8 +106,10 @@ export class MemoryBudget {
   #waiting: Waiter[] = []
   #watch: NodeJS.Timeout | undefined
 
-  constructor (bytesMax: number) {
+  /** @param bytesMax has to be some times what one request can hold: a body, and what it becomes when decompressed */
+  constructor (bytesMax: number, limits: Limits = defaultLimits) {
     this.#bytesMax = bytesMax
+    this.limits = limits
   }
 
   get usedBytes (): number { return this.#used }
@@ -116,9 +120,8 @@ export class MemoryBudget {
 
   /** Whether a request that holds `held` bytes can have `more` at once. The last eighth is for small requests, which never queue. */
   hasRoom (held: number, more: number): boolean {
-    if (held + more <= limits.smallRequestBytes) return this.#used + more <= this.#bytesMax
-    // A request larger than all of that has to find nothing else there, or it would wait for ever.
-    return this.#waiting.length === 0 && (this.#fits(more) || this.#used === held)
+    if (held + more <= this.limits.smallRequestBytes) return this.#used + more <= this.#bytesMax
+    return this.#waiting.length === 0 && this.#fits(more)
   }
 
   #fits (more: number): boolean {
@@ -127,7 +130,7 @@ export class MemoryBudget {
 
   wait (hold: Hold, bytes: number): Promise<void> {
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ hold, bytes, until: performance.now() + limits.memoryWaitMs, resolve, reject })
+      this.#waiting.push({ hold, bytes, until: performance.now() + this.limits.memoryWaitMs, resolve, reject })
       this.#watch ??= setInterval(() => { this.#relieve() }, 250)
     })
   }
@@ -149,7 +152,7 @@ export class MemoryBudget {
 
   #serve (): void {
     for (let first = this.#waiting[0]; first !== undefined; first = this.#waiting[0]) {
-      if (!this.#fits(first.bytes) && this.#used !== first.hold.bytes) break
+      if (!this.#fits(first.bytes)) break
       this.#waiting.shift()
       first.hold.grant(first.bytes)
       first.resolve()

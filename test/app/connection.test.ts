@@ -22,7 +22,8 @@ test('what is not HTTP gets a problem, and the connection ends', async (t) => {
     assert(headers.includes('content-type: application/problem+json'))
     assert(headers.includes('connection: close'))
     assert.deepEqual(body, problem('malformed_request', 'The request is not valid HTTP.'))
-    const { time, parser, ...line } = lines().at(-1)!
+    const { time, parser, request_id: id, ...line } = lines().at(-1)!
+    assert(headers.includes(`x-request-id: ${String(id)}`), String(id))
     assert.deepEqual(line, { level: 'info', msg: 'not a request', status: 400, code: 'malformed_request' })
     assert.match(parser as string, /^HPE_/)
   }
@@ -52,7 +53,7 @@ test('a body that is too large is answered, however it comes', async (t) => {
     })
   })
   assert.equal(chunked.status, 413)
-  assert.deepEqual(await chunked.json(), problem('body_too_large', tooLarge))
+  assert.deepEqual(await chunked.json(), problem('body_too_large', tooLarge, 'no'))
 })
 
 test('who is still sending a body that is too large gets the answer, not a reset', async (t) => {

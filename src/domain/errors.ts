@@ -8,6 +8,7 @@ export const errorTable = {
   malformed_json: { status: 400, retriable: false, title: 'The body is not valid JSON' },
   invalid_encoding: { status: 400, retriable: false, title: 'The body is not valid UTF-8' },
   invalid_request: { status: 400, retriable: false, title: 'A field of the request is not valid' },
+  offset_out_of_range: { status: 400, retriable: false, title: 'The offset is beyond the end of the topic' },
   invalid_topic: { status: 400, retriable: false, title: 'The topic name is not valid' },
   not_found: { status: 404, retriable: false, title: 'There is nothing at this path' },
   method_not_allowed: { status: 405, retriable: false, title: 'The path does not take this method' },
@@ -30,17 +31,23 @@ export type ErrorCode = keyof typeof errorTable
 /** Whether a failed append may be in the log: `no`, safe to send again; `unknown`, it may be there, now or later. */
 export type Written = 'no' | 'unknown'
 
+/** The offsets a topic can be read from: `earliest` is its first one, `end` the one that the next message would get. */
+export interface OffsetRange { readonly earliest: number, readonly end: number }
+
 export class LogError extends Error {
   override readonly name = 'LogError'
   readonly code: ErrorCode
   /** Set on every failed append (log §3.4). */
   readonly written: Written | undefined
+  /** Set on `offset_out_of_range`. */
+  readonly range: OffsetRange | undefined
 
   /** @param detail what happened to this request, for the caller; names no internals */
-  constructor (code: ErrorCode, detail: string, options: ErrorOptions & { written?: Written } = {}) {
+  constructor (code: ErrorCode, detail: string, options: ErrorOptions & { written?: Written, range?: OffsetRange } = {}) {
     super(detail, options)
     this.code = code
     this.written = options.written
+    this.range = options.range
   }
 
   get status (): number { return errorTable[this.code].status }

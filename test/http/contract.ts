@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import type { TestContext } from 'node:test'
-import { ask, consume, produce } from '../support/http.ts'
+import { ask, assertProblem, consume, produce } from '../support/http.ts'
 import type { Subject } from './suite.ts'
 
 interface Page { messages: Array<{ offset: number, payload: unknown, timestamp: number, key?: string, headers?: object }>, next_offset: number }
@@ -99,9 +99,29 @@ async function reading (t: TestContext, { baseUrl, topic }: Subject): Promise<vo
     assert.deepEqual(await page(baseUrl, name, '?offset=latest'), { messages: [], next_offset: 3 })
   })
 
-  await t.test('a topic nobody wrote to, and an offset past the end, are empty pages', async () => {
-    assert.deepEqual(await page(baseUrl, topic(), '?offset=1'), { messages: [], next_offset: 1 })
-    assert.deepEqual(await page(baseUrl, topic(), `?offset=${Number.MAX_SAFE_INTEGER}`), { messages: [], next_offset: Number.MAX_SAFE_INTEGER })
+  await t.test('a topic nobody wrote to, and the end of a topic, are empty pages', async () => {
+    const name = topic()
+    assert.deepEqual(await page(baseUrl, name, '?offset=1'), { messages: [], next_offset: 1 })
+    await fill(baseUrl, name, ['a', 'b'])
+    assert.deepEqual(await page(baseUrl, name, '?offset=3'), { messages: [], next_offset: 3 })
+  })
+
+  await t.test('an offset beyond the end is refused: by a page, a long poll, and a stream', async () => {
+    const name = topic()
+    const detail = (end: number, got: number): string => `offset: expected at most ${end}, the end of the topic, got ${got}`
+    const range = (end: number): object => ({ earliest: 1, end })
+    assertProblem(await consume(baseUrl, name, '?offset=2'), 'offset_out_of_range', detail(1, 2), range(1))
+    await fill(baseUrl, name, ['a', 'b'])
+    for (const query of ['?offset=4', '?offset=4&wait=20']) {
+      assertProblem(await consume(baseUrl, name, query), 'offset_out_of_range', detail(3, 4), range(3))
+    }
+    const last = Number.MAX_SAFE_INTEGER
+    assertProblem(await consume(baseUrl, name, `?offset=${last}`), 'offset_out_of_range', detail(3, last), range(3))
+    for (const [query, headers] of [['?offset=4', {}], ['', { 'last-event-id': '3' }]] as const) {
+      const answer = await ask(baseUrl, { path: `/topics/${name}/consume${query}`, headers: { accept: 'text/event-stream', ...headers } })
+      assertProblem(answer, 'offset_out_of_range', detail(3, 4), range(3))
+    }
+    assert.equal((await ask(baseUrl, { method: 'HEAD', path: `/topics/${name}/consume?offset=4` })).status, 400)
   })
 
   await t.test('max_bytes bounds a page, but one message always comes', async () => {

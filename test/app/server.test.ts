@@ -120,6 +120,16 @@ test('a second signal ends it at once; one right after the first is the same one
   assert(took > 1_400 && took < 4_000, `${took} ms`)
 })
 
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  test(`${signal}: it ends although nobody reads its log any more`, async (t) => {
+    const { child, ended } = await startServer(t, { DATA_DIR: ':memory:' })
+    child.stdout!.destroy()
+    child.kill(signal)
+    const late = new Promise((resolve) => { setTimeout(resolve, 8_000, 'still running').unref() })
+    assert.equal(await Promise.race([ended, late]), 0)
+  })
+}
+
 test('a port that is taken', async (t) => {
   const other = createServer().listen(0, '127.0.0.1')
   await once(other, 'listening')

@@ -3,7 +3,8 @@ import type { FastifyInstance } from 'fastify'
 import type { Logger } from 'pino'
 import { buildApp } from './app/build-app.ts'
 import { closeIdleWhenSent } from './app/connections.ts'
-import { loadSettings, type Settings, SettingsError } from './app/config.ts'
+import { listOf, loadSettings, type Settings, SettingsError } from './app/config.ts'
+import { servedHosts } from './app/host-check.ts'
 import { bufferedOutput, createLogger } from './app/logger.ts'
 import { StoreError } from './ports/errors.ts'
 import { StartError, wire, type Wiring } from './wiring.ts'
@@ -25,7 +26,7 @@ async function start (settings: Settings): Promise<void> {
   const logger = createLogger(settings.LOG_LEVEL, bufferedOutput())
   const wiring = await wire(settings)
   const doubts = await checkStores(wiring)
-  const app = buildApp({ log: wiring.log, checks: wiring.checks, logger })
+  const app = buildApp({ log: wiring.log, checks: wiring.checks, logger, servedHosts: servedHosts(settings), corsOrigins: listOf(settings.CORS_ORIGINS) })
   stopOnSignal(app, wiring, logger)
   await listen(app, settings, logger)
   const url = urlOf(app, settings)

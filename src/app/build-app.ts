@@ -3,9 +3,11 @@ import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import { LogError } from '../domain/errors.ts'
 import { defaultLimits } from '../domain/limits.ts'
 import type { Log } from '../domain/log.ts'
+import { addCors } from './cors.ts'
 import { addDocs, addSpecification } from './docs.ts'
 import type { StreamBounds } from './event-stream.ts'
 import { handleClientError, handleError, pathOf } from './errors.ts'
+import { addHostCheck } from './host-check.ts'
 import { ProblemSchema } from './problem.ts'
 import { addBodyParsers } from './raw-body.ts'
 import { addRequestLog, logRequest, type PlatformFacts, RequestFacts, requestId } from './request-log.ts'
@@ -24,6 +26,10 @@ export interface AppDeps {
   /** pino's, or one like it; none logs nothing. */
   readonly logger?: FastifyBaseLogger
   readonly platformFacts?: PlatformFacts
+  /** The `Host` names that are served, lower case and without ports; none: all. */
+  readonly servedHosts?: readonly string[] | undefined
+  /** The origins of web pages that may use the service, or `*`; none: no other than its own. */
+  readonly corsOrigins?: readonly string[]
   /** What a platform allows; none allows as long as it takes. */
   readonly timeLeft?: TimeLeft
   readonly streamBounds?: (request: FastifyRequest) => StreamBounds
@@ -65,7 +71,8 @@ export function buildApp (deps: AppDeps): FastifyInstance {
   addBodyParsers(app)
   app.setErrorHandler(handleError)
   addRequestLog(app, deps.platformFacts)
-  addHostCheck(app)
+  addHostCheck(app, deps.servedHosts)
+  if (deps.corsOrigins !== undefined && deps.corsOrigins.length > 0) addCors(app, deps.corsOrigins)
   addUnknownPaths(app)
   // Node would answer an expectation it does not know with an empty 417. RFC 9110 lets a server ignore it.
   app.server.on('checkExpectation', (request, response) => { app.server.emit('request', request, response) })
@@ -83,27 +90,19 @@ export function buildApp (deps: AppDeps): FastifyInstance {
   return app
 }
 
-/** HTTP/1.1 demands a 400 where there is no `Host`. */
-function addHostCheck (app: FastifyInstance): void {
-  app.addHook('onRequest', (request, _reply, done) => {
-    const { httpVersion, headers } = request.raw
-    if (httpVersion === '1.1' && headers.host === undefined) done(new LogError('malformed_request', 'host: expected a header of that name, got none'))
-    else done()
-  })
-}
-
 /**
  * 404, or 405 where the path is known and takes other methods. In a hook, because by the time Fastify's not-found
  * handler runs the body has been parsed, and a wrong one would be answered as that.
  */
 function addUnknownPaths (app: FastifyInstance): void {
   app.addHook('onRequest', (request, reply, done) => {
-    if (!request.is404) {
+    // No route takes OPTIONS but the one for preflights, which have been answered by now.
+    if (!request.is404 && request.method !== 'OPTIONS') {
       done()
       return
     }
     const path = pathOf(request)
-    const allowed = app.supportedMethods.filter((method) => app.findRoute({ method, url: path }) !== null)
+    const allowed = app.supportedMethods.filter((method) => method !== 'OPTIONS' && app.findRoute({ method, url: path }) !== null)
     if (allowed.length === 0) {
       done(nothingHere())
       return

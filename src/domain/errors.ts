@@ -15,6 +15,7 @@ export const errorTable = {
   request_timeout: { status: 408, retriable: true, title: 'The request did not arrive in time' },
   body_too_large: { status: 413, retriable: false, title: 'The body is too large' },
   unsupported_media_type: { status: 415, retriable: false, title: 'The content type is not supported' },
+  misdirected_request: { status: 421, retriable: false, title: 'The server is not served under this host name' },
   request_headers_too_large: { status: 431, retriable: false, title: 'The request headers are too large' },
   internal: { status: 500, retriable: false, title: 'The server made a mistake' },
   segment_corrupt: { status: 500, retriable: false, title: 'A stored segment is damaged' },

@@ -61,6 +61,7 @@ const titles: Record<string, [number, string, boolean]> = {
   request_timeout: [408, 'The request did not arrive in time', true],
   body_too_large: [413, 'The body is too large', false],
   unsupported_media_type: [415, 'The content type is not supported', false],
+  misdirected_request: [421, 'The server is not served under this host name', false],
   request_headers_too_large: [431, 'The request headers are too large', false],
   internal: [500, 'The server made a mistake', false],
   segment_corrupt: [500, 'A stored segment is damaged', false],

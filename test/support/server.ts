@@ -18,7 +18,8 @@ export interface ServerProcess {
 function run (t: TestContext, environment: Record<string, string>, cwd?: string): { child: ChildProcess, ended: Promise<number | null> } {
   // Of the environment only what the process itself needs: a developer's own AWS settings must not leak in.
   const { PATH = '' } = process.env
-  const child = spawn(process.execPath, [entry], { env: { PATH, PORT: '0', ...environment }, cwd, stdio: ['ignore', 'pipe', 'pipe'] })
+  // Tests that write a request by hand say `host: x`.
+  const child = spawn(process.execPath, [entry], { env: { PATH, PORT: '0', ALLOWED_HOSTS: 'x', ...environment }, cwd, stdio: ['ignore', 'pipe', 'pipe'] })
   // Not at 'exit': then some of what it has written may still be in the pipes.
   const ended = once(child, 'close').then(([code]) => code as number | null)
   t.after(async () => {

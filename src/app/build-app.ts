@@ -4,6 +4,7 @@ import { LogError } from '../domain/errors.ts'
 import { defaultLimits } from '../domain/limits.ts'
 import type { Log } from '../domain/log.ts'
 import { addCors } from './cors.ts'
+import { addDefaultHeaders, setDefaultHeaders } from './default-headers.ts'
 import { addDocs, addSpecification } from './docs.ts'
 import type { StreamBounds } from './event-stream.ts'
 import { handleClientError, handleError, pathOf } from './errors.ts'
@@ -62,6 +63,7 @@ export function buildApp (deps: AppDeps): FastifyInstance {
       // These come before any hook has run.
       bare.facts = new RequestFacts()
       reply.header('x-request-id', request.id)
+      setDefaultHeaders(reply)
       handleError(error, bare, reply)
       logRequest(app.log, bare, reply, deps.platformFacts)
     }
@@ -71,6 +73,7 @@ export function buildApp (deps: AppDeps): FastifyInstance {
   addBodyParsers(app)
   app.setErrorHandler(handleError)
   addRequestLog(app, deps.platformFacts)
+  addDefaultHeaders(app)
   addHostCheck(app, deps.servedHosts)
   if (deps.corsOrigins !== undefined && deps.corsOrigins.length > 0) addCors(app, deps.corsOrigins)
   addUnknownPaths(app)

@@ -4,6 +4,7 @@ import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from
 import { LogError } from '../domain/errors.ts'
 import { defaultLimits } from '../domain/limits.ts'
 import { bodyEncodings, UnsupportedEncoding } from './body-encoding.ts'
+import { defaultHeaders } from './default-headers.ts'
 import { problemType, retryAfter, toProblem } from './problem.ts'
 import { unsupported } from './raw-body.ts'
 import { show } from './validation.ts'
@@ -83,8 +84,9 @@ export function handleClientError (this: FastifyInstance, error: Error & { code?
   // Never the error itself: it carries the bytes that came.
   this.log.info({ status: known.status, code: known.code, parser: error.code }, 'not a request')
   const body = JSON.stringify(toProblem(known))
-  socket.end(`HTTP/1.1 ${known.status} ${STATUS_CODES[known.status]}\r\ncontent-type: ${problemType}\r\ncontent-length: ${Buffer.byteLength(body)}\r\n` +
-    `connection: close\r\n\r\n${body}`)
+  const headers = { 'content-type': problemType, 'content-length': Buffer.byteLength(body), connection: 'close', ...defaultHeaders }
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`)
+  socket.end(`HTTP/1.1 ${known.status} ${STATUS_CODES[known.status]}\r\n${lines.join('')}\r\n${body}`)
 }
 
 function clientError (code: string | undefined): LogError {

@@ -20,7 +20,7 @@ test('what is not HTTP gets a problem, and the connection ends', async (t) => {
     const { statusLine, headers, body } = parsed(await exchange(baseUrl, bytes))
     assert.equal(statusLine, 'HTTP/1.1 400 Bad Request', bytes)
     assert(headers.includes('content-type: application/problem+json'))
-    assert(headers.includes('connection: close'))
+    for (const header of ['connection: close', 'cache-control: no-store', 'x-content-type-options: nosniff']) assert(headers.includes(header))
     assert.deepEqual(body, problem('malformed_request', 'The request is not valid HTTP.'))
     const { time, parser, ...line } = lines().at(-1)!
     assert.deepEqual(line, { level: 'info', msg: 'not a request', status: 400, code: 'malformed_request' })

@@ -7,21 +7,27 @@ import { connect, type AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import { promisify } from 'node:util'
+import { eventually } from '../support/eventually.ts'
 import { ask, consume, produce } from '../support/http.ts'
 import { failedStart, startServer } from '../support/server.ts'
 import { temporaryFolder } from '../support/temporary-folder.ts'
 
 const shell = promisify(execFile)
 
-test('the first line says where it listens, where the data is, and a curl that works as printed', async (t) => {
+test('standard error says where it listens, where the data is, and a curl that works as printed; standard output is JSON lines', async (t) => {
   const folder = temporaryFolder(t)
-  const { lines, baseUrl } = await startServer(t, { DATA_DIR: folder })
+  const { lines, errorLines, baseUrl, child, ended } = await startServer(t, { DATA_DIR: folder })
   assert.match(baseUrl, /^http:\/\/127\.0\.0\.1:\d+$/)
-  assert(lines[0]?.includes(folder))
-  const { stdout } = await shell('sh', ['-c', /curl .*$/.exec(lines[0]!)![0]])
+  assert.deepEqual(errorLines, [`Listening on ${baseUrl}, data in ${folder}. Try: curl ${baseUrl}/topics/orders/produce ` +
+    '-H \'content-type: application/json\' -d \'{"payload":{"item":"book","quantity":2}}\''])
+  const { stdout } = await shell('sh', ['-c', /curl .*$/.exec(errorLines[0]!)![0]])
   assert.equal(stdout, '{"topic":"orders","offset":1}')
-  // After it come JSON lines only.
-  for (const line of lines.slice(1)) JSON.parse(line)
+  child.kill('SIGTERM')
+  await ended
+  const logged = lines.map((line) => JSON.parse(line) as { msg: string, url?: string, data?: string })
+  assert.deepEqual(logged.map(({ msg, url, data }) => [msg, url, data]), [
+    ['listening', baseUrl, folder], ['request', undefined, undefined], ['stopping', undefined, undefined], ['stopped', undefined, undefined]
+  ])
 })
 
 test('what was acknowledged is there after a restart', async (t) => {
@@ -184,26 +190,40 @@ test('storage that does not answer yet: it starts, warns, and is not ready', asy
   const { baseUrl, lines } = await startServer(t, aws('http://127.0.0.1:1'))
   const answer = await ask(baseUrl, { path: '/ready' })
   assert.equal((JSON.parse(answer.text) as { detail: string }).detail, 'Not ready: bucket (unavailable), table (unavailable).')
-  // Lines are written within a tenth of a second.
-  await new Promise((resolve) => { setTimeout(resolve, 300) })
-  const warnings = lines.slice(1).map((line) => JSON.parse(line) as { level: string, msg: string }).filter(({ level }) => level === 'warn')
-  assert.deepEqual(warnings.map(({ msg }) => msg), ['bucket: no answer at start', 'table: no answer at start'])
+  await eventually(() => warningsIn(lines).length === 2)
+  assert.deepEqual(warningsIn(lines), ['bucket: no answer at start', 'table: no answer at start'])
 })
 
-test('LOG_LEVEL=silent: the first line is all', async (t) => {
-  const { baseUrl, lines, child, ended } = await startServer(t, { DATA_DIR: ':memory:', LOG_LEVEL: 'silent' })
+test('on an address that others can reach, it warns that there is no access control; on loopback it does not', async (t) => {
+  const { lines, errorLines, baseUrl } = await startServer(t, { DATA_DIR: ':memory:', HOST: '0.0.0.0', ALLOWED_HOSTS: '' })
+  assert.deepEqual(errorLines.filter((line) => line.startsWith('WARNING')),
+    ['WARNING: HOST is 0.0.0.0, and there is no access control: everybody who can reach the port can read and write all topics.'])
+  await eventually(() => warningsIn(lines).includes('no access control: everybody who can reach the port can read and write all topics'))
+  assert.equal((await ask(baseUrl, { path: '/health', headers: { host: 'any.example.com' } })).status, 200)
+  const local = await startServer(t, { DATA_DIR: ':memory:' })
+  await ask(local.baseUrl, { path: '/health' })
+  await eventually(() => local.lines.length > 0)
+  assert.deepEqual([warningsIn(local.lines), local.errorLines.filter((line) => line.startsWith('WARNING'))], [[], []])
+})
+
+test('LOG_LEVEL=silent: no log, but where it listens', async (t) => {
+  const { baseUrl, lines, errorLines, child, ended } = await startServer(t, { DATA_DIR: ':memory:', LOG_LEVEL: 'silent' })
   await ask(baseUrl, { path: '/health' })
   child.kill('SIGTERM')
   assert.equal(await ended, 0)
-  assert.equal(lines.length, 1)
+  assert.deepEqual([lines.length, errorLines.length], [0, 1])
 })
 
 test('without DATA_DIR the data is in ./data', async (t) => {
   const folder = temporaryFolder(t)
-  const { lines } = await startServer(t, {}, folder)
-  assert(lines[0]?.includes(join(folder, 'data')))
+  const { errorLines } = await startServer(t, {}, folder)
+  assert(errorLines[0]?.includes(join(folder, 'data')))
   assert(existsSync(join(folder, 'data', 'streams.db')))
 })
+
+function warningsIn (lines: readonly string[]): string[] {
+  return lines.map((line) => JSON.parse(line) as { level: string, msg: string }).filter(({ level }) => level === 'warn').map(({ msg }) => msg)
+}
 
 function aws (endpoint: string): Record<string, string> {
   return {

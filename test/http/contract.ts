@@ -161,6 +161,26 @@ async function service (t: TestContext, baseUrl: string): Promise<void> {
     }
   })
 
+  await t.test('no answer may be kept by a cache, or taken for another type than it says', async () => {
+    const body = '{"payload":"<script>"}'
+    const answers = {
+      produced: await produce(baseUrl, 'a-topic', body),
+      page: await consume(baseUrl, 'a-topic'),
+      lines: await ask(baseUrl, { path: '/topics/a-topic/consume', headers: { accept: 'application/x-ndjson', 'accept-encoding': 'gzip' } }),
+      'wrong field': await consume(baseUrl, 'a-topic', '?offset=0'),
+      'wrong body': await produce(baseUrl, 'a-topic', '{'),
+      nothing: await ask(baseUrl, { path: '/nothing' }),
+      'wrong method': await ask(baseUrl, { method: 'DELETE', path: '/health' }),
+      health: await ask(baseUrl, { path: '/health' }),
+      document: await ask(baseUrl, { path: '/openapi.json' }),
+      errors: await ask(baseUrl, { path: '/docs/errors' })
+    }
+    for (const [name, { headers }] of Object.entries(answers)) {
+      assert.deepEqual([headers['cache-control'], headers['x-content-type-options']], ['no-store', 'nosniff'], name)
+    }
+    assert.match(answers.errors.headers['content-security-policy'] as string, /^default-src 'none';/)
+  })
+
   await t.test('the specification lists the operations, once', async () => {
     const { status, text } = await ask(baseUrl, { path: '/openapi.json' })
     assert.equal(status, 200)

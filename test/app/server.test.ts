@@ -1,17 +1,19 @@
 import assert from 'node:assert/strict'
-import { execFile } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { chmodSync, existsSync, writeFileSync } from 'node:fs'
 import { Agent, createServer, request } from 'node:http'
 import { connect, type AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
+import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { eventually } from '../support/eventually.ts'
 import { ask, consume, produce } from '../support/http.ts'
 import { failedStart, startServer } from '../support/server.ts'
 import { temporaryFolder } from '../support/temporary-folder.ts'
 
+const root = fileURLToPath(new URL('../..', import.meta.url))
 const shell = promisify(execFile)
 
 test('standard error says where it listens, where the data is, and a curl that works as printed; standard output is JSON lines', async (t) => {
@@ -135,6 +137,30 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     assert.equal(await Promise.race([ended, late]), 0)
   })
 }
+
+test('npm start passes SIGTERM on, and waits until the server has ended', async (t) => {
+  const { PATH = '', HOME = '' } = process.env
+  const npm = spawn('npm', ['start'], { cwd: root, env: { PATH, HOME, PORT: '0', DATA_DIR: ':memory:' }, detached: true, stdio: ['ignore', 'pipe', 'pipe'] })
+  // The whole group: a server that outlives npm holds the pipes open.
+  t.after(() => { try { process.kill(-npm.pid!, 'SIGKILL') } catch {} })
+  let stdout = ''
+  npm.stdout.on('data', (chunk: Buffer) => { stdout += chunk.toString() })
+  const ended = once(npm, 'close')
+  await new Promise<void>((resolve) => { npm.stderr.on('data', (chunk: Buffer) => { if (chunk.includes('Listening on')) resolve() }) })
+  npm.kill('SIGTERM')
+  const late = new Promise((resolve) => { setTimeout(resolve, 20_000, 'still running').unref() })
+  assert.notEqual(await Promise.race([ended, late]), 'still running')
+  assert.match(stdout, /"msg":"stopping"\}\n.*"msg":"stopped"\}\n$/)
+})
+
+test('a Node that is too old is told in one line which one it takes', async () => {
+  const olderNode = 'data:text/javascript,Object.defineProperty(process,"version",{value:"v22.21.1"})'
+  await assert.rejects(shell(process.execPath, ['--import', olderNode, join(root, 'server.mjs')]), {
+    code: 1,
+    stdout: '',
+    stderr: 'Serverless Streams needs Node 22.22 or newer, this is 22.21.1: use "npm start", which brings its own Node, or a newer one\n'
+  })
+})
 
 test('a port that is taken', async (t) => {
   const other = createServer().listen(0, '127.0.0.1')

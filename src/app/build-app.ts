@@ -52,7 +52,7 @@ export function buildApp (deps: AppDeps): FastifyInstance {
     bodyLimit: defaultLimits.requestBytesMax,
     requestTimeout: requestTimeoutMs,
     // Names that are too long are the topic rule's business (400), not the router's (404).
-    routerOptions: { maxParamLength: 64 * 1024 },
+    routerOptions: { maxParamLength: 64 * 1024, ignoreTrailingSlash: true },
     // Requests on connections that are still open during shutdown are served, and the connection closed after them.
     return503OnClosing: false,
     // Node would answer a request without a host with an empty 400; the hook below does it with a problem.

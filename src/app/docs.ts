@@ -26,6 +26,8 @@ export function addDocs (app: FastifyInstance): void {
     // A server that speaks plain HTTP on another host than localhost could not load its own scripts with it.
     transformStaticCSP: (header) => header.replace('upgrade-insecure-requests;', '')
   })
+  // Relative, since a stage can stand before it.
+  app.get('/', { schema: { hide: true } }, async (_request, reply) => reply.redirect('./docs'))
   app.get(errorsPath, { schema: { hide: true } }, async (_request, reply) =>
     reply.type('text/html; charset=utf-8').header('content-security-policy', errorsPolicy).send(errorsPage()))
 }

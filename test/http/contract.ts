@@ -58,6 +58,22 @@ async function writing (t: TestContext, { baseUrl, topic }: Subject): Promise<vo
     assert.equal((await ask(baseUrl, { path: '/v1/ready' })).text, '{"status":"ok"}')
   })
 
+  await t.test('a slash at the end of a path changes nothing', async () => {
+    const name = topic()
+    const headers = { 'content-type': 'application/json' }
+    assert.equal((await ask(baseUrl, { method: 'POST', path: `/topics/${name}/produce/`, headers, body: '{"payload":1}' })).text, `{"topic":"${name}","offset":1}`)
+    assert.match((await ask(baseUrl, { path: `/v1/topics/${name}/consume/?offset=1` })).text, /"next_offset":2/)
+    assert.equal((await ask(baseUrl, { path: '/health/' })).text, '{"status":"ok"}')
+  })
+
+  await t.test('a page comes as JSON when Accept names only what there is not', async () => {
+    for (const accept of ['text/csv', 'text/html', 'nonsense']) {
+      const answer = await ask(baseUrl, { path: `/topics/${topic()}/consume`, headers: { accept } })
+      assert.equal(answer.headers['content-type'], 'application/json; charset=utf-8', accept)
+      assert.equal(answer.status, 200)
+    }
+  })
+
   await t.test('content types that say the same', async () => {
     for (const type of ['application/json; charset=utf-8', 'application/json;charset=UTF-8', 'Application/JSON', 'application/json; charset="utf-8"', 'application/json; x=y']) {
       const answer = await ask(baseUrl, { method: 'POST', path: `/topics/${topic()}/produce`, headers: { 'content-type': type }, body: '{"payload":1}' })
@@ -193,6 +209,12 @@ async function service (t: TestContext, baseUrl: string): Promise<void> {
       '/health': [['get', 'health', ['200', '500']]],
       '/ready': [['get', 'ready', ['200', '500', '503']]]
     })
+  })
+
+  await t.test('the root leads to the documents', async () => {
+    const { status, headers } = await ask(baseUrl, { path: '/' })
+    assert.equal(status, 302)
+    assert.equal(new URL(headers['location'] as string, 'http://host/').pathname, '/docs')
   })
 
   await t.test('pages to read', async () => {

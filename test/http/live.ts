@@ -47,6 +47,13 @@ async function longPoll (t: TestContext, { baseUrl, topic }: Subject): Promise<v
     assert(Date.now() - began >= 950)
   })
 
+  await t.test('wait: fractions of a second', async () => {
+    const began = Date.now()
+    assert.equal((await consume(baseUrl, topic(), '?wait=0.6')).text, '{"messages":[],"next_offset":1}')
+    assert(Date.now() - began >= 550)
+    for (const wait of ['0.0', '0.001', '0.25']) assert.equal((await consume(baseUrl, topic(), `?wait=${wait}`)).status, 200)
+  })
+
   await t.test('wait: 0 and HEAD do not wait, a longer one than the longest is cut', async () => {
     const name = topic()
     const began = Date.now()

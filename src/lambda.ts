@@ -4,7 +4,7 @@ import awsLambdaFastify from '@fastify/aws-lambda'
 import type { Context } from 'aws-lambda'
 import type { FastifyInstance, InjectOptions, LightMyRequestCallback } from 'fastify'
 import { buildApp } from './app/build-app.ts'
-import { loadSettings } from './app/config.ts'
+import { listOf, loadSettings } from './app/config.ts'
 import { type HttpEvent, needsBase64, normalizeEvent } from './app/lambda-event.ts'
 import { streamAnswer } from './app/lambda-stream.ts'
 import { createLogger, unbufferedOutput } from './app/logger.ts'
@@ -32,6 +32,7 @@ const { log, checks } = await wire(settings)
 const app = buildApp({
   log,
   checks,
+  corsOrigins: listOf(settings.CORS_ORIGINS),
   logger: createLogger(settings.LOG_LEVEL, unbufferedOutput()),
   platformFacts: ({ awsLambda: { context } }) => context === undefined ? undefined : { lambda_request_id: context.awsRequestId },
   // Who waits for messages gives up long before the 29 s of a REST API, so the function's own timeout is all there is to heed.

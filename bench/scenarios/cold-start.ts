@@ -77,11 +77,11 @@ async function startNothing (): Promise<Start> {
 async function startServer (env: Record<string, string>): Promise<Start> {
   const start = performance.now()
   const child = spawnNode([fileURLToPath(new URL('../../src/server.ts', import.meta.url))], {
-    env: bareEnvironment({ PORT: '0', LOG_LEVEL: 'silent', ...env }), stdio: ['ignore', 'pipe', 'inherit']
+    env: bareEnvironment({ PORT: '0', LOG_LEVEL: 'silent', ...env }), stdio: ['ignore', 'inherit', 'pipe']
   })
   try {
     const line = await new Promise<string>((resolve, reject) => {
-      createInterface(child.stdout!).once('line', resolve).once('close', () => { reject(new Error('the server ended')) })
+      createInterface(child.stderr!).once('line', resolve).once('close', () => { reject(new Error('the server ended')) })
     })
     const port = Number(/:(\d+)[,/\s]/.exec(line)?.[1])
     await answered(get({ port, host: '127.0.0.1', path: '/health', agent: false }))

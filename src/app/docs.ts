@@ -26,7 +26,10 @@ export function addDocs (app: FastifyInstance): void {
     // A server that speaks plain HTTP on another host than localhost could not load its own scripts with it.
     transformStaticCSP: (header) => header.replace('upgrade-insecure-requests;', '')
   })
-  app.get(errorsPath, { schema: { hide: true } }, async (_request, reply) => reply.type('text/html; charset=utf-8').send(errorsPage()))
+  // Relative, since a stage can stand before it.
+  app.get('/', { schema: { hide: true } }, async (_request, reply) => reply.redirect('./docs'))
+  app.get(errorsPath, { schema: { hide: true } }, async (_request, reply) =>
+    reply.type('text/html; charset=utf-8').header('content-security-policy', errorsPolicy).send(errorsPage()))
 }
 
 export function addSpecification (app: FastifyInstance): void {
@@ -36,6 +39,9 @@ export function addSpecification (app: FastifyInstance): void {
     return reply.type('application/json; charset=utf-8').send(text)
   })
 }
+
+/** The page has no scripts and loads nothing. */
+const errorsPolicy = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
 function errorsPage (): string {
   const rows = errorRows().map(({ code, status, retriable, title }) =>

@@ -12,7 +12,9 @@ export const ProblemSchema = Type.Object({
   retriable: Type.Boolean({ description: 'Whether the same request may succeed later.' }),
   written: Type.Optional(Type.Union([Type.Literal('no'), Type.Literal('unknown')], {
     description: 'Of a failed append. `no`: the messages are not in the topic and never will be. `unknown`: they may be, now or later.'
-  }))
+  })),
+  earliest: Type.Optional(Type.Integer({ minimum: 1, description: 'Only with `offset_out_of_range`: the first offset of the topic.' })),
+  end: Type.Optional(Type.Integer({ minimum: 1, description: 'Only with `offset_out_of_range`: the offset of the next message to be written.' }))
 }, { $id: 'Problem', description: 'What went wrong (RFC 9457).' })
 
 export type Problem = Static<typeof ProblemSchema>
@@ -27,10 +29,11 @@ function codes (): ErrorCode[] {
 }
 
 export function toProblem (error: LogError): Problem {
-  const { code, message, written } = error
+  const { code, message, written, range } = error
   const { status, title, retriable } = errorTable[code]
   const problem: Problem = { type: `${errorsPath}#${code}`, title, status, detail: message, code, error: message, retriable }
   if (written !== undefined) problem.written = written
+  if (range !== undefined) Object.assign(problem, range)
   return problem
 }
 

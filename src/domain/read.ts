@@ -1,6 +1,7 @@
 import type { TopicState } from '../ports/offset-counter.ts'
 import type { SegmentEntry } from '../ports/segment-store.ts'
 import { Storage, toLogError, type LogCore } from './core.ts'
+import { LogError, type OffsetRange } from './errors.ts'
 import { judgeHoleBelow, judgeTailHole, sealDown, type Verdict } from './holes.ts'
 import { Lookahead, Sizes } from './lookahead.ts'
 import { PageBuilder, type Page, type PageSize } from './page.ts'
@@ -18,7 +19,7 @@ export interface ReadRequest extends PageSize {
 /**
  * A gap-free prefix of the log from `from` on (log §4). It stops at the first offset it can't account for by a
  * message or a seal; a segment that can't be loaded ends the page before it and is never skipped.
- * @throws LogError when not even the first offset could be looked at
+ * @throws LogError `offset_out_of_range` when `from` is beyond the end; others when not even the first offset could be looked at
  */
 export async function readPage (core: LogCore, topic: string, request: ReadRequest): Promise<Page> {
   const storage = new Storage(core, topic)
@@ -63,10 +64,13 @@ class Reader {
   get hasProgress (): boolean { return this.expected > this.#request.from }
 
   async run (): Promise<void> {
-    const state = this.#request.state ?? await this.#storage.state()
+    const { from: first, state: known } = this.#request
+    // A handed state that ends before `from` is outdated: only a fresh one can say that `from` is out of range.
+    const state = known !== undefined && first <= endOf(known) ? known : await this.#storage.state()
+    const end = this.end = endOf(state)
+    if (first > end) throw outOfRange(first, { earliest: state?.earliest ?? 1, end })
     if (state === undefined) return
     this.expected = Math.max(this.expected, state.earliest)
-    const end = this.end = endOf(state)
     if (this.expected >= end) return
     await this.#readKnown()
     if (this.page.full || this.expected >= end || await this.#readTail(end)) return
@@ -198,6 +202,10 @@ class Reader {
     this.#sealsLeft -= await sealDown(this.#storage, top, this.expected, this.#sealsLeft, this.#core.limits)
     return true
   }
+}
+
+function outOfRange (from: number, range: OffsetRange): LogError {
+  return new LogError('offset_out_of_range', `offset: expected at most ${range.end}, the end of the topic, got ${from}`, { range })
 }
 
 /** The offset that the next message would get. */

@@ -1,5 +1,6 @@
 import type { TopicState } from '../ports/offset-counter.ts'
 import { addCalls, noCalls, Storage, type LogCore, type StorageCalls } from './core.ts'
+import { LogError } from './errors.ts'
 import { pageOf, type Page, type PageSize } from './page.ts'
 import { endOf, readPage } from './read.ts'
 import type { MessageSegment } from './segment.ts'
@@ -102,7 +103,7 @@ class Tail {
   read (from: number, size: PageSize, state: TopicState | undefined): Promise<Page> {
     const key = `${this.version} ${from} ${size.limit} ${size.maxBytes}`
     const underway = this.#reading.get(key)
-    if (underway !== undefined) return underway
+    if (underway !== undefined) return underway.catch((error: unknown) => this.#readIfOutOfRange(error, from, size))
     const reading = this.#read(from, size, state).finally(() => { this.#reading.delete(key) })
     this.#reading.set(key, reading)
     return reading
@@ -114,6 +115,12 @@ class Tail {
     const page = await readPage(this.#core, this.#topic, { from, ...size, mayList, ...(state === undefined ? {} : { state }) })
     if (page.calls.list > 0 && page.nextOffset === from) this.#listedInVainAt = clock.monotonic()
     return page
+  }
+
+  /** A shared read may have looked before `from` came into range: that verdict is never shared. */
+  #readIfOutOfRange (error: unknown, from: number, size: PageSize): Promise<Page> {
+    if (error instanceof LogError && error.code === 'offset_out_of_range') return this.#read(from, size, undefined)
+    throw error
   }
 
   /** Resolves with news of something at or behind `from`, or with `undefined` after `ms` or when `cancelled` is called. */

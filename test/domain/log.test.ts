@@ -212,7 +212,27 @@ test('pages end at limit and max_bytes, but hold one message at least', async ()
   assert.deepEqual(await read(2, 10, 1), [1, 3])
   assert.deepEqual(await read(2, 10, 320), [2, 4])
   assert.deepEqual(await read(6, 10, 1e6), [0, 6])
-  assert.deepEqual(await read(60, 10, 1e6), [0, 60])
+})
+
+test('an offset beyond the end is refused with the offsets that the topic has, and the end itself is not', async () => {
+  const { log } = setUp()
+  const refused = async (from: number): Promise<unknown> => {
+    const { code, message, range } = await failure(log.read('t', { from, ...everything }))
+    return { code, message, range }
+  }
+  const refusal = (from: number, earliest: number, end: number): unknown =>
+    ({ code: 'offset_out_of_range', message: `offset: expected at most ${end}, the end of the topic, got ${from}`, range: { earliest, end } })
+  assert.deepEqual(await payloads(log, 1), { found: [], next: 1 })
+  assert.deepEqual(await refused(2), refusal(2, 1, 1))
+  for (let n = 1; n <= 3; n++) await log.append('t', [{ payload: String(n) }])
+  assert.deepEqual(await payloads(log, 4), { found: [], next: 4 })
+  assert.deepEqual(await refused(5), refusal(5, 1, 4))
+  await log.trim('t', 3)
+  assert.deepEqual(await refused(Number.MAX_SAFE_INTEGER), refusal(Number.MAX_SAFE_INTEGER, 3, 4))
+  assert.deepEqual(await payloads(log, 1), { found: [3], next: 4 })
+  await log.deleteTopic('t')
+  assert.deepEqual(await payloads(log, 4), { found: [], next: 4 })
+  assert.deepEqual(await refused(5), refusal(5, 4, 4))
 })
 
 test('at most ten reads are in flight, and none that the page does not need', async () => {

@@ -199,6 +199,37 @@ test('a poll that fails is one that found nothing; a read that fails is the call
   assert.deepEqual(payloadsOf(await late.next(size, long)), [1])
 })
 
+test('a follower beyond the end is refused', async (t) => {
+  const { log } = setUp()
+  await log.append('t', messages(1))
+  await assert.rejects(follower(t, log, 3).next(size, long), (error: LogError) => error.code === 'offset_out_of_range' && error.range?.end === 2)
+})
+
+test('a refusal that was looked up before the offset came into range is not shared', async (t) => {
+  const looked = Promise.withResolvers<void>()
+  const answer = Promise.withResolvers<void>()
+  let first = true
+  const { log, other } = setUp({
+    counter: (inner) => ({
+      read: async (...args) => {
+        const state = await inner.read(...args)
+        if (!first) return state
+        first = false
+        looked.resolve()
+        await answer.promise
+        return state
+      }
+    })
+  })
+  const early = follower(t, log, 2).next(size, 0)
+  await looked.promise
+  await other.append('t', messages(1))
+  const late = follower(t, log, 2).next(size, 0)
+  answer.resolve()
+  await assert.rejects(early, { code: 'offset_out_of_range' })
+  assert.equal((await late).nextOffset, 2)
+})
+
 test('a follower behind a trim goes on at the earliest message', async (t) => {
   const { log, other } = setUp()
   await other.append('t', messages(1, 2))

@@ -72,9 +72,13 @@ test('fuzzing HTTP', async (t) => {
         assert.equal(assertRefused(answer), 'invalid_request')
         return
       }
-      assert.equal(answer.status, 200, answer.text)
       const { offset = '1', limit = '10', max_bytes: bytes } = Object.fromEntries(parameters) as Record<string, string>
       const from = offset === 'latest' ? 4 : offset === 'earliest' ? 1 : Number(offset)
+      if (from > 4) {
+        assert.equal(assertRefused(answer), 'offset_out_of_range')
+        return
+      }
+      assert.equal(answer.status, 200, answer.text)
       const last = Math.min(3, from - 1 + Number(limit))
       const expected = [1, 2, 3].filter((n) => n >= from && n <= last)
       const page = JSON.parse(answer.text) as { messages: Array<{ offset: number }>, next_offset: number }
@@ -153,7 +157,9 @@ test('fuzzing HTTP', async (t) => {
     const bytes = fc.oneof(mutated(request), request.map((text) => Buffer.from(text)), fc.uint8Array({ maxLength: 200 }).map((array) => Buffer.from(array)))
     await check(250, bytes, async (sent) => {
       const answer = firstAnswer(await sendBytes(baseUrl, sent))
-      if (answer !== undefined && answer.status !== 200) assertRefused(answer)
+      // `GET *` is taken for the root, which leads elsewhere.
+      if (answer !== undefined && answer.status >= 400) assertRefused(answer)
+      else if (answer !== undefined) assert([200, 302].includes(answer.status))
     })
     assert.equal((await ask(baseUrl, { path: '/health' })).status, 200)
   })

@@ -95,7 +95,9 @@ async function conforms (baseUrl: string, ajv: Ajv2020, path: string, method: st
       (sent === undefined || (otherType === undefined && sent.valid))
     // Parameters that no operation documents are refused where there are documented ones, and do no harm elsewhere.
     const strict = parameters.some(({ in: where }) => where === 'query') && unknown !== undefined
-    if (valid && !strict) assert.equal(answer.status, 200, `valid by the document: ${answer.text}`)
+    // What is valid by itself can still be beyond the end of the topic.
+    const beyond = answer.text.includes('"code":"offset_out_of_range"')
+    if (valid && !strict && !beyond) assert.equal(answer.status, 200, `valid by the document: ${answer.text}`)
     else assert(answer.status >= 400 && answer.status < 500, `not valid by the document: ${answer.status} ${answer.text}`)
   })
   assert(seen.has('200') && (parameters.length === 0 || seen.has('400')), `not much of a test: only ${[...seen].join()}`)

@@ -236,6 +236,7 @@ class Run {
   async #nextPage (follower: Follower, name: string, size: PageSize, waitMs: number): Promise<number> {
     const from = follower.position
     const start = this.#checker.startRead()
+    const { knownEnd } = this.#checker
     try {
       const page = await follower.next(size, waitMs)
       this.scheduler.note(name, `heard from ${from}: ${page.count} messages, go on at ${page.nextOffset}`)
@@ -243,7 +244,7 @@ class Run {
       if (page.nextOffset !== follower.position) throw new Violation(`${name} is at ${follower.position} after a page up to ${page.nextOffset}`)
       return page.nextOffset
     } catch (error) {
-      this.#known(error)
+      this.#checker.outOfRange(name, from, knownEnd, this.#known(error))
       return follower.position
     }
   }
@@ -251,13 +252,14 @@ class Run {
   /** @returns where to go on */
   async #poll (log: Log, process: Process, from: number, limit: number, maxBytes: number): Promise<number> {
     const start = this.#checker.startRead()
+    const { knownEnd } = this.#checker
     try {
       const page = await log.read(topic, { from, limit, maxBytes })
       this.scheduler.note(process.name, `read from ${from}: ${page.count} messages, go on at ${page.nextOffset}`)
       this.#checker.page(process.name, start, from, page)
       return page.nextOffset
     } catch (error) {
-      this.#known(error)
+      this.#checker.outOfRange(process.name, from, knownEnd, this.#known(error))
       return from
     }
   }

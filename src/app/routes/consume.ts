@@ -108,7 +108,7 @@ export const consumeRoute: FastifyPluginCallbackTypebox<ConsumeRouteOptions> = (
       headers: ConsumeHeaders,
       response: {
         200: ConsumeAnswer,
-        ...problems('invalid_request', 'invalid_topic', ...storageProblems, 'segment_corrupt')
+        ...problems('invalid_request', 'invalid_topic', 'offset_out_of_range', ...storageProblems, 'segment_corrupt')
       }
     }
   }, async (request, reply) => {

@@ -24,8 +24,8 @@ export const ConsumeQuery = Type.Object({
     example: '65536'
   })),
   wait: Type.Optional(Type.String({
-    pattern: '^(0|[1-9][0-9]*)$',
-    'x-expected': 'a whole number from 0',
+    pattern: '^(0|[1-9][0-9]*)(\\.[0-9]{1,3})?$',
+    'x-expected': 'a number of seconds from 0, with at most 3 decimals',
     description: `With nothing to read, wait so many seconds for a message: 0 if not given, and never more than ${limits.waitMaxMs / 1_000}.`,
     example: '20'
   }))

@@ -2,7 +2,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { LogError } from '../domain/errors.ts'
 import { defaultLimits } from '../domain/limits.ts'
 import { decompressed } from './body-encoding.ts'
-import { parseJsonBody, parseLinesBody } from './message-body.ts'
+import { type MessageBody, parseJsonBody, parseLinesBody } from './message-body.ts'
 import { show } from './validation.ts'
 
 export const jsonType = 'application/json'
@@ -16,21 +16,18 @@ export function addBodyParsers (app: FastifyInstance): void {
   app.addContentTypeParser('*', (request, _payload, done) => { done(unsupported(request)) })
 }
 
-function addParser (app: FastifyInstance, type: string, parse: (body: Buffer) => unknown): void {
+function addParser (app: FastifyInstance, type: string, parse: (body: Buffer) => MessageBody | Promise<MessageBody>): void {
   app.addContentTypeParser(type, { parseAs: 'buffer', bodyLimit: defaultLimits.requestBytesMax },
     (request: FastifyRequest, body: Buffer, done: (error: Error | null, body?: unknown) => void) => {
       const encoding = request.headers['content-encoding']
       try {
         checkCharset(request)
-        if (encoding === undefined) {
-          done(null, parse(body))
-          return
-        }
+        const parsed = encoding === undefined ? parse(body) : decompressed(body, encoding).then(parse)
+        if (parsed instanceof Promise) parsed.then((parsed) => { done(null, parsed) }, done)
+        else done(null, parsed)
       } catch (error) {
         done(error as Error)
-        return
       }
-      decompressed(body, encoding).then(parse).then((parsed) => { done(null, parsed) }, done)
     })
 }
 

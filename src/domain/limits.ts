@@ -65,7 +65,11 @@ export const defaultLimits = {
   requestBytesMax: 4 * MiB,
   requestMessagesMax: 1_000,
   keyBytesMax: 1 * KiB,
-  headersBytesMax: 8 * KiB
+  headersBytesMax: 8 * KiB,
+  /** Of objects and arrays in a payload. Most parsers recurse, and some clients of a page would fail on more. */
+  payloadNestingMax: 512,
+  /** Of a body or a segment, in UTF-16 units: how much is read or encoded before other requests get a turn. */
+  sliceChars: 64 * KiB
 }
 
 export type Limits = Readonly<typeof defaultLimits>

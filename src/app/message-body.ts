@@ -26,16 +26,16 @@ const countExpected = `expected 1 to ${limits.requestMessagesMax} messages, got 
 const textCharsMax = 6 * limits.headersBytesMax + 2
 
 /**
- * `application/json`. A body of up to `sliceChars` is read at once.
+ * `application/json`. A body of up to `sliceChars` bytes is read at once, a larger one slice by slice, in turn with others.
  * @throws LogError `missing_body`, `invalid_encoding`, `malformed_json`; `invalid_request` for nesting
  */
 export function parseJsonBody (body: Buffer): MessageBody | Promise<MessageBody> {
-  return read(new JsonReading(textOf(body, 'a JSON object')))
+  return read(body, (text) => new JsonReading(text), 'a JSON object')
 }
 
 /** `application/x-ndjson`, in the same way. */
 export function parseLinesBody (body: Buffer): MessageBody | Promise<MessageBody> {
-  return read(new LinesReading(textOf(body, linesExpected)))
+  return read(body, (text) => new LinesReading(text), linesExpected)
 }
 
 const linesExpected = 'a JSON object on each line'
@@ -51,11 +51,16 @@ export interface Reading {
 
 const turns = new Turns(setImmediate)
 
-function read (reading: Reading): MessageBody | Promise<MessageBody> {
-  return reading.run(limits.sliceChars) ? reading.result() : readOn(reading)
+function read (body: Buffer, start: (text: string) => Reading, expected: string): MessageBody | Promise<MessageBody> {
+  if (body.length > limits.sliceChars) return readLarge(body, start, expected)
+  const reading = start(textOf(body, expected))
+  reading.run(body.length)
+  return reading.result()
 }
 
-async function readOn (reading: Reading): Promise<MessageBody> {
+async function readLarge (body: Buffer, start: (text: string) => Reading, expected: string): Promise<MessageBody> {
+  await turns.next()
+  const reading = start(textOf(body, expected))
   do await turns.next(); while (!reading.run(reading.at + limits.sliceChars))
   return reading.result()
 }
@@ -358,8 +363,12 @@ class MessageReader implements JsonHandler {
 
   #take (message: MessageMembers): void {
     if (this.#wrong !== undefined || this.#invalid !== undefined) return
-    if (isMessage(message)) this.#messages.push(message as NewMessage)
-    else this.#invalid = validationError(isMessage.errors!, 'body', this.#where())
+    if (!isMessage(message)) {
+      this.#invalid = validationError(isMessage.errors!, 'body', this.#where())
+      return
+    }
+    if (message.headers !== undefined) message.headers = JSON.stringify(message.headers)
+    this.#messages.push(message as NewMessage)
   }
 
   #notAnObject (start: number, end: number): void {

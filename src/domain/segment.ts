@@ -71,13 +71,7 @@ export interface EncodedSegment {
 /** Whether the messages have more than `chars` characters together, and `encodeLargeSegment` should be used. */
 export function isLarge (messages: readonly NewMessage[], chars: number): boolean {
   let size = 0
-  for (const { payload, key = '', headers } of messages) {
-    size += payload.length + key.length
-    for (const name in headers) {
-      size += name.length + headers[name]!.length
-      if (size > chars) return true
-    }
-  }
+  for (const { payload, key = '', headers = '' } of messages) size += payload.length + key.length + headers.length
   return size > chars
 }
 

@@ -58,8 +58,8 @@ const taken: Record<string, { readonly body: string, readonly payload: string, r
   'a number of 4 million digits': { body: `{"payload":${'1'.repeat(4_000_000)}}`, payload: '1'.repeat(4_000_000), count: 1 },
   'a payload among 4 MB of spaces': { body: `{"payload":${' '.repeat(4_000_000)}1}`, payload: '1', count: 1 },
   'two lines among two million blank ones': { body: `{"payload":1}${'\n \n'.repeat(1_000_000)}{"payload":2}`, payload: '2', count: 2, lines: true },
-  '500 messages with the largest headers': {
-    body: `{"messages":[${many(500, () => `{"payload":1,"headers":{${many(1_000, (i) => `"${i}":""`)}}}`)}]}`, payload: '1', count: 500
+  '400 messages with 1,000 headers': {
+    body: `{"messages":[${many(400, () => `{"payload":1,"headers":{${many(1_000, (i) => `"${i}":""`)}}}`)}]}`, payload: '1', count: 400
   }
 }
 

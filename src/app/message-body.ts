@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer'
 import { LogError } from '../domain/errors.ts'
-import { JsonNestingError, JsonScanner, JsonSyntaxError, type JsonHandler, parseValue } from '../domain/json.ts'
+import { type CodeUnits, codeUnits, JsonNestingError, JsonScanner, JsonSyntaxError, type JsonHandler, parseValue } from '../domain/json.ts'
 import { defaultLimits as limits } from '../domain/limits.ts'
 import type { NewMessage } from '../domain/message.ts'
 import { Turns } from '../domain/turns.ts'
@@ -30,12 +30,12 @@ const textCharsMax = 6 * limits.headersBytesMax + 2
  * @throws LogError `missing_body`, `invalid_encoding`, `malformed_json`; `invalid_request` for nesting
  */
 export function parseJsonBody (body: Buffer): MessageBody | Promise<MessageBody> {
-  return read(body, (text) => new JsonReading(text), 'a JSON object')
+  return read(body, (text) => new JsonReading(text, body), 'a JSON object')
 }
 
 /** `application/x-ndjson`, in the same way. */
 export function parseLinesBody (body: Buffer): MessageBody | Promise<MessageBody> {
-  return read(body, (text) => new LinesReading(text), linesExpected)
+  return read(body, (text) => new LinesReading(text, body), linesExpected)
 }
 
 const linesExpected = 'a JSON object on each line'
@@ -70,10 +70,10 @@ export class JsonReading implements Reading {
   readonly #messages: MessageReader
   readonly #scanner: JsonScanner
 
-  constructor (text: string) {
+  constructor (text: string, utf8: Buffer) {
     this.#text = text
     this.#messages = new MessageReader(text, false)
-    this.#scanner = new JsonScanner(text, this.#messages)
+    this.#scanner = new JsonScanner(codeUnits(text, utf8), this.#messages)
   }
 
   get at (): number { return this.#scanner.at }
@@ -91,25 +91,28 @@ export class JsonReading implements Reading {
 
 export class LinesReading implements Reading {
   readonly #text: string
+  readonly #units: CodeUnits
   readonly #messages: MessageReader
   #at = 0
-  /** Of the line that is being read. */
-  #scanner: JsonScanner | undefined
+  readonly #scanner: JsonScanner
+  #inLine = false
   #line = 1
   #lineStart = 0
   #lineEnd = 0
 
-  constructor (text: string) {
+  constructor (text: string, utf8: Buffer) {
     this.#text = text
+    this.#units = codeUnits(text, utf8)
     this.#messages = new MessageReader(text, true)
+    this.#scanner = new JsonScanner(this.#units, this.#messages)
   }
 
-  get at (): number { return this.#scanner?.at ?? this.#at }
+  get at (): number { return this.#inLine ? this.#scanner.at : this.#at }
 
   run (limit: number): boolean {
     const text = this.#text
     for (;;) {
-      if (this.#scanner === undefined) {
+      if (!this.#inLine) {
         this.#skipSpace(Math.min(limit, text.length))
         if (this.#at === text.length) return true
         if (this.#at >= limit) return false
@@ -119,7 +122,8 @@ export class LinesReading implements Reading {
           this.#at = this.#lineEnd
           continue
         }
-        this.#scanner = new JsonScanner(text, this.#messages, this.#at, this.#lineEnd)
+        this.#scanner.restart(this.#at, this.#lineEnd)
+        this.#inLine = true
       }
       try {
         if (!this.#scanner.run(limit)) return false
@@ -127,7 +131,7 @@ export class LinesReading implements Reading {
         throw refusal(error, this.#messages, `line ${this.#line}`, text, this.#lineStart, this.#lineEnd)
       }
       this.#at = this.#lineEnd
-      this.#scanner = undefined
+      this.#inLine = false
     }
   }
 
@@ -137,7 +141,7 @@ export class LinesReading implements Reading {
   #skipSpace (stop: number): void {
     let at = this.#at
     for (; at < stop; at++) {
-      const c = this.#text.charCodeAt(at)
+      const c = this.#units[at]
       if (c === 0x0a) {
         this.#line++
         this.#lineStart = at + 1

@@ -1,5 +1,16 @@
 import { defaultLimits } from './limits.ts'
 
+/** The UTF-16 code units of a text. An array is read several times faster than a string by `charCodeAt`. */
+export type CodeUnits = Uint8Array | Uint16Array
+
+/** @param utf8 the text's bytes; of an ASCII text they are the code units */
+export function codeUnits (text: string, utf8: Uint8Array): CodeUnits {
+  if (utf8.length === text.length) return utf8
+  const units = new Uint16Array(text.length)
+  Buffer.from(units.buffer).write(text, 'utf16le')
+  return units
+}
+
 /** What a {@link JsonScanner} reports. Positions are indexes into its text. */
 export interface JsonHandler {
   /**
@@ -22,13 +33,13 @@ export interface JsonHandler {
  * nesting of the values that it only checks. It can stop anywhere, even inside a token, so that a large text need not be
  * read at once:
  *
- *     const scanner = new JsonScanner(text, handler)
+ *     const scanner = new JsonScanner(codeUnits(text, utf8), handler)
  *     while (!scanner.run(scanner.at + 65_536)) await turns.next()
  */
 export class JsonScanner {
-  readonly #text: string
+  readonly #units: CodeUnits
   readonly #handler: JsonHandler
-  readonly #end: number
+  #end: number
   #at: number
   #expect: Expect = VALUE
   /** The closing brackets to come, outermost first. Not the call stack: the client decides how deep this goes. */
@@ -40,11 +51,18 @@ export class JsonScanner {
   #nameStart = 0
 
   /** Reads the one value between `start` and `end`, with the white space around it. */
-  constructor (text: string, handler: JsonHandler, start = 0, end = text.length) {
-    this.#text = text
+  constructor (units: CodeUnits, handler: JsonHandler, start = 0, end = units.length) {
+    this.#units = units
     this.#handler = handler
     this.#at = start
     this.#end = end
+  }
+
+  /** Begins with the next value, once `run` has returned true. */
+  restart (start: number, end: number): void {
+    this.#at = start
+    this.#end = end
+    this.#expect = VALUE
   }
 
   /** Everything before this position has been read. */
@@ -56,15 +74,64 @@ export class JsonScanner {
    * @throws JsonSyntaxError, JsonNestingError
    */
   run (limit: number): boolean {
-    const text = this.#text
+    const units = this.#units
     const end = this.#end
     const open = this.#open
     const stop = Math.min(limit, end)
     let at = this.#at
     let expect = this.#expect
     for (;;) {
+      if (expect < STRING) {
+        if (at >= stop) break
+        const c = units[at]!
+        if (c <= 0x20 && isSpace(c)) {
+          do at++; while (at < stop && isSpace(units[at]!))
+          continue
+        }
+        const close = open.length === 0 ? 0 : open[open.length - 1]!
+        if (expect === FIRST) expect = c === close ? AFTER : close === CLOSE_BRACE ? NAME : VALUE
+
+        if (expect === AFTER) {
+          if (close === 0) throw new JsonSyntaxError(at)
+          if (c === COMMA) expect = close === CLOSE_BRACE ? NAME : VALUE
+          else if (c === close) {
+            open.pop()
+            if (this.#checkedFrom < 0) this.#handler.leave()
+            else this.#ended(at + 1)
+          } else throw new JsonSyntaxError(at)
+          at++
+        } else if (expect === NAME) {
+          if (c !== QUOTE) throw new JsonSyntaxError(at)
+          this.#nameStart = at++
+          expect = NAME_STRING
+        } else if (expect === COLON) {
+          if (c !== COLON_SIGN) throw new JsonSyntaxError(at)
+          at++
+          expect = VALUE
+        } else if (c === OPEN_BRACE || c === OPEN_BRACKET) {
+          this.#begin(at, c)
+          if (this.#checkedFrom >= 0 && open.length - this.#checkedFrom >= defaultLimits.payloadNestingMax) throw new JsonNestingError(this.#start)
+          open.push(c + 2) // } is { + 2, and ] is [ + 2
+          at++
+          expect = FIRST
+        } else {
+          this.#begin(at, c)
+          if (c === QUOTE) {
+            at++
+            expect = STRING
+          } else if (c === MINUS || isDigit(c)) {
+            at = c === MINUS ? pastFirstDigit(units, at) : at + 1
+            expect = units[at - 1]! === 0x30 ? ZERO : INTEGER
+          } else {
+            at = endOfLiteral(units, at, c)
+            expect = AFTER
+            this.#ended(at)
+          }
+        }
+      }
+
       if (expect === STRING || expect === NAME_STRING) {
-        at = endOfString(text, at, stop)
+        at = endOfString(units, at, stop)
         if (at < 0) {
           at = ~at
           break
@@ -76,59 +143,12 @@ export class JsonScanner {
           expect = COLON
           if (this.#checkedFrom < 0) this.#handler.name(this.#nameStart, at)
         }
-        continue
-      }
-      if (expect >= ZERO) {
-        if (expect !== ZERO) at = endOfDigits(text, at, stop)
+      } else if (expect >= ZERO) {
+        if (expect !== ZERO) at = endOfDigits(units, at, stop)
         if (at >= stop && at < end) break
-        expect = numberPart(text.charCodeAt(at), expect)
+        expect = numberPart(units[at]!, expect)
         if (expect === AFTER) this.#ended(at)
-        else at = pastFirstDigit(text, at)
-        continue
-      }
-
-      while (at < stop && isSpace(text.charCodeAt(at))) at++
-      if (at >= stop) break
-      const c = text.charCodeAt(at)
-      const close = open.length === 0 ? 0 : open[open.length - 1]!
-      if (expect === FIRST) expect = c === close ? AFTER : close === CLOSE_BRACE ? NAME : VALUE
-
-      if (expect === AFTER) {
-        if (close === 0) throw new JsonSyntaxError(at)
-        if (c === COMMA) expect = close === CLOSE_BRACE ? NAME : VALUE
-        else if (c === close) {
-          open.pop()
-          if (this.#checkedFrom < 0) this.#handler.leave()
-          else this.#ended(at + 1)
-        } else throw new JsonSyntaxError(at)
-        at++
-      } else if (expect === NAME) {
-        if (c !== QUOTE) throw new JsonSyntaxError(at)
-        this.#nameStart = at++
-        expect = NAME_STRING
-      } else if (expect === COLON) {
-        if (c !== COLON_SIGN) throw new JsonSyntaxError(at)
-        at++
-        expect = VALUE
-      } else if (c === OPEN_BRACE || c === OPEN_BRACKET) {
-        this.#begin(at, c)
-        if (this.#checkedFrom >= 0 && open.length - this.#checkedFrom >= defaultLimits.payloadNestingMax) throw new JsonNestingError(this.#start)
-        open.push(c + 2) // } is { + 2, and ] is [ + 2
-        at++
-        expect = FIRST
-      } else {
-        this.#begin(at, c)
-        if (c === QUOTE) {
-          at++
-          expect = STRING
-        } else if (c === MINUS || isDigit(c)) {
-          at = c === MINUS ? pastFirstDigit(text, at) : at + 1
-          expect = text.charCodeAt(at - 1) === 0x30 ? ZERO : INTEGER
-        } else {
-          at = endOfLiteral(text, at, c)
-          expect = AFTER
-          this.#ended(at)
-        }
+        else at = pastFirstDigit(units, at)
       }
     }
     this.#at = at
@@ -198,6 +218,10 @@ const BACKSLASH = 0x5c
 const OPEN_BRACE = 0x7b
 const CLOSE_BRACE = 0x7d
 
+const TRUE = Buffer.from('true')
+const FALSE = Buffer.from('false')
+const NULL = Buffer.from('null')
+
 /** What comes next: between tokens, with white space before it, … */
 const VALUE = 0
 /** … behind an opening bracket: the first member or element, or the closing bracket, … */
@@ -220,49 +244,27 @@ function isSpace (c: number): boolean {
   return c === 0x20 || c === 0x0a || c === 0x0d || c === 0x09
 }
 
-/** Up to this length a loop is faster than calls of `indexOf` and `JSON.parse`. */
-const shortStringChars = 100
-
 /**
  * @param at a position inside the string
  * @returns the position behind its closing quote, or `~n` if it has been read to `n`, which is `stop` or a little more
  */
-function endOfString (text: string, at: number, stop: number): number {
-  let near = at + shortStringChars
-  for (;;) {
-    if (near > stop) near = stop
-    for (; at < near; at++) {
-      const c = text.charCodeAt(at)
-      if (c === QUOTE) return at + 1
-      if (c === BACKSLASH) at = endOfEscape(text, at)
-      else if (c < 0x20) throw new JsonSyntaxError(at)
-    }
-    if (at >= stop) return ~at
-    const length = text.slice(at, stop).indexOf('"')
-    const close = at + length
-    if (length === -1) near = stop
-    else if (text.charCodeAt(close - 1) !== BACKSLASH && isString(text.slice(at, close))) return close + 1
-    // To the quote, which is probably escaped, and a little on; looking for the next one at once could take forever.
-    else near = close + shortStringChars
+function endOfString (units: CodeUnits, at: number, stop: number): number {
+  for (; at < stop; at++) {
+    const c = units[at]!
+    if (c === QUOTE) return at + 1
+    if (c === BACKSLASH) at = endOfEscape(units, at)
+    else if (c < 0x20) throw new JsonSyntaxError(at)
   }
-}
-
-function isString (inside: string): boolean {
-  try {
-    JSON.parse(`"${inside}"`)
-    return true
-  } catch {
-    return false
-  }
+  return ~at
 }
 
 /** @param at where the backslash is; @returns the escape's last position */
-function endOfEscape (text: string, at: number): number {
-  switch (text.charCodeAt(at + 1)) {
+function endOfEscape (units: CodeUnits, at: number): number {
+  switch (units[at + 1]!) {
     case QUOTE: case BACKSLASH: case 0x2f: case 0x62: case 0x66: case 0x6e: case 0x72: case 0x74: return at + 1
     case 0x75:
       for (let i = at + 2; i < at + 6; i++) {
-        const c = text.charCodeAt(i)
+        const c = units[i]!
         const letter = c | 0x20
         if (!isDigit(c) && !(letter >= 0x61 && letter <= 0x66)) throw new JsonSyntaxError(i)
       }
@@ -271,19 +273,18 @@ function endOfEscape (text: string, at: number): number {
   }
 }
 
-function endOfLiteral (text: string, at: number, c: number): number {
-  if (c === 0x74 && text.startsWith('true', at)) return at + 4
-  if (c === 0x66 && text.startsWith('false', at)) return at + 5
-  if (c === 0x6e && text.startsWith('null', at)) return at + 4
-  throw new JsonSyntaxError(at)
+function endOfLiteral (units: CodeUnits, at: number, c: number): number {
+  const literal = c === 0x74 ? TRUE : c === 0x66 ? FALSE : NULL
+  for (let i = 0; i < literal.length; i++) if (units[at + i] !== literal[i]) throw new JsonSyntaxError(at + i)
+  return at + literal.length
 }
 
 /** @param at where a minus sign, a decimal point or an `e` is; @returns the position behind the digit that has to follow */
-function pastFirstDigit (text: string, at: number): number {
-  const signed = (text.charCodeAt(at) | 0x20) === 0x65
-  const c = text.charCodeAt(++at)
+function pastFirstDigit (units: CodeUnits, at: number): number {
+  const signed = (units[at]! | 0x20) === 0x65
+  const c = units[++at]!
   if (signed && (c === 0x2b || c === MINUS)) at++
-  if (!isDigit(text.charCodeAt(at))) throw new JsonSyntaxError(at)
+  if (!isDigit(units[at]!)) throw new JsonSyntaxError(at)
   return at + 1
 }
 
@@ -293,8 +294,8 @@ function numberPart (c: number, part: Expect): Expect {
   return (c | 0x20) === 0x65 && part !== EXPONENT ? EXPONENT : AFTER
 }
 
-function endOfDigits (text: string, at: number, stop: number): number {
-  while (at < stop && isDigit(text.charCodeAt(at))) at++
+function endOfDigits (units: CodeUnits, at: number, stop: number): number {
+  while (at < stop && isDigit(units[at]!)) at++
   return at
 }
 

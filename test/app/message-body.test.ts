@@ -84,14 +84,14 @@ function errorOf (body: () => MessageBody): LogError {
 
 for (const [name, { body, code, detail, lines }] of Object.entries(refused)) {
   test(`refused, slice by slice: ${name}`, () => {
-    const error = errorOf(() => inSlices(lines === true ? new LinesReading(body) : new JsonReading(body)))
+    const error = errorOf(() => inSlices(lines === true ? new LinesReading(body, Buffer.from(body)) : new JsonReading(body, Buffer.from(body))))
     assert.deepEqual([error.code, error.message], [code, detail])
   })
 }
 
 for (const [name, { body, payload, count, lines }] of Object.entries(taken)) {
   test(`taken, slice by slice: ${name}`, () => {
-    const { messages, error } = inSlices(lines === true ? new LinesReading(body) : new JsonReading(body))
+    const { messages, error } = inSlices(lines === true ? new LinesReading(body, Buffer.from(body)) : new JsonReading(body, Buffer.from(body)))
     assert.equal(error, undefined)
     assert.equal(messages.length, count)
     assert(messages.at(-1)!.payload === payload, 'another payload')

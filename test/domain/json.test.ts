@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { type JsonHandler, JsonNestingError, JsonScanner, JsonSyntaxError, onOneLine, parseValue } from '../../src/domain/json.ts'
+import { codeUnits, type JsonHandler, JsonNestingError, JsonScanner, JsonSyntaxError, onOneLine, parseValue } from '../../src/domain/json.ts'
 import { jsonText, mutated } from '../support/fuzz.ts'
 
 /** JSON text with white space between any two tokens. */
@@ -40,7 +40,7 @@ class Recorder implements JsonHandler {
 /** @param slice how many characters are read at a time */
 function events (text: string, told: number, slice = text.length): string[] {
   const recorder = new Recorder(text, told)
-  const scanner = new JsonScanner(text, recorder)
+  const scanner = new JsonScanner(codeUnits(text, Buffer.from(text)), recorder)
   for (let before = scanner.at; !scanner.run(before + slice); before = scanner.at) {
     assert(scanner.at > before, 'no progress')
     assert(scanner.at <= before + slice + 6, `read ${scanner.at - before} characters, not ${slice}`)
@@ -155,7 +155,7 @@ test('built from what is reported in slices, a value is what JSON.parse makes of
 
 test('the position of an error is that of the first wrong character, or the end', () => {
   for (const [text, at] of [['', 0], [' ', 1], ['{', 1], ['{"a"', 4], ['{"a":1,}', 7], ['[1 2]', 3], ['[1}', 2], ['1 2', 2], ['"a\nb"'.replace('\\n', '\n'), 2], ['"\\x"', 2],
-    ['"\\u12x4"', 5], ['-', 1], ['-a', 1], ['01', 1], ['1.', 2], ['1.e', 2], ['1e+', 3], ['nul', 0], [`"${'x'.repeat(300)}\t${'x'.repeat(300)}"`, 301]] as const) {
+    ['"\\u12x4"', 5], ['-', 1], ['-a', 1], ['01', 1], ['1.', 2], ['1.e', 2], ['1e+', 3], ['nul', 3], ['nuxl', 2], ['x', 0], [`"${'x'.repeat(300)}\t${'x'.repeat(300)}"`, 301]] as const) {
     for (const slice of [1, text.length]) assert.throws(() => events(text, 1, Math.max(slice, 1)), (error) => error instanceof JsonSyntaxError && error.at === at, text)
   }
 })

@@ -5,7 +5,7 @@ import { rawOf, rowsOf, show, type Figure, type ScenarioResult, type Table } fro
 import { interleaved, over, ratios, type Outcome } from '../lib/rounds.ts'
 import { spread } from '../lib/statistics.ts'
 import { isWrkInstalled, wrk, type WrkResult } from '../lib/wrk.ts'
-import { bare, oursMemory, oursSqlite, peerFile, peerMemory, peerNote } from '../subjects/index.ts'
+import { bare, bareGathering, oursMemory, oursSqlite, peerFile, peerMemory, peerNote } from '../subjects/index.ts'
 import { chosen, type Subject, withServer } from '../subjects/subject.ts'
 import type { Scenario } from './scenario.ts'
 
@@ -29,9 +29,10 @@ const cases: readonly Case[] = [
     caption: '1 message a request, 64 connections',
     batch: 1,
     connections: 64,
-    subjects: [bare, oursMemory, oursSqlite, peerMemory, peerFile],
+    subjects: [bare, bareGathering, oursMemory, oursSqlite, peerMemory, peerFile],
     ratios: [
       { what: 'memory / bare Fastify', of: oursMemory, to: bare, goal: 0.8 },
+      { what: 'memory / bare Fastify, gathered responses', of: oursMemory, to: bareGathering, goal: 0.75 },
       { what: 'memory / peer memory', of: oursMemory, to: peerMemory, goal: 1.25 },
       { what: 'SQLite / peer file', of: oursSqlite, to: peerFile, goal: 15 }
     ]
@@ -65,7 +66,7 @@ export const secondOpinion: Scenario = {
         installed
           ? 'Both generators send the same bytes in a closed loop. wrk has one thread; its durations are rounded up to whole seconds.'
           : 'wrk is not installed: `apt-get install wrk` or `brew install wrk` fills its columns.',
-        'CPU is user and system time of all threads of the server, for each request.',
+        'CPU is user and system time of all threads of the server, for each request. "Sleeps" counts how often our own generator had nothing to do and was woken again.',
         peerNote
       ],
       tables: [...measured].flatMap(([one, outcomes]) => [tableOf(one, outcomes, installed), ratioTable(one, outcomes, installed)]),
@@ -106,12 +107,13 @@ function tableOf ({ caption, batch }: Case, outcomes: Outcomes, installed: boole
   const rate = batch === 1 ? 'requests/s' : 'messages/s'
   return {
     caption,
-    columns: ['', ...[rate, 'p50 ms', 'p99 ms', 'CPU µs/request'].flatMap((value) => [`${value}, wrk`, `${value}, own`])],
+    columns: ['', ...[rate, 'p50 ms', 'p99 ms', 'CPU µs/request'].flatMap((value) => [`${value}, wrk`, `${value}, own`]), 'sleeps/request, own'],
     ...rowsOf(outcomes, (results) => [
       ...byBoth(results, ({ perSecond }) => perSecond * batch),
       ...byBoth(results, ({ p50Ms }) => p50Ms),
       ...byBoth(results, ({ p99Ms }) => p99Ms),
-      ...byBoth(results, ({ serverCpuMicros }) => serverCpuMicros)
+      ...byBoth(results, ({ serverCpuMicros }) => serverCpuMicros),
+      show(over(results, ({ own }) => own.generatorSleeps))
     ])
   }
 }

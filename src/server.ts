@@ -24,7 +24,7 @@ try {
 async function start (settings: Settings): Promise<void> {
   const logger = createLogger(settings.LOG_LEVEL, bufferedOutput())
   const wiring = await wire(settings)
-  const doubts = await checkStores(wiring)
+  const failedChecks = await checkStores(wiring)
   const app = buildApp({ log: wiring.log, checks: wiring.checks, logger })
   stopOnSignal(app, wiring, logger)
   await listen(app, settings, logger)
@@ -33,7 +33,7 @@ async function start (settings: Settings): Promise<void> {
   console.log(`Serverless Streams is at ${url}, its data in ${wiring.where}. ` +
     `Try: curl ${url}/topics/orders/produce -H 'content-type: application/json' -d '{"payload":{"item":"book","quantity":2}}'`)
   logger.level = settings.LOG_LEVEL
-  for (const { name, error } of doubts) logger.warn({ err: error }, `${name}: no answer at start`)
+  for (const { name, error } of failedChecks) logger.warn({ err: error }, `${name}: no answer at start`)
 }
 
 /** A store that is not set up stops the start. One that does not answer may do so later: until then /ready says so. */

@@ -39,7 +39,7 @@ export function createLog (deps: LogDeps): Log {
   const queues = new Map<string, GroupCommit>()
   let closed: (() => void) | undefined
 
-  const said = async <T>(call: Promise<T>): Promise<T> => {
+  const toLogErrors = async <T>(call: Promise<T>): Promise<T> => {
     try {
       return await call
     } catch (error) {
@@ -65,15 +65,15 @@ export function createLog (deps: LogDeps): Log {
 
     follow: (topic, from) => tails.follow(topic, from),
 
-    position: (topic, at) => said((async () => {
+    position: (topic, at) => toLogErrors((async () => {
       const state = await new Storage(core, topic).state()
       if (state === undefined) return 1
       return at === 'earliest' ? state.earliest : Math.max(state.currentOffset + 1, state.earliest)
     })()),
 
-    trim: (topic, before) => said(trim(core, topic, before)),
+    trim: (topic, before) => toLogErrors(trim(core, topic, before)),
 
-    deleteTopic: (topic) => said(deleteTopic(core, topic)),
+    deleteTopic: (topic) => toLogErrors(deleteTopic(core, topic)),
 
     close () {
       return new Promise((resolve) => {

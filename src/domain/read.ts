@@ -11,7 +11,7 @@ export interface ReadRequest extends PageSize {
   readonly from: number
   /** The topic's item, where the caller has just read it. */
   readonly state?: TopicState | undefined
-  /** Without it, a page that would take a LIST is left empty: for who comes back soon. Holes are not judged then. */
+  /** False: near the end, stop rather than LIST; holes are then not examined. Followers set it for `followListMs` after a LIST that found nothing. */
   readonly mayList?: boolean
 }
 
@@ -94,7 +94,7 @@ class Reader {
   /** Goes on where it is known which segment goes on there: with one GET if need be, then as far as the cache reaches. */
   async #readKnown (): Promise<void> {
     let last = this.#storage.lastOf(this.expected)
-    let segment = last === undefined ? undefined : await this.#glance(last)
+    let segment = last === undefined ? undefined : await this.#readIfAvailable(last)
     while (segment !== undefined && !this.page.full) {
       this.#take(segment)
       last = this.#storage.lastOf(this.expected)
@@ -114,7 +114,7 @@ class Reader {
     const getsMax = calls.get + TAIL_GETS_MAX
     const newestFirst: Segment[] = []
     for (let last = end - 1; last >= this.expected; last = newestFirst.at(-1)!.first - 1) {
-      const segment = this.#storage.cached(last) ?? (calls.get < getsMax ? await this.#glance(last) : undefined)
+      const segment = this.#storage.cached(last) ?? (calls.get < getsMax ? await this.#readIfAvailable(last) : undefined)
       if (segment === undefined) return false
       newestFirst.push(segment)
     }
@@ -122,8 +122,8 @@ class Reader {
     return true
   }
 
-  /** What is there, if that is to be had at once; the walk over a listing says what it means when it is not. */
-  #glance (last: number): Promise<Segment | undefined> {
+  /** The segment that ends at `last`; `undefined` if there is none or the GET fails. The walk over a listing then decides what that means. */
+  #readIfAvailable (last: number): Promise<Segment | undefined> {
     return this.#storage.segment(last).catch(() => undefined)
   }
 

@@ -21,9 +21,9 @@ export interface Follower {
   close (): void
 }
 
-/** What those who wait are told: the page itself, or that it is worth looking, with the topic's state if it was just read. */
-interface News {
-  /** The tail's version with these news. */
+/** Sent to waiting followers: the page, if this process appended it; otherwise a hint to read, with the topic's state if a poll has just read it. */
+interface TailUpdate {
+  /** The tail's version after this update. */
   readonly version: number
   readonly page?: Page
   readonly state?: TopicState | undefined
@@ -32,7 +32,7 @@ interface News {
 interface Waiter {
   readonly from: number
   readonly size: PageSize
-  readonly tell: (news: News | undefined) => void
+  readonly notify: (update: TailUpdate | undefined) => void
 }
 
 /** The ends of the topics that somebody follows (log §4.5). */
@@ -64,7 +64,7 @@ export class Tails {
  * storage; what others append is found by one poll of the topic's item for all, the less often the longer nothing came.
  */
 class Tail {
-  /** Counts the news: who has read everything at one version has nothing to look for until the next. */
+  /** Number of updates so far. A follower that has read everything at version n reads again when it is n + 1. */
   version = 0
   readonly #core: LogCore
   readonly #topic: string
@@ -96,7 +96,7 @@ class Tail {
   }
 
   /**
-   * A read that followers at the same offset share: a thousand of them, told of the same news, cost one.
+   * A read that followers at the same offset share: a thousand of them, notified of the same update, cost one.
    * @param state if it has just been read
    */
   read (from: number, size: PageSize, state: TopicState | undefined): Promise<Page> {
@@ -116,22 +116,22 @@ class Tail {
     return page
   }
 
-  /** Resolves with news of something at or behind `from`, or with `undefined` after `ms` or when `cancelled` is called. */
-  wait (from: number, size: PageSize, ms: number, onCancel: (cancel: () => void) => void): Promise<News | undefined> {
+  /** Resolves with an update at or after `from`, or with `undefined` after `ms` or when the function given to `onCancel` is called. */
+  wait (from: number, size: PageSize, ms: number, onCancel: (cancel: () => void) => void): Promise<TailUpdate | undefined> {
     return new Promise((resolve) => {
-      const cancelTimer = this.#core.clock.timer(ms, () => { waiter.tell(undefined) })
+      const cancelTimer = this.#core.clock.timer(ms, () => { waiter.notify(undefined) })
       const waiter: Waiter = {
         from,
         size,
-        tell: (news) => {
+        notify: (update) => {
           cancelTimer()
           this.#waiting.delete(waiter)
           if (this.#waiting.size === 0) this.#stopPolling()
-          resolve(news)
+          resolve(update)
         }
       }
       this.#waiting.add(waiter)
-      onCancel(() => { waiter.tell(undefined) })
+      onCancel(() => { waiter.notify(undefined) })
       this.#schedulePoll()
     })
   }
@@ -142,17 +142,17 @@ class Tail {
     // The reservation of this append told as much about the end as a poll would.
     this.#stopPolling()
     const cut = new Map<string, Page>()
-    for (const { from, size, tell } of [...this.#waiting]) {
+    for (const { from, size, notify } of [...this.#waiting]) {
       if (from > segment.last) continue
       // Others have appended in between.
       if (from < segment.first) {
-        tell({ version: this.version })
+        notify({ version: this.version })
         continue
       }
       const key = `${from} ${size.limit} ${size.maxBytes}`
       const page = cut.get(key) ?? pageOf(segment, from, size)
       cut.set(key, page)
-      tell({ version: this.version, page })
+      notify({ version: this.version, page })
     }
     this.#schedulePoll()
   }
@@ -183,7 +183,7 @@ class Tail {
     this.#end = Math.max(this.#end, end)
     const behind = [...this.#waiting].filter(({ from }) => from < end)
     if (behind.length > 0) this.version++
-    for (const { tell } of behind) tell({ version: this.version, state })
+    for (const { notify } of behind) notify({ version: this.version, state })
   }
 }
 
@@ -217,13 +217,13 @@ class TailFollower implements Follower {
       }
       const left = deadline - clock.monotonic()
       if (this.closed || left <= 0) return { runs: [], count: 0, nextOffset: this.position, end: this.position, calls: noCalls() }
-      const news = await this.#tail.wait(this.position, size, left, (cancel) => { this.#cancelWait = cancel })
-      if (news?.page !== undefined) return this.#take(news.page, news.version)
-      state = news?.state
+      const update = await this.#tail.wait(this.position, size, left, (cancel) => { this.#cancelWait = cancel })
+      if (update?.page !== undefined) return this.#take(update.page, update.version)
+      state = update?.state
     }
   }
 
-  /** A page that is full is followed by the next one at once; at a hole, the next look is when there are news. */
+  /** A page that is full is followed by the next one at once; at a hole, the next read waits for an update. */
   #take (page: Page, version: number): Page {
     this.position = page.nextOffset
     if (page.nextOffset >= page.end || page.count === 0) this.#seen = version

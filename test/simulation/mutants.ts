@@ -151,7 +151,7 @@ export const mutants: readonly Mutant[] = [
     name: 'hand a segment to a follower that waits below it',
     file: 'domain/tail.ts',
     replace: 'if (from < segment.first) {',
-    by: 'if (from < segment.first) tell({ version: this.version, page: pageOf(segment, segment.first, size) })\n      if (from < 0) {'
+    by: 'if (from < segment.first) notify({ version: this.version, page: pageOf(segment, segment.first, size) })\n      if (from < 0) {'
   },
   {
     name: 'tell a follower to go on behind a segment of which it got a part',
@@ -162,7 +162,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'followers that hear of their own process only',
     file: 'domain/tail.ts',
-    replace: '      onCancel(() => { waiter.tell(undefined) })\n      this.#schedulePoll()',
-    by: '      onCancel(() => { waiter.tell(undefined) })'
+    replace: '      onCancel(() => { waiter.notify(undefined) })\n      this.#schedulePoll()',
+    by: '      onCancel(() => { waiter.notify(undefined) })'
   }
 ]

@@ -39,12 +39,12 @@ export const consumeRoute: FastifyPluginCallbackTypebox<ConsumeRouteOptions> = (
     return follower
   }
 
-  const letGo = (follower: Follower): void => {
+  const release = (follower: Follower): void => {
     waiting.delete(follower)
     follower.close()
   }
 
-  const mayTakeMs = (request: FastifyRequest): number => Math.max(0, (timeLeft?.(request) ?? Infinity) - endMarginMs)
+  const remainingMs = (request: FastifyRequest): number => Math.max(0, (timeLeft?.(request) ?? Infinity) - endMarginMs)
 
   async function longPoll (request: FastifyRequest, reply: FastifyReply, topic: string, read: Read, waitMs: number): Promise<Page> {
     const follower = follow(topic, read.from)
@@ -53,17 +53,17 @@ export const consumeRoute: FastifyPluginCallbackTypebox<ConsumeRouteOptions> = (
     // Gone while the offset was looked up.
     if (reply.raw.destroyed) gone()
     try {
-      return { ...await follower.next(read, Math.min(waitMs, mayTakeMs(request))), calls: follower.calls }
+      return { ...await follower.next(read, Math.min(waitMs, remainingMs(request))), calls: follower.calls }
     } finally {
       reply.raw.off('close', gone)
-      letGo(follower)
+      release(follower)
     }
   }
 
   async function stream (request: FastifyRequest, reply: FastifyReply, topic: string, from: number): Promise<FastifyReply> {
     const { facts } = request
     const bounds = streamBounds?.(request)
-    const endsAt = performance.now() + Math.min(mayTakeMs(request), bounds?.whole === true ? limits.wholeStreamMs : Infinity)
+    const endsAt = performance.now() + Math.min(remainingMs(request), bounds?.whole === true ? limits.wholeStreamMs : Infinity)
     const follower = follow(topic, from)
     const events = new EventStream({
       follower,
@@ -76,7 +76,7 @@ export const consumeRoute: FastifyPluginCallbackTypebox<ConsumeRouteOptions> = (
         request.log.error({ request_id: request.id, code: error.code, err: error }, 'stream failed')
       }
     })
-    events.on('close', () => { letGo(follower) })
+    events.on('close', () => { release(follower) })
     try {
       // While an error can still be the answer.
       await events.open()
@@ -112,10 +112,10 @@ export const consumeRoute: FastifyPluginCallbackTypebox<ConsumeRouteOptions> = (
     if (live) return stream(request, reply, topic, from)
     const read = {
       from,
-      limit: cut(query.limit, limits.pageMessagesDefault, limits.pageMessagesMax),
-      maxBytes: cut(query.max_bytes, limits.pageBytesMax, limits.pageBytesMax)
+      limit: clamp(query.limit, limits.pageMessagesDefault, limits.pageMessagesMax),
+      maxBytes: clamp(query.max_bytes, limits.pageBytesMax, limits.pageBytesMax)
     }
-    const waitMs = method === 'GET' ? cut(query.wait, 0, limits.waitMaxMs / 1_000) * 1_000 : 0
+    const waitMs = method === 'GET' ? clamp(query.wait, 0, limits.waitMaxMs / 1_000) * 1_000 : 0
     const page = waitMs > 0 ? await longPoll(request, reply, topic, read, waitMs) : await log.read(topic, read)
     facts.messages = page.count
     facts.storage = page.calls
@@ -142,6 +142,6 @@ async function startOf (log: Log, topic: string, offset: string | undefined): Pr
   return offset === 'earliest' || offset === 'latest' ? log.position(topic, offset) : Number(offset)
 }
 
-function cut (given: string | undefined, byDefault: number, max: number): number {
+function clamp (given: string | undefined, byDefault: number, max: number): number {
   return given === undefined ? byDefault : Math.min(Number(given), max)
 }

@@ -56,8 +56,8 @@ export const defaultLimits = {
   heartbeatMs: 15 * seconds,
   /** What a reader of a stream that has stopped reading can hold in memory, but for a larger message. */
   streamPageBytes: 64 * KiB,
-  /** Where a platform hands on only whole answers, a stream with nothing to say ends after this. */
-  wholeStreamMs: 5 * seconds,
+  /** Where the platform delivers only complete responses, a stream without messages ends after this. */
+  bufferedStreamMs: 5 * seconds,
   /** After which a client should come back when its stream has ended. */
   streamRetryMs: 1 * seconds,
 

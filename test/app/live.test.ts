@@ -109,8 +109,8 @@ function scripted (...answers: Array<Partial<Page> | LogError>): Follower & { re
   }
 }
 
-async function textOf (follower: Follower, options: { endsAt?: number, failed?: (error: LogError) => void } = {}): Promise<string> {
-  const stream = new EventStream({ follower, from: 1, endsAt: Infinity, bounds: undefined, sent () {}, failed () {}, ...options })
+async function textOf (follower: Follower, options: { endsAt?: number, onError?: (error: LogError) => void } = {}): Promise<string> {
+  const stream = new EventStream({ follower, from: 1, endsAt: Infinity, bounds: undefined, onPage () {}, onError () {}, ...options })
   await stream.open()
   let text = ''
   for await (const chunk of stream) text += String(chunk)
@@ -137,7 +137,7 @@ test('a stream ends before the time that its platform gives it', async () => {
 test('an error that a repetition does not mend is the last event', async () => {
   const failures: LogError[] = []
   const error = new LogError('segment_corrupt', 'The segment is damaged.')
-  const text = await textOf(scripted({}, error), { failed: (failure) => { failures.push(failure) } })
+  const text = await textOf(scripted({}, error), { onError: (failure) => { failures.push(failure) } })
   assert.equal(text, `retry: 1000\nid: 0\n\nevent: problem\ndata: ${JSON.stringify(problem('segment_corrupt', 'The segment is damaged.'))}\n\n`)
   assert.deepEqual(failures, [error])
 })
@@ -154,7 +154,7 @@ test('an offset is told from where its message stands, not counted: seals have n
 
 test('no page is asked for that nobody takes', async () => {
   const follower = scripted(...Array.from({ length: 50 }, (_, i) => pageWith([i + 1, 'x'.repeat(50_000)])))
-  const stream = new EventStream({ follower, from: 1, endsAt: Infinity, bounds: undefined, sent () {}, failed () {} })
+  const stream = new EventStream({ follower, from: 1, endsAt: Infinity, bounds: undefined, onPage () {}, onError () {} })
   await stream.open()
   stream.pipe(new Writable({ write () {} })) // takes one piece, and is never done with it
   await soon(50)
@@ -164,7 +164,7 @@ test('no page is asked for that nobody takes', async () => {
 
 test('a stream that is destroyed closes its follower', async () => {
   const follower = scripted({}, {})
-  const stream = new EventStream({ follower, from: 1, endsAt: Infinity, bounds: undefined, sent () {}, failed () {} })
+  const stream = new EventStream({ follower, from: 1, endsAt: Infinity, bounds: undefined, onPage () {}, onError () {} })
   stream.destroy()
   await once(stream, 'close')
   assert.equal(follower.closed, true)

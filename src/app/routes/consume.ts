@@ -63,15 +63,15 @@ export const consumeRoute: FastifyPluginCallbackTypebox<ConsumeRouteOptions> = (
   async function stream (request: FastifyRequest, reply: FastifyReply, topic: string, from: number): Promise<FastifyReply> {
     const { facts } = request
     const bounds = streamBounds?.(request)
-    const endsAt = performance.now() + Math.min(remainingMs(request), bounds?.whole === true ? limits.wholeStreamMs : Infinity)
+    const endsAt = performance.now() + Math.min(remainingMs(request), bounds?.buffered === true ? limits.bufferedStreamMs : Infinity)
     const follower = follow(topic, from)
     const events = new EventStream({
       follower,
       from,
       endsAt,
       bounds,
-      sent (messages) { facts.messages = (facts.messages ?? 0) + messages },
-      failed (error) {
+      onPage (messages) { facts.messages = (facts.messages ?? 0) + messages },
+      onError (error) {
         facts.code = error.code
         request.log.error({ request_id: request.id, code: error.code, err: error }, 'stream failed')
       }

@@ -89,7 +89,7 @@ export const mutants: readonly Mutant[] = [
     name: 'pass a tail hole over as dead',
     file: 'domain/read.ts',
     replace: 'return verdict === \'seal\' && await this.#seal(state.currentOffset)',
-    by: 'if (state.reservedAt !== undefined && now - state.reservedAt > this.#core.limits.deadAfterMs) { this.expected = state.currentOffset + 1; return false }\n    return verdict === \'seal\' && await this.#seal(state.currentOffset)'
+    by: 'if (state.reservedAt !== undefined && now - state.reservedAt > this.#core.limits.holeUnfillableAfterMs) { this.expected = state.currentOffset + 1; return false }\n    return verdict === \'seal\' && await this.#seal(state.currentOffset)'
   },
   {
     name: 'go on behind the last message found, whatever is below',
@@ -106,7 +106,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'hand offsets out again after a topic was deleted',
     file: 'adapters/memory/offset-counter.ts',
-    replace: 'topics.set(topic, { ...before, deletedAt: currentOffset })',
+    replace: 'topics.set(topic, { ...before, deletedAtOffset: currentOffset })',
     by: 'topics.set(topic, { ...before, currentOffset: 0 * currentOffset, earliest: 1 })'
   },
   {

@@ -37,7 +37,8 @@ export const defaultLimits = {
   /** So much may be loaded ahead of what a page has; more only when the page has as much already. */
   readAheadBytes: 1 * MiB,
   holeGraceMs: 5 * seconds,
-  deadAfterMs: 20 * minutes,
+  /** DEAD_AFTER: nobody can put into a hole of this age any more. */
+  holeUnfillableAfterMs: 20 * minutes,
   sealsPerReadMax: 64,
   listMax: 1_000,
   pageMessagesDefault: 10,
@@ -77,8 +78,8 @@ export function checkLimits (limits: Limits): Limits {
     [limits.giveUpMs + limits.reserveTimeoutMs < limits.appendTimeoutMs, 'giving up and a reservation leave time to put'],
     [limits.appendTimeoutMs <= limits.reservationTtlMs, 'an append ends before its reservation'],
     [limits.reservationTtlMs < PUT_ACCEPTED_MS, 'a writer gives up before the store refuses'],
-    [PUT_ACCEPTED_MS + minutes < limits.deadAfterMs, 'a hole is dead only when the store refuses its put for certain'],
-    [limits.holeGraceMs < limits.deadAfterMs, 'a hole is sealed before it is dead'],
+    [PUT_ACCEPTED_MS + minutes < limits.holeUnfillableAfterMs, 'a hole is unfillable only when the store certainly refuses its put'],
+    [limits.holeGraceMs < limits.holeUnfillableAfterMs, 'a hole is sealed before it is unfillable'],
     [limits.followPollMinMs <= limits.followPollMaxMs, 'followPollMinMs is at most followPollMaxMs'],
     [limits.pageMessagesDefault <= limits.pageMessagesMax, 'pageMessagesDefault is at most pageMessagesMax'],
     [limits.pageBytesMax * 4 / 3 < 6_000_000 * 0.98, 'a page as base64 fits a Lambda answer'],

@@ -149,7 +149,7 @@ test('a young hole ends the page; an old one is sealed from the top down; a dead
   assert.deepEqual(await payloads(log), { found: [1, 4], next: 5 })
   assert.deepEqual(puts, [3, 2])
   await segments.remove('t', [2, 3])
-  time.now += defaultLimits.deadAfterMs
+  time.now += defaultLimits.holeUnfillableAfterMs
   assert.deepEqual(await payloads(log), { found: [1, 4], next: 5 })
   assert.deepEqual(puts, [3, 2])
 })
@@ -159,7 +159,7 @@ test('a hole at the end is sealed, however old it is', async () => {
   await counter.reserve('t', 2, { now: time.now })
   await segments.putIfAbsent('t', 1, segment(1, '1'), { reservedAt: time.now })
   assert.deepEqual(await payloads(log), { found: [1], next: 2 })
-  time.now += defaultLimits.deadAfterMs + 1
+  time.now += defaultLimits.holeUnfillableAfterMs + 1
   assert.deepEqual(await payloads(log), { found: [1], next: 3 })
   assert.equal(await segments.putIfAbsent('t', 2, segment(2, '2'), { reservedAt: time.now }), 'exists')
 })
@@ -169,7 +169,7 @@ test('a counter that another implementation wrote has no reserved_at: its tail h
   const segments = createMemorySegmentStore(() => time.now)
   const counter = { ...createMemoryOffsetCounter(), read: async () => ({ currentOffset: 1, earliest: 1 }) }
   const log = createLog({ segments, counter, clock: systemClock, compression: 'none' })
-  time.now += defaultLimits.deadAfterMs
+  time.now += defaultLimits.holeUnfillableAfterMs
   assert.deepEqual(await payloads(log), { found: [], next: 1 })
 })
 
@@ -288,7 +288,7 @@ test('a closed log refuses appends after those under way are answered', async ()
 
 test('bounds that contradict each other stop the start', () => {
   assert.throws(() => checkLimits({ ...defaultLimits, putTimeoutMs: 3_000 }), /a put and one retry fit into holeGraceMs/)
-  assert.throws(() => checkLimits({ ...defaultLimits, deadAfterMs: 15 * 60_000 }), /a hole is dead only/)
+  assert.throws(() => checkLimits({ ...defaultLimits, holeUnfillableAfterMs: 15 * 60_000 }), /a hole is unfillable only/)
 })
 
 test('with a linger, appends wait for each other, but not longer, and not when a segment is full', async () => {

@@ -10,8 +10,8 @@ export const defaultLimits = {
   // Append (§3)
   /** An append has answered by then; API Gateway hangs up at 29 s. */
   appendTimeoutMs: 20 * seconds,
-  /** Of the above, what is kept back for giving a range up in order. */
-  giveUpMs: 5 * seconds,
+  /** Part of the above that is reserved for sealing the own range when the outcome of a put is unknown. */
+  resolveBySealMs: 5 * seconds,
   /** One attempt at a put. Two of them fit into the grace that readers give. */
   putTimeoutMs: 2_300,
   reserveTimeoutMs: 5 * seconds,
@@ -75,7 +75,7 @@ export type Limits = Readonly<typeof defaultLimits>
 export function checkLimits (limits: Limits): Limits {
   const relations: Array<[boolean, string]> = [
     [limits.putTimeoutMs * 2 <= limits.holeGraceMs, 'a put and one retry fit into holeGraceMs'],
-    [limits.giveUpMs + limits.reserveTimeoutMs < limits.appendTimeoutMs, 'giving up and a reservation leave time to put'],
+    [limits.resolveBySealMs + limits.reserveTimeoutMs < limits.appendTimeoutMs, 'a reservation and resolving by a seal leave time to put'],
     [limits.appendTimeoutMs <= limits.reservationTtlMs, 'an append ends before its reservation'],
     [limits.reservationTtlMs < PUT_ACCEPTED_MS, 'a writer gives up before the store refuses'],
     [PUT_ACCEPTED_MS + minutes < limits.holeUnfillableAfterMs, 'a hole is unfillable only when the store certainly refuses its put'],

@@ -95,7 +95,7 @@ test('a segment of somebody else at the own key is never acknowledged', async ()
 
 test('a writer that can\'t put seals its range, and then says "not written" for certain', async () => {
   const { log } = setUp({
-    limits: { appendTimeoutMs: 5_600, giveUpMs: 500 },
+    limits: { appendTimeoutMs: 5_600, resolveBySealMs: 500 },
     store: (inner) => ({ putIfAbsent: (topic, last, object, options) => options.reservedAt === null ? inner.putIfAbsent(topic, last, object, options) : Promise.reject(lost()) })
   })
   const error = await failure(log.append('t', [{ payload: '1' }, { payload: '2' }]))
@@ -104,7 +104,7 @@ test('a writer that can\'t put seals its range, and then says "not written" for 
 })
 
 test('when not even the seal gets an answer the outcome is unknown', async () => {
-  const { log } = setUp({ limits: { appendTimeoutMs: 5_600, giveUpMs: 500 }, store: () => ({ putIfAbsent: () => Promise.reject(lost()) }) })
+  const { log } = setUp({ limits: { appendTimeoutMs: 5_600, resolveBySealMs: 500 }, store: () => ({ putIfAbsent: () => Promise.reject(lost()) }) })
   const error = await failure(log.append('t', [{ payload: '1' }]))
   assert.deepEqual([error.code, error.written], ['storage_unavailable', 'unknown'])
 })
@@ -119,7 +119,7 @@ test('a clear refusal is "not written" without any doubt', async () => {
 // place empty. "Not written" would be said of a message that was read; the simulation found this.
 test('a segment that was trimmed before its writer gave up is not called "not written"', async () => {
   const { log, counter, segments } = setUp({
-    limits: { appendTimeoutMs: 5_600, giveUpMs: 500 },
+    limits: { appendTimeoutMs: 5_600, resolveBySealMs: 500 },
     store: (inner) => ({
       putIfAbsent: async (topic, last, object, options) => {
         if (options.reservedAt === null) return inner.putIfAbsent(topic, last, object, options)

@@ -55,7 +55,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'say "not written" after a time-out without sealing',
     file: 'domain/append.ts',
-    replace: '    return this.#giveUp(failure)',
+    replace: '    return this.#resolveBySeal(failure)',
     by: '    throw this.#notWritten(failure)'
   },
   {
@@ -130,10 +130,10 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'put the first message of a batch by itself, then the batch',
     file: 'domain/append.ts',
-    replace: '    return await this.#place(object) === \'written\' ? segment : \'sealed\'',
+    replace: '    return await this.#putSegment(object) === \'written\' ? segment : \'sealed\'',
     by: `    const alone = encodeSegment(this.#messages.slice(0, 1), { first, timestamp: 0, writer: this.#writer, compression, compressOverBytes: limits.compressOverBytes })
     if (this.#messages.length > 1) await this.#storage.put(first, alone.object, null, limits.putTimeoutMs).catch(() => {})
-    return await this.#place(object) === 'written' ? segment : 'sealed'`
+    return await this.#putSegment(object) === 'written' ? segment : 'sealed'`
   },
   {
     name: 'give each caller of a group commit the first offset',

@@ -51,11 +51,11 @@ export const defaultLimits = {
   /** Between two looks at a topic's item, for what other processes append: the longer nothing comes, the rarer. */
   followPollMinMs: 100,
   followPollMaxMs: 1 * seconds,
-  /** From a LIST of a followed topic that was in vain to the next: what was reserved a moment ago is still being put, and a LIST costs as much as a put. */
+  /** Minimum time between two LISTs of a followed topic after one that found nothing new: the range is usually still being written, and a LIST costs as much as a put. */
   followListMs: 500,
   waitMaxMs: 20 * seconds,
   heartbeatMs: 15 * seconds,
-  /** What a reader of a stream that has stopped reading can hold in memory, but for a larger message. */
+  /** Most bytes that one stuck stream holds in memory: a page of this size, or one larger message. */
   streamPageBytes: 64 * KiB,
   /** Where the platform delivers only complete responses, a stream without messages ends after this. */
   bufferedStreamMs: 5 * seconds,

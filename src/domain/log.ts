@@ -6,7 +6,7 @@ import { checkLimits, defaultLimits } from './limits.ts'
 import type { NewMessage } from './message.ts'
 import type { Page } from './page.ts'
 import { readPage, type ReadRequest } from './read.ts'
-import { Tails, type Follower } from './tail.ts'
+import { FollowedTopics, type Follower } from './tail.ts'
 import { deleteTopic, trim } from './trim.ts'
 
 export type { LogDeps, StorageCalls } from './core.ts'
@@ -35,7 +35,7 @@ export interface Log {
 export function createLog (deps: LogDeps): Log {
   const limits = checkLimits(deps.limits ?? defaultLimits)
   const core: LogCore = { random: Math.random, ...deps, limits, cache: new SegmentCache(limits.segmentCacheBytes) }
-  const tails = new Tails(core)
+  const followedTopics = new FollowedTopics(core)
   const queues = new Map<string, GroupCommit>()
   let closed: (() => void) | undefined
 
@@ -55,7 +55,7 @@ export function createLog (deps: LogDeps): Log {
         queue = new GroupCommit(core, topic, () => {
           queues.delete(topic)
           if (queues.size === 0) closed?.()
-        }, (segment) => { tails.appended(topic, segment) })
+        }, (segment) => { followedTopics.appended(topic, segment) })
         queues.set(topic, queue)
       }
       return queue.append(messages)
@@ -63,7 +63,7 @@ export function createLog (deps: LogDeps): Log {
 
     read: (topic, request) => readPage(core, topic, request),
 
-    follow: (topic, from) => tails.follow(topic, from),
+    follow: (topic, from) => followedTopics.follow(topic, from),
 
     position: (topic, at) => toLogErrors((async () => {
       const state = await new Storage(core, topic).state()

@@ -91,13 +91,13 @@ class Reader {
     }
   }
 
-  /** Goes on where it is known which segment goes on there: with one GET if need be, then as far as the cache reaches. */
+  /** Reads segments whose keys are known without a LIST: the first with a GET if it is not cached, the following ones only from the cache. */
   async #readKnown (): Promise<void> {
-    let last = this.#storage.lastOf(this.expected)
+    let last = this.#storage.lastOffsetOfSegmentAt(this.expected)
     let segment = last === undefined ? undefined : await this.#readIfAvailable(last)
     while (segment !== undefined && !this.page.full) {
       this.#take(segment)
-      last = this.#storage.lastOf(this.expected)
+      last = this.#storage.lastOffsetOfSegmentAt(this.expected)
       segment = last === undefined ? undefined : this.#storage.cached(last)
     }
   }
@@ -154,7 +154,7 @@ class Reader {
 
   #take (segment: Segment): void {
     this.expected = segment.kind === 'messages' ? this.page.take(segment, this.expected) : segment.last + 1
-    if (this.expected <= segment.last) this.#storage.pageEnded(this.expected, segment)
+    if (this.expected <= segment.last) this.#storage.rememberSegmentAt(this.expected, segment)
     this.end = Math.max(this.end, segment.last + 1)
   }
 

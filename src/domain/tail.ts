@@ -35,27 +35,27 @@ interface Waiter {
   readonly notify: (update: TailUpdate | undefined) => void
 }
 
-/** The ends of the topics that somebody follows (log §4.5). */
-export class Tails {
+/** The topics that somebody follows, each watched once for all its followers (log §4.5). */
+export class FollowedTopics {
   readonly #core: LogCore
-  readonly #tails = new Map<string, Tail>()
+  readonly #topics = new Map<string, FollowedTopic>()
 
   constructor (core: LogCore) {
     this.#core = core
   }
 
   follow (topic: string, from: number): Follower {
-    let tail = this.#tails.get(topic)
+    let tail = this.#topics.get(topic)
     if (tail === undefined) {
-      tail = new Tail(this.#core, topic, () => { this.#tails.delete(topic) })
-      this.#tails.set(topic, tail)
+      tail = new FollowedTopic(this.#core, topic, () => { this.#topics.delete(topic) })
+      this.#topics.set(topic, tail)
     }
     return new TailFollower(this.#core, tail, from)
   }
 
   /** To be called with each segment that this process has written, once it is acknowledged. */
   appended (topic: string, segment: MessageSegment): void {
-    this.#tails.get(topic)?.appended(segment)
+    this.#topics.get(topic)?.appended(segment)
   }
 }
 
@@ -63,7 +63,7 @@ export class Tails {
  * What all followers of one topic share: what this process appends is handed to those who wait, without a look at the
  * storage; what others append is found by one poll of the topic's item for all, the less often the longer nothing came.
  */
-class Tail {
+class FollowedTopic {
   /** Number of updates so far. A follower that has read everything at version n reads again when it is n + 1. */
   version = 0
   readonly #core: LogCore
@@ -78,7 +78,7 @@ class Tail {
   #cancelPoll: (() => void) | undefined
   #polling = false
   /** Monotonic ms of the newest LIST that found nothing to go on with. */
-  #listedInVainAt = -Infinity
+  #lastEmptyListMs = -Infinity
 
   constructor (core: LogCore, topic: string, unused: () => void) {
     this.#core = core
@@ -110,9 +110,9 @@ class Tail {
 
   async #read (from: number, size: PageSize, state: TopicState | undefined): Promise<Page> {
     const { clock, limits } = this.#core
-    const mayList = clock.monotonic() - this.#listedInVainAt >= limits.followListMs
+    const mayList = clock.monotonic() - this.#lastEmptyListMs >= limits.followListMs
     const page = await readPage(this.#core, this.#topic, { from, ...size, mayList, ...(state === undefined ? {} : { state }) })
-    if (page.calls.list > 0 && page.nextOffset === from) this.#listedInVainAt = clock.monotonic()
+    if (page.calls.list > 0 && page.nextOffset === from) this.#lastEmptyListMs = clock.monotonic()
     return page
   }
 
@@ -192,12 +192,12 @@ class TailFollower implements Follower {
   closed = false
   readonly calls = noCalls()
   readonly #core: LogCore
-  readonly #tail: Tail
+  readonly #tail: FollowedTopic
   /** The tail's version at which all there was had been read. */
-  #seen = -1
+  #readUpToVersion = -1
   #cancelWait: (() => void) | undefined
 
-  constructor (core: LogCore, tail: Tail, from: number) {
+  constructor (core: LogCore, tail: FollowedTopic, from: number) {
     this.#core = core
     this.#tail = tail
     this.position = from
@@ -209,7 +209,7 @@ class TailFollower implements Follower {
     const deadline = clock.monotonic() + waitMs
     let state: TopicState | undefined
     for (;;) {
-      if (this.#seen !== this.#tail.version) {
+      if (this.#readUpToVersion !== this.#tail.version) {
         const { version } = this.#tail
         const page = this.#take(await this.#tail.read(this.position, size, state), version)
         addCalls(this.calls, page.calls)
@@ -226,7 +226,7 @@ class TailFollower implements Follower {
   /** A page that is full is followed by the next one at once; at a hole, the next read waits for an update. */
   #take (page: Page, version: number): Page {
     this.position = page.nextOffset
-    if (page.nextOffset >= page.end || page.count === 0) this.#seen = version
+    if (page.nextOffset >= page.end || page.count === 0) this.#readUpToVersion = version
     return page
   }
 

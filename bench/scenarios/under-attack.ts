@@ -34,7 +34,7 @@ export const underAttack: Scenario = {
     return {
       notes: [
         `Ours on SQLite, a fresh server for each attack; ${seconds} s of attack, then ${secondsAfter} s without. A second process asks for /health every 20 ms ` +
-          'while the attack runs. Latency counts from the time when a request was due; requests without a response count with the time that they waited.',
+          'while the attack runs. Latency counts from the time when a request was due; requests without a response count with the time that they waited, failed ones with 10 s.',
         'Memory is resident memory in MiB, read every 50 ms; "after" is read at the end of the time without attack.',
         'Requests with gzip bodies are sent 8 at once, and again when all are answered, at most once a second.'
       ],

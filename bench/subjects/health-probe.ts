@@ -21,7 +21,8 @@ function probe (): void {
   due.add(dueAt)
   const finish = (ok: boolean): void => {
     if (!due.delete(dueAt)) return
-    samples.add(performance.now() - dueAt)
+    // A quick refusal must not look like a quick response.
+    samples.add(ok ? performance.now() - dueAt : timeoutMs)
     if (!ok) failed++
   }
   const asked = request({ agent, port: Number(process.env['SERVER_PORT']), host: '127.0.0.1', path: '/health', timeout: timeoutMs }, (response) => {

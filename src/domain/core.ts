@@ -87,13 +87,13 @@ export class Storage {
     return within(clock, limits.getTimeoutMs, 'the segment store', (signal) => segments.remove(this.#topic, lasts, { signal }))
   }
 
-  pageEnded (offset: number, segment: Segment): void {
-    this.#core.cache.pageEnded(this.#topic, offset, segment)
+  rememberSegmentAt (offset: number, segment: Segment): void {
+    this.#core.cache.rememberSegmentAt(this.#topic, offset, segment)
   }
 
-  /** The last offset of the segment that goes on at `offset`, if it is known which one that is. */
-  lastOf (offset: number): number | undefined {
-    return this.#core.cache.lastOf(this.#topic, offset)
+  /** The last offset of the segment that contains `offset`, if its key is known. */
+  lastOffsetOfSegmentAt (offset: number): number | undefined {
+    return this.#core.cache.lastOffsetOfSegmentAt(this.#topic, offset)
   }
 
   cached (last: number): Segment | undefined {

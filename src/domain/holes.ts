@@ -15,7 +15,7 @@ export type Verdict = 'wait' | 'pass' | 'seal'
  */
 export function judgeHoleBelow (above: Segment, aboveLastModified: number, now: number, limits: Limits): Verdict {
   const age = now - aboveLastModified
-  if (age > limits.deadAfterMs) return 'pass'
+  if (age > limits.holeUnfillableAfterMs) return 'pass'
   // Whoever put a hole seal judged everything below it, too: no second grace.
   if (above.kind === 'seal' && above.sealed === 'hole') return 'seal'
   return age > limits.holeGraceMs ? 'seal' : 'wait'

@@ -21,7 +21,7 @@ export interface TopicState {
   /** The first offset a reader may still ask for; 1 until a trim. */
   readonly earliest: number
   /** What `currentOffset` was when the topic was deleted; deleted as long as the two are equal. */
-  readonly deletedAt?: number | undefined
+  readonly deletedAtOffset?: number | undefined
 }
 
 /** The atomic counter of each topic and the few facts kept beside it (log §2.2). */

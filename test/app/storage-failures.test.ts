@@ -15,7 +15,7 @@ import { logLines } from '../support/log-lines.ts'
 
 const limits: Partial<Limits> = {
   appendTimeoutMs: 700,
-  giveUpMs: 250,
+  resolveBySealMs: 250,
   putTimeoutMs: 80,
   reserveTimeoutMs: 150,
   readTimeoutMs: 300,

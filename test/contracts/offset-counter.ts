@@ -52,9 +52,9 @@ export function offsetCounterContract (
       const counter = await open(t)
       assert.equal(await counter.read('t'), undefined)
       await counter.reserve('t', 3, { now: WRITER_NOW })
-      assert.deepEqual(state(await counter.read('t')), { currentOffset: 3, reservedAt: WRITER_NOW, earliest: 1, deletedAt: undefined })
+      assert.deepEqual(state(await counter.read('t')), { currentOffset: 3, reservedAt: WRITER_NOW, earliest: 1, deletedAtOffset: undefined })
       await counter.reserve('t', 2, { now: WRITER_NOW + 7 })
-      assert.deepEqual(state(await counter.read('t')), { currentOffset: 5, reservedAt: WRITER_NOW + 7, earliest: 1, deletedAt: undefined })
+      assert.deepEqual(state(await counter.read('t')), { currentOffset: 5, reservedAt: WRITER_NOW + 7, earliest: 1, deletedAtOffset: undefined })
     })
 
     test('topics are apart', async (t) => {
@@ -65,10 +65,10 @@ export function offsetCounterContract (
       await counter.markDeleted('ab', 3)
       const states = await Promise.all(topics.map(async (topic) => state(await counter.read(topic))))
       assert.deepEqual(states, [
-        { currentOffset: 1, reservedAt: WRITER_NOW, earliest: 2, deletedAt: undefined },
-        { currentOffset: 2, reservedAt: WRITER_NOW, earliest: 1, deletedAt: undefined },
-        { currentOffset: 3, reservedAt: WRITER_NOW, earliest: 1, deletedAt: 3 },
-        { currentOffset: 4, reservedAt: WRITER_NOW, earliest: 1, deletedAt: undefined }
+        { currentOffset: 1, reservedAt: WRITER_NOW, earliest: 2, deletedAtOffset: undefined },
+        { currentOffset: 2, reservedAt: WRITER_NOW, earliest: 1, deletedAtOffset: undefined },
+        { currentOffset: 3, reservedAt: WRITER_NOW, earliest: 1, deletedAtOffset: 3 },
+        { currentOffset: 4, reservedAt: WRITER_NOW, earliest: 1, deletedAtOffset: undefined }
       ])
     })
 
@@ -80,7 +80,7 @@ export function offsetCounterContract (
       await counter.raiseEarliest('t', 10)
       assert.equal((await counter.read('t'))?.earliest, 10)
       await Promise.all([11, 18, 12, 17, 13, 16, 14, 15].map((to) => counter.raiseEarliest('t', to)))
-      assert.deepEqual(state(await counter.read('t')), { currentOffset: 20, reservedAt: WRITER_NOW, earliest: 18, deletedAt: undefined })
+      assert.deepEqual(state(await counter.read('t')), { currentOffset: 20, reservedAt: WRITER_NOW, earliest: 18, deletedAtOffset: undefined })
       await counter.reserve('t', 1, { now: WRITER_NOW })
       assert.equal((await counter.read('t'))?.earliest, 18)
     })
@@ -89,18 +89,18 @@ export function offsetCounterContract (
       const counter = await open(t)
       await counter.raiseEarliest('t', 5)
       assert.deepEqual(range(await counter.reserve('t', 1, { now: WRITER_NOW })), [1, 1])
-      assert.deepEqual(state(await counter.read('t')), { currentOffset: 1, reservedAt: WRITER_NOW, earliest: 5, deletedAt: undefined })
+      assert.deepEqual(state(await counter.read('t')), { currentOffset: 1, reservedAt: WRITER_NOW, earliest: 5, deletedAtOffset: undefined })
     })
 
     test('a deleted topic keeps its counter and its mark', async (t) => {
       const counter = await open(t)
       await counter.reserve('t', 4, { now: WRITER_NOW })
       await counter.markDeleted('t', 4)
-      assert.deepEqual(state(await counter.read('t')), { currentOffset: 4, reservedAt: WRITER_NOW, earliest: 1, deletedAt: 4 })
+      assert.deepEqual(state(await counter.read('t')), { currentOffset: 4, reservedAt: WRITER_NOW, earliest: 1, deletedAtOffset: 4 })
       assert.deepEqual(range(await counter.reserve('t', 1, { now: WRITER_NOW + 1 })), [5, 5])
-      assert.deepEqual(state(await counter.read('t')), { currentOffset: 5, reservedAt: WRITER_NOW + 1, earliest: 1, deletedAt: 4 })
+      assert.deepEqual(state(await counter.read('t')), { currentOffset: 5, reservedAt: WRITER_NOW + 1, earliest: 1, deletedAtOffset: 4 })
       await counter.markDeleted('t', 5)
-      assert.equal((await counter.read('t'))?.deletedAt, 5)
+      assert.equal((await counter.read('t'))?.deletedAtOffset, 5)
     })
 
     test('check resolves', async (t) => {
@@ -130,6 +130,6 @@ function range ({ first, last }: Reservation): [number, number] {
 /** For comparing: exactly the fields of the port, absent ones as undefined. */
 function state (read: Awaited<ReturnType<OffsetCounter['read']>>): unknown {
   if (read === undefined) return undefined
-  const { currentOffset, reservedAt, earliest, deletedAt } = read
-  return { currentOffset, reservedAt, earliest, deletedAt }
+  const { currentOffset, reservedAt, earliest, deletedAtOffset } = read
+  return { currentOffset, reservedAt, earliest, deletedAtOffset }
 }

@@ -87,7 +87,7 @@ export function createDynamoOffsetCounter ({ client, table }: { client: DynamoDB
         currentOffset: numberOf(item, 'current_offset', topic) ?? 0,
         reservedAt: numberOf(item, 'reserved_at', topic),
         earliest: numberOf(item, 'earliest', topic) ?? 1,
-        deletedAt: numberOf(item, 'deleted_at', topic)
+        deletedAtOffset: numberOf(item, 'deleted_at', topic)
       }
     },
 

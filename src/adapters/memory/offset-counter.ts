@@ -24,7 +24,7 @@ export function createMemoryOffsetCounter (now: () => number = Date.now): Offset
 
     async markDeleted (topic, currentOffset) {
       const before = topics.get(topic) ?? none
-      topics.set(topic, { ...before, deletedAt: currentOffset })
+      topics.set(topic, { ...before, deletedAtOffset: currentOffset })
     },
 
     async check () {}

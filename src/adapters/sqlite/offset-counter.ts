@@ -45,7 +45,7 @@ export function createSqliteOffsetCounter (database: DatabaseSync, journal: Jour
         currentOffset: row.current_offset,
         reservedAt: row.reserved_at ?? undefined,
         earliest: row.earliest,
-        deletedAt: row.deleted_at ?? undefined
+        deletedAtOffset: row.deleted_at ?? undefined
       }
     },
 

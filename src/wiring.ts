@@ -99,9 +99,11 @@ async function openMemory (): Promise<Stores> {
   const [{ createMemorySegmentStore }, { createMemoryOffsetCounter }] = await Promise.all([
     import('./adapters/memory/segment-store.ts'), import('./adapters/memory/offset-counter.ts')
   ])
+  // The wall clock at the start and the time elapsed since: it does not jump when the machine's clock is set.
+  const now = (): number => Math.floor(performance.timeOrigin + performance.now())
   return {
-    segments: createMemorySegmentStore(),
-    counter: createMemoryOffsetCounter(),
+    segments: createMemorySegmentStore(now),
+    counter: createMemoryOffsetCounter(now),
     checks: [],
     where: 'memory (gone when the server stops)',
     compression: 'none',

@@ -1,6 +1,6 @@
 import type { Clock } from '../ports/clock.ts'
 import { StoreError } from '../ports/errors.ts'
-import type { OffsetCounter, Reservation, TopicState } from '../ports/offset-counter.ts'
+import type { OffsetCounter, Reservation, ReservationTime, TopicState } from '../ports/offset-counter.ts'
 import type { SegmentListing, SegmentObject, SegmentStore } from '../ports/segment-store.ts'
 import type { SegmentCache } from './cache.ts'
 import { LogError, type Written } from './errors.ts'
@@ -67,6 +67,11 @@ export class Storage {
     this.calls.list++
     const { clock, segments, limits } = this.#core
     return within(clock, limits.getTimeoutMs, 'the segment store', (signal) => segments.list(this.#topic, from, limit, { signal }))
+  }
+
+  correctReservedAt (reservation: ReservationTime): Promise<void> {
+    const { clock, counter, limits } = this.#core
+    return within(clock, limits.getTimeoutMs, 'the offset counter', (signal) => counter.correctReservedAt(this.#topic, reservation, { signal }))
   }
 
   raiseEarliest (to: number): Promise<void> {

@@ -1,7 +1,7 @@
 import type { TopicState } from '../ports/offset-counter.ts'
 import type { SegmentEntry } from '../ports/segment-store.ts'
 import { Storage, toLogError, type LogCore } from './core.ts'
-import { judgeHoleBelow, judgeTailHole, sealDown, type Verdict } from './holes.ts'
+import { judgeHoleBelow, judgeTailHole, sealDown } from './holes.ts'
 import { Lookahead, Sizes } from './lookahead.ts'
 import { PageBuilder, type Page, type PageSize } from './page.ts'
 import type { Segment } from './segment.ts'
@@ -175,7 +175,8 @@ class Reader {
       this.expected = state.earliest
       return this.expected <= state.currentOffset
     }
-    const verdict: Verdict = judgeTailHole(state, now, this.#core.limits)
+    const verdict = judgeTailHole(state, now, this.#core.limits)
+    if (verdict === 'correct') await this.#storage.correctReservedAt({ currentOffset: state.currentOffset, at: now })
     return verdict === 'seal' && await this.#seal(state.currentOffset)
   }
 

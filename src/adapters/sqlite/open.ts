@@ -3,7 +3,7 @@ import { dirname, join, resolve } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import type { OffsetCounter } from '../../ports/offset-counter.ts'
 import type { SegmentStore } from '../../ports/segment-store.ts'
-import { createSteadyClock } from './clock.ts'
+import { createStoreClock } from './clock.ts'
 import * as sqlite from './errors.ts'
 import { SqliteStartError } from './errors.ts'
 import { createJournal, type Sync } from './journal.ts'
@@ -47,7 +47,7 @@ export function openSqliteStore (folder: string, options: SqliteStoreOptions = {
   const database = openDatabase(path)
   try {
     prepare(database, path)
-    const clock = createSteadyClock(now, elapsed)
+    const clock = createStoreClock(newestTime(database), now, elapsed)
     const journal = createJournal(database, openSync(join(path, `${FILE}-wal`), 'r+'), sync)
     return {
       segments: createSqliteSegmentStore(database, journal, clock),
@@ -124,6 +124,17 @@ function refuseForeign (database: DatabaseSync, path: string): void {
     throw new SqliteStartError('newer', `DATA_DIR: ${path} was written by a newer version of this server ` +
       `(format ${version}, this one knows ${SCHEMA_VERSION}): start that version, or use another folder`)
   }
+}
+
+/** The newest time in the file, in ms. Segments are in the order in which they came, so the last row has the newest. */
+function newestTime (database: DatabaseSync): number {
+  const row = database.prepare(`
+    SELECT max(
+      coalesce((SELECT modified_ms FROM segments ORDER BY rowid DESC LIMIT 1), 0),
+      coalesce((SELECT max(reserved_at) FROM topics), 0),
+      coalesce((SELECT max(created_at) FROM topics), 0)
+    ) AS newest`).get() as { newest: number }
+  return row.newest
 }
 
 function pragma (database: DatabaseSync, statement: string): unknown {

@@ -33,7 +33,10 @@ async function start (settings: Settings): Promise<void> {
   console.log(`Serverless Streams is at ${url}, its data in ${wiring.where}. ` +
     `Try: curl ${url}/topics/orders/produce -H 'content-type: application/json' -d '{"payload":{"item":"book","quantity":2}}'`)
   logger.level = settings.LOG_LEVEL
-  for (const { name, error } of doubts) logger.warn({ err: error }, `${name}: no answer at start`)
+  for (const { name, error } of doubts) {
+    if (error instanceof StoreError && error.failure === 'full') logger.error({ err: error }, `${name}: full at start; reads go on, appends are refused`)
+    else logger.warn({ err: error }, `${name}: no answer at start`)
+  }
 }
 
 /** A store that is not set up stops the start. One that does not answer may do so later: until then /ready says so. */

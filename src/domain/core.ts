@@ -125,6 +125,7 @@ export function toLogError (error: unknown, written?: Written): LogError {
   switch (error.failure) {
     case 'throttled': return new LogError('storage_throttled', 'The storage asked to slow down.', options)
     case 'misconfigured': return new LogError('storage_misconfigured', 'The storage refused the request: it is not set up for this service.', options)
+    case 'full': return new LogError('storage_full', 'No space is left in the storage. Reading goes on.', options)
     case 'timeout': return new LogError('storage_unavailable', 'The storage did not answer in time.', options)
     default: return new LogError('storage_unavailable', 'The storage could not be reached.', options)
   }

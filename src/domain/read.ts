@@ -1,3 +1,4 @@
+import { StoreError } from '../ports/errors.ts'
 import type { TopicState } from '../ports/offset-counter.ts'
 import type { SegmentEntry } from '../ports/segment-store.ts'
 import { Storage, toLogError, type LogCore } from './core.ts'
@@ -176,7 +177,7 @@ class Reader {
       return this.expected <= state.currentOffset
     }
     const verdict = judgeTailHole(state, now, this.#core.limits)
-    if (verdict === 'correct') await this.#storage.correctReservedAt({ currentOffset: state.currentOffset, at: now })
+    if (verdict === 'correct') await this.#ifSpace(this.#storage.correctReservedAt({ currentOffset: state.currentOffset, at: now }))
     return verdict === 'seal' && await this.#seal(state.currentOffset)
   }
 
@@ -196,8 +197,20 @@ class Reader {
 
   async #seal (top: number): Promise<boolean> {
     if (this.#sealsLeft <= 0) return false
-    this.#sealsLeft -= await sealDown(this.#storage, top, this.expected, this.#sealsLeft, this.#core.limits)
+    const puts = await this.#ifSpace(sealDown(this.#storage, top, this.expected, this.#sealsLeft, this.#core.limits))
+    if (puts === undefined) return false
+    this.#sealsLeft -= puts
     return true
+  }
+
+  /** What a full store cannot take now, a later read writes; until then the page ends before the hole. */
+  async #ifSpace<T> (write: Promise<T>): Promise<T | undefined> {
+    try {
+      return await write
+    } catch (error) {
+      if (error instanceof StoreError && error.failure === 'full') return undefined
+      throw error
+    }
   }
 }
 

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { chmodSync, mkdirSync, readdirSync, truncateSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, readdirSync, rmSync, statSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { describe, test } from 'node:test'
@@ -89,7 +89,48 @@ describe('the embedded store at its start', () => {
     const folder = temporaryFolder(t)
     writeFileSync(join(folder, 'file'), '')
     assert.throws(() => openStore(t, join(folder, 'file', 'data')), startFailure('unwritable', join(folder, 'file', 'data'), 'ENOTDIR'))
-    assert.throws(() => openStore(t, join(folder, 'file')), startFailure('unwritable', join(folder, 'file'), 'EEXIST'))
+    assert.throws(() => openStore(t, join(folder, 'file')), startFailure('unwritable', join(folder, 'file'), 'which is a file'))
+  })
+
+  // The recursion of `mkdir` would not end there.
+  test('refuses a folder that can be named and not made', { skip: !existsSync('/proc/self') && 'there is no /proc here', timeout: 30_000 }, async (t) => {
+    const child = startProcess(t, 'open', '/proc/streams/data')
+    const { failure, message } = (await child.lines.next()).value as Line
+    assert.equal(failure, 'unwritable')
+    assert.match(String(message), /^DATA_DIR: the folder \/proc\/streams\/data cannot be created: ENOENT/)
+  })
+
+  test('refuses a database that is a link, as its log would be elsewhere, or that is a folder; a link to the folder is taken', async (t) => {
+    const folder = temporaryFolder(t)
+    const file = join(folder, 'streams.db')
+    writeFileSync(join(folder, 'elsewhere'), '')
+    symlinkSync(join(folder, 'elsewhere'), file)
+    assert.throws(() => openStore(t, folder), startFailure('unwritable', file, 'got a symbolic link'))
+    rmSync(file)
+    symlinkSync(join(folder, 'nowhere'), file)
+    assert.throws(() => openStore(t, folder), startFailure('unwritable', file, 'got a symbolic link'))
+    rmSync(file)
+    mkdirSync(file)
+    assert.throws(() => openStore(t, folder), startFailure('unwritable', file, 'got something else'))
+
+    const link = join(temporaryFolder(t), 'link')
+    symlinkSync(temporaryFolder(t), link)
+    assert.equal(await append(openStore(t, link), 't', 'x'), 1)
+  })
+
+  test('makes folders and files that only its user can read, whatever the umask', async (t) => {
+    const umask = process.umask(0)
+    try {
+      const above = temporaryFolder(t)
+      const folder = join(above, 'new', 'data')
+      await append(openStore(t, folder), 't', 'x')
+      assert.equal(statSync(join(above, 'new')).mode & 0o777, 0o700)
+      assert.equal(statSync(folder).mode & 0o777, 0o700)
+      for (const name of readdirSync(folder)) assert.equal(statSync(join(folder, name)).mode & 0o777, 0o600, name)
+      assert.deepEqual(readdirSync(folder), ['streams.db', 'streams.db-wal'])
+    } finally {
+      process.umask(umask)
+    }
   })
 
   test('refuses a folder that it may not write in, empty or with a database', async (t) => {

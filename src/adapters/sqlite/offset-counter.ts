@@ -33,7 +33,7 @@ export function createSqliteOffsetCounter (database: DatabaseSync, journal: Jour
      */
     async reserve (topic, count) {
       const at = now()
-      const last = journal.write(1, () => {
+      const last = journal.write('append', 1, () => {
         reserve.run({ topic, count, now: at })
         return (select.get(topic) as unknown as TopicRow).current_offset
       })
@@ -53,17 +53,17 @@ export function createSqliteOffsetCounter (database: DatabaseSync, journal: Jour
     },
 
     async correctReservedAt (topic, { currentOffset, at }) {
-      journal.write(1, () => correct.run({ topic, currentOffset, at }))
+      journal.write('upkeep', 1, () => correct.run({ topic, currentOffset, at }))
       await journal.durable('unknown')
     },
 
     async raiseEarliest (topic, to) {
-      journal.write(1, () => raise.run({ topic, to, now: now() }))
+      journal.write('upkeep', 1, () => raise.run({ topic, to, now: now() }))
       await journal.durable('unknown')
     },
 
     async markDeleted (topic, currentOffset) {
-      journal.write(1, () => mark.run({ topic, currentOffset, now: now() }))
+      journal.write('upkeep', 1, () => mark.run({ topic, currentOffset, now: now() }))
       await journal.durable('unknown')
     },
 

@@ -1,4 +1,6 @@
-import { accessSync, closeSync, constants, existsSync, fdatasync, fsyncSync, mkdirSync, openSync } from 'node:fs'
+import {
+  accessSync, closeSync, constants, existsSync, fdatasync, fstatSync, fsyncSync, lstatSync, mkdirSync, openSync, readSync, statSync, writeSync
+} from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import type { OffsetCounter } from '../../ports/offset-counter.ts'
@@ -10,10 +12,14 @@ import { createJournal, type Sync } from './journal.ts'
 import { createSqliteOffsetCounter } from './offset-counter.ts'
 import { APPLICATION_ID, PAGE_BYTES, SCHEMA, SCHEMA_VERSION } from './schema.ts'
 import { createSqliteSegmentStore } from './segment-store.ts'
+import { freeBytesOf } from './space.ts'
 
 export { SqliteStartError, type SqliteStartFailure } from './errors.ts'
 
 const FILE = 'streams.db'
+const LOG_FILE = `${FILE}-wal`
+const FILE_MODE = 0o600
+const FOLDER_MODE = 0o700
 
 export interface SqliteStore {
   readonly segments: SegmentStore
@@ -29,6 +35,8 @@ export interface SqliteStoreOptions {
   readonly elapsed?: () => number
   /** For tests of power cuts and failing disks. */
   readonly sync?: Sync
+  /** Bytes that can still be written on the disk of the folder. */
+  readonly freeBytes?: () => number
 }
 
 /**
@@ -40,15 +48,17 @@ export interface SqliteStoreOptions {
  * @throws SqliteStartError
  */
 export function openSqliteStore (folder: string, options: SqliteStoreOptions = {}): SqliteStore {
-  const { now = Date.now, elapsed = () => performance.now(), sync = fdatasync } = options
   const path = resolve(folder)
+  const { now = Date.now, elapsed = () => performance.now(), sync = fdatasync, freeBytes = () => freeBytesOf(path) } = options
   makeFolder(path)
   refuseWriteProtected(path)
+  makeFile(join(path, FILE))
   const database = openDatabase(path)
   try {
     prepare(database, path)
     const clock = createStoreClock(newestTime(database), now, elapsed)
-    const journal = createJournal(database, openSync(join(path, `${FILE}-wal`), 'r+'), sync)
+    const wal = openSync(join(path, LOG_FILE), 'r+')
+    const journal = createJournal(database, { wal, walPages: Math.ceil(fstatSync(wal).size / PAGE_BYTES), sync, freeBytes, elapsed })
     return {
       segments: createSqliteSegmentStore(database, journal, clock),
       counter: createSqliteOffsetCounter(database, journal, clock),
@@ -60,18 +70,43 @@ export function openSqliteStore (folder: string, options: SqliteStoreOptions = {
   }
 }
 
+/** Not by `mkdir`'s own recursion: that does not end where a folder can be seen but not made, as below /proc. */
 function makeFolder (path: string): void {
   try {
-    const topmost = mkdirSync(path, { recursive: true })
-    if (topmost === undefined) return
-    // A new folder is on the disk when the one that names it is.
-    for (let folder = path; folder !== dirname(topmost); folder = dirname(folder)) {
-      const parent = openSync(dirname(folder), 'r')
-      fsyncSync(parent)
-      closeSync(parent)
+    const missing: string[] = []
+    for (let folder = path; !existsSync(folder); folder = dirname(folder)) missing.unshift(folder)
+    for (const folder of missing) {
+      mkdirSync(folder, { mode: FOLDER_MODE })
+      flushFolder(dirname(folder))
     }
   } catch (error) {
-    throw new SqliteStartError('unwritable', `DATA_DIR: the folder ${path} cannot be made: ${text(error)}`, { cause: error })
+    throw new SqliteStartError('unwritable', `DATA_DIR: the folder ${path} cannot be created: ${text(error)}`, { cause: error })
+  }
+  if (!statSync(path).isDirectory()) throw new SqliteStartError('unwritable', `DATA_DIR: expected a folder, got ${path}, which is a file`)
+}
+
+/** What is new in a folder is on the disk when the folder is. */
+function flushFolder (path: string): void {
+  const folder = openSync(path, 'r')
+  fsyncSync(folder)
+  closeSync(folder)
+}
+
+/** SQLite would let everybody read the file, and gives the mode of this one to the files that it puts beside it. */
+function makeFile (file: string): void {
+  try {
+    const found = lstatSync(file, { throwIfNoEntry: false })
+    if (found === undefined) {
+      closeSync(openSync(file, 'ax', FILE_MODE))
+      flushFolder(dirname(file))
+    } else if (found.isSymbolicLink()) {
+      // SQLite would put the write-ahead log beside the file that the link names.
+      throw new SqliteStartError('unwritable', `DATA_DIR: expected ${file} to be a file, got a symbolic link: move the file there, or link the whole folder`)
+    } else if (!found.isFile()) throw new SqliteStartError('unwritable', `DATA_DIR: expected ${file} to be a file, got something else`)
+  } catch (error) {
+    if (error instanceof SqliteStartError) throw error
+    const full = (error as NodeJS.ErrnoException).code === 'ENOSPC'
+    throw new SqliteStartError(full ? 'full' : 'unwritable', `DATA_DIR: ${file} cannot be created: ${full ? 'no space is left on the disk' : text(error)}`, { cause: error })
   }
 }
 
@@ -107,23 +142,51 @@ function prepare (database: DatabaseSync, path: string): void {
   database.exec('PRAGMA fullfsync = ON; PRAGMA checkpoint_fullfsync = ON')
   // No files outside the folder.
   database.exec('PRAGMA temp_store = MEMORY')
-  // Writes even where all is there already: a start that succeeds is one that can write.
-  database.exec(`BEGIN IMMEDIATE; ${SCHEMA} COMMIT`)
-  // What a killed process left in the WAL may not be on the disk, and calls are about to be answered from it.
-  database.exec('PRAGMA wal_checkpoint(TRUNCATE)')
+  const empty = isEmpty(database)
+  try {
+    // Writes even where all is there already: a start that succeeds is one that can write.
+    database.exec(`BEGIN IMMEDIATE; ${SCHEMA} COMMIT`)
+    // What a killed process left in the WAL may not be on the disk, and calls are about to be answered from it.
+    database.exec('PRAGMA wal_checkpoint(TRUNCATE)')
+  } catch (error) {
+    if (sqlite.sqliteCode(error) !== sqlite.SQLITE_FULL || empty) throw error
+    // What is there can be read all the same.
+    if (database.isTransaction) database.exec('ROLLBACK')
+    rewrite(join(path, LOG_FILE))
+  }
+}
+
+/**
+ * Brings on the disk what a killed process left in the write-ahead log, where the database has no room for it: writes
+ * the same bytes to the same places. A flush alone could report success for pages that an earlier one failed to write.
+ */
+function rewrite (file: string): void {
+  const descriptor = openSync(file, 'r+')
+  try {
+    const bytes = Buffer.alloc(1024 * 1024)
+    for (let position = 0, read; (read = readSync(descriptor, bytes, 0, bytes.length, position)) > 0; position += read) {
+      writeSync(descriptor, bytes, 0, read, position)
+    }
+    fsyncSync(descriptor)
+  } finally {
+    closeSync(descriptor)
+  }
 }
 
 function refuseForeign (database: DatabaseSync, path: string): void {
   const version = Number(pragma(database, 'user_version'))
   const ours = pragma(database, 'application_id') === APPLICATION_ID
-  const empty = database.prepare('SELECT 1 FROM sqlite_schema').get() === undefined
-  if (!ours && !empty) {
+  if (!ours && !isEmpty(database)) {
     throw new SqliteStartError('damaged', `DATA_DIR: ${join(path, FILE)} is a database of another program`)
   }
   if (version > SCHEMA_VERSION) {
     throw new SqliteStartError('newer', `DATA_DIR: ${path} was written by a newer version of this server ` +
       `(format ${version}, this one knows ${SCHEMA_VERSION}): start that version, or use another folder`)
   }
+}
+
+function isEmpty (database: DatabaseSync): boolean {
+  return database.prepare('SELECT 1 FROM sqlite_schema').get() === undefined
 }
 
 /** The newest time in the file, in ms. Segments are in the order in which they came, so the last row has the newest. */

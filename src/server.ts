@@ -33,6 +33,7 @@ async function start (settings: Settings): Promise<void> {
   console.log(`Serverless Streams is at ${url}, its data in ${wiring.where}. ` +
     `Try: curl ${url}/topics/orders/produce -H 'content-type: application/json' -d '{"payload":{"item":"book","quantity":2}}'`)
   logger.level = settings.LOG_LEVEL
+  for (const warning of wiring.warnings) logger.warn(warning)
   for (const { name, error } of doubts) {
     if (error instanceof StoreError && error.failure === 'full') logger.error({ err: error }, `${name}: full at start; reads go on, appends are refused`)
     else logger.warn({ err: error }, `${name}: no answer at start`)

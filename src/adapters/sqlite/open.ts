@@ -5,9 +5,11 @@ import { dirname, join, resolve } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import type { OffsetCounter } from '../../ports/offset-counter.ts'
 import type { SegmentStore } from '../../ports/segment-store.ts'
+import { copyDatabase } from './backup.ts'
 import { createStoreClock } from './clock.ts'
 import * as sqlite from './errors.ts'
 import { SqliteStartError } from './errors.ts'
+import { createFile, DATABASE_FILE, flushFolder, FOLDER_MODE, LOG_FILE } from './files.ts'
 import { createJournal, type Sync } from './journal.ts'
 import { createSqliteOffsetCounter } from './offset-counter.ts'
 import { APPLICATION_ID, PAGE_BYTES, SCHEMA, SCHEMA_VERSION } from './schema.ts'
@@ -16,14 +18,14 @@ import { freeBytesOf } from './space.ts'
 
 export { SqliteStartError, type SqliteStartFailure } from './errors.ts'
 
-const FILE = 'streams.db'
-const LOG_FILE = `${FILE}-wal`
-const FILE_MODE = 0o600
-const FOLDER_MODE = 0o700
-
 export interface SqliteStore {
   readonly segments: SegmentStore
   readonly counter: OffsetCounter
+  /**
+   * Copies the store to a new folder, with all that was acknowledged before the call. Calls go on meanwhile.
+   * @throws BackupError, StoreError
+   */
+  backup (folder: string): Promise<void>
   /** Gives the folder free. Calls that came before still get their answer; later ones fail. */
   close (): void
 }
@@ -52,7 +54,7 @@ export function openSqliteStore (folder: string, options: SqliteStoreOptions = {
   const { now = Date.now, elapsed = () => performance.now(), sync = fdatasync, freeBytes = () => freeBytesOf(path) } = options
   makeFolder(path)
   refuseWriteProtected(path)
-  makeFile(join(path, FILE))
+  makeFile(join(path, DATABASE_FILE))
   const database = openDatabase(path)
   try {
     prepare(database, path)
@@ -62,6 +64,10 @@ export function openSqliteStore (folder: string, options: SqliteStoreOptions = {
     return {
       segments: createSqliteSegmentStore(database, journal, clock),
       counter: createSqliteOffsetCounter(database, journal, clock),
+      backup: async (target) => {
+        journal.read(() => {})
+        await copyDatabase(database, target)
+      },
       close: () => journal.close()
     }
   } catch (error) {
@@ -85,19 +91,11 @@ function makeFolder (path: string): void {
   if (!statSync(path).isDirectory()) throw new SqliteStartError('unwritable', `DATA_DIR: expected a folder, got ${path}, which is a file`)
 }
 
-/** What is new in a folder is on the disk when the folder is. */
-function flushFolder (path: string): void {
-  const folder = openSync(path, 'r')
-  fsyncSync(folder)
-  closeSync(folder)
-}
-
-/** SQLite would let everybody read the file, and gives the mode of this one to the files that it puts beside it. */
 function makeFile (file: string): void {
   try {
     const found = lstatSync(file, { throwIfNoEntry: false })
     if (found === undefined) {
-      closeSync(openSync(file, 'ax', FILE_MODE))
+      createFile(file)
       flushFolder(dirname(file))
     } else if (found.isSymbolicLink()) {
       // SQLite would put the write-ahead log beside the file that the link names.
@@ -113,7 +111,7 @@ function makeFile (file: string): void {
 /** Asked for beforehand, since SQLite would open the file for reading and later speak of an I/O error. */
 function refuseWriteProtected (path: string): void {
   try {
-    const file = join(path, FILE)
+    const file = join(path, DATABASE_FILE)
     accessSync(path, constants.R_OK | constants.W_OK | constants.X_OK)
     if (existsSync(file)) accessSync(file, constants.R_OK | constants.W_OK)
   } catch (error) {
@@ -123,7 +121,7 @@ function refuseWriteProtected (path: string): void {
 
 function openDatabase (path: string): DatabaseSync {
   try {
-    return new DatabaseSync(join(path, FILE))
+    return new DatabaseSync(join(path, DATABASE_FILE))
   } catch (error) {
     throw startError(error, path)
   }
@@ -177,7 +175,7 @@ function refuseForeign (database: DatabaseSync, path: string): void {
   const version = Number(pragma(database, 'user_version'))
   const ours = pragma(database, 'application_id') === APPLICATION_ID
   if (!ours && !isEmpty(database)) {
-    throw new SqliteStartError('damaged', `DATA_DIR: ${join(path, FILE)} is a database of another program`)
+    throw new SqliteStartError('damaged', `DATA_DIR: ${join(path, DATABASE_FILE)} is a database of another program`)
   }
   if (version > SCHEMA_VERSION) {
     throw new SqliteStartError('newer', `DATA_DIR: ${path} was written by a newer version of this server ` +
@@ -214,12 +212,12 @@ function startError (error: unknown, path: string): unknown {
       return new SqliteStartError('in-use', `DATA_DIR: another server is running on the folder ${path}: stop it, or use another folder`, options)
     case sqlite.SQLITE_NOTADB:
     case sqlite.SQLITE_CORRUPT:
-      return new SqliteStartError('damaged', `DATA_DIR: ${join(path, FILE)} is damaged, or is no database (${text(error)}): ` +
+      return new SqliteStartError('damaged', `DATA_DIR: ${join(path, DATABASE_FILE)} is damaged, or is no database (${text(error)}): ` +
         'restore the folder from a backup, or use another', options)
     case sqlite.SQLITE_CANTOPEN:
     case sqlite.SQLITE_READONLY:
     case sqlite.SQLITE_PERM:
-      return new SqliteStartError('unwritable', `DATA_DIR: ${join(path, FILE)} cannot be written (${text(error)})`, options)
+      return new SqliteStartError('unwritable', `DATA_DIR: ${join(path, DATABASE_FILE)} cannot be written (${text(error)})`, options)
     case sqlite.SQLITE_FULL:
       return new SqliteStartError('full', `DATA_DIR: no space is left for the folder ${path}`, options)
     default:

@@ -1,6 +1,7 @@
 import { close } from 'node:fs'
 import type { DatabaseSync } from 'node:sqlite'
 import { StoreError } from '../../ports/errors.ts'
+import { generationCounter } from './generation.ts'
 import { createSpace } from './space.ts'
 import { PAGE_BYTES } from './schema.ts'
 import { SQLITE_CONSTRAINT, SQLITE_FULL, SQLITE_TOOBIG, sqliteCode } from './errors.ts'
@@ -72,6 +73,8 @@ export function createJournal (database: DatabaseSync, { wal, walPages, sync, fr
   /** Written since the last try to move them to the database, and since the last one that succeeded. */
   let pages = Math.min(walPages, CHECKPOINT_FRAMES - 1)
   let unmovedPages = walPages
+  const raiseGeneration = generationCounter(database)
+  let logIsNew = walPages === 0
   let closed = false
 
   const space = createSpace(
@@ -134,7 +137,8 @@ export function createJournal (database: DatabaseSync, { wal, walPages, sync, fr
     if (refusal !== undefined) return
     pages = 0
     try {
-      moveToDatabase.all()
+      const { log, checkpointed } = moveToDatabase.get() as { log: number, checkpointed: number }
+      logIsNew = log === checkpointed
       unmovedPages = 0
     } catch (error) {
       // The WAL still has everything; tried again after as many pages more.
@@ -151,6 +155,8 @@ export function createJournal (database: DatabaseSync, { wal, walPages, sync, fr
       pages += about
       unmovedPages += about
       try {
+        if (logIsNew) raiseGeneration()
+        logIsNew = false
         return statement()
       } catch (error) {
         const code = sqliteCode(error)

@@ -10,6 +10,7 @@ import { createStoreClock } from './clock.ts'
 import * as sqlite from './errors.ts'
 import { SqliteStartError } from './errors.ts'
 import { createFile, DATABASE_FILE, flushFolder, FOLDER_MODE, LOG_FILE } from './files.ts'
+import { belongTogether, readGeneration, readGenerationOfFile } from './generation.ts'
 import { createJournal, type Sync } from './journal.ts'
 import { createSqliteOffsetCounter } from './offset-counter.ts'
 import { APPLICATION_ID, PAGE_BYTES, SCHEMA, SCHEMA_VERSION } from './schema.ts'
@@ -55,12 +56,14 @@ export function openSqliteStore (folder: string, options: SqliteStoreOptions = {
   makeFolder(path)
   refuseWriteProtected(path)
   makeFile(join(path, DATABASE_FILE))
+  const generation = readGenerationOfFile(join(path, DATABASE_FILE))
+  const log = hasLog(path)
   const database = openDatabase(path)
   try {
-    prepare(database, path)
+    const moved = prepare(database, path, generation)
     const clock = createStoreClock(newestTime(database), now, elapsed)
     const wal = openSync(join(path, LOG_FILE), 'r+')
-    const journal = createJournal(database, { wal, walPages: Math.ceil(fstatSync(wal).size / PAGE_BYTES), sync, freeBytes, elapsed })
+    const journal = createJournal(database, { wal, walPages: moved ? 0 : Math.ceil(fstatSync(wal).size / PAGE_BYTES), sync, freeBytes, elapsed })
     return {
       segments: createSqliteSegmentStore(database, journal, clock),
       counter: createSqliteOffsetCounter(database, journal, clock),
@@ -72,7 +75,7 @@ export function openSqliteStore (folder: string, options: SqliteStoreOptions = {
     }
   } catch (error) {
     database.close()
-    throw startError(error, path)
+    throw startError(error, path, log)
   }
 }
 
@@ -123,14 +126,26 @@ function openDatabase (path: string): DatabaseSync {
   try {
     return new DatabaseSync(join(path, DATABASE_FILE))
   } catch (error) {
-    throw startError(error, path)
+    throw startError(error, path, false)
   }
 }
 
-function prepare (database: DatabaseSync, path: string): void {
+/** A write-ahead log that is not empty: of a process that was killed, or of a copy. */
+function hasLog (path: string): boolean {
+  return (statSync(join(path, LOG_FILE), { throwIfNoEntry: false })?.size ?? 0) > 0
+}
+
+function doNotBelongTogether (path: string, options?: ErrorOptions): SqliteStartError {
+  return new SqliteStartError('damaged', `DATA_DIR: ${DATABASE_FILE} and ${LOG_FILE} in ${path} are of different times, or one of them is damaged. ` +
+    'Was the folder copied while a server ran on it? Restore a backup made by "npm run backup", or a copy made while no server ran', options)
+}
+
+/** @returns whether all that was in the write-ahead log has been moved to the database */
+function prepare (database: DatabaseSync, path: string, generation: number | undefined): boolean {
   // Before the first access, so that the lock is taken with it and kept.
   database.exec(`PRAGMA locking_mode = EXCLUSIVE; PRAGMA page_size = ${PAGE_BYTES}`)
   refuseForeign(database, path)
+  if (!belongTogether({ database: generation, together: readGeneration(database) })) throw doNotBelongTogether(path)
   if (pragma(database, 'journal_mode = WAL') !== 'wal') {
     throw new SqliteStartError('failed', `DATA_DIR: SQLite cannot keep a write-ahead log in ${path}`)
   }
@@ -146,11 +161,13 @@ function prepare (database: DatabaseSync, path: string): void {
     database.exec(`BEGIN IMMEDIATE; ${SCHEMA} COMMIT`)
     // What a killed process left in the WAL may not be on the disk, and calls are about to be answered from it.
     database.exec('PRAGMA wal_checkpoint(TRUNCATE)')
+    return true
   } catch (error) {
     if (sqlite.sqliteCode(error) !== sqlite.SQLITE_FULL || empty) throw error
     // What is there can be read all the same.
     if (database.isTransaction) database.exec('ROLLBACK')
     rewrite(join(path, LOG_FILE))
+    return false
   }
 }
 
@@ -202,7 +219,7 @@ function pragma (database: DatabaseSync, statement: string): unknown {
   return Object.values(database.prepare(`PRAGMA ${statement}`).get() ?? {})[0]
 }
 
-function startError (error: unknown, path: string): unknown {
+function startError (error: unknown, path: string, log: boolean): unknown {
   if (error instanceof SqliteStartError) return error
   const options = { cause: error }
   switch (sqlite.sqliteCode(error)) {
@@ -212,6 +229,7 @@ function startError (error: unknown, path: string): unknown {
       return new SqliteStartError('in-use', `DATA_DIR: another server is running on the folder ${path}: stop it, or use another folder`, options)
     case sqlite.SQLITE_NOTADB:
     case sqlite.SQLITE_CORRUPT:
+      if (log) return doNotBelongTogether(path, options)
       return new SqliteStartError('damaged', `DATA_DIR: ${join(path, DATABASE_FILE)} is damaged, or is no database (${text(error)}): ` +
         'restore the folder from a backup, or use another', options)
     case sqlite.SQLITE_CANTOPEN:

@@ -196,7 +196,7 @@ class ReservationWriter {
 }
 
 function isWorthRetrying (error: unknown): boolean {
-  return error instanceof StoreError && error.failure !== 'expired' && error.failure !== 'misconfigured'
+  return error instanceof StoreError && error.failure !== 'expired' && error.failure !== 'full' && error.failure !== 'misconfigured'
 }
 
 /** 96 random bits: unique among the writers that can meet at one key. */

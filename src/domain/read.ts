@@ -1,8 +1,9 @@
+import { StoreError } from '../ports/errors.ts'
 import type { TopicState } from '../ports/offset-counter.ts'
 import type { SegmentEntry } from '../ports/segment-store.ts'
 import { Storage, toLogError, type LogCore } from './core.ts'
 import { LogError, type OffsetRange } from './errors.ts'
-import { judgeHoleBelow, judgeTailHole, sealDown, type Verdict } from './holes.ts'
+import { judgeHoleBelow, judgeTailHole, sealDown } from './holes.ts'
 import { Lookahead, Sizes } from './lookahead.ts'
 import { PageBuilder, type Page, type PageSize } from './page.ts'
 import type { Segment } from './segment.ts'
@@ -179,7 +180,8 @@ class Reader {
       this.expected = state.earliest
       return this.expected <= state.currentOffset
     }
-    const verdict: Verdict = judgeTailHole(state, now, this.#core.limits)
+    const verdict = judgeTailHole(state, now, this.#core.limits)
+    if (verdict === 'correct') await this.#ifSpace(this.#storage.correctReservedAt({ currentOffset: state.currentOffset, at: now }))
     return verdict === 'seal' && await this.#seal(state.currentOffset)
   }
 
@@ -199,8 +201,20 @@ class Reader {
 
   async #seal (top: number): Promise<boolean> {
     if (this.#sealsLeft <= 0) return false
-    this.#sealsLeft -= await sealDown(this.#storage, top, this.expected, this.#sealsLeft, this.#core.limits)
+    const puts = await this.#ifSpace(sealDown(this.#storage, top, this.expected, this.#sealsLeft, this.#core.limits))
+    if (puts === undefined) return false
+    this.#sealsLeft -= puts
     return true
+  }
+
+  /** What a full store cannot take now, a later read writes; until then the page ends before the hole. */
+  async #ifSpace<T> (write: Promise<T>): Promise<T | undefined> {
+    try {
+      return await write
+    } catch (error) {
+      if (error instanceof StoreError && error.failure === 'full') return undefined
+      throw error
+    }
   }
 }
 

@@ -164,13 +164,41 @@ test('a hole at the end is sealed, however old it is', async () => {
   assert.equal(await segments.putIfAbsent('t', 2, segment(2, '2'), { reservedAt: time.now }), 'exists')
 })
 
-test('a counter that another implementation wrote has no reserved_at: its tail hole is waited for', async () => {
-  const time = { now: 1_702_000_000_000 }
-  const segments = createMemorySegmentStore(() => time.now)
-  const counter = { ...createMemoryOffsetCounter(), read: async () => ({ currentOffset: 1, earliest: 1 }) }
-  const log = createLog({ segments, counter, clock: systemClock, compression: 'none' })
-  time.now += defaultLimits.holeUnfillableAfterMs
+for (const [what, reservedAt] of [['absent, as other implementations leave it', undefined], ['years ahead', 4_000_000_000_000]] as const) {
+  test(`a tail hole whose time is ${what}, gets the store's time, and is sealed after the grace`, async () => {
+    const { log, counter, time } = setUp()
+    await counter.reserve('t', 2, { now: reservedAt ?? NaN })
+    if (reservedAt === undefined) {
+      const inner = { ...counter }
+      let corrected: number | undefined
+      counter.read = async (topic) => ({ ...(await inner.read(topic))!, reservedAt: corrected })
+      counter.correctReservedAt = async (_topic, { at }) => { corrected ??= at }
+    }
+    assert.deepEqual(await payloads(log), { found: [], next: 1 })
+    assert.equal((await counter.read('t'))?.reservedAt, time.now)
+    time.now += defaultLimits.holeGraceMs
+    assert.deepEqual(await payloads(log), { found: [], next: 1 }, 'at the grace, not over it')
+    time.now += 1
+    assert.deepEqual(await payloads(log), { found: [], next: 3 })
+  })
+}
+
+test('a tail hole whose time is a little ahead is waited for without a write: two clocks are never quite the same', async () => {
+  const { log, counter, time } = setUp()
+  const ahead = time.now + defaultLimits.holeGraceMs
+  await counter.reserve('t', 1, { now: ahead })
   assert.deepEqual(await payloads(log), { found: [], next: 1 })
+  assert.equal((await counter.read('t'))?.reservedAt, ahead)
+})
+
+test('a hole below a segment from the future is sealed at once: the store\'s clock was wrong, and may take years to get there', async () => {
+  const { log, segments, counter, time } = setUp()
+  await counter.reserve('t', 3, { now: time.now })
+  await segments.putIfAbsent('t', 3, segment(3, '3'), { reservedAt: time.now })
+  time.now -= defaultLimits.holeGraceMs
+  assert.deepEqual(await payloads(log), { found: [], next: 1 }, 'a little ahead: waited for')
+  time.now -= 1
+  assert.deepEqual(await payloads(log), { found: [3], next: 4 })
 })
 
 test('a hole longer than the seals of one read is sealed by several', async () => {

@@ -48,6 +48,8 @@ describe('a table shared with other implementations', { skip: withoutLocalstack 
     const { counter, put } = await opened(t)
     await put({ pk: { S: 'orders' }, current_offset: { N: '41' } })
     assert.deepEqual(await counter.read('orders'), { currentOffset: 41, reservedAt: undefined, earliest: 1, deletedAtOffset: undefined })
+    await counter.correctReservedAt('orders', { currentOffset: 41, at: NOW })
+    assert.equal((await counter.read('orders'))?.reservedAt, NOW)
     const { first, last } = await counter.reserve('orders', 2, { now: NOW })
     assert.deepEqual([first, last], [42, 43])
   })

@@ -86,6 +86,24 @@ export const mutants: readonly Mutant[] = [
     by: 'const verdict = judgeHoleBelow(above, lastModified, now * 0 + this.#core.clock.wall(), this.#core.limits)'
   },
   {
+    name: 'wait for a hole below a segment from the future',
+    file: 'domain/holes.ts',
+    replace: 'Math.abs(age) > limits.holeGraceMs',
+    by: 'age > limits.holeGraceMs'
+  },
+  {
+    name: 'wait for the time of a tail hole that is in the future',
+    file: 'domain/holes.ts',
+    replace: 'reservedAt === undefined || reservedAt - now > limits.holeGraceMs',
+    by: 'reservedAt === undefined'
+  },
+  {
+    name: 'an embedded store whose clock starts at the machine\'s, wherever it was before',
+    file: 'adapters/sqlite/clock.ts',
+    replace: 'Math.max(wall(), newestMs)',
+    by: 'wall() + 0 * newestMs'
+  },
+  {
     name: 'pass a tail hole over as dead',
     file: 'domain/read.ts',
     replace: 'return verdict === \'seal\' && await this.#seal(state.currentOffset)',

@@ -2,10 +2,11 @@ import type { AddressInfo } from 'node:net'
 import type { FastifyInstance } from 'fastify'
 import type { Logger } from 'pino'
 import { buildApp } from './app/build-app.ts'
-import { closeIdleWhenSent } from './app/connections.ts'
+import { closeIdleWhenSent, limitConnections } from './app/connections.ts'
 import { listOf, loadSettings, type Settings, SettingsError } from './app/config.ts'
 import { isLoopback, servedHosts } from './app/host-check.ts'
 import { bufferedOutput, createLogger } from './app/logger.ts'
+import { MemoryBudget } from './app/memory-budget.ts'
 import { StoreError } from './ports/errors.ts'
 import { StartError, wire, type Wiring } from './wiring.ts'
 
@@ -26,7 +27,17 @@ async function start (settings: Settings): Promise<void> {
   const logger = createLogger(settings.LOG_LEVEL, bufferedOutput())
   const wiring = await wire(settings)
   const doubts = await checkStores(wiring)
-  const app = buildApp({ log: wiring.log, checks: wiring.checks, logger, servedHosts: servedHosts(settings), corsOrigins: listOf(settings.CORS_ORIGINS) })
+  const app = buildApp({
+    log: wiring.log,
+    checks: wiring.checks,
+    logger,
+    memory: new MemoryBudget(settings.MAX_BUFFERED_BYTES),
+    servedHosts: servedHosts(settings),
+    corsOrigins: listOf(settings.CORS_ORIGINS)
+  })
+  limitConnections(app.server, settings.MAX_CONNECTIONS, {
+    refused (count) { logger.warn({ count, max: app.server.maxConnections }, 'connections refused') }
+  })
   stopOnSignal(app, wiring, logger)
   await listen(app, settings, logger)
   const url = urlOf(app, settings)

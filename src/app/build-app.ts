@@ -1,14 +1,16 @@
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyRequest, LogController } from 'fastify'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import { LogError } from '../domain/errors.ts'
-import { defaultLimits } from '../domain/limits.ts'
 import type { Log } from '../domain/log.ts'
 import { addCors } from './cors.ts'
 import { addDefaultHeaders, setDefaultHeaders } from './default-headers.ts'
 import { addDocs, addSpecification } from './docs.ts'
+import { createBoundedServer } from './connections.ts'
 import type { StreamBounds } from './event-stream.ts'
-import { handleClientError, handleError, pathOf } from './errors.ts'
+import { handleClientError, handleError, pathOf, refuseConnect } from './errors.ts'
+import { addHolds } from './holds.ts'
 import { addHostCheck } from './host-check.ts'
+import { MemoryBudget } from './memory-budget.ts'
 import { ProblemSchema } from './problem.ts'
 import { addBodyParsers } from './raw-body.ts'
 import { addRequestLog, logRequest, type PlatformFacts, RequestFacts, requestId } from './request-log.ts'
@@ -18,10 +20,12 @@ import { serviceRoutes, type StoreCheck } from './routes/service.ts'
 import { Status } from './schemas/common.ts'
 import { MessagePage } from './schemas/consume.ts'
 import { Produced } from './schemas/produce.ts'
-import { ajvOptions, validationError } from './validation.ts'
+import { ajvOptions, show, validationError } from './validation.ts'
 
 export interface AppDeps {
   readonly log: Log
+  /** Of bytes held for clients, bodies and answers; 256 MiB if not given. */
+  readonly memory?: MemoryBudget
   /** What /ready asks. */
   readonly checks: readonly StoreCheck[]
   /** pino's, or one like it; none logs nothing. */
@@ -36,9 +40,6 @@ export interface AppDeps {
   readonly streamBounds?: (request: FastifyRequest) => StreamBounds
 }
 
-/** A request has to arrive within this, body included; the slowest line that can send the largest body has 0.5 Mbit/s. */
-const requestTimeoutMs = 60_000
-
 /** The HTTP interface of a log. Listens on nothing. */
 export function buildApp (deps: AppDeps): FastifyInstance {
   const app = Fastify({
@@ -49,14 +50,12 @@ export function buildApp (deps: AppDeps): FastifyInstance {
     genReqId: requestId,
     ajv: ajvOptions,
     schemaErrorFormatter: validationError,
-    bodyLimit: defaultLimits.requestBytesMax,
-    requestTimeout: requestTimeoutMs,
     // Names that are too long are the topic rule's business (400), not the router's (404).
     routerOptions: { maxParamLength: 64 * 1024, ignoreTrailingSlash: true },
     // Requests on connections that are still open during shutdown are served, and the connection closed after them.
     return503OnClosing: false,
     // Node would answer a request without a host with an empty 400; the hook below does it with a problem.
-    http: { requireHostHeader: false },
+    serverFactory: (handle) => createBoundedServer({ requireHostHeader: false }, handle),
     clientErrorHandler: handleClientError,
     frameworkErrors: (error, request, reply) => {
       const bare = request as unknown as FastifyRequest
@@ -74,11 +73,15 @@ export function buildApp (deps: AppDeps): FastifyInstance {
   app.setErrorHandler(handleError)
   addRequestLog(app, deps.platformFacts)
   addDefaultHeaders(app)
-  addHostCheck(app, deps.servedHosts)
+  addHolds(app, deps.memory ?? new MemoryBudget(256 * 1024 * 1024))
+  addMessageChecks(app)
+  if (deps.servedHosts !== undefined) addHostCheck(app, deps.servedHosts)
   if (deps.corsOrigins !== undefined && deps.corsOrigins.length > 0) addCors(app, deps.corsOrigins)
   addUnknownPaths(app)
   // Node would answer an expectation it does not know with an empty 417. RFC 9110 lets a server ignore it.
   app.server.on('checkExpectation', (request, response) => { app.server.emit('request', request, response) })
+  // Node would close the connection without an answer.
+  app.server.on('connect', (request, socket) => { refuseConnect(app.log, request, socket) })
 
   addDocs(app)
   for (const { prefix, hide } of [{ prefix: '', hide: false }, { prefix: '/v1', hide: true }]) {
@@ -91,6 +94,28 @@ export function buildApp (deps: AppDeps): FastifyInstance {
     }, { prefix })
   }
   return app
+}
+
+/** What HTTP/1.1 demands to be refused (RFC 9112, 3.2 and 6.1), and Node lets through. */
+function addMessageChecks (app: FastifyInstance): void {
+  app.addHook('onRequest', (request, _reply, done) => {
+    const { httpVersion, headers, rawHeaders } = request.raw
+    const coding = headers['transfer-encoding']
+    if (httpVersion === '1.1' && headers.host === undefined) done(new LogError('malformed_request', 'host: expected a header of that name, got none'))
+    else if (isDoubled(rawHeaders, 'host')) done(new LogError('malformed_request', 'host: expected one header of that name, got more'))
+    else if (coding !== undefined && coding.trim().toLowerCase() !== 'chunked') {
+      done(new LogError('not_implemented', `transfer-encoding: expected chunked, got ${show.text(coding)}`))
+    } else done()
+  })
+}
+
+function isDoubled (rawHeaders: readonly string[], name: string): boolean {
+  let count = 0
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    const given = rawHeaders[i]!
+    if (given.length === name.length && given.toLowerCase() === name) count++
+  }
+  return count > 1
 }
 
 /**

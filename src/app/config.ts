@@ -67,6 +67,20 @@ export const SettingsSchema = Type.Object({
     default: 'info',
     'x-expected': oneOf(...levels)
   }),
+  MAX_CONNECTIONS: Type.Integer({
+    description: 'Connections at one time; more are closed at once. Never more than the process may have open files',
+    default: 10_000,
+    minimum: 1,
+    maximum: 1_000_000,
+    'x-expected': 'a whole number from 1 to 1000000'
+  }),
+  MAX_BUFFERED_BYTES: Type.Integer({
+    description: 'Bytes of bodies and answers held in memory at one time, all clients together; requests beyond it wait, then get 503 `server_busy`',
+    default: 268_435_456,
+    minimum: 16 * 1024 * 1024,
+    maximum: 64 * 1024 * 1024 * 1024,
+    'x-expected': 'a whole number from 16777216 to 68719476736'
+  }),
   COMPRESSION: Type.Union(compressions.map((name) => Type.Literal(name)), {
     description: 'How stored messages are compressed: auto (zstd on S3, none on the embedded store), none, gzip, zstd',
     default: 'auto',
@@ -103,7 +117,7 @@ export function loadSettings (environment: Readonly<Record<string, string | unde
       if (schema.default !== undefined) settings[name] = schema.default
       continue
     }
-    const value = schema['type'] === 'integer' && /^[0-9]{1,9}$/.test(text) ? Number(text) : text
+    const value = schema['type'] === 'integer' && /^[0-9]{1,12}$/.test(text) ? Number(text) : text
     if (Value.Check(schema, value)) settings[name] = value
     else wrong.push(`${name}: expected ${schema['x-expected']}, got ${show.text(text)}`)
   }

@@ -1,13 +1,24 @@
-import { STATUS_CODES } from 'node:http'
+import { randomUUID } from 'node:crypto'
+import { type IncomingMessage, STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
-import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { Duplex } from 'node:stream'
+import type { FastifyBaseLogger, FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { LogError } from '../domain/errors.ts'
 import { defaultLimits } from '../domain/limits.ts'
 import { bodyEncodings, UnsupportedEncoding } from './body-encoding.ts'
+import { afterAnswers } from './connections.ts'
 import { defaultHeaders } from './default-headers.ts'
 import { problemType, retryAfter, toProblem } from './problem.ts'
+import { requestId } from './request-log.ts'
 import { unsupported } from './raw-body.ts'
 import { show } from './validation.ts'
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** Errors of this route say whether the messages were written (log §3.4). */
+    appends?: boolean
+  }
+}
 
 /** The one way out for errors: whatever was thrown becomes a problem, and a 5xx leaves its cause in the log. */
 export function handleError (error: unknown, request: FastifyRequest, reply: FastifyReply): void {
@@ -29,21 +40,20 @@ export function handleError (error: unknown, request: FastifyRequest, reply: Fas
   sendProblem(reply, known)
 }
 
-export function sendProblem (reply: FastifyReply, error: LogError): void {
+function sendProblem (reply: FastifyReply, error: LogError): void {
   const seconds = retryAfter(error)
   if (seconds !== undefined) reply.header('retry-after', String(seconds))
-  reply.code(error.status).header('content-type', problemType).send(JSON.stringify(toProblem(error)))
+  const { facts, routeOptions } = reply.request
+  const problem = toProblem(error)
+  if (routeOptions.config.appends === true) problem.written ??= facts.written
+  reply.code(error.status).header('content-type', problemType).send(JSON.stringify(problem))
 }
 
 function toLogError (error: unknown, request: FastifyRequest): LogError {
   if (error instanceof LogError) return error
   const { code, statusCode } = error as Partial<FastifyError>
   switch (code) {
-    case 'FST_ERR_CTP_BODY_TOO_LARGE':
-      return new LogError('body_too_large', `body: expected at most ${defaultLimits.requestBytesMax} bytes, got more`)
     case 'FST_ERR_CTP_INVALID_MEDIA_TYPE': return unsupported(request)
-    case 'FST_ERR_CTP_INVALID_CONTENT_LENGTH':
-      return new LogError('malformed_request', 'content-length: expected the length of the body, got another')
     case 'FST_ERR_BAD_URL':
       return new LogError('malformed_request', `path: expected valid percent-encoding of UTF-8, got ${show.text(pathOf(request))}`)
   }
@@ -80,13 +90,32 @@ export function handleClientError (this: FastifyInstance, error: Error & { code?
     socket.destroy()
     return
   }
-  const known = clientError(error.code)
-  // Never the error itself: it carries the bytes that came.
-  this.log.info({ status: known.status, code: known.code, parser: error.code }, 'not a request')
-  const body = JSON.stringify(toProblem(known))
-  const headers = { 'content-type': problemType, 'content-length': Buffer.byteLength(body), connection: 'close', ...defaultHeaders }
+  afterAnswers(socket, () => {
+    if (!socket.writable) return
+    const known = clientError(error.code)
+    const id = randomUUID()
+    // Never the error itself: it carries the bytes that came.
+    this.log.info({ request_id: id, status: known.status, code: known.code, parser: error.code }, 'not a request')
+    endWith(socket, known, id)
+  })
+}
+
+/** Answers a CONNECT, which is no request for Node and thus for Fastify. */
+export function refuseConnect (log: FastifyBaseLogger, request: IncomingMessage, socket: Duplex): void {
+  const error = new LogError('method_not_allowed', 'method: expected GET, HEAD, POST, got CONNECT')
+  const id = requestId(request)
+  log.info({ request_id: id, status: error.status, code: error.code, method: 'CONNECT' }, 'not a request')
+  socket.on('error', () => {})
+  endWith(socket, error, id, { allow: 'GET, HEAD, POST' })
+}
+
+function endWith (socket: Duplex, error: LogError, id: string, more: Readonly<Record<string, string>> = {}): void {
+  const body = JSON.stringify(toProblem(error))
+  const headers = {
+    'content-type': problemType, 'content-length': Buffer.byteLength(body), 'x-request-id': id, ...more, ...defaultHeaders, connection: 'close'
+  }
   const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`)
-  socket.end(`HTTP/1.1 ${known.status} ${STATUS_CODES[known.status]}\r\n${lines.join('')}\r\n${body}`)
+  socket.end(`HTTP/1.1 ${error.status} ${STATUS_CODES[error.status]}\r\n${lines.join('')}\r\n${body}`)
 }
 
 function clientError (code: string | undefined): LogError {

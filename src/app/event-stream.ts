@@ -1,7 +1,8 @@
-import { Readable } from 'node:stream'
+import { Readable, type Writable } from 'node:stream'
 import { LogError } from '../domain/errors.ts'
 import { defaultLimits as limits } from '../domain/limits.ts'
 import { type Follower, messagesOf, type Page } from '../domain/log.ts'
+import type { Hold } from './memory-budget.ts'
 import { toProblem } from './problem.ts'
 
 /*
@@ -31,13 +32,18 @@ export interface EventStreamOptions {
   /** When to end in order, ms on the clock of `performance.now`. */
   readonly endsAt: number
   readonly bounds: StreamBounds | undefined
+  /** What the stream goes to, and what may be held for it. */
+  readonly client: { readonly hold: Hold, readonly raw: Writable }
   /** Told of every page that is sent. */
   readonly sent: (messages: number) => void
   /** Told of an error that ends the stream. */
   readonly failed: (error: LogError) => void
 }
 
-/** Asks for messages only when the reader has taken what came before: a slow one costs a page of memory, and waits in the log. */
+/**
+ * Asks for messages only when the reader has taken what came before: a slow one costs two pages of memory, and waits in the
+ * log. When there is no room for these it ends, and its client resumes.
+ */
 export class EventStream extends Readable {
   readonly #options: EventStreamOptions
   #opening: Buffer | undefined
@@ -63,6 +69,8 @@ export class EventStream extends Readable {
     const opening = `retry: ${limits.streamRetryMs}\nid: ${this.#id}\n\n`
     const page = await this.#options.follower.next(pageSize, 0)
     this.#opening = Buffer.concat([Buffer.from(opening), this.#take(page)])
+    const { hold, raw } = this.#options.client
+    raw.on('drain', () => { hold.resize(0) })
   }
 
   override _read (): void {
@@ -82,12 +90,13 @@ export class EventStream extends Readable {
 
   /** @returns the next bytes; `null` at the end */
   async #next (): Promise<Buffer | null> {
-    const { follower, bounds, failed } = this.#options
+    const { follower, failed } = this.#options
     if (this.#ended) return null
+    this.#holdUnsent()
     const left = Math.max(0, this.#endsAt - performance.now())
     try {
       const page = await follower.next(pageSize, Math.min(limits.heartbeatMs, left))
-      if (page.count > 0) return this.#bytes + eventsOf(page).length > (bounds?.bytes ?? Infinity) ? null : this.#take(page)
+      if (page.count > 0) return this.#mayTake(page) ? this.#take(page) : null
       return follower.closed || performance.now() >= this.#endsAt ? null : this.#heartbeat()
     } catch (error) {
       const known = error instanceof LogError ? error : new LogError('internal', 'The stream could not be continued.', { cause: error })
@@ -100,6 +109,21 @@ export class EventStream extends Readable {
       this.#ended = true
       return Buffer.from(`event: problem\ndata: ${JSON.stringify(toProblem(known))}\n\n`)
     }
+  }
+
+  #holdUnsent (): void {
+    const { hold, raw } = this.#options.client
+    if (hold.bytes === 0 && raw.writableLength > 0) hold.awaitClient(() => { raw.destroy() })
+    hold.resize(raw.writableLength)
+  }
+
+  /** A page stays in memory only behind bytes that the client has not taken. */
+  #mayTake (page: Page): boolean {
+    const { bounds, client: { hold } } = this.#options
+    const { length } = eventsOf(page)
+    if (this.#bytes + length > (bounds?.bytes ?? Infinity)) return false
+    this.#holdUnsent()
+    return hold.bytes === 0 || hold.tryAdd(length)
   }
 
   #take (page: Page): Buffer {

@@ -18,26 +18,22 @@ export function servedHosts ({ HOST: host, ALLOWED_HOSTS: allowed }: Settings): 
   return [...loopbackNames, host.includes(':') ? `[${host}]` : host, ...listOf(allowed)].map((name) => name.toLowerCase())
 }
 
-/**
- * HTTP/1.1 demands a 400 where there is no `Host`.
- * @param served see `servedHosts`
- */
-export function addHostCheck (app: FastifyInstance, served: readonly string[] | undefined): void {
+/** @param served see `servedHosts` */
+export function addHostCheck (app: FastifyInstance, served: readonly string[]): void {
   // Clients send the same header again and again.
   let lastServed: string | undefined
   app.addHook('onRequest', (request, _reply, done) => {
-    const { httpVersion, headers: { host } } = request.raw
-    if (host === undefined) {
-      done(httpVersion === '1.1' ? new LogError('malformed_request', 'host: expected a header of that name, got none') : undefined)
+    const { host } = request.raw.headers
+    // HTTP/1.0 has none; browsers always send one.
+    if (host === undefined || host === lastServed) {
+      done()
       return
     }
-    if (served !== undefined && host !== lastServed) {
-      if (!served.includes(host.toLowerCase().replace(/:\d*$/, ''))) {
-        done(new LogError('misdirected_request', `host: expected ${loopbackNames.join(', ')} or a name from the setting ALLOWED_HOSTS, got ${show.text(host)}`))
-        return
-      }
-      lastServed = host
+    if (!served.includes(host.toLowerCase().replace(/:\d*$/, ''))) {
+      done(new LogError('misdirected_request', `host: expected ${loopbackNames.join(', ')} or a name from the setting ALLOWED_HOSTS, got ${show.text(host)}`))
+      return
     }
+    lastServed = host
     done()
   })
 }

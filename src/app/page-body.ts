@@ -5,9 +5,13 @@ import type { Page } from '../domain/log.ts'
 import { type Encoding, preferredEncoding, prefers } from './negotiation.ts'
 import { linesType } from './raw-body.ts'
 
-/** Answers with the page, in the form and the encoding that the request prefers. */
+/**
+ * Answers with the page, in the form and the encoding that the request prefers. A reader that takes it too slowly is cut
+ * off when others need the memory.
+ */
 export function sendPage (request: FastifyRequest, reply: FastifyReply, page: Page): FastifyReply {
-  const { accept, 'accept-encoding': acceptEncoding } = request.headers
+  const { hold, raw, headers: { accept, 'accept-encoding': acceptEncoding } } = request
+  hold.awaitClient(() => { raw.socket.destroy() })
   const asLines = prefers(linesType, accept)
   reply
     .header('content-type', asLines ? linesType : 'application/json; charset=utf-8')
@@ -79,8 +83,8 @@ function linesBody (page: Page): Buffer {
   return body
 }
 
-/** A byte after each line included. */
-function sizeOf ({ runs }: Page): number {
+/** Bytes of a page's messages, one after each line included. */
+export function sizeOf ({ runs }: Page): number {
   let size = 0
   for (const { lines, start, stop } of runs) size += lines.end(stop - 1) + 1 - lines.start(start)
   return size

@@ -1,8 +1,10 @@
+import type { IncomingMessage } from 'node:http'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { LogError } from '../domain/errors.ts'
 import { defaultLimits } from '../domain/limits.ts'
 import { decompressed } from './body-encoding.ts'
 import { parseJsonBody, parseLinesBody } from './message-body.ts'
+import { receiveBody } from './receive-body.ts'
 import { show } from './validation.ts'
 
 export const jsonType = 'application/json'
@@ -17,8 +19,12 @@ export function addBodyParsers (app: FastifyInstance): void {
 }
 
 function addParser (app: FastifyInstance, type: string, parse: (body: Buffer) => unknown): void {
-  app.addContentTypeParser(type, { parseAs: 'buffer', bodyLimit: defaultLimits.requestBytesMax },
-    (request: FastifyRequest, body: Buffer, done: (error: Error | null, body?: unknown) => void) => {
+  app.addContentTypeParser(type, (request: FastifyRequest, payload: IncomingMessage, done: (error: Error | null, body?: unknown) => void) => {
+    receiveBody(request, payload, (failure, body) => {
+      if (body === undefined) {
+        done(failure)
+        return
+      }
       const encoding = request.headers['content-encoding']
       try {
         checkCharset(request)
@@ -30,8 +36,17 @@ function addParser (app: FastifyInstance, type: string, parse: (body: Buffer) =>
         done(error as Error)
         return
       }
-      decompressed(body, encoding).then(parse).then((parsed) => { done(null, parsed) }, done)
+      decompressedInHold(request, body, encoding).then(parse).then((parsed) => { done(null, parsed) }, done)
     })
+  })
+}
+
+/** Holds the largest body that it can become until it is known what it becomes. */
+async function decompressedInHold ({ hold }: FastifyRequest, body: Buffer, encoding: string): Promise<Buffer> {
+  await hold.add(defaultLimits.requestBytesMax)
+  const whole = await decompressed(body, encoding)
+  hold.resize(whole.length)
+  return whole
 }
 
 function checkCharset (request: FastifyRequest): void {

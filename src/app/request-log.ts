@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import type { ErrorCode } from '../domain/errors.ts'
+import type { ErrorCode, Written } from '../domain/errors.ts'
 import type { StorageCalls } from '../domain/log.ts'
 
 /** What a handler found out about its request, for the request's line in the log. Nothing of a message's content. */
@@ -12,6 +12,8 @@ export class RequestFacts {
   messages: number | undefined = undefined
   storage: StorageCalls | undefined = undefined
   code: ErrorCode | undefined = undefined
+  /** Of a failed append whose error does not tell: `unknown` from the moment that the log was asked. */
+  written: Written = 'no'
 }
 
 declare module 'fastify' {

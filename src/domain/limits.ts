@@ -61,11 +61,30 @@ export const defaultLimits = {
   /** After which a client should come back when its stream has ended. */
   streamRetryMs: 1 * seconds,
 
-  // What a client may send
+  // What a client may send, and how much the server holds for clients
   requestBytesMax: 4 * MiB,
   requestMessagesMax: 1_000,
   keyBytesMax: 1 * KiB,
-  headersBytesMax: 8 * KiB
+  headersBytesMax: 8 * KiB,
+  /** A request has to arrive within this, body included; the slowest line that can send the largest body has 0.5 Mbit/s. */
+  requestTimeoutMs: 60 * seconds,
+  /** A connection on which nothing moves is closed after this; longer than a long poll, and than the time between heartbeats. */
+  stalledConnectionMs: 30 * seconds,
+  /** How long a connection is kept for the next request; more than the 60 s of AWS's load balancers, which would reuse a closed one. */
+  keepAliveMs: 72 * seconds,
+  /** Requests that wait on a connection until those before them are answered; with more it is closed. */
+  pipelinedRequestsMax: 32,
+  /** The same on all connections together. */
+  pipelinedRequestsTotalMax: 4_096,
+  /** How long a request waits for room in MAX_BUFFERED_BYTES. */
+  memoryWaitMs: 5 * seconds,
+  /** Requests that hold no more than this have the last eighth of MAX_BUFFERED_BYTES for themselves. */
+  smallRequestBytes: 64 * KiB,
+  /** While requests wait for room, a client has this long, and a second more for each `clientBytesPerSecondMin`, to send or take its bytes. */
+  clientGraceMs: 2 * seconds,
+  clientBytesPerSecondMin: 1 * MiB,
+  /** File descriptors that are kept for anything but connections. */
+  reservedFiles: 64
 }
 
 export type Limits = Readonly<typeof defaultLimits>
@@ -80,6 +99,7 @@ export function checkLimits (limits: Limits): Limits {
     [PUT_ACCEPTED_MS + minutes < limits.deadAfterMs, 'a hole is dead only when the store refuses its put for certain'],
     [limits.holeGraceMs < limits.deadAfterMs, 'a hole is sealed before it is dead'],
     [limits.followPollMinMs <= limits.followPollMaxMs, 'followPollMinMs is at most followPollMaxMs'],
+    [Math.max(limits.waitMaxMs, limits.heartbeatMs, limits.appendTimeoutMs) < limits.stalledConnectionMs, 'a connection that waits for its answer is not stalled'],
     [limits.pageMessagesDefault <= limits.pageMessagesMax, 'pageMessagesDefault is at most pageMessagesMax'],
     [limits.pageBytesMax * 4 / 3 < 6_000_000 * 0.98, 'a page as base64 fits a Lambda answer'],
     [limits.requestMessagesMax <= limits.segmentMessagesMax && limits.requestBytesMax <= limits.segmentBytesMax, 'a batch fits into one segment'],

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { loadSettings, SettingsError } from '../../src/app/config.ts'
 
-const defaults = { DATA_DIR: './data', HOST: '127.0.0.1', PORT: 9000, LOG_LEVEL: 'info', COMPRESSION: 'auto', LINGER_MS: 0 }
+const defaults = { DATA_DIR: './data', HOST: '127.0.0.1', PORT: 9000, LOG_LEVEL: 'info', COMPRESSION: 'auto', LINGER_MS: 0, MAX_CONNECTIONS: 10_000, MAX_BUFFERED_BYTES: 268_435_456 }
 
 test('without variables the defaults hold', () => {
   assert.deepEqual(loadSettings({}), defaults)
@@ -25,7 +25,8 @@ test('every variable is taken over, and no other', () => {
     LOG_LEVEL: 'silent',
     COMPRESSION: 'gzip'
   }
-  assert.deepEqual(loadSettings({ ...given, PORT: '0', LINGER_MS: '50', PATH: '/bin' }), { ...given, PORT: 0, LINGER_MS: 50 })
+  assert.deepEqual(loadSettings({ ...given, PORT: '0', LINGER_MS: '50', MAX_CONNECTIONS: '7', MAX_BUFFERED_BYTES: '33333333333', PATH: '/bin' }),
+    { ...given, PORT: 0, LINGER_MS: 50, MAX_CONNECTIONS: 7, MAX_BUFFERED_BYTES: 33_333_333_333 })
 })
 
 const originsExpected = 'CORS_ORIGINS: expected origins such as https://app.example.com, separated by commas, or *, got'
@@ -35,6 +36,8 @@ const wrong: Array<[Record<string, string>, string]> = [
   [{ PORT: '65536' }, 'PORT: expected a whole number from 0 to 65535, got "65536"'],
   [{ PORT: '1e3' }, 'PORT: expected a whole number from 0 to 65535, got "1e3"'],
   [{ PORT: '-1' }, 'PORT: expected a whole number from 0 to 65535, got "-1"'],
+  [{ MAX_CONNECTIONS: '0' }, 'MAX_CONNECTIONS: expected a whole number from 1 to 1000000, got "0"'],
+  [{ MAX_BUFFERED_BYTES: '1' }, 'MAX_BUFFERED_BYTES: expected a whole number from 16777216 to 68719476736, got "1"'],
   [{ LINGER_MS: '1001' }, 'LINGER_MS: expected a whole number from 0 to 1000, got "1001"'],
   [{ HOST: 'a b' }, 'HOST: expected an IP address or a host name, got "a b"'],
   [{ ALLOWED_HOSTS: 'example.com:9000' }, 'ALLOWED_HOSTS: expected host names or IP addresses without a port, separated by commas, got "example.com:9000"'],

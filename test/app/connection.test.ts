@@ -22,7 +22,8 @@ test('what is not HTTP gets a problem, and the connection ends', async (t) => {
     assert(headers.includes('content-type: application/problem+json'))
     for (const header of ['connection: close', 'cache-control: no-store', 'x-content-type-options: nosniff']) assert(headers.includes(header))
     assert.deepEqual(body, problem('malformed_request', 'The request is not valid HTTP.'))
-    const { time, parser, ...line } = lines().at(-1)!
+    const { time, parser, request_id: id, ...line } = lines().at(-1)!
+    assert(headers.includes(`x-request-id: ${String(id)}`), String(id))
     assert.deepEqual(line, { level: 'info', msg: 'not a request', status: 400, code: 'malformed_request' })
     assert.match(parser as string, /^HPE_/)
   }
@@ -52,7 +53,7 @@ test('a body that is too large is answered, however it comes', async (t) => {
     })
   })
   assert.equal(chunked.status, 413)
-  assert.deepEqual(await chunked.json(), problem('body_too_large', tooLarge))
+  assert.deepEqual(await chunked.json(), problem('body_too_large', tooLarge, 'no'))
 })
 
 test('who is still sending a body that is too large gets the answer, not a reset', async (t) => {
@@ -100,7 +101,7 @@ test('methods that only a real server sees', async (t) => {
     assertProblem(answer, 'method_not_allowed', `method: expected GET, HEAD, got ${method}`)
     assert.equal(answer.headers['allow'], 'GET, HEAD')
   }
-  assertProblem(await ask(baseUrl, { method: 'OPTIONS', path: '*' }), 'not_found', 'There is nothing at this path; /docs lists the paths there are.')
+  assertProblem(await ask(baseUrl, { method: 'OPTIONS', path: '*' }), 'method_not_allowed', 'method: expected GET, HEAD, got OPTIONS')
 })
 
 test('a page of 1,000 is the largest there is', async (t) => {

@@ -71,7 +71,7 @@ for (const [name, toEvent] of Object.entries({ REST: (sent: Sent) => restEvent(s
     const body = Buffer.concat([Buffer.from('{"payload":"'), Buffer.from([0xc3, 0x28, 0xff]), Buffer.from('"}')])
     const answer = await invoke(toEvent(post(topic(), body)))
     assert.equal(answer.statusCode, 400)
-    assert.deepEqual(JSON.parse(answer.body), problem('invalid_encoding', 'body: expected UTF-8, got bytes that are not'))
+    assert.deepEqual(JSON.parse(answer.body), problem('invalid_encoding', 'body: expected UTF-8, got bytes that are not', 'no'))
   })
 
   test(`${name}: a path handed over decoded does not end at a number sign or a question mark`, async () => {
@@ -84,7 +84,7 @@ for (const [name, toEvent] of Object.entries({ REST: (sent: Sent) => restEvent(s
 
 test('an empty body', async () => {
   const answer = await invoke(restEvent({ ...post(topic(), ''), body: Buffer.alloc(0) }))
-  assert.deepEqual(JSON.parse(answer.body), problem('missing_body', 'body: expected a JSON object, got nothing'))
+  assert.deepEqual(JSON.parse(answer.body), problem('missing_body', 'body: expected a JSON object, got nothing', 'no'))
 })
 
 test('an answer goes as text if Lambda takes it so, else as base64; both are under 6 MB', async () => {

@@ -3,10 +3,12 @@ import { once } from 'node:events'
 import { Writable } from 'node:stream'
 import { test } from 'node:test'
 import { createMemoryOffsetCounter } from '../../src/adapters/memory/offset-counter.ts'
-import { EventStream } from '../../src/app/event-stream.ts'
+import { EventStream, type EventStreamOptions } from '../../src/app/event-stream.ts'
 import { LogError } from '../../src/domain/errors.ts'
+import { defaultLimits } from '../../src/domain/limits.ts'
 import { Lines } from '../../src/domain/lines.ts'
 import type { Follower, Page } from '../../src/domain/log.ts'
+import { MemoryBudget } from '../../src/app/memory-budget.ts'
 import { StoreError } from '../../src/ports/errors.ts'
 import { listeningApp } from '../support/app.ts'
 import { follow } from '../support/events.ts'
@@ -109,8 +111,12 @@ function scripted (...answers: Array<Partial<Page> | LogError>): Follower & { re
   }
 }
 
+function client (raw = new Writable()): EventStreamOptions['client'] {
+  return { hold: new MemoryBudget(defaultLimits.pageBytesMax).hold(), raw }
+}
+
 async function textOf (follower: Follower, options: { endsAt?: number, failed?: (error: LogError) => void } = {}): Promise<string> {
-  const stream = new EventStream({ follower, from: 1, endsAt: Infinity, bounds: undefined, sent () {}, failed () {}, ...options })
+  const stream = new EventStream({ follower, from: 1, endsAt: Infinity, bounds: undefined, client: client(), sent () {}, failed () {}, ...options })
   await stream.open()
   let text = ''
   for await (const chunk of stream) text += String(chunk)
@@ -154,7 +160,7 @@ test('an offset is told from where its message stands, not counted: seals have n
 
 test('no page is asked for that nobody takes', async () => {
   const follower = scripted(...Array.from({ length: 50 }, (_, i) => pageWith([i + 1, 'x'.repeat(50_000)])))
-  const stream = new EventStream({ follower, from: 1, endsAt: Infinity, bounds: undefined, sent () {}, failed () {} })
+  const stream = new EventStream({ follower, from: 1, endsAt: Infinity, bounds: undefined, client: client(), sent () {}, failed () {} })
   await stream.open()
   stream.pipe(new Writable({ write () {} })) // takes one piece, and is never done with it
   await soon(50)
@@ -164,7 +170,7 @@ test('no page is asked for that nobody takes', async () => {
 
 test('a stream that is destroyed closes its follower', async () => {
   const follower = scripted({}, {})
-  const stream = new EventStream({ follower, from: 1, endsAt: Infinity, bounds: undefined, sent () {}, failed () {} })
+  const stream = new EventStream({ follower, from: 1, endsAt: Infinity, bounds: undefined, client: client(), sent () {}, failed () {} })
   stream.destroy()
   await once(stream, 'close')
   assert.equal(follower.closed, true)

@@ -129,7 +129,7 @@ test('a mistake of our own: the answer says nothing of it, the log all', async (
   const { logger, lines } = logLines()
   const log = { append: () => { throw new TypeError('secret.internals is not a function') }, close: async () => {} } as unknown as Log
   const { baseUrl } = await listeningApp(t, { log, logger })
-  assertProblem(await produce(baseUrl, 'a', body), 'internal', 'The request could not be completed.')
+  assertProblem(await produce(baseUrl, 'a', body), 'internal', 'The request could not be completed.', 'unknown')
   const error = lines().find(({ level }) => level === 'error') as { msg: string, code: string, err: { stack: string } }
   assert.equal(error.msg, 'internal error')
   assert.equal(error.code, 'internal')

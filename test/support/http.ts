@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { request } from 'node:http'
 import { connect } from 'node:net'
 
-export interface Answer { status: number, headers: Record<string, string | string[] | undefined>, bytes: Buffer, text: string }
+export interface Answer { status: number, headers: Record<string, string | string[] | undefined>, bytes: Buffer, text: string, ofAppend?: boolean }
 
 export interface Ask {
   method?: string
@@ -21,7 +21,7 @@ export function ask (baseUrl: string, { method = 'GET', path, headers = {}, body
       const chunks: Buffer[] = []
       answer.on('data', (chunk: Buffer) => chunks.push(chunk)).on('error', reject).on('end', () => {
         const bytes = Buffer.concat(chunks)
-        resolve({ status: answer.statusCode!, headers: answer.headers, bytes, text: bytes.toString('utf8') })
+        resolve({ status: answer.statusCode!, headers: answer.headers, bytes, text: bytes.toString('utf8'), ofAppend: method === 'POST' && /\/topics\/[^/]*\/produce(\?|$)/.test(path) })
       })
     })
     sent.on('error', reject).end(body)
@@ -64,7 +64,9 @@ const titles: Record<string, [number, string, boolean]> = {
   misdirected_request: [421, 'The server is not served under this host name', false],
   request_headers_too_large: [431, 'The request headers are too large', false],
   internal: [500, 'The server made a mistake', false],
+  not_implemented: [501, 'The request needs what this server does not implement', false],
   segment_corrupt: [500, 'A stored segment is damaged', false],
+  server_busy: [503, 'The server has too much in memory', true],
   storage_throttled: [503, 'The storage asked to slow down', true],
   storage_unavailable: [503, 'The storage did not answer', true],
   storage_misconfigured: [503, 'The storage is not set up for this service', false],
@@ -82,7 +84,8 @@ export function problem (code: string, detail: string, extra: Extra = {}): Recor
   return { type: `/docs/errors#${code}`, title, status, detail, code, error: detail, retriable, ...typeof extra === 'string' ? { written: extra } : extra }
 }
 
-export function assertProblem (answer: Answer, code: string, detail: string, extra?: Extra): void {
+/** @param extra if not given, of an append: that nothing was tried */
+export function assertProblem (answer: Answer, code: string, detail: string, extra: Extra | undefined = answer.ofAppend === true ? 'no' : undefined): void {
   const expected = problem(code, detail, extra)
   assert.match(answer.headers['content-type'] as string, /^application\/problem\+json(; charset=utf-8)?$/)
   assert.deepEqual(JSON.parse(answer.text), expected)

@@ -4,7 +4,7 @@ import { defaultLimits as limits } from '../../domain/limits.ts'
 import type { Follower, Log, Page } from '../../domain/log.ts'
 import { EventStream, type StreamBounds } from '../event-stream.ts'
 import { prefers } from '../negotiation.ts'
-import { sendPage } from '../page-body.ts'
+import { sendPage, sizeOf } from '../page-body.ts'
 import { problems, storageProblems, TopicParams } from '../schemas/common.ts'
 import { ConsumeHeaders, ConsumeQuery, ConsumeAnswer } from '../schemas/consume.ts'
 
@@ -53,7 +53,14 @@ export const consumeRoute: FastifyPluginCallbackTypebox<ConsumeRouteOptions> = (
     // Gone while the offset was looked up.
     if (reply.raw.destroyed) gone()
     try {
-      return { ...await follower.next(read, Math.min(waitMs, mayTakeMs(request))), calls: follower.calls }
+      // What is there already may be a large page; who waits needs room only for what comes.
+      let page = await follower.next(read, 0)
+      if (page.count === 0) {
+        request.hold.resize(0)
+        page = await follower.next(read, Math.min(waitMs, mayTakeMs(request)))
+        await request.hold.add(sizeOf(page))
+      }
+      return { ...page, calls: follower.calls }
     } finally {
       reply.raw.off('close', gone)
       letGo(follower)
@@ -70,6 +77,7 @@ export const consumeRoute: FastifyPluginCallbackTypebox<ConsumeRouteOptions> = (
       from,
       endsAt,
       bounds,
+      client: { hold: request.hold, raw: reply.raw },
       sent (messages) { facts.messages = (facts.messages ?? 0) + messages },
       failed (error) {
         facts.code = error.code
@@ -116,9 +124,11 @@ export const consumeRoute: FastifyPluginCallbackTypebox<ConsumeRouteOptions> = (
       maxBytes: cut(query.max_bytes, limits.pageBytesMax, limits.pageBytesMax)
     }
     const waitMs = method === 'GET' ? cut(query.wait, 0, limits.waitMaxMs / 1_000) * 1_000 : 0
+    await request.hold.add(read.maxBytes)
     const page = waitMs > 0 ? await longPoll(request, reply, topic, read, waitMs) : await log.read(topic, read)
     facts.messages = page.count
     facts.storage = page.calls
+    request.hold.resize(sizeOf(page))
     return sendPage(request, reply, page)
   })
 

@@ -17,6 +17,7 @@ export const produceRoute: FastifyPluginCallbackTypebox<ProduceRouteOptions> = (
   const validBody = bodyValidator(compile)
 
   app.post<{ Params: { topic: string }, Body: ProduceBody | undefined }>('/topics/:topic/produce', {
+    config: { appends: true },
     schema: {
       hide,
       operationId: 'produce',
@@ -42,6 +43,7 @@ export const produceRoute: FastifyPluginCallbackTypebox<ProduceRouteOptions> = (
     facts.topic = topic
     const batch = 'messages' in body
     const messages: readonly NewMessage[] = batch ? body.messages : [body]
+    facts.written = 'unknown'
     const { first, last, calls } = await log.append(topic, messages)
     facts.offset = first
     facts.messages = messages.length

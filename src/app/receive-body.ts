@@ -1,0 +1,54 @@
+import type { Readable } from 'node:stream'
+import type { FastifyRequest } from 'fastify'
+import { LogError } from '../domain/errors.ts'
+import { defaultLimits as limits } from '../domain/limits.ts'
+import { serverBusy } from './memory-budget.ts'
+
+/**
+ * Receives a body of at most `requestBytesMax`; each piece is taken from the request's hold as it arrives. Fastify's own
+ * would hold whatever comes, on as many connections as there are.
+ * @param done called once, with an error of this list or of the connection:
+ *   `body_too_large`, `server_busy`, `malformed_request`
+ */
+export function receiveBody (request: FastifyRequest, payload: Readable, done: (error: Error | null, body?: Buffer) => void): void {
+  const { hold } = request
+  const announced = request.headers['content-length']
+  if (announced !== undefined && Number(announced) > limits.requestBytesMax) {
+    done(tooLarge())
+    return
+  }
+  const chunks: Buffer[] = []
+  let length = 0
+  const finish = (error: Error | null): void => {
+    hold.clientDone()
+    payload.off('data', take).off('end', end).off('error', finish)
+    if (error === null) done(null, Buffer.concat(chunks, length))
+    else done(error)
+  }
+  const take = (chunk: Buffer): void => {
+    length += chunk.length
+    if (length > limits.requestBytesMax) {
+      finish(tooLarge())
+      return
+    }
+    chunks.push(chunk)
+    if (hold.tryAdd(chunk.length)) return
+    payload.pause()
+    hold.clientDone()
+    hold.add(chunk.length).then(() => {
+      hold.awaitClient(tooSlow)
+      payload.resume()
+    }, finish)
+  }
+  const end = (): void => {
+    if (announced === undefined || Number(announced) === length) finish(null)
+    else finish(new LogError('malformed_request', 'content-length: expected the length of the body, got another'))
+  }
+  const tooSlow = (): void => { finish(serverBusy()) }
+  hold.awaitClient(tooSlow)
+  payload.on('data', take).on('end', end).on('error', finish).resume()
+}
+
+function tooLarge (): LogError {
+  return new LogError('body_too_large', `body: expected at most ${limits.requestBytesMax} bytes, got more`)
+}

@@ -75,7 +75,7 @@ export function buildApp (deps: AppDeps): FastifyInstance {
   addDefaultHeaders(app)
   addHolds(app, deps.memory ?? new MemoryBudget(256 * 1024 * 1024))
   addMessageChecks(app)
-  if (deps.servedHosts !== undefined) addHostCheck(app, deps.servedHosts)
+  addHostCheck(app, deps.servedHosts)
   if (deps.corsOrigins !== undefined && deps.corsOrigins.length > 0) addCors(app, deps.corsOrigins)
   addUnknownPaths(app)
   // Node would answer an expectation it does not know with an empty 417. RFC 9110 lets a server ignore it.
@@ -96,26 +96,13 @@ export function buildApp (deps: AppDeps): FastifyInstance {
   return app
 }
 
-/** What HTTP/1.1 demands to be refused (RFC 9112, 3.2 and 6.1), and Node lets through. */
+/** What HTTP/1.1 demands to be refused (RFC 9112, 6.1), and Node lets through. */
 function addMessageChecks (app: FastifyInstance): void {
   app.addHook('onRequest', (request, _reply, done) => {
-    const { httpVersion, headers, rawHeaders } = request.raw
-    const coding = headers['transfer-encoding']
-    if (httpVersion === '1.1' && headers.host === undefined) done(new LogError('malformed_request', 'host: expected a header of that name, got none'))
-    else if (isDoubled(rawHeaders, 'host')) done(new LogError('malformed_request', 'host: expected one header of that name, got more'))
-    else if (coding !== undefined && coding.trim().toLowerCase() !== 'chunked') {
-      done(new LogError('not_implemented', `transfer-encoding: expected chunked, got ${show.text(coding)}`))
-    } else done()
+    const coding = request.raw.headers['transfer-encoding']
+    if (coding === undefined || coding.trim().toLowerCase() === 'chunked') done()
+    else done(new LogError('not_implemented', `transfer-encoding: expected chunked, got ${show.text(coding)}`))
   })
-}
-
-function isDoubled (rawHeaders: readonly string[], name: string): boolean {
-  let count = 0
-  for (let i = 0; i < rawHeaders.length; i += 2) {
-    const given = rawHeaders[i]!
-    if (given.length === name.length && given.toLowerCase() === name) count++
-  }
-  return count > 1
 }
 
 /**

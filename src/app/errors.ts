@@ -96,7 +96,7 @@ export function handleClientError (this: FastifyInstance, error: Error & { code?
     const id = randomUUID()
     // Never the error itself: it carries the bytes that came.
     this.log.info({ request_id: id, status: known.status, code: known.code, parser: error.code }, 'not a request')
-    endWith(socket, known, id)
+    endWith(socket, known, { 'x-request-id': id })
   })
 }
 
@@ -106,14 +106,12 @@ export function refuseConnect (log: FastifyBaseLogger, request: IncomingMessage,
   const id = requestId(request)
   log.info({ request_id: id, status: error.status, code: error.code, method: 'CONNECT' }, 'not a request')
   socket.on('error', () => {})
-  endWith(socket, error, id, { allow: 'GET, HEAD, POST' })
+  endWith(socket, error, { 'x-request-id': id, allow: 'GET, HEAD, POST' })
 }
 
-function endWith (socket: Duplex, error: LogError, id: string, more: Readonly<Record<string, string>> = {}): void {
+function endWith (socket: Duplex, error: LogError, more: Record<string, string>): void {
   const body = JSON.stringify(toProblem(error))
-  const headers = {
-    'content-type': problemType, 'content-length': Buffer.byteLength(body), 'x-request-id': id, ...more, ...defaultHeaders, connection: 'close'
-  }
+  const headers = { 'content-type': problemType, 'content-length': Buffer.byteLength(body), connection: 'close', ...defaultHeaders, ...more }
   const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`)
   socket.end(`HTTP/1.1 ${error.status} ${STATUS_CODES[error.status]}\r\n${lines.join('')}\r\n${body}`)
 }

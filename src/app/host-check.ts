@@ -18,22 +18,40 @@ export function servedHosts ({ HOST: host, ALLOWED_HOSTS: allowed }: Settings): 
   return [...loopbackNames, host.includes(':') ? `[${host}]` : host, ...listOf(allowed)].map((name) => name.toLowerCase())
 }
 
-/** @param served see `servedHosts` */
-export function addHostCheck (app: FastifyInstance, served: readonly string[]): void {
+/**
+ * HTTP/1.1 demands a 400 where there is no `Host`, or more than one (RFC 9112, 3.2).
+ * @param served see `servedHosts`
+ */
+export function addHostCheck (app: FastifyInstance, served: readonly string[] | undefined): void {
   // Clients send the same header again and again.
   let lastServed: string | undefined
   app.addHook('onRequest', (request, _reply, done) => {
-    const { host } = request.raw.headers
-    // HTTP/1.0 has none; browsers always send one.
-    if (host === undefined || host === lastServed) {
-      done()
+    const { httpVersion, headers: { host }, rawHeaders } = request.raw
+    if (host === undefined) {
+      done(httpVersion === '1.1' ? new LogError('malformed_request', 'host: expected a header of that name, got none') : undefined)
       return
     }
-    if (!served.includes(host.toLowerCase().replace(/:\d*$/, ''))) {
-      done(new LogError('misdirected_request', `host: expected ${loopbackNames.join(', ')} or a name from the setting ALLOWED_HOSTS, got ${show.text(host)}`))
+    if (isDoubled(rawHeaders)) {
+      done(new LogError('malformed_request', 'host: expected one header of that name, got more'))
       return
     }
-    lastServed = host
+    if (served !== undefined && host !== lastServed) {
+      if (!served.includes(host.toLowerCase().replace(/:\d*$/, ''))) {
+        done(new LogError('misdirected_request', `host: expected ${loopbackNames.join(', ')} or a name from the setting ALLOWED_HOSTS, got ${show.text(host)}`))
+        return
+      }
+      lastServed = host
+    }
     done()
   })
+}
+
+/** Node keeps only the first of them. */
+function isDoubled (rawHeaders: readonly string[]): boolean {
+  let count = 0
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    const name = rawHeaders[i]!
+    if (name.length === 4 && name.toLowerCase() === 'host') count++
+  }
+  return count > 1
 }

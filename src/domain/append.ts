@@ -4,7 +4,7 @@ import type { SegmentObject } from '../ports/segment-store.ts'
 import { Storage, toLogError, type LogCore, type StorageCalls } from './core.ts'
 import { LogError } from './errors.ts'
 import type { NewMessage } from './message.ts'
-import { encodeSeal, encodeSegment, type MessageSegment } from './segment.ts'
+import { encodeLargeSegment, encodeSeal, encodeSegment, isLarge, type MessageSegment } from './segment.ts'
 import { sleep } from './wait.ts'
 
 /** What became of one reservation. `sealed`: a reader closed it, so nothing will ever be in it. */
@@ -73,11 +73,12 @@ class Placing {
   }
 
   async run (): Promise<MessageSegment | 'sealed'> {
-    const { clock, limits, compression } = this.#core
+    const { clock, limits, compression, turns } = this.#core
     const { first } = this.#reservation
-    const { object, segment } = encodeSegment(this.#messages, {
-      first, timestamp: clock.wall(), writer: this.#writer, compression, compressOverBytes: limits.compressOverBytes
-    })
+    const options = { first, timestamp: clock.wall(), writer: this.#writer, compression, compressOverBytes: limits.compressOverBytes }
+    const { object, segment } = isLarge(this.#messages, limits.sliceChars)
+      ? await encodeLargeSegment(this.#messages, options, turns, limits.sliceChars)
+      : encodeSegment(this.#messages, options)
     return await this.#place(object) === 'written' ? segment : 'sealed'
   }
 

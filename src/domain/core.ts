@@ -6,6 +6,7 @@ import type { SegmentCache } from './cache.ts'
 import { LogError, type Written } from './errors.ts'
 import type { Limits } from './limits.ts'
 import { decodeSegment, type Compression, type Segment } from './segment.ts'
+import type { Turns } from './turns.ts'
 import { within } from './wait.ts'
 
 /** How many calls to storage an operation made; calls shared by a group commit count for each of its appends. */
@@ -32,6 +33,8 @@ export interface LogDeps {
 /** What append and read share. */
 export interface LogCore extends Required<LogDeps> {
   readonly cache: SegmentCache
+  /** For the encoding of large segments. */
+  readonly turns: Turns
 }
 
 /** One operation's calls to storage: each under its time-out, each counted. They throw StoreError, `segment` also LogError. */

@@ -66,6 +66,10 @@ export const defaultLimits = {
   requestMessagesMax: 1_000,
   keyBytesMax: 1 * KiB,
   headersBytesMax: 8 * KiB,
+  /** Of objects and arrays in a payload. Most parsers recurse, and some clients of a page would fail on more. */
+  payloadNestingMax: 512,
+  /** Of a body or a segment, in UTF-16 units: how much is read or encoded before other requests get a turn. */
+  sliceChars: 64 * KiB,
   /** A request has to arrive within this, body included; the slowest line that can send the largest body has 0.5 Mbit/s. */
   requestTimeoutMs: 60 * seconds,
   /** A connection on which nothing moves is closed after this; longer than a long poll, and than the time between heartbeats. */

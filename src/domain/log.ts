@@ -8,6 +8,7 @@ import type { Page } from './page.ts'
 import { readPage, type ReadRequest } from './read.ts'
 import { Tails, type Follower } from './tail.ts'
 import { deleteTopic, trim } from './trim.ts'
+import { Turns } from './turns.ts'
 
 export type { LogDeps, StorageCalls } from './core.ts'
 export type { Appended } from './group-commit.ts'
@@ -34,7 +35,13 @@ export interface Log {
 
 export function createLog (deps: LogDeps): Log {
   const limits = checkLimits(deps.limits ?? defaultLimits)
-  const core: LogCore = { random: Math.random, ...deps, limits, cache: new SegmentCache(limits.segmentCacheBytes) }
+  const core: LogCore = {
+    random: Math.random,
+    ...deps,
+    limits,
+    cache: new SegmentCache(limits.segmentCacheBytes),
+    turns: new Turns((callback) => { deps.clock.soon(callback) })
+  }
   const tails = new Tails(core)
   const queues = new Map<string, GroupCommit>()
   let closed: (() => void) | undefined

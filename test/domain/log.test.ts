@@ -329,3 +329,19 @@ test('with a linger, appends wait for each other, but not longer, and not when a
   assert(performance.now() - full < lingerMs - 5, 'a full segment waited')
   assert.equal(new Set(last.map(({ calls }) => calls)).size, 1)
 })
+
+test('large messages are encoded with other work in turn, and come back as they were', async () => {
+  const { log } = setUp()
+  let turns = 0
+  const count = (): void => {
+    turns++
+    immediate = setImmediate(count)
+  }
+  let immediate = setImmediate(count)
+  const payload = `"${'é\\n'.repeat(700_000)}"`
+  await Promise.all([log.append('t', [{ payload }, { payload: '2' }]), log.append('other', [{ payload }])])
+  clearImmediate(immediate)
+  assert(turns >= 2 * Math.floor(payload.length / 65_536), `encoded within ${turns} turns of the event loop`)
+  const [first, second] = payloadsOf(await log.read('t', { from: 1, limit: 2, maxBytes: 10_000_000 }))
+  assert(first === JSON.parse(payload) && second === 2)
+})

@@ -9,6 +9,7 @@ import { defaultLimits, type Limits } from '../../src/domain/limits.ts'
 import { createLog, type Log } from '../../src/domain/log.ts'
 import { encodeSegment } from '../../src/domain/segment.ts'
 import { Tails } from '../../src/domain/tail.ts'
+import { Turns } from '../../src/domain/turns.ts'
 import { StoreError } from '../../src/ports/errors.ts'
 import type { OffsetCounter } from '../../src/ports/offset-counter.ts'
 import type { SegmentStore } from '../../src/ports/segment-store.ts'
@@ -140,7 +141,7 @@ test('a message that lands between a look and the wait is not missed', async (t)
 test('two segments that are acknowledged in the same turn are both heard of', async (t) => {
   const { segments, counter } = setUp()
   const limits = { ...defaultLimits, followPollMinMs: 5_000, followPollMaxMs: 5_000 }
-  const tails = new Tails({ segments, counter, clock: systemClock, compression: 'none', limits, random: Math.random, cache: new SegmentCache(0) })
+  const tails = new Tails({ segments, counter, clock: systemClock, compression: 'none', limits, random: Math.random, cache: new SegmentCache(0), turns: new Turns(setImmediate) })
   const reader = tails.follow('t', 1)
   t.after(() => { reader.close() })
   await reader.next(size, 0)

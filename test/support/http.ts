@@ -84,7 +84,7 @@ export function problem (code: string, detail: string, extra: Extra = {}): Recor
   return { type: `/docs/errors#${code}`, title, status, detail, code, error: detail, retriable, ...typeof extra === 'string' ? { written: extra } : extra }
 }
 
-/** @param extra if not given, of an append: that nothing was tried */
+/** @param extra of a failed append by default `no`, as where nothing was tried */
 export function assertProblem (answer: Answer, code: string, detail: string, extra: Extra | undefined = answer.ofAppend === true ? 'no' : undefined): void {
   const expected = problem(code, detail, extra)
   assert.match(answer.headers['content-type'] as string, /^application\/problem\+json(; charset=utf-8)?$/)

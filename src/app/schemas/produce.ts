@@ -1,11 +1,11 @@
-import { type Static, Type } from '@sinclair/typebox'
+import { Type } from '@sinclair/typebox'
 import { defaultLimits as limits } from '../../domain/limits.ts'
 
 const headersExpected = `an object of strings, at most ${limits.headersBytesMax} bytes together`
 
 export const Message = Type.Object({
   payload: Type.Unsafe<string>({
-    description: 'Any JSON value, also `null`. It is returned exactly as it was sent.',
+    description: `Any JSON value, also \`null\`, with objects and arrays nested up to ${limits.payloadNestingMax} levels deep. It is returned exactly as it was sent.`,
     'x-expected': 'any JSON value',
     example: { item: 'book', quantity: 2 }
   }),
@@ -31,9 +31,6 @@ export const Messages = Type.Array(Message, {
 })
 
 export const Batch = Type.Object({ messages: Messages }, { additionalProperties: false, title: 'A batch', 'x-expected': 'a JSON object' })
-
-/** A validated body: the payloads in it are JSON text. */
-export type ProduceBody = Static<typeof Message> | Static<typeof Batch>
 
 export const Produced = Type.Object({
   topic: Type.String({ example: 'orders' }),

@@ -28,7 +28,7 @@ const options = {
   useDefaults: false,
   // Errors carry the schema they come from, and with it x-expected.
   verbose: true,
-  keywords: ['x-expected', 'example']
+  keywords: ['x-expected', 'x-openapi', 'example']
 } as const
 
 function withKeywords (ajv: Ajv): Ajv {

@@ -17,7 +17,7 @@ export const errorTable = {
   unsupported_media_type: { status: 415, retriable: false, title: 'The content type is not supported' },
   misdirected_request: { status: 421, retriable: false, title: 'The server is not served under this host name' },
   request_headers_too_large: { status: 431, retriable: false, title: 'The request headers are too large' },
-  internal: { status: 500, retriable: false, title: 'The server made a mistake' },
+  internal: { status: 500, retriable: false, title: 'Internal server error' },
   not_implemented: { status: 501, retriable: false, title: 'The request needs what this server does not implement' },
   segment_corrupt: { status: 500, retriable: false, title: 'A stored segment is damaged' },
   server_busy: { status: 503, retriable: true, title: 'The server has too much in memory' },

@@ -63,7 +63,7 @@ const titles: Record<string, [number, string, boolean]> = {
   unsupported_media_type: [415, 'The content type is not supported', false],
   misdirected_request: [421, 'The server is not served under this host name', false],
   request_headers_too_large: [431, 'The request headers are too large', false],
-  internal: [500, 'The server made a mistake', false],
+  internal: [500, 'Internal server error', false],
   not_implemented: [501, 'The request needs what this server does not implement', false],
   segment_corrupt: [500, 'A stored segment is damaged', false],
   server_busy: [503, 'The server has too much in memory', true],

@@ -101,14 +101,14 @@ export const consumeRoute: FastifyPluginCallbackTypebox<ConsumeRouteOptions> = (
       hide,
       operationId: 'consume',
       tags: ['topics'],
-      summary: 'Read a page of messages, wait for some, or follow them',
-      description: 'With `Accept: text/event-stream` the answer is a stream that goes on; `limit`, `max_bytes` and `wait` mean nothing to it.',
+      summary: 'Read a page of messages, wait for new ones, or stream them',
+      description: 'With `Accept: text/event-stream` the response is a stream of server-sent events; `limit`, `max_bytes` and `wait` are ignored.',
       params: TopicParams,
       querystring: ConsumeQuery,
       headers: ConsumeHeaders,
       response: {
         200: ConsumeAnswer,
-        ...problems('invalid_request', 'invalid_topic', 'offset_out_of_range', ...storageProblems, 'segment_corrupt')
+        ...problems('invalid_request', 'invalid_topic', 'offset_out_of_range', 'server_busy', ...storageProblems, 'segment_corrupt')
       }
     }
   }, async (request, reply) => {

@@ -22,18 +22,18 @@ export const produceRoute: FastifyPluginCallbackTypebox<ProduceRouteOptions> = (
       hide,
       operationId: 'produce',
       tags: ['topics'],
-      summary: 'Append a message, or a batch of them',
+      summary: 'Append a message or a batch of messages',
       params: TopicParams,
       body: {
         content: {
           [jsonType]: { schema: Type.Union([Message, Batch]) },
-          [linesType]: { schema: { ...Messages, description: 'One message a line; blank lines are passed over. Always a batch, even of one.' } }
+          [linesType]: { schema: { ...Messages, description: 'One message per line; blank lines are ignored. Always a batch, even of one message.' } }
         }
       },
       response: {
         200: Type.Ref(Produced),
         ...problems('malformed_request', 'missing_body', 'malformed_json', 'invalid_encoding', 'invalid_request', 'invalid_topic', 'body_too_large',
-          'unsupported_media_type', ...storageProblems, 'append_timeout', 'append_contended', 'shutting_down', 'storage_full')
+          'unsupported_media_type', 'server_busy', ...storageProblems, 'append_timeout', 'append_contended', 'shutting_down', 'storage_full')
       }
     },
     validatorCompiler: ({ schema, httpPart }) => httpPart === 'body' ? validBody : compile(schema)

@@ -38,7 +38,7 @@ const app = buildApp({
   // Who waits for messages gives up long before the 29 s of a REST API, so the function's own timeout is all there is to heed.
   timeLeft: ({ awsLambda: { context } }) => context?.getRemainingTimeInMillis(),
   // A client of server-sent events comes back by itself, so without streaming it polls, and gets whole answers.
-  streamBounds: () => streaming.getStore() === undefined ? { bytes: limits.pageBytesMax, whole: true } : { bytes: streamedBytesMax, whole: false }
+  streamBounds: () => streaming.getStore() === undefined ? { bytes: limits.pageBytesMax, buffered: true } : { bytes: streamedBytesMax, buffered: false }
 })
 
 /** The app as the proxy sees it: what is to be streamed is answered here, and the proxy told only when it is over. */

@@ -26,7 +26,7 @@ try {
 async function start (settings: Settings): Promise<void> {
   const logger = createLogger(settings.LOG_LEVEL, bufferedOutput())
   const wiring = await wire(settings)
-  const doubts = await checkStores(wiring)
+  const failedChecks = await checkStores(wiring)
   const app = buildApp({
     log: wiring.log,
     checks: wiring.checks,
@@ -47,7 +47,11 @@ async function start (settings: Settings): Promise<void> {
   console.error(`Listening on ${url}, data in ${wiring.where}. ` +
     `Try: curl ${url}/topics/orders/produce -H 'content-type: application/json' -d '{"payload":{"item":"book","quantity":2}}'`)
   logger.info({ url, data: wiring.where }, 'listening')
-  for (const { name, error } of doubts) logger.warn({ err: error }, `${name}: no answer at start`)
+  for (const warning of wiring.warnings) logger.warn(warning)
+  for (const { name, error } of failedChecks) {
+    if (error instanceof StoreError && error.failure === 'full') logger.error({ err: error }, `${name}: full at start; reads go on, appends are refused`)
+    else logger.warn({ err: error }, `${name}: no answer at start`)
+  }
 }
 
 /** A store that is not set up stops the start. One that does not answer may do so later: until then /ready says so. */

@@ -134,5 +134,10 @@ export const errorHelp: Readonly<Record<ErrorCode, ErrorHelp>> = {
     cause: 'The server is stopping and takes no new messages.',
     remedy: 'Retry: another server, or this one after its restart, takes the message.',
     detail: 'The server is shutting down.'
+  },
+  storage_full: {
+    cause: 'The disk of the data folder, or a quota of the storage, has no room for more messages. Reading goes on.',
+    remedy: 'Free space, then retry: no restart is needed. `/ready` is 503 until then.',
+    detail: 'No space is left in the storage. Reading goes on.'
   }
 }

@@ -39,6 +39,7 @@ export function toProblem (error: LogError): Problem {
 
 /** Seconds for `Retry-After`; `undefined` where the status does not call for one. What an operator has to mend takes longer. */
 export function retryAfter (error: LogError): number | undefined {
+  if (error.status === 507) return 30
   if (error.status !== 503 && error.status !== 429) return undefined
   return error.retriable ? 1 : 30
 }

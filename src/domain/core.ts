@@ -1,6 +1,6 @@
 import type { Clock } from '../ports/clock.ts'
 import { StoreError } from '../ports/errors.ts'
-import type { OffsetCounter, Reservation, TopicState } from '../ports/offset-counter.ts'
+import type { OffsetCounter, Reservation, ReservationTime, TopicState } from '../ports/offset-counter.ts'
 import type { SegmentListing, SegmentObject, SegmentStore } from '../ports/segment-store.ts'
 import type { SegmentCache } from './cache.ts'
 import { LogError, type Written } from './errors.ts'
@@ -72,6 +72,11 @@ export class Storage {
     return within(clock, limits.getTimeoutMs, 'the segment store', (signal) => segments.list(this.#topic, from, limit, { signal }))
   }
 
+  correctReservedAt (reservation: ReservationTime): Promise<void> {
+    const { clock, counter, limits } = this.#core
+    return within(clock, limits.getTimeoutMs, 'the offset counter', (signal) => counter.correctReservedAt(this.#topic, reservation, { signal }))
+  }
+
   raiseEarliest (to: number): Promise<void> {
     const { clock, counter, limits } = this.#core
     return within(clock, limits.getTimeoutMs, 'the offset counter', (signal) => counter.raiseEarliest(this.#topic, to, { signal }))
@@ -87,13 +92,13 @@ export class Storage {
     return within(clock, limits.getTimeoutMs, 'the segment store', (signal) => segments.remove(this.#topic, lasts, { signal }))
   }
 
-  pageEnded (offset: number, segment: Segment): void {
-    this.#core.cache.pageEnded(this.#topic, offset, segment)
+  rememberSegmentAt (offset: number, segment: Segment): void {
+    this.#core.cache.rememberSegmentAt(this.#topic, offset, segment)
   }
 
-  /** The last offset of the segment that goes on at `offset`, if it is known which one that is. */
-  lastOf (offset: number): number | undefined {
-    return this.#core.cache.lastOf(this.#topic, offset)
+  /** The last offset of the segment that contains `offset`, if its key is known. */
+  lastOffsetOfSegmentAt (offset: number): number | undefined {
+    return this.#core.cache.lastOffsetOfSegmentAt(this.#topic, offset)
   }
 
   cached (last: number): Segment | undefined {
@@ -123,6 +128,7 @@ export function toLogError (error: unknown, written?: Written): LogError {
   switch (error.failure) {
     case 'throttled': return new LogError('storage_throttled', 'The storage asked to slow down.', options)
     case 'misconfigured': return new LogError('storage_misconfigured', 'The storage refused the request: it is not set up for this service.', options)
+    case 'full': return new LogError('storage_full', 'No space is left in the storage. Reading goes on.', options)
     case 'timeout': return new LogError('storage_unavailable', 'The storage did not answer in time.', options)
     default: return new LogError('storage_unavailable', 'The storage could not be reached.', options)
   }

@@ -26,7 +26,8 @@ export const errorTable = {
   storage_misconfigured: { status: 503, retriable: false, title: 'The storage is not set up for this service' },
   append_timeout: { status: 503, retriable: true, title: 'The message could not be written in time' },
   append_contended: { status: 503, retriable: true, title: 'Readers sealed the offsets before the message was written' },
-  shutting_down: { status: 503, retriable: true, title: 'The server is shutting down' }
+  shutting_down: { status: 503, retriable: true, title: 'The server is shutting down' },
+  storage_full: { status: 507, retriable: true, title: 'The storage is full' }
 } as const satisfies Record<string, { status: number, retriable: boolean, title: string }>
 
 export type ErrorCode = keyof typeof errorTable

@@ -6,7 +6,7 @@ import { checkLimits, defaultLimits } from './limits.ts'
 import type { NewMessage } from './message.ts'
 import type { Page } from './page.ts'
 import { readPage, type ReadRequest } from './read.ts'
-import { Tails, type Follower } from './tail.ts'
+import { FollowedTopics, type Follower } from './tail.ts'
 import { deleteTopic, trim } from './trim.ts'
 import { Turns } from './turns.ts'
 
@@ -42,11 +42,11 @@ export function createLog (deps: LogDeps): Log {
     cache: new SegmentCache(limits.segmentCacheBytes),
     turns: new Turns((callback) => { deps.clock.soon(callback) })
   }
-  const tails = new Tails(core)
+  const followedTopics = new FollowedTopics(core)
   const queues = new Map<string, GroupCommit>()
   let closed: (() => void) | undefined
 
-  const said = async <T>(call: Promise<T>): Promise<T> => {
+  const toLogErrors = async <T>(call: Promise<T>): Promise<T> => {
     try {
       return await call
     } catch (error) {
@@ -62,7 +62,7 @@ export function createLog (deps: LogDeps): Log {
         queue = new GroupCommit(core, topic, () => {
           queues.delete(topic)
           if (queues.size === 0) closed?.()
-        }, (segment) => { tails.appended(topic, segment) })
+        }, (segment) => { followedTopics.appended(topic, segment) })
         queues.set(topic, queue)
       }
       return queue.append(messages)
@@ -70,17 +70,17 @@ export function createLog (deps: LogDeps): Log {
 
     read: (topic, request) => readPage(core, topic, request),
 
-    follow: (topic, from) => tails.follow(topic, from),
+    follow: (topic, from) => followedTopics.follow(topic, from),
 
-    position: (topic, at) => said((async () => {
+    position: (topic, at) => toLogErrors((async () => {
       const state = await new Storage(core, topic).state()
       if (state === undefined) return 1
       return at === 'earliest' ? state.earliest : Math.max(state.currentOffset + 1, state.earliest)
     })()),
 
-    trim: (topic, before) => said(trim(core, topic, before)),
+    trim: (topic, before) => toLogErrors(trim(core, topic, before)),
 
-    deleteTopic: (topic) => said(deleteTopic(core, topic)),
+    deleteTopic: (topic) => toLogErrors(deleteTopic(core, topic)),
 
     close () {
       return new Promise((resolve) => {

@@ -98,6 +98,18 @@ for (const [name, { body, payload, count, lines }] of Object.entries(taken)) {
   })
 }
 
+test('what is refused is not built', (t) => {
+  const parsed = t.mock.method(JSON, 'parse')
+  const defined = t.mock.method(Object, 'defineProperty')
+  for (const [name, { body, lines }] of Object.entries(refused)) {
+    defined.mock.resetCalls()
+    parsed.mock.resetCalls()
+    errorOf(() => inSlices(lines === true ? new LinesReading(body, Buffer.from(body)) : new JsonReading(body, Buffer.from(body))))
+    assert(defined.mock.callCount() <= 2, `${name}: ${defined.mock.callCount()} members`)
+    for (const { arguments: [text] } of parsed.mock.calls) assert(text.length <= 8_192 * 6 + 2 && !/^[[{]/.test(text), `${name}: ${text.slice(0, 60)}`)
+  }
+})
+
 test('a small body is read at once, a large one in turns with others', async () => {
   assert(!(parseJsonBody(Buffer.from(`{"payload":"${'x'.repeat(65_000)}"}`)) instanceof Promise))
   assert(!(parseLinesBody(Buffer.from('{"payload":1}\n'.repeat(1000))) instanceof Promise))

@@ -8,7 +8,7 @@ import { LogError } from '../../src/domain/errors.ts'
 import { defaultLimits, type Limits } from '../../src/domain/limits.ts'
 import { createLog, type Log } from '../../src/domain/log.ts'
 import { encodeSegment } from '../../src/domain/segment.ts'
-import { Tails } from '../../src/domain/tail.ts'
+import { FollowedTopics } from '../../src/domain/tail.ts'
 import { Turns } from '../../src/domain/turns.ts'
 import { StoreError } from '../../src/ports/errors.ts'
 import type { OffsetCounter } from '../../src/ports/offset-counter.ts'
@@ -141,8 +141,8 @@ test('a message that lands between a look and the wait is not missed', async (t)
 test('two segments that are acknowledged in the same turn are both heard of', async (t) => {
   const { segments, counter } = setUp()
   const limits = { ...defaultLimits, followPollMinMs: 5_000, followPollMaxMs: 5_000 }
-  const tails = new Tails({ segments, counter, clock: systemClock, compression: 'none', limits, random: Math.random, cache: new SegmentCache(0), turns: new Turns(setImmediate) })
-  const reader = tails.follow('t', 1)
+  const followedTopics = new FollowedTopics({ segments, counter, clock: systemClock, compression: 'none', limits, random: Math.random, cache: new SegmentCache(0), turns: new Turns(setImmediate) })
+  const reader = followedTopics.follow('t', 1)
   t.after(() => { reader.close() })
   await reader.next(size, 0)
   const first = reader.next(size, long)
@@ -151,7 +151,7 @@ test('two segments that are acknowledged in the same turn are both heard of', as
     const { object } = encodeSegment(messages(offset), { first: offset, ...encoding })
     await segments.putIfAbsent('t', last, object, { reservedAt: null })
   }
-  for (const offset of [1, 2]) tails.appended('t', encodeSegment(messages(offset), { first: offset, ...encoding }).segment)
+  for (const offset of [1, 2]) followedTopics.appended('t', encodeSegment(messages(offset), { first: offset, ...encoding }).segment)
   assert.deepEqual(payloadsOf(await first), [1])
   assert.deepEqual(payloadsOf(await reader.next(size, 1_000)), [2])
 })

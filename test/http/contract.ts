@@ -204,7 +204,7 @@ async function service (t: TestContext, baseUrl: string): Promise<void> {
     assert.equal(specification.openapi, '3.1.0')
     assert.deepEqual(Object.fromEntries(Object.entries(specification.paths).map(([path, methods]) => [path,
       Object.entries(methods).map(([method, { operationId, responses }]) => [method, operationId, Object.keys(responses)])])), {
-      '/topics/{topic}/produce': [['post', 'produce', ['200', '400', '408', '413', '415', '421', '431', '500', '501', '503']]],
+      '/topics/{topic}/produce': [['post', 'produce', ['200', '400', '408', '413', '415', '421', '431', '500', '501', '503', '507']]],
       '/topics/{topic}/consume': [['get', 'consume', ['200', '400', '408', '421', '431', '500', '501', '503']]],
       '/health': [['get', 'health', ['200', '400', '408', '421', '431', '500', '501']]],
       '/ready': [['get', 'ready', ['200', '400', '408', '421', '431', '500', '501', '503']]]

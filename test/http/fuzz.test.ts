@@ -224,6 +224,48 @@ test('fuzzing HTTP', async (t) => {
     assert.equal(({} as { polluted?: boolean }).polluted, undefined)
   })
 
+  await t.test('nesting: taken in payloads up to 512 levels, and nowhere else', async () => {
+    const depth = fc.oneof(fc.integer({ min: 1, max: 5 }), fc.integer({ min: 508, max: 516 }), fc.integer({ min: 1_000, max: 200_000 }))
+    const level = fc.constantFrom(['[', ']'], ['{"a":', '}'], ['{"a":1,"b":', ',"c":[]}'], ['[0,', ',{}]'], [' [\r\n', '\t] '])
+    const place = fc.constantFrom('payload', 'payload', 'payload', 'key', 'headers', 'header', 'other')
+    const input = fc.record({ depth, level, place, closed: fc.boolean(), form: fc.constantFrom('one', 'batch', 'lines') })
+    await check(200, input, async ({ depth, level: [open, close], place, closed, form }) => {
+      const asLines = form === 'lines'
+      const value = (open.repeat(depth - 1) + '[]' + (closed ? close.repeat(depth - 1) : '')).replaceAll(/[\r\n]/g, asLines ? ' ' : '\n')
+      const member = { payload: `"payload":${value}`, key: `"payload":1,"key":${value}`, headers: `"payload":1,"headers":${value}`, header: `"payload":1,"headers":{"h":${value}}`, other: `"payload":1,"x":${value}` }[place]
+      const body = { one: `{${member}}`, batch: `{"messages":[{"payload":0},{${member}}]}`, lines: `{"payload":0}\n{${member}}` }[form]
+      const answer = await ask(baseUrl, { method: 'POST', path: `/topics/${topic()}/produce`, headers: { 'content-type': asLines ? 'application/x-ndjson' : 'application/json' }, body })
+      const valid = closed || depth === 1
+      if (answer.status === 200) assert(valid && place === 'payload' && depth <= 512, `${place} of ${depth} levels was taken`)
+      else {
+        const code = assertRefused(answer)
+        if (depth > 512) assert.equal(code, 'invalid_request')
+        else if (!valid) assert.equal(code, 'malformed_json')
+        else assert(code === 'invalid_request' && place !== 'payload', `${place} of ${depth} levels was refused`)
+      }
+    })
+  })
+
+  await t.test('numbers of members: taken exactly when they are within the bounds', async () => {
+    const count = fc.oneof(fc.integer({ min: 0, max: 4 }), fc.integer({ min: 995, max: 1_005 }), fc.integer({ min: 2_000, max: 50_000 }))
+    const name = fc.constantFrom((i: number) => String(i), (i: number) => `n${i}`, (i: number) => 'é'.repeat(i % 7) + i, (i: number) => `\\u0061${i}`)
+    await check(100, fc.record({ count, name, what: fc.constantFrom('headers', 'others', 'batch', 'lines') }), async ({ count, name, what }) => {
+      const names = Array.from({ length: count }, (_, i) => name(i))
+      const members = names.map((text) => `"${text}":"v"`).join()
+      const body = {
+        headers: `{"payload":1,"headers":{${members}}}`,
+        others: `{"payload":1${count === 0 ? '' : `,${members}`}}`,
+        batch: `{"messages":[${names.map((text) => `{"payload":"${text}"}`).join()}]}`,
+        lines: names.map((text) => `{"payload":"${text}"}\n`).join('')
+      }[what]
+      const bytes = names.reduce((sum, text) => sum + Buffer.byteLength(JSON.parse(`"${text}"`) as string) + 1, 0)
+      const good = { headers: bytes <= 8_192, others: count === 0, batch: count >= 1 && count <= 1_000, lines: count >= 1 && count <= 1_000 }[what]
+      const answer = await ask(baseUrl, { method: 'POST', path: `/topics/${topic()}/produce`, headers: { 'content-type': what === 'lines' ? 'application/x-ndjson' : 'application/json' }, body })
+      if (good) assert.equal(answer.status, 200, answer.text)
+      else assert.equal(assertRefused(answer), what === 'lines' && count === 0 ? 'missing_body' : 'invalid_request')
+    })
+  })
+
   await t.test('batches and lines: what went in comes out', async () => {
     const line = (text: string): string => text.replaceAll(/[\r\n]/g, ' ')
     await check(150, fc.tuple(fc.array(jsonText, { minLength: 1, maxLength: 6 }), fc.boolean()), async ([payloads, asLines]) => {

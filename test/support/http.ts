@@ -72,7 +72,8 @@ const titles: Record<string, [number, string, boolean]> = {
   storage_misconfigured: [503, 'The storage is not set up for this service', false],
   append_timeout: [503, 'The message could not be written in time', true],
   append_contended: [503, 'Readers sealed the offsets before the message was written', true],
-  shutting_down: [503, 'The server is shutting down', true]
+  shutting_down: [503, 'The server is shutting down', true],
+  storage_full: [507, 'The storage is full', true]
 }
 
 /** What a problem has beside the members that all have: of a failed append the value of `written`, else any. */

@@ -85,17 +85,17 @@ export function toStoreError (error: unknown, failed: FailedCall): StoreError {
   if (error instanceof StoreError) return error
   const { name = '', message = '' } = error as SdkError
   const status = statusOf(error)
-  const said = `${failed.call}: ${name}${status === undefined ? '' : ` (${status})`} ${message}`
+  const detail = `${failed.call}: ${name}${status === undefined ? '' : ` (${status})`} ${message}`
   if (status === undefined && (name === 'AbortError' || failed.signal?.aborted === true)) {
     return new StoreError('timeout', 'unknown', `${failed.call} got no answer in time`, { cause: error })
   }
   const kind = classify(error as SdkError, failed)
   const effect = effectOf(error as SdkError, kind)
-  if (kind === 'credentials') return new StoreError('misconfigured', effect, `${CREDENTIALS}. ${said}`, { cause: error })
+  if (kind === 'credentials') return new StoreError('misconfigured', effect, `${CREDENTIALS}. ${detail}`, { cause: error })
   if (kind === 'missing' || kind === 'denied' || kind === 'refused') {
-    return new StoreError('misconfigured', effect, `${failed.remedies[kind]}. ${said}`, { cause: error })
+    return new StoreError('misconfigured', effect, `${failed.remedies[kind]}. ${detail}`, { cause: error })
   }
-  return new StoreError(kind, effect, said, { cause: error })
+  return new StoreError(kind, effect, detail, { cause: error })
 }
 
 function classify (error: SdkError, { pinned = false }: FailedCall): StoreFailure | Remedy {

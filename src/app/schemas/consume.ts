@@ -57,7 +57,10 @@ export const ConsumeHeaders = Type.Object({
 export const MessagePage = Type.Object({
   messages: Type.Array(Type.Object({
     offset: Type.Integer({ minimum: 1 }),
-    payload: Type.Unknown({ description: 'Exactly as it was sent: numbers, escapes and the order of members are not changed.' }),
+    payload: Type.Unknown({
+      description: 'Exactly as it was sent. Numbers may have more digits than a parser accepts: ' +
+        'to skip such a message, read with `limit=1` and go on at the `Next-Offset` header.'
+    }),
     timestamp: Type.Integer({ description: 'When the server received the message, in milliseconds since 1970 (UTC).' }),
     key: Type.Optional(Type.String()),
     headers: Type.Optional(Type.Record(Type.String(), Type.String()))

@@ -136,8 +136,8 @@ export const errorHelp: Readonly<Record<ErrorCode, ErrorHelp>> = {
     detail: 'The server is shutting down.'
   },
   storage_full: {
-    cause: 'The disk of the embedded store has less than 8 MiB left. Reads go on.',
-    remedy: 'For the operator: free some space. Appends then work again without a restart.',
-    detail: 'The disk is full.'
+    cause: 'The disk of the data folder, or a quota of the storage, has no room for more messages. Reading goes on.',
+    remedy: 'Free space, then retry: no restart is needed. `/ready` is 503 until then.',
+    detail: 'No space is left in the storage. Reading goes on.'
   }
 }

@@ -5,7 +5,8 @@ const headersExpected = `an object of strings, at most ${limits.headersBytesMax}
 
 export const Message = Type.Object({
   payload: Type.Unsafe<string>({
-    description: `Any JSON value, also \`null\`, with objects and arrays nested up to ${limits.payloadNestingMax} levels deep and numbers of any length. It is returned exactly as it was sent.`,
+    description: `Any JSON value, including \`null\`. Objects and arrays are nested at most ${limits.payloadNestingMax} levels deep. ` +
+      'Numbers may have any number of digits. The payload comes back exactly as it was sent.',
     'x-expected': 'any JSON value',
     example: { item: 'book', quantity: 2 }
   }),

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { promisify } from 'node:util'
 import { SettingsSchema } from '../../src/app/config.ts'
+import { produce } from '../support/http.ts'
 import { startServer } from '../support/server.ts'
 import { temporaryFolder } from '../support/temporary-folder.ts'
 
@@ -36,6 +37,28 @@ test('the README\'s NDJSON commands work as printed', async (t) => {
   await t.test('copy', { skip: await shell('command -v jq || true') === '' && 'jq is not installed' }, async () => {
     assert.equal(await shell(copy), '{"topic":"orders-copy","offset":1,"last_offset":1000,"count":1000}')
   })
+})
+
+test('the README\'s consumer loop gets all messages, and goes on where it was', async (t) => {
+  const [, loop = ''] = /```js\n(.*?)```/s.exec(readme)!
+  const { baseUrl } = await startServer(t, { DATA_DIR: ':memory:', LOG_LEVEL: 'silent' })
+  await produce(baseUrl, 'orders', `{"messages":[${Array.from({ length: 250 }, (_, n) => `{"payload":${n}}`).join()}]}`)
+  const AsyncFunction = (async () => {}).constructor as new (...args: string[]) => (...args: unknown[]) => Promise<void>
+  const consumer = new AsyncFunction('loadOffset', 'handle', 'saveOffset', loop.replace('http://127.0.0.1:9000', baseUrl))
+  const handled: number[] = []
+  let saved = 1
+  const enough = new Error('enough')
+  const until = (count: number) => [
+    () => saved,
+    ({ payload }: { payload: number }) => { handled.push(payload) },
+    (offset: number) => {
+      saved = offset
+      if (handled.length >= count) throw enough
+    }
+  ]
+  for (const count of [100, 250]) await assert.rejects(consumer(...until(count)), enough)
+  assert.deepEqual(handled, [...Array(250).keys()])
+  assert.equal(saved, 251)
 })
 
 test('the README\'s table has every setting with its default', () => {

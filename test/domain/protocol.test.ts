@@ -1,0 +1,72 @@
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { test } from 'node:test'
+import { createMemoryOffsetCounter } from '../../src/adapters/memory/offset-counter.ts'
+import { createMemorySegmentStore } from '../../src/adapters/memory/segment-store.ts'
+import { systemClock } from '../../src/adapters/system/clock.ts'
+import { defaultLimits } from '../../src/domain/limits.ts'
+import { createLog } from '../../src/domain/log.ts'
+import { Lookahead, Sizes } from '../../src/domain/lookahead.ts'
+import { encodeSegment, type Segment } from '../../src/domain/segment.ts'
+
+const document = readFileSync(new URL('../../docs/protocol.md', import.meta.url), 'utf8')
+const [text = '', table = ''] = document.split('\n## Limits\n')
+const KiB = 1024
+const units: Record<string, number> = { ms: 1, s: 1_000, min: 60_000, KiB, MiB: KiB * KiB }
+
+test('docs/protocol.md has the values of the limits that it names', () => {
+  const rows = [...table.matchAll(/^\| ([A-Z_]+) \| `(\w+)` \| ([\d.]+)(?: (\w+))? \|/gm)]
+  for (const [, name, limit = '', value, unit] of rows) {
+    assert.equal(Number(value) * (unit === undefined ? 1 : units[unit]!), defaultLimits[limit as keyof typeof defaultLimits], name)
+  }
+  // Settings and constants of other systems are in backquotes.
+  const used = new Set(text.replaceAll(/`[^`]*`/g, '').match(/\b[A-Z]+(?:_[A-Z]+)+\b/g))
+  assert.deepEqual(rows.map(([, name]) => name), [...used].sort())
+})
+
+test('docs/protocol.md gives the values in the text as in the table', () => {
+  const values = new Map([...table.matchAll(/^\| ([A-Z_]+) \| `\w+` \| ([\d.]+(?: \w+)?) \|/gm)].map(([, name, value]) => [name, value]))
+  const given = [...text.matchAll(/\b([A-Z]+(?:_[A-Z]+)+) \(([\d.]+(?: \w+)?)\)/g)]
+  assert.notEqual(given.length, 0)
+  for (const [, name, value] of given) assert.equal(value, values.get(name), name)
+})
+
+test('the reads of the example in §4.2 make the calls that it lists', async () => {
+  const segments = createMemorySegmentStore()
+  const counter = createMemoryOffsetCounter()
+  for (const count of [3, 1, 5]) {
+    const { first, last } = await counter.reserve('t', count, { now: Date.now() })
+    const messages = Array.from({ length: count }, () => ({ payload: '0' }))
+    const { object } = encodeSegment(messages, { first, timestamp: 1, writer: 'w', compression: 'none', compressOverBytes: KiB })
+    await segments.putIfAbsent('t', last, object, { reservedAt: null })
+  }
+  const read = async (from: number, limit: number) => {
+    const log = createLog({ segments, counter, clock: systemClock, compression: 'none' })
+    const { count, nextOffset, calls: { state, list, get } } = await log.read('t', { from, limit, maxBytes: KiB * KiB })
+    return { count, nextOffset, state, list, get }
+  }
+  assert.deepEqual(await read(10, 10), { count: 0, nextOffset: 10, state: 1, list: 0, get: 0 })
+  assert.deepEqual(await read(5, 10), { count: 5, nextOffset: 10, state: 1, list: 0, get: 1 })
+  assert.deepEqual(await read(4, 10), { count: 6, nextOffset: 10, state: 1, list: 0, get: 2 })
+  assert.deepEqual(await read(2, 2), { count: 2, nextOffset: 4, state: 1, list: 1, get: 1 })
+  await assert.rejects(read(11, 10), { code: 'offset_out_of_range' })
+})
+
+test('the page of the example in §4.2 fetches its segments in two rounds', async () => {
+  const entries = Array.from({ length: 20 }, (_, i) => ({ last: (i + 1) * 100, size: 10 * KiB, lastModified: 0 }))
+  let round: number[] = []
+  const load = async ({ last }: { last: number }): Promise<Segment> => {
+    round.push(last / 100)
+    return { kind: 'messages', first: last - 99, last, bytes: 100 * KiB } as Segment
+  }
+  const { readConcurrency: concurrency, readAheadBytes: aheadBytes } = defaultLimits
+  const lookahead = new Lookahead(entries, load, { sizes: new Sizes(), concurrency, aheadBytes })
+  const rounds: number[][] = []
+  for (let i = 0; i < 10; i++) {
+    lookahead.plan(i, { lastOffset: 1_000, bytes: (4 * KiB - i * 100) * KiB, taken: i * 100 * KiB })
+    if (round.length > 0) rounds.push(round)
+    round = []
+    await lookahead.take(i)
+  }
+  assert.deepEqual(rounds, [[1, 2, 3, 4], [5, 6, 7, 8, 9, 10]])
+})

@@ -2,8 +2,8 @@ import { LRUCache } from 'lru-cache'
 import type { Segment } from './segment.ts'
 
 /**
- * Decoded segments by topic and last offset, least recently used out first. Nothing in it can go stale: a stored
- * object never changes, and a reader never asks below `earliest` for one that was trimmed.
+ * Decoded segments by topic and last offset; the least recently used are dropped first. Entries are never stale: stored
+ * objects never change, and readers never ask for trimmed ones, because these are below `earliest`.
  */
 export class SegmentCache {
   readonly #segments: LRUCache<string, Segment> | undefined
@@ -36,7 +36,7 @@ export class SegmentCache {
   }
 }
 
-/** A small object costs more than its bytes; of each line its end is kept. */
+/** Estimated memory of a segment: its bytes, 256 for the objects around them, and 4 for the position of each line. */
 function weigh (segment: Segment): number {
   if (segment.kind === 'seal') return 256 + segment.bytes
   return 256 + segment.bytes + (segment.stored?.body.length ?? 0) + (segment.last - segment.first + 1) * 4

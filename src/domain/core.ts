@@ -119,7 +119,7 @@ export class Storage {
   }
 }
 
-/** A store's failure, in the words of the caller of the log. Errors of the log itself pass unchanged. */
+/** Converts an error of a store to one of the log. Errors of the log are returned unchanged, except that `written` is added. */
 export function toLogError (error: unknown, written?: Written): LogError {
   if (error instanceof LogError && (written === undefined || error.written !== undefined)) return error
   const options = { cause: error, ...(written === undefined ? {} : { written }) }

@@ -1,6 +1,6 @@
 /**
- * Every error a caller can meet, once: the stable `code`, the HTTP status, whether the same request may succeed later,
- * and the title. docs/errors.md is checked against this table.
+ * All errors that a caller can get: the stable `code`, the HTTP status, whether the same request may succeed later, and
+ * the title. docs/errors.md is checked against this table.
  */
 export const errorTable = {
   malformed_request: { status: 400, retriable: false, title: 'The request is not valid HTTP' },
@@ -32,10 +32,13 @@ export const errorTable = {
 
 export type ErrorCode = keyof typeof errorTable
 
-/** Whether a failed append may be in the log: `no`, safe to send again; `unknown`, it may be there, now or later. */
+/**
+ * Whether the messages of a failed append may be in the log. `no`: they are not and never will be, so a retry is safe.
+ * `unknown`: they may be, now or later.
+ */
 export type Written = 'no' | 'unknown'
 
-/** The offsets a topic can be read from: `earliest` is its first one, `end` the one that the next message would get. */
+/** `earliest` is the first offset of a topic, `end` the offset that its next message would get. */
 export interface OffsetRange { readonly earliest: number, readonly end: number }
 
 export class LogError extends Error {
@@ -46,7 +49,7 @@ export class LogError extends Error {
   /** Set on `offset_out_of_range`. */
   readonly range: OffsetRange | undefined
 
-  /** @param detail what happened to this request, for the caller; names no internals */
+  /** @param detail what was wrong with this request; shown to the caller, so it must not contain internals */
   constructor (code: ErrorCode, detail: string, options: ErrorOptions & { written?: Written, range?: OffsetRange } = {}) {
     super(detail, options)
     this.code = code

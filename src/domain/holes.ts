@@ -4,33 +4,33 @@ import type { Limits } from './limits.ts'
 import { encodeSeal, type Segment } from './segment.ts'
 
 /**
- * What to do about offsets at which there is no object although higher ones were handed out (log §4.3):
- * `wait`, their writer is probably still putting; `pass`, nobody can put there any more; `seal`, make that so.
+ * What to do about a hole, offsets without an object below the end (log §4.3). `wait`: the writer is probably still
+ * putting. `pass`: nobody can put there any more. `seal`: put a seal, so that nobody can.
  */
 export type Verdict = 'wait' | 'pass' | 'seal'
 
 /**
- * A hole below a segment. Its reservation came before that segment's, so it is at least as old as that segment is.
+ * Decides about a hole below a segment. It was reserved before that segment, so it is at least as old.
  *
- * A segment from the future was stored while the store's clock was wrong, so its age is not known. The hole is sealed
- * at once: a seal is safe at any age, and the clock may take years to get there.
+ * If the segment's time is in the future, the store's clock was wrong, and the age is not known. The hole is then sealed at
+ * once: a seal is safe at any age, and the clock may take years to reach that time.
  * @param now the segment store's own clock, ms, from the listing that named the segment
  */
 export function judgeHoleBelow (above: Segment, aboveLastModified: number, now: number, limits: Limits): Verdict {
   const age = now - aboveLastModified
   if (age > limits.holeUnfillableAfterMs) return 'pass'
-  // Whoever put a hole seal judged everything below it, too: no second grace.
+  // The reader that put this seal had examined everything below it, too.
   if (above.kind === 'seal' && above.sealed === 'hole') return 'seal'
   return Math.abs(age) > limits.holeGraceMs ? 'seal' : 'wait'
 }
 
 /**
- * A hole that reaches up to the topic's end. There is no segment to tell its age, only `reservedAt`, which may be by the
- * clock of a writer. So the hole is never taken for dead: a seal is safe with any clock, passing over is not.
+ * Decides about a hole that reaches up to the topic's end. Its age is known only from `reservedAt`, which may be by a
+ * writer's clock. So it is never passed over: a seal is safe with any clock, passing over is not.
  *
- * `correct`: the time is absent or in the future. Set it to `now`; the grace is counted from there. Not sealed at once,
- * since the writer may be alive and only its clock wrong. The two clocks may differ a little, so times less than the
- * grace ahead are waited for.
+ * `correct`: `reservedAt` is absent or in the future. Set it to `now`; the grace is counted from then on. The hole is not
+ * sealed at once, because the writer may be alive and only its clock wrong. Correct clocks may differ a little, so a time
+ * that is ahead by less than the grace is accepted.
  * @param now the segment store's own clock, ms
  */
 export function judgeTailHole ({ reservedAt }: TopicState, now: number, limits: Limits): 'wait' | 'seal' | 'correct' {
@@ -40,11 +40,11 @@ export function judgeTailHole ({ reservedAt }: TopicState, now: number, limits: 
 
 /**
  * Seals `bottom … top`, one offset at a time, from the top down and never in parallel: a batch is put at its last
- * offset, so with a lower one sealed first it could still land on top and lose the messages below. Where a seal is
- * refused somebody's segment is there, and the sealing goes on below that segment's first offset.
+ * offset. If a lower offset were sealed first, the batch could still be stored above it, and its lower messages would be
+ * lost. If a seal is refused, a segment is there, and sealing continues below that segment's first offset.
  * @param budget the most seals to put
- * @returns how many puts it took
- * @throws what the storage throws; what was sealed until then stays sealed, which is safe
+ * @returns the number of puts
+ * @throws StoreError, LogError; the seals put until then remain, which is safe
  */
 export async function sealDown (storage: Storage, top: number, bottom: number, budget: number, limits: Limits): Promise<number> {
   let puts = 0
@@ -56,7 +56,7 @@ export async function sealDown (storage: Storage, top: number, bottom: number, b
       continue
     }
     const found = await storage.segment(at)
-    if (found === undefined) break // trimmed meanwhile: the topic's item tells the rest
+    if (found === undefined) break // trimmed in the meantime: the next read of the topic's item shows it
     at = found.first - 1
   }
   return puts

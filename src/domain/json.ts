@@ -1,9 +1,9 @@
 import { defaultLimits } from './limits.ts'
 
-/** The UTF-16 code units of a text. An array is read several times faster than a string by `charCodeAt`. */
+/** The UTF-16 code units of a text. Reading an array is several times faster than `charCodeAt` on a string. */
 export type CodeUnits = Uint8Array | Uint16Array
 
-/** @param utf8 the text's bytes; of an ASCII text they are the code units */
+/** @param utf8 the text's bytes; for an ASCII text they are also its code units */
 export function codeUnits (text: string, utf8: Uint8Array): CodeUnits {
   if (utf8.length === text.length) return utf8
   const units = new Uint16Array(text.length)
@@ -11,27 +11,27 @@ export function codeUnits (text: string, utf8: Uint8Array): CodeUnits {
   return units
 }
 
-/** What a {@link JsonScanner} reports. Positions are indexes into its text. */
+/** Callbacks of a {@link JsonScanner}. Positions are indexes into its text. */
 export interface JsonHandler {
   /**
    * A value begins.
    * @param c the code of its first character
-   * @returns true, for an object or an array, to be told what is inside. Otherwise the value is only checked.
+   * @returns true to get callbacks for the inside of an object or array; with false the value is only checked
    */
   begin (c: number): boolean
-  /** A value that was only checked. */
+  /** A value that was only checked has ended. */
   end (start: number, end: number): void
   /** The name of a member, quotes included. The member's value follows. */
   name (start: number, end: number): void
-  /** The end of an object or array whose inside was reported. */
+  /** An object or array whose inside was reported has ended. */
   leave (): void
 }
 
 /**
- * Reads JSON text and reports where its values are, without building them: what a client sent is stored exactly as it was
- * sent, numbers beyond 2^53 and key order included (log §2.3). It accepts what `JSON.parse` accepts, but limits the
- * nesting of the values that it only checks. It can stop anywhere, even inside a token, so that a large text need not be
- * read at once:
+ * Checks JSON text and reports the positions of its values, without building them: payloads are stored exactly as they
+ * were sent, including numbers beyond 2^53 and key order (log §2.3). Accepts the same texts as `JSON.parse`, but limits the
+ * nesting of the values that it only checks. Can stop anywhere, even inside a token, so that a large text can be read in
+ * slices:
  *
  *     const scanner = new JsonScanner(codeUnits(text, utf8), handler)
  *     while (!scanner.run(scanner.at + 65_536)) await turns.next()
@@ -42,15 +42,15 @@ export class JsonScanner {
   #end: number
   #at: number
   #expect: Expect = VALUE
-  /** The closing brackets to come, outermost first. Not the call stack: the client decides how deep this goes. */
+  /** The closing brackets that are still expected, outermost first. No recursion, because the client decides about the depth. */
   readonly #open: number[] = []
-  /** Inside a value that is only checked: how many brackets were open before it. Otherwise -1. */
+  /** Number of open brackets around the value that is only checked; -1 outside of such a value. */
   #checkedFrom = -1
-  /** Where that value begins. */
+  /** Position at which that value begins. */
   #start = 0
   #nameStart = 0
 
-  /** Reads the one value between `start` and `end`, with the white space around it. */
+  /** Reads one value between `start` and `end`, with white space around it. */
   constructor (units: CodeUnits, handler: JsonHandler, start = 0, end = units.length) {
     this.#units = units
     this.#handler = handler
@@ -58,7 +58,7 @@ export class JsonScanner {
     this.#end = end
   }
 
-  /** Begins with the next value, once `run` has returned true. */
+  /** Prepares for the next value. To be called after `run` has returned true. */
   restart (start: number, end: number): void {
     this.#at = start
     this.#end = end
@@ -69,7 +69,7 @@ export class JsonScanner {
   get at (): number { return this.#at }
 
   /**
-   * Reads on to `limit`, and at most a few characters further: escapes and literals are not split.
+   * Continues up to `limit`, or a few characters further, because escapes and literals are not split.
    * @returns whether everything has been read
    * @throws JsonSyntaxError, JsonNestingError
    */
@@ -164,7 +164,7 @@ export class JsonScanner {
     this.#start = at
   }
 
-  /** A value has ended at `at`: that which is only checked, or one inside it. */
+  /** A value has ended at `at`: either the value that is only checked, or a value inside it. */
   #ended (at: number): void {
     if (this.#open.length !== this.#checkedFrom) return
     this.#checkedFrom = -1
@@ -174,7 +174,7 @@ export class JsonScanner {
 
 export class JsonSyntaxError extends Error {
   override readonly name = 'JsonSyntaxError'
-  /** The first character that no JSON text has there; the end of the text if it breaks off. */
+  /** Position of the first invalid character; the end of the text if the text is incomplete. */
   readonly at: number
 
   constructor (at: number) {
@@ -186,7 +186,7 @@ export class JsonSyntaxError extends Error {
 /** A value is nested more deeply than `payloadNestingMax`. */
 export class JsonNestingError extends Error {
   override readonly name = 'JsonNestingError'
-  /** Where the value begins. */
+  /** Position at which the value begins. */
   readonly start: number
 
   constructor (start: number) {
@@ -195,14 +195,14 @@ export class JsonNestingError extends Error {
   }
 }
 
-/** The value of JSON text that a scanner has cut out. */
+/** Builds a value from its JSON text, which a scanner has checked. */
 export function parseValue (raw: string): unknown {
   return raw.charCodeAt(0) === QUOTE && !raw.includes('\\') ? raw.slice(1, -1) : JSON.parse(raw)
 }
 
 /**
- * Valid JSON on one line. Line ends can only be white space between tokens there (inside a string they are escaped),
- * so a space in their place changes no value.
+ * Puts valid JSON on one line. Its line breaks can only be white space between tokens (inside a string they are escaped),
+ * so replacing them by spaces changes no value.
  */
 export function onOneLine (json: string): string {
   return json.includes('\n') || json.includes('\r') ? json.replace(/[\r\n]/g, ' ') : json
@@ -222,18 +222,18 @@ const TRUE = Buffer.from('true')
 const FALSE = Buffer.from('false')
 const NULL = Buffer.from('null')
 
-/** What comes next: between tokens, with white space before it, … */
+/** Between tokens, where white space is skipped: a value is expected. */
 const VALUE = 0
-/** … behind an opening bracket: the first member or element, or the closing bracket, … */
+/** After an opening bracket: the first member or element, or the closing bracket. */
 const FIRST = 1
 const NAME = 2
 const COLON = 3
-/** … behind a value: a comma, a closing bracket, or the end, … */
+/** After a value: a comma, a closing bracket, or the end. */
 const AFTER = 4
-/** … or more of a token. */
+/** From here on inside a token. */
 const STRING = 5
 const NAME_STRING = 6
-/** Behind the 0 that is all of a number's integer part. */
+/** After a leading 0, which is the whole integer part of a number. */
 const ZERO = 7
 const INTEGER = 8
 const FRACTION = 9
@@ -246,7 +246,7 @@ function isSpace (c: number): boolean {
 
 /**
  * @param at a position inside the string
- * @returns the position behind its closing quote, or `~n` if it has been read to `n`, which is `stop` or a little more
+ * @returns the position after its closing quote; `~n` if the string continues at `n`, which is `stop` or a little more
  */
 function endOfString (units: CodeUnits, at: number, stop: number): number {
   for (; at < stop; at++) {
@@ -258,7 +258,7 @@ function endOfString (units: CodeUnits, at: number, stop: number): number {
   return ~at
 }
 
-/** @param at where the backslash is; @returns the escape's last position */
+/** @param at position of the backslash @returns the last position of the escape */
 function endOfEscape (units: CodeUnits, at: number): number {
   switch (units[at + 1]!) {
     case QUOTE: case BACKSLASH: case 0x2f: case 0x62: case 0x66: case 0x6e: case 0x72: case 0x74: return at + 1
@@ -279,7 +279,7 @@ function endOfLiteral (units: CodeUnits, at: number, c: number): number {
   return at + literal.length
 }
 
-/** @param at where a minus sign, a decimal point or an `e` is; @returns the position behind the digit that has to follow */
+/** @param at position of a minus sign, a decimal point or an `e` @returns the position after the digit that must follow */
 function pastFirstDigit (units: CodeUnits, at: number): number {
   const signed = (units[at]! | 0x20) === 0x65
   const c = units[++at]!
@@ -288,7 +288,7 @@ function pastFirstDigit (units: CodeUnits, at: number): number {
   return at + 1
 }
 
-/** Which part of a number `c` begins behind the digits of `part`; `AFTER` if the number ends. */
+/** The part of a number that begins with `c`, after the digits of `part`; `AFTER` if the number ends there. */
 function numberPart (c: number, part: Expect): Expect {
   if (c === DOT && (part === ZERO || part === INTEGER)) return FRACTION
   return (c | 0x20) === 0x65 && part !== EXPONENT ? EXPONENT : AFTER

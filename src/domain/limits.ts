@@ -5,19 +5,19 @@ const minutes = 60 * seconds
 const KiB = 1024
 const MiB = 1024 * KiB
 
-/** Every bound of the log, in one place; names end in their unit. Sections are those of docs/protocol.md. */
+/** All limits of the log. Names end in their unit. Sections are those of docs/protocol.md. */
 export const defaultLimits = {
   // Append (§3)
-  /** An append has answered by then; API Gateway hangs up at 29 s. */
+  /** An append returns within this time. API Gateway closes a request after 29 s. */
   appendTimeoutMs: 20 * seconds,
-  /** Part of the above that is reserved for sealing the own range when the outcome of a put is unknown. */
+  /** Part of `appendTimeoutMs` that is reserved for sealing the own range when the outcome of a put is unknown. */
   resolveBySealMs: 5 * seconds,
-  /** One attempt at a put. Two of them fit into the grace that readers give. */
+  /** One attempt at a put. Two of them fit into `holeGraceMs`. */
   putTimeoutMs: 2_300,
   reserveTimeoutMs: 5 * seconds,
   /** No attempt at a put starts later than this after the reservation. */
   reservationTtlMs: 60 * seconds,
-  /** How many ranges an append tries before it says that readers keep sealing them. */
+  /** Ranges that an append reserves before it fails because readers have sealed all of them. */
   appendAttemptsMax: 5,
   retryDelayMs: 50,
   retryDelayMaxMs: 1 * seconds,
@@ -34,7 +34,7 @@ export const defaultLimits = {
   readTimeoutMs: 20 * seconds,
   getTimeoutMs: 5 * seconds,
   readConcurrency: 10,
-  /** So much may be loaded ahead of what a page has; more only when the page has as much already. */
+  /** Bytes that may be loaded ahead of what a page has; more only if the page has more already. */
   readAheadBytes: 1 * MiB,
   holeGraceMs: 5 * seconds,
   /** DEAD_AFTER: nobody can put into a hole of this age any more. */
@@ -43,23 +43,26 @@ export const defaultLimits = {
   listMax: 1_000,
   pageMessagesDefault: 10,
   pageMessagesMax: 1_000,
-  /** As base64 this still fits the 6 MB of a Lambda answer. */
+  /** As base64 this still fits into the 6 MB of a Lambda response. */
   pageBytesMax: 4 * MiB,
   segmentCacheBytes: 32 * MiB,
 
   // Live reading (§4.5)
-  /** Between two looks at a topic's item, for what other processes append: the longer nothing comes, the rarer. */
+  /** Time between two polls of a followed topic's item; it grows up to the maximum while a poll finds nothing new. */
   followPollMinMs: 100,
   followPollMaxMs: 1 * seconds,
-  /** Minimum time between two LISTs of a followed topic after one that found nothing new: the range is usually still being written, and a LIST costs as much as a put. */
+  /**
+   * Minimum time between two LISTs of a followed topic after one that found nothing new: the range is usually still being
+   * written, and a LIST costs as much as a put.
+   */
   followListMs: 500,
   waitMaxMs: 20 * seconds,
   heartbeatMs: 15 * seconds,
-  /** Most bytes that one stuck stream holds in memory: a page of this size, or one larger message. */
+  /** Most bytes that one stalled stream holds in memory: a page of this size, or one larger message. */
   streamPageBytes: 64 * KiB,
-  /** Where the platform delivers only complete responses, a stream without messages ends after this. */
+  /** If the platform delivers only complete responses, a stream without messages ends after this time. */
   bufferedStreamMs: 5 * seconds,
-  /** After which a client should come back when its stream has ended. */
+  /** Time after which a client should reconnect when its stream has ended. */
   streamRetryMs: 1 * seconds,
 
   // What a client may send, and how much the server holds for clients
@@ -67,34 +70,34 @@ export const defaultLimits = {
   requestMessagesMax: 1_000,
   keyBytesMax: 1 * KiB,
   headersBytesMax: 8 * KiB,
-  /** Of objects and arrays in a payload. Most parsers recurse, and some clients of a page would fail on more. */
+  /** Levels of nested objects and arrays in a payload. Many parsers are recursive, and some fail on deeper nesting. */
   payloadNestingMax: 512,
-  /** Of a body or a segment, in UTF-16 units: how much is read or encoded before other requests get a turn. */
+  /** UTF-16 units of a body or a segment that are read or encoded before other requests get a turn. */
   sliceChars: 64 * KiB,
-  /** A request has to arrive within this, body included; the slowest line that can send the largest body has 0.5 Mbit/s. */
+  /** A request must arrive within this time, including its body. The largest body needs at least 0.5 Mbit/s. */
   requestTimeoutMs: 60 * seconds,
-  /** A connection on which nothing moves is closed after this; longer than a long poll, and than the time between heartbeats. */
+  /** A connection without traffic is closed after this time. Longer than a long poll and than the time between heartbeats. */
   stalledConnectionMs: 30 * seconds,
-  /** How long a connection is kept for the next request; more than the 60 s of AWS's load balancers, which would reuse a closed one. */
+  /** An idle connection is kept open for this time. Longer than the 60 s of AWS's load balancers, which could otherwise use a closed one. */
   keepAliveMs: 72 * seconds,
-  /** Requests that wait on a connection until those before them are answered; with more it is closed. */
+  /** Pipelined requests that may wait on a connection; with more, the connection is closed. */
   pipelinedRequestsMax: 32,
   /** The same on all connections together. */
   pipelinedRequestsTotalMax: 4_096,
-  /** How long a request waits for room in MAX_BUFFERED_BYTES. */
+  /** A request waits up to this time for room in MAX_BUFFERED_BYTES. */
   memoryWaitMs: 5 * seconds,
-  /** Requests that hold no more than this have the last eighth of MAX_BUFFERED_BYTES for themselves. */
+  /** The last eighth of MAX_BUFFERED_BYTES is reserved for requests that hold at most this. */
   smallRequestBytes: 64 * KiB,
-  /** While requests wait for room, a client has this long, and a second more for each `clientBytesPerSecondMin`, to send or take its bytes. */
+  /** While requests wait for room, a client must send or receive its bytes within this time, plus a second for each `clientBytesPerSecondMin`. */
   clientGraceMs: 2 * seconds,
   clientBytesPerSecondMin: 1 * MiB,
-  /** File descriptors that are kept for anything but connections. */
+  /** File descriptors that are not available for connections. */
   reservedFiles: 64
 }
 
 export type Limits = Readonly<typeof defaultLimits>
 
-/** Throws when two bounds contradict each other: the protocol's argument rests on these relations. */
+/** @throws Error if two limits contradict each other: the protocol is correct only with these relations */
 export function checkLimits (limits: Limits): Limits {
   const relations: Array<[boolean, string]> = [
     [limits.putTimeoutMs * 2 <= limits.holeGraceMs, 'a put and one retry fit into holeGraceMs'],

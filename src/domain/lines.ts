@@ -1,6 +1,6 @@
 /**
- * Lines in one buffer, with a line feed after each but perhaps the last: the form in which segments are stored
- * (log §2.1). Where they end is looked up when somebody asks: most segments are read later, if at all.
+ * Lines in one buffer, each with a line feed after it (optional after the last one): the form in which segments are stored
+ * (log §2.1). Line ends are searched on first use, since most segments are read later or never.
  */
 export class Lines {
   readonly bytes: Uint8Array
@@ -12,10 +12,10 @@ export class Lines {
 
   get count (): number { return this.#all.length }
 
-  /** Where line `i` begins in `bytes`; that of the one behind the last is where it would begin. */
+  /** Position in `bytes` at which line `i` begins. With `i = count` it is where the next line would begin. */
   start (i: number): number { return i === 0 ? 0 : this.#all[i - 1]! + 1 }
 
-  /** Where line `i` ends in `bytes`, its line feed not counted. */
+  /** Position in `bytes` at which line `i` ends, without its line feed. */
   end (i: number): number { return this.#all[i]! }
 
   at (i: number): Uint8Array { return this.bytes.subarray(this.start(i), this.end(i)) }

@@ -16,20 +16,20 @@ export { messagesOf, type Page, type PageSize } from './page.ts'
 export type { ReadRequest } from './read.ts'
 export type { Follower } from './tail.ts'
 
-/** Topics with ordered offsets over a segment store and an offset counter. Every method throws LogError and nothing else. */
+/** Topics with ordered offsets, on a segment store and an offset counter. All methods throw only LogError. */
 export interface Log {
-  /** Appends the messages at consecutive offsets, all or none. A failure says whether they may have been written. */
+  /** Appends the messages atomically, at consecutive offsets. @throws LogError with `written` */
   append (topic: string, messages: readonly NewMessage[]): Promise<Appended>
   read (topic: string, request: ReadRequest): Promise<Page>
-  /** Reads from `from` on, and waits where there is nothing yet. To be closed when done with. */
+  /** Reads from `from` on, and waits if there are no messages yet. The caller must close the follower. */
   follow (topic: string, from: number): Follower
-  /** The offset that `earliest` or `latest` stands for now. */
+  /** The offset that `earliest` or `latest` currently means. */
   position (topic: string, at: 'earliest' | 'latest'): Promise<number>
-  /** Removes what is below `before`. @returns the new earliest offset */
+  /** Removes the messages below `before`. @returns the new earliest offset */
   trim (topic: string, before: number): Promise<number>
-  /** Removes the topic's messages; its offsets go on from where they were if it is written to again. */
+  /** Removes all messages of the topic. If it is written to again, its offsets continue from there. */
   deleteTopic (topic: string): Promise<void>
-  /** Refuses new appends and waits for those under way. */
+  /** Refuses new appends and waits for those in progress. */
   close (): Promise<void>
 }
 

@@ -2,10 +2,10 @@ import type { SegmentEntry } from '../ports/segment-store.ts'
 import { LogError } from './errors.ts'
 import type { Segment } from './segment.ts'
 
-/** What is taken for the ratio of compression until a segment of the topic has told: zstd on repetitive messages. */
+/** The assumed compression ratio until a segment has been loaded: that of zstd on repetitive messages. */
 const RATIO_UNTIL_KNOWN = 32
 
-/** How large segments are that have not been loaded yet: listings tell only their stored size. */
+/** Estimates the decompressed sizes of segments that are not loaded yet: listings have only their stored sizes. */
 export class Sizes {
   #stored = 0
   #bytes = 0
@@ -19,9 +19,11 @@ export class Sizes {
   }
 
   /**
-   * By the ratio of compression so far, or by the length of messages so far, whichever gives more: a batch compresses
+   * By the compression ratio so far, or by the mean message length so far, whichever gives more: a batch compresses
    * better than the single messages before it, but its messages are as long.
-   * @param offsets how many there are for it at most
+   * @param stored size in bytes
+   * @param offsets the most messages that the segment can have
+   * @returns bytes
    */
   expected (stored: number, offsets: number): number {
     if (this.#messages === 0) return stored * RATIO_UNTIL_KNOWN
@@ -31,32 +33,32 @@ export class Sizes {
 
 /** What a page still needs, and what it has. */
 export interface Need {
-  /** The last offset that it reaches if there are no more holes. */
+  /** The last offset of the page if there are no more holes. */
   readonly lastOffset: number
-  /** How many bytes it still takes, and how many it has taken. */
+  /** Bytes that the page still has room for, and bytes that it has taken. */
   readonly bytes: number
   readonly taken: number
 }
 
 export interface LookaheadOptions {
   readonly sizes: Sizes
-  /** At most so many segments at once. */
+  /** Most segments that are loaded at the same time. */
   readonly concurrency: number
-  /** So much may be loaded ahead of any page; more only of one that has as much already. */
+  /** Bytes that may be loaded ahead of what a page has; more only if the page has more already. */
   readonly aheadBytes: number
 }
 
 /**
- * Loads the segments of a listing in order, a bounded number at once, and none that the page will probably not need
- * (log §4.2): offsets are dense but for holes, so the keys alone tell how far a number of messages reaches, and what
- * was loaded so far tells how far a number of bytes does.
+ * Loads the segments of a listing in ascending order, a bounded number at the same time, and none that the page will
+ * probably not need (log §4.2). Offsets are dense except for holes, so the keys show how many messages a segment has. The
+ * segments loaded so far give an estimate of its bytes.
  */
 export class Lookahead {
   readonly #entries: readonly SegmentEntry[]
   readonly #load: (entry: SegmentEntry) => Promise<Segment | undefined>
   readonly #options: LookaheadOptions
   readonly #loading = new Map<number, Promise<Segment | undefined>>()
-  /** Bytes of what has been loaded. */
+  /** Decompressed bytes of the segments that have been loaded, by index. */
   readonly #loaded = new Map<number, number>()
   #next = 0
 
@@ -67,8 +69,8 @@ export class Lookahead {
   }
 
   /**
-   * Starts entry `at`, which the page waits for, and those behind it that it needs if they are as large as expected.
-   * A page may end early, at a hole: what is ahead of it is at most as much as it has, or little.
+   * Starts to load entry `at`, which the page waits for, and the next ones that it needs if the estimates are right.
+   * A page may end early, at a hole, so the amount loaded ahead is limited to what the page has, or to `aheadBytes`.
    */
   plan (at: number, { lastOffset, bytes, taken }: Need): void {
     const { concurrency, aheadBytes } = this.#options
@@ -105,7 +107,7 @@ export class Lookahead {
       if (segment !== undefined) this.#options.sizes.observe(entry.size, segment)
       return segment
     })
-    loading.catch(() => {}) // a failure counts only when the walk gets there
+    loading.catch(() => {}) // a failure counts only when the page gets to this entry
     this.#loading.set(i, loading)
     this.#next = i + 1
   }

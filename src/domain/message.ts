@@ -1,16 +1,16 @@
 import { onOneLine } from './json.ts'
 
-/** A message as it is handed to an append. Payload and headers are JSON text that is never parsed again. */
+/** A message to append. Payload and headers are JSON text that is never parsed again. */
 export interface NewMessage {
   /** Valid JSON text of any value. */
   readonly payload: string
   readonly key?: string | undefined
-  /** Valid JSON text of an object of strings, on one line. Text, because a built object takes many times the memory. */
+  /** Valid JSON text of an object of strings, on one line. It is text because the object would take several times the memory. */
   readonly headers?: string | undefined
 }
 
 /**
- * The wire form, which is the stored form (log §2.1, §2.3), on one line:
+ * Encodes a message in its stored form, which is also its wire form (log §2.1, §2.3), on one line:
  *
  *     {"offset":N,"payload":JSON,"timestamp":MS[,"key":STRING][,"headers":{STRING:STRING,…}]}
  */
@@ -18,7 +18,7 @@ export function encodeMessage (message: NewMessage, offset: number, timestamp: s
   return beforePayload(offset) + onOneLine(message.payload) + afterPayload(message, timestamp)
 }
 
-/** The same in pieces that have about `chars` characters of the payload each, and end between two code points. */
+/** Yields the same text in pieces with about `chars` characters of the payload each, which end between two code points. */
 export function * messagePieces (message: NewMessage, offset: number, timestamp: string, chars: number): Generator<string> {
   const { payload } = message
   yield beforePayload(offset)
@@ -46,7 +46,7 @@ function isHighSurrogate (c: number): boolean {
   return c >= 0xd800 && c <= 0xdbff
 }
 
-/** How every line of our own begins: the cheap check that a line is the one it should be. */
+/** The beginning of each line that `encodeMessage` returns: a cheap check that a line has the expected offset. */
 export function lineStart (offset: number): string {
   return `{"offset":${offset},"`
 }

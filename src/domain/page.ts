@@ -3,9 +3,9 @@ import type { Lines } from './lines.ts'
 import type { MessageSegment, StoredBody } from './segment.ts'
 
 export interface PageSize {
-  /** At most so many messages. */
+  /** Most messages in the page. */
   readonly limit: number
-  /** At most so many bytes of messages, but at least one message if there is one. */
+  /** Most bytes of messages in the page, which still has at least one message if there is one. */
   readonly maxBytes: number
 }
 
@@ -18,14 +18,14 @@ export interface Run {
 }
 
 export interface Page {
-  /** The messages in their stored form, which is their wire form, as they stand in their segments. */
+  /** The messages in their stored form, which is also their wire form, as lines of their segments. */
   readonly runs: readonly Run[]
   readonly count: number
-  /** The first offset not accounted for: where to go on. */
+  /** The first offset that is not accounted for, where the next read continues. */
   readonly nextOffset: number
-  /** The topic's end, as far as the read saw: with `nextOffset` there, everything has been read. */
+  /** The topic's end, as far as the read knows. If `nextOffset` is equal to it, everything has been read. */
   readonly end: number
-  /** Where the page is exactly one segment that is stored compressed: the same lines in that form. */
+  /** The same lines in compressed form, if the page is exactly one segment that is stored compressed. */
   readonly stored?: StoredBody | undefined
   readonly calls: StorageCalls
 }
@@ -34,10 +34,10 @@ export interface Page {
 export class PageBuilder {
   readonly runs: Run[] = []
   count = 0
-  /** Of the messages, a line end for each included. */
+  /** Bytes of the messages, including a line feed for each. */
   bytes = 0
   full = false
-  /** Of the one segment that the page is, as long as it is one, and whole. */
+  /** The compressed body of the segment, as long as the page is exactly one whole segment. */
   stored: StoredBody | undefined
   readonly #size: PageSize
 
@@ -45,7 +45,7 @@ export class PageBuilder {
     this.#size = size
   }
 
-  /** @returns the first offset that the page does not have: behind the segment, unless the page is full before */
+  /** @returns the first offset that the page does not have: the one after the segment, unless the page was full earlier */
   take (segment: MessageSegment, from: number): number {
     const { lines } = segment
     const start = from - segment.first
@@ -70,7 +70,7 @@ export class PageBuilder {
   }
 }
 
-/** The page of a segment that was just written, from one of its offsets on: known without a look at the storage. */
+/** The page from offset `from` on, which is in `segment`. The segment was just written, so no call to storage is needed. */
 export function pageOf (segment: MessageSegment, from: number, size: PageSize): Page {
   const page = new PageBuilder(size)
   const nextOffset = page.take(segment, from)
@@ -78,7 +78,7 @@ export function pageOf (segment: MessageSegment, from: number, size: PageSize): 
   return { runs, count, nextOffset, end: segment.last + 1, stored, calls: noCalls() }
 }
 
-/** The messages of a page one by one. */
+/** Yields the messages of a page. */
 export function * messagesOf (page: Pick<Page, 'runs'>): Generator<{ readonly offset: number, readonly line: Uint8Array }> {
   for (const { first, lines, start, stop } of page.runs) {
     for (let i = start; i < stop; i++) yield { offset: first + i - start, line: lines.at(i) }

@@ -16,12 +16,12 @@ import type { Turns } from './turns.ts'
  *   a seal        application/json       {"offset":N,"sealed_from":F}
  *
  * Metadata: first, count, writer, crc32 (of the body before compression, 8 hex digits), or sealed (hole | range).
- * An object without `crc32` comes from elsewhere and is parsed whole before a byte of it is believed.
+ * An object without `crc32` was written by another implementation; every line of it is parsed and checked before any is used.
  */
 
 export type Compression = 'none' | 'gzip' | 'zstd'
 
-/** What a decoded object says about the offsets `first … last`. */
+/** A decoded object, which covers the offsets `first … last`. */
 export type Segment = MessageSegment | Seal
 
 export interface Seal {
@@ -40,13 +40,13 @@ export interface MessageSegment {
   readonly writer: string | undefined
   /** The stored lines; line `i` is the message at `first + i`. */
   readonly lines: Lines
-  /** Their length together. */
+  /** Total length of the lines, line feeds included. */
   readonly bytes: number
-  /** The body as it is stored, where that is compressed, so that it can be passed on as it is. */
+  /** The stored body if it is compressed, so that it can be sent in that form. */
   readonly stored?: StoredBody | undefined
 }
 
-/** Decompressed: the one line of a single message; for a batch each line with its "\n". */
+/** A compressed body. Decompressed, it is the line of a single message, or all lines of a batch, each with its "\n". */
 export interface StoredBody {
   readonly encoding: 'gzip' | 'zstd'
   readonly body: Uint8Array
@@ -57,25 +57,25 @@ export interface EncodeOptions {
   readonly timestamp: number
   readonly writer: string
   readonly compression: Compression
-  /** Bodies up to this many bytes are left as they are. */
+  /** Bodies up to this many bytes are not compressed. */
   readonly compressOverBytes: number
 }
 
 export interface EncodedSegment {
-  /** To store. */
+  /** The object to store. */
   readonly object: SegmentObject
-  /** What reading the object would give. */
+  /** The result of decoding the object. */
   readonly segment: MessageSegment
 }
 
-/** Whether the messages have more than `chars` characters together, and `encodeLargeSegment` should be used. */
+/** Whether the messages have more than `chars` characters in total, so that `encodeLargeSegment` should be used. */
 export function isLarge (messages: readonly NewMessage[], chars: number): boolean {
   let size = 0
   for (const { payload, key = '', headers = '' } of messages) size += payload.length + key.length + headers.length
   return size > chars
 }
 
-/** At once; for messages that are not large together. */
+/** Encodes a segment at once. For messages that are not large (see `isLarge`). */
 export function encodeSegment (messages: readonly NewMessage[], options: EncodeOptions): EncodedSegment {
   const timestamp = String(options.timestamp)
   const single = messages.length === 1
@@ -91,14 +91,14 @@ export function encodeSegment (messages: readonly NewMessage[], options: EncodeO
 
 const threads = { zstd: promisify(zstdCompress), gzip: promisify(gzip) }
 
-/** Each chunk of output is a round trip to the thread. */
+/** With large chunks, since each chunk of output costs a round trip to the thread. */
 function compressInThread (plain: Buffer, compression: 'zstd' | 'gzip'): Promise<Buffer> {
   const chunkSize = 256 * 1024
   // So that readers know the size from the frame's header.
   return compression === 'zstd' ? threads.zstd(plain, { chunkSize, pledgedSrcSize: plain.length }) : threads.gzip(plain, { chunkSize })
 }
 
-/** The same, in pieces of about `sliceChars`, with other work in turn; compressed in zlib's threads. */
+/** Encodes a segment in pieces of about `sliceChars` characters, in turn with other work, and compresses it in zlib's threads. */
 export async function encodeLargeSegment (
   messages: readonly NewMessage[], options: EncodeOptions, turns: Turns, sliceChars: number
 ): Promise<EncodedSegment> {
@@ -132,7 +132,7 @@ function isCompressed (plain: Buffer, { compression, compressOverBytes }: Encode
   return compression !== 'none' && plain.length > compressOverBytes
 }
 
-/** @param compressed is not used where it is no smaller than `plain` */
+/** @param compressed not used if it is not smaller than `plain` */
 function encoded (count: number, plain: Buffer, checksum: number, compressed: Buffer, options: EncodeOptions): EncodedSegment {
   const { first, writer, compression } = options
   const stored: StoredBody | undefined = compression === 'none' || compressed.length >= plain.length ? undefined : { encoding: compression, body: compressed }
@@ -197,11 +197,11 @@ function decompress (object: SegmentObject): Buffer {
 
 function storedBody ({ contentEncoding, contentType, body }: SegmentObject, plain: Buffer): StoredBody | undefined {
   if (contentEncoding !== 'gzip' && contentEncoding !== 'zstd') return undefined
-  // Of a batch the last line, too, must have its line end.
+  // In a batch, the last line must have a line feed, too.
   return contentType !== 'application/json' && plain.at(-1) !== 0x0a ? undefined : { encoding: contentEncoding, body }
 }
 
-/** For seals, and for segments that another implementation wrote: no metadata is needed, and nothing is taken on trust. */
+/** Decodes seals, and segments of other implementations: needs no metadata, and checks every line. */
 function parseWhole (
   plain: Buffer, last: number, metadata: SegmentObject['metadata'], corrupt: (why: string, cause?: unknown) => never
 ): Segment {
@@ -210,7 +210,7 @@ function parseWhole (
   const whole = parseObject(text)
   if (whole !== undefined && 'sealed_from' in whole && !('payload' in whole)) {
     const first = whole['sealed_from']
-    if (!isOffset(first) || first > last || whole['offset'] !== last) corrupt('it is no valid seal')
+    if (!isOffset(first) || first > last || whole['offset'] !== last) corrupt('it is not a valid seal')
     const sealed = metadata['sealed'] === 'range' ? 'range' : 'hole'
     return { kind: 'seal', sealed, first, last, writer: metadata['writer'], bytes: plain.length }
   }

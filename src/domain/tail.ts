@@ -5,7 +5,7 @@ import { pageOf, type Page, type PageSize } from './page.ts'
 import { endOf, readPage } from './read.ts'
 import type { MessageSegment } from './segment.ts'
 
-/** Reads on and on from an offset, and waits where there is nothing yet. */
+/** Reads from an offset on, and waits if there are no messages yet. */
 export interface Follower {
   /** The first offset not accounted for by the pages so far. */
   readonly position: number
@@ -13,12 +13,12 @@ export interface Follower {
   /** The calls to storage so far, those shared with other followers included, without the polls. */
   readonly calls: StorageCalls
   /**
-   * The next messages; or, when there are none within `waitMs` or the follower is closed, a page without any.
+   * Returns the next messages, or an empty page if there are none within `waitMs` or the follower is closed.
    * One call at a time.
-   * @throws LogError as a read; the follower can go on after it
+   * @throws LogError as a read does; `next` can then be called again
    */
   next (size: PageSize, waitMs: number): Promise<Page>
-  /** Ends the wait of a call under way. A follower that is not closed keeps its topic watched. */
+  /** Ends the wait of a call in progress. A topic is watched until all its followers are closed. */
   close (): void
 }
 
@@ -36,7 +36,7 @@ interface Waiter {
   readonly notify: (update: TailUpdate | undefined) => void
 }
 
-/** The topics that somebody follows, each watched once for all its followers (log §4.5). */
+/** The topics that have followers. Each is watched once, for all its followers (log §4.5). */
 export class FollowedTopics {
   readonly #core: LogCore
   readonly #topics = new Map<string, FollowedTopic>()
@@ -54,15 +54,16 @@ export class FollowedTopics {
     return new TailFollower(this.#core, tail, from)
   }
 
-  /** To be called with each segment that this process has written, once it is acknowledged. */
+  /** To be called with each segment that this process has written, after it is acknowledged. */
   appended (topic: string, segment: MessageSegment): void {
     this.#topics.get(topic)?.appended(segment)
   }
 }
 
 /**
- * What all followers of one topic share: what this process appends is handed to those who wait, without a look at the
- * storage; what others append is found by one poll of the topic's item for all, the less often the longer nothing came.
+ * Shared by all followers of a topic. Segments that this process appends are passed to waiting followers without a read.
+ * Appends of other processes are found by one poll of the topic's item for all followers; polls become less frequent while
+ * nothing is found.
  */
 class FollowedTopic {
   /** Number of updates so far. A follower that has read everything at version n reads again when it is n + 1. */
@@ -97,8 +98,8 @@ class FollowedTopic {
   }
 
   /**
-   * A read that followers at the same offset share: a thousand of them, notified of the same update, cost one.
-   * @param state if it has just been read
+   * Reads a page. Followers at the same offset share the read: an update for a thousand of them costs one.
+   * @param state the topic's item, if it has just been read
    */
   read (from: number, size: PageSize, state: TopicState | undefined): Promise<Page> {
     const key = `${this.version} ${from} ${size.limit} ${size.maxBytes}`
@@ -117,7 +118,7 @@ class FollowedTopic {
     return page
   }
 
-  /** A shared read may have looked before `from` came into range: that verdict is never shared. */
+  /** A shared read may have begun before `from` came into range, so its `offset_out_of_range` is not shared. */
   #readIfOutOfRange (error: unknown, from: number, size: PageSize): Promise<Page> {
     if (error instanceof LogError && error.code === 'offset_out_of_range') return this.#read(from, size, undefined)
     throw error
@@ -146,12 +147,12 @@ class FollowedTopic {
   appended (segment: MessageSegment): void {
     this.version++
     if (this.#waiting.size === 0) return
-    // The reservation of this append told as much about the end as a poll would.
+    // The reservation of this append has returned the same end as a poll would.
     this.#stopPolling()
     const cut = new Map<string, Page>()
     for (const { from, size, notify } of [...this.#waiting]) {
       if (from > segment.last) continue
-      // Others have appended in between.
+      // Other processes have appended in between.
       if (from < segment.first) {
         notify({ version: this.version })
         continue
@@ -182,7 +183,7 @@ class FollowedTopic {
     this.#cancelPoll = undefined
   }
 
-  /** @param state `undefined` for a topic that nobody wrote to, and for a look that failed: the next one is not far */
+  /** @param state `undefined` if the topic was never written to, or the poll failed; the next poll follows soon */
   #polled (state: TopicState | undefined): void {
     const { followPollMinMs, followPollMaxMs } = this.#core.limits
     const end = endOf(state)
@@ -200,7 +201,7 @@ class TailFollower implements Follower {
   readonly calls = noCalls()
   readonly #core: LogCore
   readonly #tail: FollowedTopic
-  /** The tail's version at which all there was had been read. */
+  /** The tail's version at which this follower had read everything. */
   #readUpToVersion = -1
   #cancelWait: (() => void) | undefined
 
@@ -230,7 +231,7 @@ class TailFollower implements Follower {
     }
   }
 
-  /** A page that is full is followed by the next one at once; at a hole, the next read waits for an update. */
+  /** After a full page, the next one is read at once. At a hole, the next read waits for an update. */
   #take (page: Page, version: number): Page {
     this.position = page.nextOffset
     if (page.nextOffset >= page.end || page.count === 0) this.#readUpToVersion = version

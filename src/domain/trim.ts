@@ -1,10 +1,10 @@
 import { Storage, type LogCore } from './core.ts'
 
 /**
- * Makes `before` the earliest offset and deletes the segments wholly below it (log §5): in this order, so that no
- * reader takes a deleted segment for a hole. Trimming past the end trims to the end.
+ * Makes `before` the earliest offset, then deletes the segments that are completely below it (log §5). In this order, so
+ * that no reader takes a deleted segment for a hole. Trimming past the end trims to the end.
  * @returns the topic's earliest offset now
- * @throws StoreError; what was trimmed until then stays trimmed
+ * @throws StoreError; the trim may then be incomplete, which is safe
  */
 export async function trim (core: LogCore, topic: string, before: number): Promise<number> {
   const storage = new Storage(core, topic)
@@ -22,8 +22,8 @@ export async function trim (core: LogCore, topic: string, before: number): Promi
 }
 
 /**
- * Trims the topic to its end and marks it deleted. The counter stays: an offset is never handed out twice, so a late
- * writer of the old life can't be read in the new one.
+ * Trims the topic to its end and marks it as deleted. The counter remains, so that no offset is reserved twice: a message
+ * of a late writer can't appear in a topic that is created again.
  * @throws StoreError
  */
 export async function deleteTopic (core: LogCore, topic: string): Promise<void> {

@@ -1,6 +1,6 @@
 /**
- * Shares the event loop between pieces of long work: of all that wait, one goes on each time the input that has arrived
- * meanwhile has been handled. However many large bodies are read at once, a turn holds the loop no longer than one piece.
+ * Shares the event loop between long tasks that are done in pieces. One waiting task continues each time the input that
+ * has arrived has been handled. So the loop is blocked for one piece at most, however many large bodies are read.
  */
 export class Turns {
   readonly #soon: (callback: () => void) => void

@@ -1,11 +1,11 @@
-/** Time and turns of a process. Everything in the domain that waits, waits through this. */
+/** The clock and the timers of a process. The domain uses no others. */
 export interface Clock {
-  /** Wall clock, ms since epoch. For timestamps that people read; no decision of the domain compares it with another machine's. */
+  /** Wall clock, ms since epoch. Only for timestamps that people read: the domain never compares it with another machine's. */
   wall (): number
-  /** Ms from an arbitrary start, never going back. For deadlines. */
+  /** Milliseconds since an arbitrary start; never decreases. For deadlines. */
   monotonic (): number
-  /** Calls back once after `ms`; the returned function cancels. */
+  /** Calls back once after `ms`. The returned function cancels the timer. */
   timer (ms: number, callback: () => void): () => void
-  /** Calls back when the input that has already arrived has been looked at: the moment to gather what came together. */
+  /** Calls back after the input that has already arrived has been handled, so that appends that arrive together can be collected. */
   soon (callback: () => void): void
 }

@@ -1,12 +1,12 @@
 /**
- * How a call to a store can fail. Adapters throw nothing else for a failure of the store itself.
+ * How a call to a store can fail. Adapters throw no other errors for failures of the store.
  *
  * - `throttled`: the store asked to slow down (DynamoDB throttling, S3 `SlowDown`).
- * - `unavailable`: no answer, a broken connection, a 5xx.
- * - `timeout`: no answer in the time the caller gave.
- * - `conflict`: S3's `409 ConditionalRequestConflict`; try the same call again.
+ * - `unavailable`: no response, a broken connection, a 5xx.
+ * - `timeout`: no response within the time that the caller allowed.
+ * - `conflict`: S3's `409 ConditionalRequestConflict`; repeat the call.
  * - `expired`: the put's reservation is older than the store accepts (log §3.2).
- * - `full`: no space is left. Reads go on, and so do writes once there is space again.
+ * - `full`: no space is left. Reads continue to work; writes work again when there is space.
  * - `misconfigured`: bucket or table missing, access denied: retrying does not help.
  */
 export type StoreFailure = 'throttled' | 'unavailable' | 'timeout' | 'conflict' | 'expired' | 'full' | 'misconfigured'
@@ -24,7 +24,7 @@ export class StoreError extends Error {
   }
 }
 
-/** Could this call have taken effect, or still do so? Anything that is not a clear refusal could. */
+/** Whether a failed call may have taken effect, or may do so later: true unless the store certainly refused it. */
 export function mayHaveTakenEffect (error: unknown): boolean {
   return !(error instanceof StoreError && error.effect === 'none')
 }

@@ -1,19 +1,19 @@
 import type { CallOptions } from './segment-store.ts'
 
-/** A range of offsets `[first, last]` that nobody else gets. */
+/** A range of offsets `[first, last]` that is reserved for one caller. */
 export interface Reservation {
   readonly first: number
   readonly last: number
-  /** When it was handed out, in ms, by the counter's own clock (DynamoDB: the `Date` header of the answer). */
+  /** Time of the reservation in ms, by the counter's own clock (DynamoDB: the `Date` header of the response). */
   readonly at: number
 }
 
 export interface ReserveOptions extends CallOptions {
-  /** The caller's clock in ms, kept as the topic's `reserved_at` by a counter that cannot write its own time. */
+  /** The caller's clock in ms. A counter that cannot write its own time stores it as `reserved_at`. */
   readonly now: number
 }
 
-/** The newest reservation of a topic, and a time for it. */
+/** The newest reservation of a topic, and the time to store for it. */
 export interface ReservationTime {
   readonly currentOffset: number
   /** In ms. */
@@ -24,39 +24,39 @@ export interface TopicState {
   /** The last reserved offset; 0 before the first. */
   readonly currentOffset: number
   /**
-   * The time of the newest reservation, in ms: by the counter's own clock where it can write that, else by the writer's.
-   * Absent on items that other implementations wrote.
+   * The time of the newest reservation in ms, by the counter's own clock if it can write that, otherwise by the writer's.
+   * May be absent in items of other implementations.
    */
   readonly reservedAt?: number | undefined
-  /** The first offset a reader may still ask for; 1 until a trim. */
+  /** The lowest offset that has not been trimmed; 1 before the first trim. */
   readonly earliest: number
-  /** What `currentOffset` was when the topic was deleted; deleted as long as the two are equal. */
+  /** The `currentOffset` at which the topic was deleted. The topic is deleted as long as the two are equal. */
   readonly deletedAtOffset?: number | undefined
 }
 
-/** The atomic counter of each topic and the few facts kept beside it (log §2.2). */
+/** An atomic counter for each topic, and the topic's other attributes (log §2.2). */
 export interface OffsetCounter {
   /**
-   * Hands out the next `count` offsets. A lost answer leaves a range that nobody uses.
+   * Reserves the next `count` offsets. If the response is lost, the range remains unused.
    * @throws StoreError `throttled`, `unavailable`, `timeout`, `misconfigured`
    */
   reserve (topic: string, count: number, options: ReserveOptions): Promise<Reservation>
 
-  /** Strongly consistent; `undefined` for a topic that never had an offset reserved. @throws StoreError as `reserve` */
+  /** Reads the topic's state, strongly consistent; `undefined` if no offset was ever reserved. @throws StoreError as `reserve` */
   read (topic: string, options?: CallOptions): Promise<TopicState | undefined>
 
   /**
    * Sets `reservedAt` to `at`, if `currentOffset` is still the last reserved offset and `reservedAt` is absent or later.
-   * Otherwise does nothing. For reservations whose time cannot be true (log §4.3). @throws StoreError as `reserve`
+   * Otherwise does nothing. For reservations with an impossible time (log §4.3). @throws StoreError as `reserve`
    */
   correctReservedAt (topic: string, reservation: ReservationTime, options?: CallOptions): Promise<void>
 
   /** Moves `earliest` up to `to`; never down. @throws StoreError as `reserve` */
   raiseEarliest (topic: string, to: number, options?: CallOptions): Promise<void>
 
-  /** Marks the topic deleted as of `currentOffset`; a later reservation brings it back. @throws StoreError as `reserve` */
+  /** Marks the topic as deleted at `currentOffset`; a later reservation creates it again. @throws StoreError as `reserve` */
   markDeleted (topic: string, currentOffset: number, options?: CallOptions): Promise<void>
 
-  /** Resolves when the store answers. @throws StoreError that says what to mend */
+  /** Resolves if the store responds. @throws StoreError whose message tells an operator what to fix */
   check (options?: CallOptions): Promise<void>
 }

@@ -1,4 +1,4 @@
-/** The bytes and headers of one stored object, exactly as they are kept. */
+/** The bytes and headers of an object, exactly as they are stored. */
 export interface SegmentObject {
   readonly body: Uint8Array
   readonly contentType: string
@@ -12,7 +12,7 @@ export interface SegmentEntry {
   readonly last: number
   /** Bytes as stored. */
   readonly size: number
-  /** When it was put, by the store's clock, in ms; may be cut to whole seconds. */
+  /** Time of the put in ms, by the store's clock; may be rounded down to seconds. */
   readonly lastModified: number
 }
 
@@ -21,27 +21,27 @@ export interface SegmentListing {
   readonly entries: readonly SegmentEntry[]
   /** There may be more after the last entry. An empty listing is never truncated. */
   readonly truncated: boolean
-  /** The store's clock when it answered, in ms. */
+  /** The store's clock at the time of the response, in ms. */
   readonly now: number
 }
 
 export interface CallOptions {
-  /** Ends the wait for an answer; the call itself may still take effect. */
+  /** Ends the wait for a response; the call may still take effect. */
   readonly signal?: AbortSignal | undefined
 }
 
 export interface PutOptions extends CallOptions {
-  /** When the offsets were reserved, in ms, by the counter's clock (`Reservation.at`); `null` for a seal. */
+  /** Time of the reservation in ms, by the counter's clock (`Reservation.at`); `null` for a seal. */
   readonly reservedAt: number | null
 }
 
 /** A put for a reservation older than this is refused by every store (log §3.2; the age is S3's rule for signatures). */
 export const PUT_ACCEPTED_MS = 15 * 60_000
 
-/** Write-once objects, one ordered list of them a topic, each under the last offset it holds (log §2.1). */
+/** Write-once objects, in one ordered list for each topic. The key of an object is the last offset in it (log §2.1). */
 export interface SegmentStore {
   /**
-   * Stores the object unless its key exists; of concurrent calls exactly one creates it, and its body stays for ever.
+   * Stores the object unless its key exists. Exactly one of concurrent calls creates it, and it never changes.
    * @throws StoreError `expired` (effect `none`) more than {@link PUT_ACCEPTED_MS} after `reservedAt`; `conflict`,
    *   `throttled`, `unavailable`, `timeout`, `misconfigured`
    */
@@ -56,9 +56,9 @@ export interface SegmentStore {
    */
   list (topic: string, from: number, limit: number, options?: CallOptions): Promise<SegmentListing>
 
-  /** Deletes objects; keys that do not exist are passed over. For trim only (log §5). @throws StoreError as `get` */
+  /** Deletes objects; keys that do not exist are ignored. For trim only (log §5). @throws StoreError as `get` */
   remove (topic: string, lasts: readonly number[], options?: CallOptions): Promise<void>
 
-  /** Resolves when the store answers. @throws StoreError that says what to mend */
+  /** Resolves if the store responds. @throws StoreError whose message tells an operator what to fix */
   check (options?: CallOptions): Promise<void>
 }

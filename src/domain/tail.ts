@@ -13,9 +13,9 @@ export interface Follower {
   /** The calls to storage so far, those shared with other followers included, without the polls. */
   readonly calls: StorageCalls
   /**
-   * Returns the next messages, or an empty page if there are none within `waitMs` or the follower is closed.
+   * The next messages; or, when there are none within `waitMs` or the follower is closed, a page without any.
    * One call at a time.
-   * @throws LogError as a read does; `next` can then be called again
+   * @throws LogError as a read; the follower can go on after it
    */
   next (size: PageSize, waitMs: number): Promise<Page>
   /** Ends the wait of a call in progress. A topic is watched until all its followers are closed. */

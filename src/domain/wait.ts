@@ -6,8 +6,8 @@ export function sleep (clock: Clock, ms: number): Promise<void> {
 }
 
 /**
- * Returns the result of `call` if it arrives within `ms`. Otherwise the call is aborted and its result ignored. Its effect
- * is then unknown: the request may still reach the store.
+ * What `call` answers within `ms`. After that the call is told to stop, its answer is dropped, and its outcome is
+ * unknown: a request that nobody waits for may still arrive.
  * @throws StoreError `timeout`, effect `unknown`; or what `call` throws
  */
 export function within<T> (clock: Clock, ms: number, what: string, call: (signal: AbortSignal) => Promise<T>): Promise<T> {

@@ -24,7 +24,7 @@ export class StoreError extends Error {
   }
 }
 
-/** Whether a failed call may have taken effect, or may do so later: true unless the store certainly refused it. */
+/** Could this call have taken effect, or still do so? Anything that is not a clear refusal could. */
 export function mayHaveTakenEffect (error: unknown): boolean {
   return !(error instanceof StoreError && error.effect === 'none')
 }

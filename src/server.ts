@@ -12,14 +12,14 @@ import { StartError, wire, type Wiring } from './wiring.ts'
 
 const checkMs = 5_000
 const shutdownMs = 10_000
-/** npm passes on a signal that the terminal has sent to its child as well: two so close together are one. */
+/** The terminal sends Ctrl-C to npm and to the server, and npm passes it on: two signals within this time count as one. */
 const sameSignalMs = 1_000
 
 try {
   await start(loadSettings(process.env))
 } catch (error) {
-  const forPeople = error instanceof StartError || error instanceof SettingsError
-  console.error(forPeople ? error.message : error)
+  const isOperatorError = error instanceof StartError || error instanceof SettingsError
+  console.error(isOperatorError ? error.message : error)
   process.exit(1)
 }
 
@@ -43,18 +43,21 @@ async function start (settings: Settings): Promise<void> {
   const url = urlOf(app, settings)
   logger.level = settings.LOG_LEVEL
   if (!isLoopback(settings.HOST)) warnOfOpenPort(settings, logger)
-  // For people. Standard output has the log and nothing else.
+  // On standard error, since standard output is the log only.
   console.error(`Listening on ${url}, data in ${wiring.where}. ` +
     `Try: curl ${url}/topics/orders/produce -H 'content-type: application/json' -d '{"payload":{"item":"book","quantity":2}}'`)
   logger.info({ url, data: wiring.where }, 'listening')
   for (const warning of wiring.warnings) logger.warn(warning)
   for (const { name, error } of failedChecks) {
-    if (error instanceof StoreError && error.failure === 'full') logger.error({ err: error }, `${name}: full at start; reads go on, appends are refused`)
-    else logger.warn({ err: error }, `${name}: no answer at start`)
+    if (error instanceof StoreError && error.failure === 'full') logger.error({ store: name, err: error }, 'store is full: appends are refused, reads continue')
+    else logger.warn({ store: name, err: error }, 'store did not respond at the start')
   }
 }
 
-/** A store that is not set up stops the start. One that does not answer may do so later: until then /ready says so. */
+/**
+ * Returns the failed checks. A store that does not respond may do so later; until then /ready reports it.
+ * @throws StartError if a store is misconfigured
+ */
 async function checkStores ({ checks }: Wiring): Promise<Array<{ name: string, error: unknown }>> {
   const signal = AbortSignal.timeout(checkMs)
   const results = await Promise.all(checks.map(async ({ name, check }) => {
@@ -80,8 +83,8 @@ async function listen (app: FastifyInstance, { HOST: host, PORT: port }: Setting
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException
     if (code === 'EADDRINUSE') throw new StartError(`PORT: ${port} on ${host} is taken by another process; set PORT to a free one`)
-    if (code === 'EACCES') throw new StartError(`PORT: this user may not listen on ${port}; set PORT to one from 1024`)
-    if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND') throw new StartError(`HOST: ${host} is no address of this machine (${message})`)
+    if (code === 'EACCES') throw new StartError(`PORT: this user may not listen on ${port}; set PORT to 1024 or higher`)
+    if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND') throw new StartError(`HOST: ${host} is not an address of this machine (${message})`)
     throw error
   }
 }
@@ -93,7 +96,7 @@ function urlOf (app: FastifyInstance, { HOST: host }: Settings): string {
   return `http://${reachable.includes(':') ? `[${reachable}]` : reachable}:${port}`
 }
 
-/** In the log for whoever collects it, and on a line of its own for whoever starts it by hand. */
+/** In the log for its collector, and on standard error for a person at a terminal. */
 function warnOfOpenPort ({ HOST: host }: Settings, logger: Logger): void {
   console.error(`WARNING: HOST is ${host}, and there is no access control: everybody who can reach the port can read and write all topics.`)
   logger.warn({ host }, 'no access control: everybody who can reach the port can read and write all topics')
@@ -110,14 +113,14 @@ function stopOnSignal (app: FastifyInstance, wiring: Wiring, logger: Logger): vo
     stopping = performance.now()
     logger.info({ signal }, 'stopping')
     setTimeout(() => {
-      logger.error(`not all requests ended within ${shutdownMs} ms`)
+      logger.error({ timeout_ms: shutdownMs }, 'shutdown timed out: requests were aborted')
       process.exit(1)
     }, shutdownMs).unref()
     close(app, closeIdle, wiring).then(() => {
       logger.info('stopped')
       process.exit(0)
     }, (error: unknown) => {
-      logger.error({ err: error }, 'could not stop in order')
+      logger.error({ err: error }, 'shutdown failed')
       process.exit(1)
     })
   }

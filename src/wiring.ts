@@ -11,15 +11,15 @@ import type { SegmentStore } from './ports/segment-store.ts'
 export interface Wiring {
   readonly log: Log
   readonly checks: readonly StoreCheck[]
-  /** Where the data is, for people. */
+  /** Where the data is, in words, for the start line. */
   readonly where: string
-  /** What does not work although the service does, for people. */
+  /** Problems that do not prevent the start, in words, for the log. */
   readonly warnings: readonly string[]
-  /** Ends the appends under way, then lets go of the stores. */
+  /** Waits for the appends in progress, then closes the stores. */
   close (): Promise<void>
 }
 
-/** The service cannot start, and the message is all that its operator needs. */
+/** The service cannot start. The message tells the operator what to do, so no stack is printed. */
 export class StartError extends Error {
   override readonly name = 'StartError'
 }
@@ -53,7 +53,7 @@ export async function wire (settings: Settings): Promise<Wiring> {
   }
 }
 
-/** Adapters are loaded here and not above, so that each start loads its own only: the AWS SDK alone takes longer than the rest. */
+/** Imports only the adapters that are used: the AWS SDK alone takes longer to load than everything else. */
 async function openStores (settings: Settings): Promise<Stores> {
   const { BUCKET_NAME: bucket, COUNTERS_TABLE: table, DATA_DIR: folder } = settings
   if (bucket !== undefined && table !== undefined) return openAws(settings, bucket, table)
@@ -92,7 +92,7 @@ async function openSqlite (folder: string): Promise<Stores> {
     const store = openSqliteStore(folder)
     const warnings: string[] = []
     const backups = await listenForBackups(folder, (target) => store.backup(target)).catch((error: unknown) => {
-      warnings.push(`No backup can be made while the server runs: ${String(error)}`)
+      warnings.push(`Backups are not possible while the server runs: ${String(error)}`)
       return undefined
     })
     return {
@@ -115,13 +115,13 @@ async function openMemory (): Promise<Stores> {
   const [{ createMemorySegmentStore }, { createMemoryOffsetCounter }] = await Promise.all([
     import('./adapters/memory/segment-store.ts'), import('./adapters/memory/offset-counter.ts')
   ])
-  // The wall clock at the start and the time elapsed since: it does not jump when the machine's clock is set.
+  // The wall clock at the start plus the elapsed time: it does not jump when the machine's clock is set.
   const now = (): number => Math.floor(performance.timeOrigin + performance.now())
   return {
     segments: createMemorySegmentStore(now),
     counter: createMemoryOffsetCounter(now),
     checks: [],
-    where: 'memory (gone when the server stops)',
+    where: 'memory (lost when the server stops)',
     compression: 'none',
     close () {}
   }

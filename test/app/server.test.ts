@@ -177,7 +177,7 @@ test('a port that is taken', async (t) => {
 test('an address that is not of this machine', async (t) => {
   const { code, stderr } = await failedStart(t, { DATA_DIR: ':memory:', HOST: '192.0.2.1' })
   assert.equal(code, 1)
-  assert.match(stderr, /^HOST: 192\.0\.2\.1 is no address of this machine \([^\n]*\)\n$/)
+  assert.match(stderr, /^HOST: 192\.0\.2\.1 is not an address of this machine \([^\n]*\)\n$/)
 })
 
 test('wrong settings are named, each on a line', async (t) => {
@@ -219,7 +219,9 @@ test('storage that does not answer yet: it starts, warns, and is not ready', asy
   const answer = await ask(baseUrl, { path: '/ready' })
   assert.equal((JSON.parse(answer.text) as { detail: string }).detail, 'Not ready: bucket (unavailable), table (unavailable).')
   await eventually(() => warningsIn(lines).length === 2)
-  assert.deepEqual(warningsIn(lines), ['bucket: no answer at start', 'table: no answer at start'])
+  const warnings = lines.map((line) => JSON.parse(line) as { level: string, store: string, msg: string }).filter(({ level }) => level === 'warn')
+  assert.deepEqual(warnings.map(({ store, msg }) => [store, msg]),
+    [['bucket', 'store did not respond at the start'], ['table', 'store did not respond at the start']])
 })
 
 test('on an address that others can reach, it warns that there is no access control; on loopback it does not', async (t) => {

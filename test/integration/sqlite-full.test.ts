@@ -96,7 +96,7 @@ describe('the embedded store on a full disk', { skip: mountFails() }, () => {
     const second = await startServer(t, environment)
     await isFull(second.baseUrl)
     const errors = second.lines.slice(1).map((line) => JSON.parse(line) as { level: string, msg: string }).filter(({ level }) => level === 'error')
-    assert.equal(errors[0]!.msg, 'data folder: full at start; reads go on, appends are refused')
+    assert.equal(errors[0]!.msg, 'store is full: appends are refused, reads continue')
 
     disk.free()
     await sleep(300)

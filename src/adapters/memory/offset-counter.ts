@@ -1,6 +1,6 @@
 import type { OffsetCounter, TopicState } from '../../ports/offset-counter.ts'
 
-/** Keeps the counters in the process. */
+/** Keeps the counters in memory. */
 export function createMemoryOffsetCounter (now: () => number = Date.now): OffsetCounter {
   const topics = new Map<string, TopicState>()
   const none: TopicState = { currentOffset: 0, earliest: 1 }

@@ -3,7 +3,7 @@ import { PUT_ACCEPTED_MS, type SegmentObject, type SegmentStore } from '../../po
 
 interface Kept { readonly object: SegmentObject, readonly lastModified: number }
 
-/** Keeps objects in the process. Keys are in an ascending array a topic: appends are at its end, or close to it. */
+/** Keeps objects in memory. Each topic has an ascending array of keys; appends are at its end, or close to it. */
 export function createMemorySegmentStore (now: () => number = Date.now): SegmentStore {
   const topics = new Map<string, { keys: number[], objects: Map<number, Kept> }>()
 
@@ -47,7 +47,7 @@ export function createMemorySegmentStore (now: () => number = Date.now): Segment
   }
 }
 
-/** Where `value` stands in the ascending array, or would stand. */
+/** The index of `value` in the ascending array, or the index at which it would be inserted. */
 function indexOf (keys: readonly number[], value: number): number {
   let low = 0
   let high = keys.length

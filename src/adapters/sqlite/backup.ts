@@ -5,19 +5,19 @@ import { backup, type DatabaseSync } from 'node:sqlite'
 import { text as readAll } from 'node:stream/consumers'
 import { DATABASE_FILE, FOLDER_MODE, createFile, flushFolder } from './files.ts'
 
-/** Pages copied in one go: other statements of the process wait that long. */
+/** Pages copied at a time; other statements of the process wait for them. */
 const PAGES_AT_ONCE = 100
-/** In the data folder: where a running server takes requests for backups. */
+/** In the data folder. A running server accepts backup requests on this socket. */
 const SOCKET_FILE = 'backup.sock'
 
-/** A backup cannot be made. The message is all that an operator needs. */
+/** A backup cannot be made. The message tells the operator why, so no stack is printed. */
 export class BackupError extends Error {
   override readonly name = 'BackupError'
 }
 
 /**
- * Copies the database, while it is being written, to a new folder that a store can be opened on. The copy has at least
- * all that was there at the call. The folder appears when it is complete.
+ * Copies the database to a new folder, on which a store can be opened. Writes can continue during the copy, which has at
+ * least everything that was stored before the call. The folder appears only when the copy is complete.
  * @throws BackupError
  */
 export async function copyDatabase (database: DatabaseSync, folder: string): Promise<void> {
@@ -29,8 +29,8 @@ export async function copyDatabase (database: DatabaseSync, folder: string): Pro
     createFile(join(partial, DATABASE_FILE))
     await backup(database, join(partial, DATABASE_FILE), { rate: PAGES_AT_ONCE })
     flushFolder(partial)
-    // An empty folder would be replaced.
-    if (existsSync(target)) throw new Error('it was made by another process meanwhile')
+    // `renameSync` would replace an empty folder.
+    if (existsSync(target)) throw new Error('another process has created it in the meantime')
     renameSync(partial, target)
     flushFolder(dirname(target))
   } catch (error) {
@@ -42,19 +42,19 @@ export async function copyDatabase (database: DatabaseSync, folder: string): Pro
 interface Answer { readonly error?: string }
 
 /**
- * Takes requests for backups on a socket in the data folder, since no other process can read the database meanwhile.
- * A request is the path of the new folder; the answer, one JSON object, comes when it is done.
- * @throws Error where there can be no socket: its path is too long, for example
+ * Accepts backup requests on a socket in the data folder, since no other process can read the database while this one
+ * has it open. A request is the path of the new folder. The response, one JSON object, is sent when the backup is complete.
+ * @throws Error if the socket cannot be created, for example because its path is too long
  */
 export async function listenForBackups (folder: string, makeBackup: (target: string) => Promise<void>): Promise<Server> {
   const path = join(resolve(folder), SOCKET_FILE)
   const server = createServer({ allowHalfOpen: true }, (socket) => {
-    // A client that goes away does not end its backup.
+    // A backup continues if its client disconnects.
     socket.on('error', () => {})
     readAll(socket).then(makeBackup).then((): Answer => ({}), (error: unknown): Answer => ({ error: textOf(error) }))
       .then((answer) => { socket.end(JSON.stringify(answer)) }, () => {})
   })
-  // A killed server leaves its socket. Whoever has the database open is the only server here.
+  // A killed server leaves its socket. No other server can run: this one has the database open.
   rmSync(path, { force: true })
   await new Promise<void>((resolve, reject) => { server.once('error', reject).listen(path, resolve) })
   chmodSync(path, 0o600)
@@ -62,8 +62,8 @@ export async function listenForBackups (folder: string, makeBackup: (target: str
 }
 
 /**
- * Has the server that runs on the folder make a backup.
- * @returns false if no server runs there, or none that listens
+ * Requests a backup from the server that runs on the folder.
+ * @returns false if no server runs there, or if it does not listen on the socket
  * @throws BackupError
  */
 export async function requestBackup (folder: string, target: string): Promise<boolean> {

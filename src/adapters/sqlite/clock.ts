@@ -1,15 +1,16 @@
-/** The last millisecond that a `Date` can tell; some way below the integers that a double holds exactly. */
+/** The largest time of a `Date`, in ms. A double represents integers up to it exactly, with room to spare. */
 const TIME_MAX_MS = 8.64e15
 
 /**
- * The store's own clock (log §2.5): starts at the wall clock, or at the newest time in the file if that is later, and
- * goes on by the time that has elapsed since.
+ * Creates the store's clock (log §2.5): the wall clock at the start, or the newest time in the file if that is later, plus
+ * the time elapsed since.
  *
- * Ages of holes are differences of its times. So it must never go back, within a run or over restarts, and never jump
- * forward while a put may be under way. The wall clock does both; it is read once, at the start.
+ * Ages of holes are differences of its times. So it must never go back, not even over restarts, and never jump
+ * forward while a put may be in progress. The wall clock can do both, so it is read only once.
  * @param newestMs the newest time in the file, in ms; 0 if there is none
  * @param wall the wall clock, in ms
- * @param elapsed ms from an arbitrary start, never going back
+ * @param elapsed ms since an arbitrary start; never decreases
+ * @returns the current time in ms
  */
 export function createStoreClock (newestMs: number, wall: () => number, elapsed: () => number): () => number {
   const start = Math.min(Math.max(wall(), newestMs), TIME_MAX_MS)

@@ -1,4 +1,4 @@
-/** The primary result codes of SQLite that somebody here decides by. */
+/** The primary result codes of SQLite that are used here. */
 export const SQLITE_PERM = 3
 export const SQLITE_BUSY = 5
 export const SQLITE_READONLY = 8
@@ -21,7 +21,7 @@ export function sqliteCode (error: unknown): number | undefined {
  *
  * - `in-use`: another process has it open.
  * - `newer`: a later version of the server wrote it.
- * - `damaged`: not a database, not one of this server's, or a broken one.
+ * - `damaged`: not a database, a database of another program, or a damaged one.
  * - `unwritable`: the folder or the file cannot be created or written.
  * - `full`: no space left.
  * - `failed`: anything else, an I/O error for example.

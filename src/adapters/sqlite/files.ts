@@ -3,16 +3,16 @@ import { closeSync, fsyncSync, openSync } from 'node:fs'
 export const DATABASE_FILE = 'streams.db'
 export const LOG_FILE = `${DATABASE_FILE}-wal`
 
-/** Messages are nobody's business but the server's. */
+/** Only the server's user may read messages. */
 export const FOLDER_MODE = 0o700
 const FILE_MODE = 0o600
 
-/** SQLite would let everybody read the file. It gives the mode of this one to the files that it puts beside it. */
+/** Creates the database file, because SQLite would make it readable for everybody. SQLite's other files get the same mode. */
 export function createFile (path: string): void {
   closeSync(openSync(path, 'ax', FILE_MODE))
 }
 
-/** Brings on the disk what is new in a folder. */
+/** Flushes the entries of a folder to the disk, so that files created or renamed in it survive a power cut. */
 export function flushFolder (path: string): void {
   const folder = openSync(path, 'r')
   fsyncSync(folder)

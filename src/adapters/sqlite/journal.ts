@@ -10,37 +10,36 @@ import { SQLITE_CONSTRAINT, SQLITE_FULL, SQLITE_TOOBIG, sqliteCode } from './err
 export type Sync = (descriptor: number, done: (error: Error | null) => void) => void
 
 /**
- * Once about so many frames (of a page each) are in the WAL, they are moved to the database, and the WAL starts anew.
- * Measured: four times as many, or a larger page cache, make appends no faster, and the event loop stands longer for it.
+ * After about this many frames (one page each), the WAL is moved to the database and starts again.
+ * Measured: with four times as many, or a larger page cache, appends are not faster, and the event loop is blocked longer.
  */
 const CHECKPOINT_FRAMES = 1_000
 
 /**
- * What is on the disk, and when.
+ * Writes to the database and flushes the write-ahead log (WAL).
  *
- * Statements commit to the WAL without waiting for the disk (`synchronous=NORMAL`), and the WAL is flushed from here:
- * in the thread pool, so that the event loop goes on serving, and once for everything that was written meanwhile, to
- * whatever topic. This is safe because of one rule: **an answer is given only when all it is based on is on the disk.**
- * The WAL is lost from its end only, so that flush covers everything written before, reservations included. The
- * answer to `reserve` alone goes out at once: what it tells is used in a put, and the put's own answer waits.
+ * Transactions commit to the WAL without waiting for the disk (`synchronous=NORMAL`). The journal flushes the WAL itself:
+ * in the thread pool, so that the event loop is not blocked, and one flush covers all writes since the last one, to all
+ * topics. This is safe because of one rule: **a call returns only after everything that its result depends on has been
+ * flushed.** A crash can only lose the tail of the WAL, so a flush covers all earlier writes, including reservations. Only
+ * `reserve` returns at once: its result is used in a put, and the put waits (log §2.5).
  *
- * After a flush that failed nothing can be trusted: the kernel may have dropped the unwritten pages, forgotten the
- * error, and report success for a later flush that did not write them. What this process sees and what is on the disk
- * may then differ, so every call is refused until a restart. Opening the store moves all that the WAL has to the
- * database, which writes every page of it again, and does not go on unless that succeeds.
+ * After a failed flush, the state of the disk is unknown: the kernel may have dropped the pages and forgotten the error, and
+ * a later flush can succeed without having written them. So every call is refused until a restart. Opening the store
+ * moves the whole WAL to the database, which writes every page again, and fails if that fails.
  */
 export interface Journal {
   /**
-   * Runs a statement that writes about so many pages. An `append` is refused before the disk is quite full; `upkeep` may
-   * use the space kept for it.
+   * Runs a statement that writes about this many pages. An `append` is refused before the disk is completely full; `upkeep`
+   * may use the space that is reserved for it.
    * @throws StoreError
    */
   write<T> (use: 'append' | 'upkeep', pages: number, statement: () => T): T
-  /** Runs a statement that does not. What it gives may be told to others only after {@link durable}. @throws StoreError */
+  /** Runs a statement that only reads. Its result may be used outside of the store only after {@link durable}. @throws StoreError */
   read<T> (statement: () => T): T
-  /** @throws StoreError when the database does not answer, `full` when it takes no appends */
+  /** @throws StoreError if the database does not work; `full` if appends are refused */
   check (): void
-  /** Resolves when all that was written before the call is on the disk. @throws StoreError with `effect` */
+  /** Resolves when everything that was written before the call is on the disk. @throws StoreError with `effect` */
   durable (effect: StoreError['effect']): Promise<void>
   close (): void
 }
@@ -55,7 +54,7 @@ export interface JournalOptions {
   readonly sync: Sync
   /** Bytes that the user can still write on the disk. */
   readonly freeBytes: () => number
-  /** Ms from an arbitrary start, never going back. */
+  /** Ms since an arbitrary start; never decreases. */
   readonly elapsed: () => number
 }
 
@@ -64,13 +63,13 @@ export function createJournal (database: DatabaseSync, { wal, walPages, sync, fr
   const answer = database.prepare('SELECT 1')
   const freePages = database.prepare('PRAGMA freelist_count')
   let refusal: { message: string, cause?: unknown } | undefined
-  /** Writes are numbered: all up to `flushed` are on the disk, and up to `flushing` with the flush under way, if there is one. */
+  /** Writes are numbered. All up to `flushed` are on the disk; the flush in progress, if any, covers those up to `flushing`. */
   let written = 0
   let flushing: number | undefined
   let flushed = 0
-  let aboard: Waiter[] = []
-  let queued: Waiter[] = []
-  /** Written since the last try to move them to the database, and since the last one that succeeded. */
+  let currentFlush: Waiter[] = []
+  let nextFlush: Waiter[] = []
+  /** Pages written since the last attempt to move them to the database, and since the last one that succeeded. */
   let pages = Math.min(walPages, CHECKPOINT_FRAMES - 1)
   let unmovedPages = walPages
   const raiseGeneration = generationCounter(database)
@@ -92,23 +91,23 @@ export function createJournal (database: DatabaseSync, { wal, walPages, sync, fr
   }
 
   function fail (error: unknown): void {
-    refusal ??= { message: `The database refuses all calls until a restart, since writing it failed: ${text(error)}`, cause: error }
-    const waiters = [...aboard, ...queued]
-    aboard = queued = []
+    refusal ??= { message: `The database refuses all calls until a restart, because a write has failed: ${text(error)}`, cause: error }
+    const waiters = [...currentFlush, ...nextFlush]
+    currentFlush = nextFlush = []
     for (const { reject, effect } of waiters) reject(refused(effect))
   }
 
   function flush (): void {
     flushing = written
-    aboard = queued
-    queued = []
+    currentFlush = nextFlush
+    nextFlush = []
     sync(wal, (error) => {
       if (error === null) flushed = flushing!
       flushing = undefined
       if (error !== null) fail(error)
-      for (const { resolve } of aboard) resolve()
-      aboard = []
-      if (queued.length > 0) flushSoon()
+      for (const { resolve } of currentFlush) resolve()
+      currentFlush = []
+      if (nextFlush.length > 0) flushSoon()
       else if (closed) close(wal)
     })
   }
@@ -123,15 +122,15 @@ export function createJournal (database: DatabaseSync, { wal, walPages, sync, fr
     }
   }
 
-  /** Not at once: what arrives in this turn of the event loop shares the flush. */
+  /** Not at once, so that all writes of this turn of the event loop share the flush. */
   function flushSoon (): void {
     flushing = -1
     setImmediate(flush)
   }
 
   /**
-   * Not left to SQLite's own checkpoints: they swallow a failed flush of the WAL, and a later one would then succeed
-   * without what was lost.
+   * Moves the WAL to the database. SQLite's automatic checkpoints are off because they ignore a failed flush of the WAL: a
+   * later flush could then succeed although data was lost.
    */
   function checkpoint (): void {
     if (refusal !== undefined) return
@@ -141,7 +140,7 @@ export function createJournal (database: DatabaseSync, { wal, walPages, sync, fr
       logIsNew = log === checkpointed
       unmovedPages = 0
     } catch (error) {
-      // The WAL still has everything; tried again after as many pages more.
+      // The WAL still has everything. The next attempt follows after as many more pages.
       if (sqliteCode(error) !== SQLITE_FULL) fail(error)
     }
   }
@@ -182,7 +181,7 @@ export function createJournal (database: DatabaseSync, { wal, walPages, sync, fr
       refuseIfFailed(effect)
       if (flushed === written) return
       await new Promise<void>((resolve, reject) => {
-        (flushing === written ? aboard : queued).push({ resolve, reject, effect })
+        (flushing === written ? currentFlush : nextFlush).push({ resolve, reject, effect })
         if (flushing === undefined) flushSoon()
       })
     },
@@ -192,8 +191,8 @@ export function createJournal (database: DatabaseSync, { wal, walPages, sync, fr
       closed = true
       refusal ??= { message: 'The database is closed' }
       database.close()
-      // A flush under way still needs the descriptor. It also tells its waiters the truth: closing has moved the WAL's
-      // content to the database and flushed that, or else has kept the WAL.
+      // A flush in progress still needs the descriptor, and its result is correct: closing the database has either moved
+      // the WAL to the database and flushed that, or kept the WAL.
       if (flushing === undefined) close(wal)
     }
   }

@@ -10,7 +10,7 @@ interface TopicRow {
 }
 
 export function createSqliteOffsetCounter (database: DatabaseSync, journal: Journal, now: () => number): OffsetCounter {
-  // No RETURNING in these: `get` ends a statement by resetting it, and an error of the commit would go unnoticed there.
+  // Without RETURNING: `get` would reset the statement, and an error of the commit would not be noticed.
   const reserve = database.prepare(`
     INSERT INTO topics (topic, current_offset, reserved_at, created_at) VALUES (:topic, :count, :now, :now)
     ON CONFLICT DO UPDATE SET current_offset = current_offset + :count, reserved_at = :now`)
@@ -27,9 +27,9 @@ export function createSqliteOffsetCounter (database: DatabaseSync, journal: Jour
 
   return {
     /**
-     * Does not wait for the disk. A reservation that a power cut takes away was used by nobody: a reader passes its
-     * offsets only by a message or a seal there, and is told of them only by `read`; both wait, and with them went
-     * everything written before. So one flush an append is enough, and the offsets are handed out again.
+     * Does not wait for the disk. If a power cut removes the reservation, nobody has used it: a reader passes its offsets
+     * only after reading a message or a seal there, and learns of them only from `read`. Both wait for a flush, which also
+     * covers the reservation. So one flush per append is enough, and lost offsets are reserved again.
      */
     async reserve (topic, count) {
       const at = now()

@@ -23,18 +23,18 @@ export interface SqliteStore {
   readonly segments: SegmentStore
   readonly counter: OffsetCounter
   /**
-   * Copies the store to a new folder, with all that was acknowledged before the call. Calls go on meanwhile.
+   * Copies the store to a new folder, with everything that was acknowledged before the call. Other calls continue.
    * @throws BackupError, StoreError
    */
   backup (folder: string): Promise<void>
-  /** Gives the folder free. Calls that came before still get their answer; later ones fail. */
+  /** Closes the store and releases the folder. Calls in progress still return; later ones fail. */
   close (): void
 }
 
 export interface SqliteStoreOptions {
   /** The wall clock, in ms. */
   readonly now?: () => number
-  /** Ms from an arbitrary start, never going back. */
+  /** Ms since an arbitrary start; never decreases. */
   readonly elapsed?: () => number
   /** For tests of power cuts and failing disks. */
   readonly sync?: Sync
@@ -43,10 +43,10 @@ export interface SqliteStoreOptions {
 }
 
 /**
- * Opens the store in the folder, or makes one there.
+ * Opens the store in the folder, or creates it.
  *
- * The lock that keeps a second server out is the kernel's, on the file, and goes with the process, however it ends. It
- * would also go if anything else in this process opened and closed the file: leave it to SQLite.
+ * The kernel's lock on the file keeps a second server out, and is released when the process ends in any way. It would also
+ * be released if other code in this process opened and closed the file, so only SQLite may open it.
  *
  * @throws SqliteStartError
  */
@@ -79,7 +79,7 @@ export function openSqliteStore (folder: string, options: SqliteStoreOptions = {
   }
 }
 
-/** Not by `mkdir`'s own recursion: that does not end where a folder can be seen but not made, as below /proc. */
+/** Without `recursive: true`, which never ends if a parent exists but allows no folders, such as /proc. */
 function makeFolder (path: string): void {
   try {
     const missing: string[] = []
@@ -111,14 +111,14 @@ function makeFile (file: string): void {
   }
 }
 
-/** Asked for beforehand, since SQLite would open the file for reading and later speak of an I/O error. */
+/** Checked first, because SQLite would open the file for reading only and report an I/O error later. */
 function refuseWriteProtected (path: string): void {
   try {
     const file = join(path, DATABASE_FILE)
     accessSync(path, constants.R_OK | constants.W_OK | constants.X_OK)
     if (existsSync(file)) accessSync(file, constants.R_OK | constants.W_OK)
   } catch (error) {
-    throw new SqliteStartError('unwritable', `DATA_DIR: the server may not write in the folder ${path} (${text(error)})`, { cause: error })
+    throw new SqliteStartError('unwritable', `DATA_DIR: the server has no permission to write in the folder ${path} (${text(error)})`, { cause: error })
   }
 }
 
@@ -130,7 +130,7 @@ function openDatabase (path: string): DatabaseSync {
   }
 }
 
-/** A write-ahead log that is not empty: of a process that was killed, or of a copy. */
+/** Whether there is a write-ahead log that is not empty, left by a killed process or by a copy. */
 function hasLog (path: string): boolean {
   return (statSync(join(path, LOG_FILE), { throwIfNoEntry: false })?.size ?? 0) > 0
 }
@@ -140,31 +140,31 @@ function doNotBelongTogether (path: string, options?: ErrorOptions): SqliteStart
     'Was the folder copied while a server ran on it? Restore a backup made by "npm run backup", or a copy made while no server ran', options)
 }
 
-/** @returns whether all that was in the write-ahead log has been moved to the database */
+/** @returns whether the whole write-ahead log has been moved to the database */
 function prepare (database: DatabaseSync, path: string, generation: number | undefined): boolean {
-  // Before the first access, so that the lock is taken with it and kept.
+  // Before the first access, which then takes the lock and keeps it.
   database.exec(`PRAGMA locking_mode = EXCLUSIVE; PRAGMA page_size = ${PAGE_BYTES}`)
   refuseForeign(database, path)
   if (!belongTogether({ database: generation, together: readGeneration(database) })) throw doNotBelongTogether(path)
   if (pragma(database, 'journal_mode = WAL') !== 'wal') {
     throw new SqliteStartError('failed', `DATA_DIR: SQLite cannot keep a write-ahead log in ${path}`)
   }
-  // journal.ts says why.
+  // The journal flushes and moves the log itself.
   database.exec('PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 0')
-  // macOS flushes to the disk itself only when told to.
+  // On macOS, other flushes do not reach the disk.
   database.exec('PRAGMA fullfsync = ON; PRAGMA checkpoint_fullfsync = ON')
   // No files outside the folder.
   database.exec('PRAGMA temp_store = MEMORY')
   const empty = isEmpty(database)
   try {
-    // Writes even where all is there already: a start that succeeds is one that can write.
+    // Also writes if the tables exist, so that a start fails if the database is not writable.
     database.exec(`BEGIN IMMEDIATE; ${SCHEMA} COMMIT`)
-    // What a killed process left in the WAL may not be on the disk, and calls are about to be answered from it.
+    // What a killed process left in the WAL may not be on the disk yet, and calls will return it.
     database.exec('PRAGMA wal_checkpoint(TRUNCATE)')
     return true
   } catch (error) {
     if (sqlite.sqliteCode(error) !== sqlite.SQLITE_FULL || empty) throw error
-    // What is there can be read all the same.
+    // The disk is full, but the store can still be read.
     if (database.isTransaction) database.exec('ROLLBACK')
     rewrite(join(path, LOG_FILE))
     return false
@@ -172,8 +172,8 @@ function prepare (database: DatabaseSync, path: string, generation: number | und
 }
 
 /**
- * Brings on the disk what a killed process left in the write-ahead log, where the database has no room for it: writes
- * the same bytes to the same places. A flush alone could report success for pages that an earlier one failed to write.
+ * Flushes what a killed process left in the write-ahead log, if the disk has no room to move it to the database: writes
+ * the same bytes to the same places. A flush alone could succeed without pages that an earlier flush failed to write.
  */
 function rewrite (file: string): void {
   const descriptor = openSync(file, 'r+')
@@ -204,7 +204,7 @@ function isEmpty (database: DatabaseSync): boolean {
   return database.prepare('SELECT 1 FROM sqlite_schema').get() === undefined
 }
 
-/** The newest time in the file, in ms. Segments are in the order in which they came, so the last row has the newest. */
+/** The newest time in the file, in ms. Segments are in insertion order, so the last row has their newest time. */
 function newestTime (database: DatabaseSync): number {
   const row = database.prepare(`
     SELECT max(
@@ -230,8 +230,8 @@ function startError (error: unknown, path: string, log: boolean): unknown {
     case sqlite.SQLITE_NOTADB:
     case sqlite.SQLITE_CORRUPT:
       if (log) return doNotBelongTogether(path, options)
-      return new SqliteStartError('damaged', `DATA_DIR: ${join(path, DATABASE_FILE)} is damaged, or is no database (${text(error)}): ` +
-        'restore the folder from a backup, or use another', options)
+      return new SqliteStartError('damaged', `DATA_DIR: ${join(path, DATABASE_FILE)} is damaged, or is not a database (${text(error)}): ` +
+        'restore the folder from a backup, or use another folder', options)
     case sqlite.SQLITE_CANTOPEN:
     case sqlite.SQLITE_READONLY:
     case sqlite.SQLITE_PERM:

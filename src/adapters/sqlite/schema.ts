@@ -1,15 +1,15 @@
-/** The file's format (`PRAGMA user_version`). A change that an older server cannot read raises it. */
+/** Version of the file format (`PRAGMA user_version`). To be incremented by changes that older servers cannot read. */
 export const SCHEMA_VERSION = 1
 
-/** Marks the file as this server's (`PRAGMA application_id`): "SlSt". */
+/** Identifies files of this server (`PRAGMA application_id`): "SlSt". */
 export const APPLICATION_ID = 0x536c5374
 
 /** SQLite's default. Larger pages made small appends slower and large ones no faster. */
 export const PAGE_BYTES = 4_096
 
 /**
- * Segments are kept in the order they came, with an index from key to row: bodies in the index's own tree (WITHOUT ROWID)
- * made it deep and lists slow. `body` is last, so that reading the columns before it touches one page.
+ * Segments are in insertion order, with an index from key to row: with the bodies in the index's tree (WITHOUT ROWID), the
+ * tree was deep and lists were slow. `body` is the last column, so that reading the others needs one page.
  */
 export const SCHEMA = `
   CREATE TABLE IF NOT EXISTS segments (

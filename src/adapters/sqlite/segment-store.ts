@@ -4,11 +4,11 @@ import { PUT_ACCEPTED_MS, type SegmentEntry, type SegmentStore } from '../../por
 import { PAGE_BYTES } from './schema.ts'
 import type { Journal } from './journal.ts'
 
-/** So many segments are deleted in one go: other calls get their turn in between. */
+/** Segments that are deleted at a time; other calls get a turn in between. */
 const REMOVED_AT_ONCE = 100
-/** A list here costs by the row, and a page of batches needs few; who needs more lists again. */
+/** Most rows that one list returns. Its cost grows with the rows, and a page rarely needs more; a reader that does lists again. */
 const LISTED_AT_ONCE = 32
-/** The pages that a small change dirties: a leaf of the table, one of its index, and now and then one above. */
+/** Pages that a small change writes: a leaf of the table, a leaf of its index, and sometimes one above. */
 const PAGES_A_CHANGE = 3
 
 interface SegmentRow {
@@ -23,7 +23,7 @@ export function createSqliteSegmentStore (database: DatabaseSync, journal: Journ
     INSERT INTO segments (topic, last, modified_ms, content_type, content_encoding, metadata, body) VALUES (?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT DO NOTHING`)
   const select = database.prepare('SELECT body, content_type, content_encoding, metadata FROM segments WHERE topic = ? AND last = ?')
-  // The length of a blob is in the row's head: this reads no body.
+  // The length of a blob is in the row's header, so this reads no bodies.
   const page = database.prepare(`
     SELECT last, length(body) AS size, modified_ms AS lastModified FROM segments WHERE topic = ? AND last >= ? ORDER BY last LIMIT ?`)
   const remove = database.prepare('DELETE FROM segments WHERE topic = ? AND last IN (SELECT value FROM json_each(?))')
@@ -38,7 +38,7 @@ export function createSqliteSegmentStore (database: DatabaseSync, journal: Journ
       const pages = PAGES_A_CHANGE + Math.ceil(body.length / PAGE_BYTES)
       const created = journal.write(reservedAt === null ? 'upkeep' : 'append', pages, () => (
         insert.run(topic, last, time, contentType, contentEncoding, JSON.stringify(metadata), body).changes === 1))
-      // Of what exists, too: its own put may still be waiting for the disk, and the caller will build on it.
+      // Also if the object exists: its put may still be waiting for the flush, and the caller's result depends on it.
       await journal.durable(created ? 'unknown' : 'none')
       return created ? 'created' : 'exists'
     },

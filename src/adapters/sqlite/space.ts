@@ -4,24 +4,24 @@ import { StoreError } from '../../ports/errors.ts'
 const MiB = 1024 * 1024
 
 /**
- * Appends are refused when less than this is free. What is left is for upkeep, which needs little: seals, trims, and moving
- * the write-ahead log to the database.
+ * Appends are refused if less than this would stay free. The rest is reserved for upkeep, which needs little: seals, trims,
+ * and moving the write-ahead log to the database.
  */
 export const RESERVE_BYTES = 8 * MiB
 
-/** The free space is asked for again after so long, and after so much was written. */
+/** The free space is read again after this time, and after this many bytes. */
 const ASK_AGAIN_MS = 200
 const ASK_AGAIN_BYTES = MiB
 
 /** The space that appends may use. */
 export interface Space {
-  /** @param bytes about to be written; 0 asks whether there is any space @throws StoreError `full` */
+  /** Takes space for a write. @param bytes to be written; 0 only checks whether there is space @throws StoreError `full` */
   take (bytes: number): void
-  /** A write has failed for want of space. */
+  /** To be called when a write has failed because the disk is full. */
   exhausted (): void
 }
 
-/** Bytes that this user can still write on the disk of `folder`; without an answer from the system, no limit. */
+/** Bytes that this user can still write on the disk of `folder`; Infinity if the system does not report them. */
 export function freeBytesOf (folder: string): number {
   try {
     const { bavail, bsize } = statfsSync(folder)
@@ -32,9 +32,9 @@ export function freeBytesOf (folder: string): number {
 }
 
 /**
- * @param freeBytes on the disk, and in the database where rows were deleted
- * @param pendingBytes in the write-ahead log, which the database file may still have to grow by
- * @param elapsed ms from an arbitrary start, never going back
+ * @param freeBytes free bytes on the disk, and in the database where rows were deleted
+ * @param pendingBytes bytes in the write-ahead log, by which the database may still grow
+ * @param elapsed ms since an arbitrary start; never decreases
  */
 export function createSpace (freeBytes: () => number, pendingBytes: () => number, elapsed: () => number): Space {
   let left = 0
@@ -43,7 +43,7 @@ export function createSpace (freeBytes: () => number, pendingBytes: () => number
 
   return {
     take (bytes) {
-      // In the log first, then in the database.
+      // Each byte is written to the log and later to the database.
       const needed = 2 * bytes
       if (untilAsked <= 0 || elapsed() - askedAt > ASK_AGAIN_MS) {
         left = freeBytes() - pendingBytes() - RESERVE_BYTES
@@ -51,7 +51,7 @@ export function createSpace (freeBytes: () => number, pendingBytes: () => number
         askedAt = elapsed()
       }
       if (left <= needed) {
-        throw new StoreError('full', 'none', `The disk of the data folder is full: expected ${RESERVE_BYTES / MiB} MiB to stay free. Free some space; the server goes on by itself`)
+        throw new StoreError('full', 'none', `The disk of the data folder is full: expected ${RESERVE_BYTES / MiB} MiB to stay free. Free some space: no restart is needed`)
       }
       left -= needed
       untilAsked -= needed

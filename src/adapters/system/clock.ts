@@ -7,6 +7,6 @@ export const systemClock: Clock = {
     const handle = setTimeout(callback, ms)
     return () => clearTimeout(handle)
   },
-  // The check phase comes after the poll phase: every request whose bytes are here has reached its handler by then.
+  // The check phase follows the poll phase: by then, every request whose bytes have arrived has reached its handler.
   soon: (callback) => { setImmediate(callback) }
 }

@@ -24,42 +24,42 @@ import { ajvOptions, show, validationError } from './validation.ts'
 
 export interface AppDeps {
   readonly log: Log
-  /** Of bytes held for clients, bodies and answers; 256 MiB if not given. */
+  /** The limit for bytes that are held for clients (request bodies and responses); 256 MiB by default. */
   readonly memory?: MemoryBudget
-  /** What /ready asks. */
+  /** The checks of /ready. */
   readonly checks: readonly StoreCheck[]
-  /** pino's, or one like it; none logs nothing. */
+  /** A pino logger or a compatible one. Without it, nothing is logged. */
   readonly logger?: FastifyBaseLogger
   readonly platformFacts?: PlatformFacts
-  /** The `Host` names that are served, lower case and without ports; none: all. */
+  /** The `Host` names that are served, in lower case and without ports; `undefined`: all. */
   readonly servedHosts?: readonly string[] | undefined
-  /** The origins of web pages that may use the service, or `*`; none: no other than its own. */
+  /** The origins of web pages that may use the service, or `*`. By default only the service's own pages can. */
   readonly corsOrigins?: readonly string[]
-  /** What a platform allows; none allows as long as it takes. */
+  /** The time that the platform allows for a request; unlimited by default. */
   readonly timeLeft?: TimeLeft
   readonly streamBounds?: (request: FastifyRequest) => StreamBounds
 }
 
-/** The HTTP interface of a log. Listens on nothing. */
+/** Creates the HTTP interface of a log, which does not listen yet. */
 export function buildApp (deps: AppDeps): FastifyInstance {
   const app = Fastify({
     ...(deps.logger === undefined ? {} : { loggerInstance: deps.logger }),
     logController: new LogController({ disableRequestLogging: true }),
-    // Lines name their request themselves, so no request needs a logger of its own.
+    // Log lines contain the request id, so requests do not need loggers of their own.
     childLoggerFactory: (logger) => logger,
     genReqId: requestId,
     ajv: ajvOptions,
     schemaErrorFormatter: validationError,
-    // Names that are too long are the topic rule's business (400), not the router's (404).
+    // So that a topic name that is too long is refused by the topic rule (400) and not by the router (404).
     routerOptions: { maxParamLength: 64 * 1024, ignoreTrailingSlash: true },
-    // Requests on connections that are still open during shutdown are served, and the connection closed after them.
+    // During shutdown, requests on open connections are still served; then the connections are closed.
     return503OnClosing: false,
-    // Node would answer a request without a host with an empty 400; the hook below does it with a problem.
+    // Node would send an empty 400 for a request without a host. The host check below sends a problem document.
     serverFactory: (handle) => createBoundedServer({ requireHostHeader: false }, handle),
     clientErrorHandler: handleClientError,
     frameworkErrors: (error, request, reply) => {
       const bare = request as unknown as FastifyRequest
-      // These come before any hook has run.
+      // These errors occur before any hook has run.
       bare.facts = new RequestFacts()
       reply.header('x-request-id', request.id)
       setDefaultHeaders(reply)
@@ -78,9 +78,9 @@ export function buildApp (deps: AppDeps): FastifyInstance {
   addHostCheck(app, deps.servedHosts)
   if (deps.corsOrigins !== undefined && deps.corsOrigins.length > 0) addCors(app, deps.corsOrigins)
   addUnknownPaths(app)
-  // Node would answer an expectation it does not know with an empty 417. RFC 9110 lets a server ignore it.
+  // Node would send an empty 417 for an unknown expectation. RFC 9110 permits to ignore it.
   app.server.on('checkExpectation', (request, response) => { app.server.emit('request', request, response) })
-  // Node would close the connection without an answer.
+  // Node would close the connection without a response.
   app.server.on('connect', (request, socket) => { refuseConnect(app.log, request, socket) })
 
   addDocs(app)
@@ -96,7 +96,7 @@ export function buildApp (deps: AppDeps): FastifyInstance {
   return app
 }
 
-/** What HTTP/1.1 demands to be refused (RFC 9112, 6.1), and Node lets through. */
+/** Refuses transfer codings that Node accepts although HTTP/1.1 requires an error (RFC 9112, 6.1). */
 function addMessageChecks (app: FastifyInstance): void {
   app.addHook('onRequest', (request, _reply, done) => {
     const coding = request.raw.headers['transfer-encoding']
@@ -106,12 +106,12 @@ function addMessageChecks (app: FastifyInstance): void {
 }
 
 /**
- * 404, or 405 where the path is known and takes other methods. In a hook, because by the time Fastify's not-found
- * handler runs the body has been parsed, and a wrong one would be answered as that.
+ * Sends 404, or 405 if the path exists with other methods. In a hook, because Fastify's not-found handler runs after the
+ * body has been parsed, and an invalid body would be reported instead.
  */
 function addUnknownPaths (app: FastifyInstance): void {
   app.addHook('onRequest', (request, reply, done) => {
-    // No route takes OPTIONS but the one for preflights, which have been answered by now.
+    // Only the CORS plugin has a route for OPTIONS, and it has answered preflight requests before this hook.
     if (!request.is404 && request.method !== 'OPTIONS') {
       done()
       return
@@ -126,10 +126,10 @@ function addUnknownPaths (app: FastifyInstance): void {
     reply.header('allow', allow)
     done(new LogError('method_not_allowed', `method: expected ${allow}, got ${request.method}`))
   })
-  // Of a file that the pages of /docs don't have, the hook knows nothing: their route takes every name.
+  // For missing files below /docs, whose route accepts every name, so that the hook does not see them.
   app.setNotFoundHandler(() => { throw nothingHere() })
 }
 
 function nothingHere (): LogError {
-  return new LogError('not_found', 'There is nothing at this path; /docs lists the paths there are.')
+  return new LogError('not_found', 'There is nothing at this path; see /docs for all paths.')
 }

@@ -97,12 +97,12 @@ export const SettingsSchema = Type.Object({
 
 export type Settings = Static<typeof SettingsSchema>
 
-/** What stands between the commas of a setting. */
+/** The items of a setting that is a list separated by commas. */
 export function listOf (text: string | undefined): string[] {
   return text === undefined ? [] : text.split(',').map((item) => item.trim())
 }
 
-/** The message names each variable that is wrong, what was expected and what was got, one a line. */
+/** The message has one line for each invalid variable: `NAME: expected …, got …`. */
 export class SettingsError extends Error {
   override readonly name = 'SettingsError'
 }

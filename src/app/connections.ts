@@ -3,27 +3,27 @@ import { createServer, type IncomingMessage, type RequestListener, type Server, 
 import type { Socket } from 'node:net'
 import { defaultLimits as limits } from '../domain/limits.ts'
 
-/** What happened on connections that no request tells of. */
+/** Events on connections that are not visible in any request. */
 export interface ConnectionEvents {
-  /** More connections than allowed: so many were closed at once since the last call. At most once a minute. */
+  /** Called with the number of connections that were refused since the last call, at most once per minute. */
   readonly refused: (count: number) => void
 }
 
 /**
- * A server that works on one request of a connection at a time, and holds few others back: Node would start on all that
- * were pipelined, and 31 KB of them can ask for gigabytes of answers. Connections end that take nothing of their answer
- * for `stalledConnectionMs`, or have not sent a request after `requestTimeoutMs`.
+ * Creates a server that handles one request of a connection at a time, and lets few others wait. Node would start all
+ * pipelined requests at once, and 31 KB of them can request gigabytes of responses. A connection is closed if its client
+ * receives nothing for `stalledConnectionMs`, or if a request takes longer than `requestTimeoutMs` to arrive.
  */
 export function createBoundedServer (options: ServerOptions, handle: RequestListener): Server {
   const server = createServer({
     ...options,
     requestTimeout: limits.requestTimeoutMs,
     headersTimeout: limits.requestTimeoutMs,
-    // Node's 30 s would let a slow request live half as long again.
+    // With Node's default of 30 s, a slow request could take half as long again.
     connectionsCheckingInterval: 5_000
   }, oneAtATime(handle))
   server.keepAliveTimeout = limits.keepAliveMs
-  // Of all connections on which nothing moves; answers that are awaited come sooner, and streams have heartbeats.
+  // For connections without traffic. Every response takes less time, and streams have heartbeats.
   server.setTimeout(limits.stalledConnectionMs, (socket) => {
     const { current } = queueOf(socket)
     if (socket.bytesRead > 0 && (current === undefined || !current.req.complete)) server.emit('clientError', requestTimeout(), socket)
@@ -32,7 +32,7 @@ export function createBoundedServer (options: ServerOptions, handle: RequestList
   return server
 }
 
-/** As Node reports a request that did not arrive in time. */
+/** The same error as Node's for a request that did not arrive in time. */
 function requestTimeout (): Error {
   return Object.assign(new Error('Request timeout'), { code: 'ERR_HTTP_REQUEST_TIMEOUT' })
 }
@@ -40,11 +40,11 @@ function requestTimeout (): Error {
 type Response = ServerResponse & { req: IncomingMessage }
 
 interface Queue {
-  /** The answer under way. */
+  /** The response in progress. */
   current: Response | undefined
   waiting: Array<readonly [IncomingMessage, Response]>
   closed: boolean
-  /** Called when the last answer that is owed is out. */
+  /** Called when all responses have been sent. */
   whenAnswered?: () => void
 }
 
@@ -56,9 +56,9 @@ function queueOf (socket: Socket & { [queueKey]?: Queue }): Queue {
 }
 
 /**
- * Calls `then` when the requests that have arrived whole are answered, at once if there are none. What follows them on
- * the connection may be nonsense, but an append that was acknowledged must not look refused. Only the first call counts,
- * as the connection ends with it.
+ * Calls `then` after the responses to all complete requests of the connection; at once if there are none. An error for
+ * invalid data that follows a request must not be sent before its response, or an acknowledged append would look refused.
+ * Only the first call has an effect, because the connection is closed after it.
  */
 export function afterAnswers (socket: Socket, then: () => void): void {
   const queue = queueOf(socket)
@@ -68,18 +68,18 @@ export function afterAnswers (socket: Socket, then: () => void): void {
     then()
     return
   }
-  // A stream would go on for ever.
+  // A stream would never end.
   const timer = setTimeout(() => { socket.destroy() }, limits.stalledConnectionMs)
   socket.pause().once('close', () => { clearTimeout(timer) })
   queue.whenAnswered = () => {
-    // Its end would not be noticed otherwise.
+    // A paused socket does not report its end.
     socket.resume()
     then()
   }
 }
 
 function oneAtATime (handle: RequestListener): RequestListener {
-  /** Requests that wait on any connection. */
+  /** Waiting requests of all connections. */
   let waiting = 0
 
   const drop = (queue: Queue): void => {
@@ -112,7 +112,7 @@ function oneAtATime (handle: RequestListener): RequestListener {
       return
     }
     if (queue.waiting.length >= limits.pipelinedRequestsMax || waiting >= limits.pipelinedRequestsTotalMax) {
-      // An error can't be the answer: it would have to wait for those of the requests before.
+      // An error response is not possible: it would have to wait for the responses before it.
       drop(queue)
       socket.destroy()
       return
@@ -123,33 +123,33 @@ function oneAtATime (handle: RequestListener): RequestListener {
   }
 }
 
-/** Whether an answer can still reach its client. */
+/** Whether a response can still reach its client. */
 export function mayAnswer ({ raw }: { readonly raw: ServerResponse }): boolean {
   return !raw.destroyed && raw.socket?.destroyed !== true
 }
 
 /**
- * Closes connections beyond `max`, or beyond the file descriptors that the process may have if those are fewer: without
- * them even files can't be opened any more.
+ * Refuses connections beyond `max`, or beyond the file descriptors of the process if these are fewer: without free
+ * descriptors, no files can be opened either.
  */
 export function limitConnections (server: Server, max: number, { refused }: ConnectionEvents): void {
   server.maxConnections = Math.max(1, Math.min(max, openFilesMax() - limits.reservedFiles))
   let count = 0
   let timer: NodeJS.Timeout | undefined
-  const tell = (): void => {
+  const report = (): void => {
     timer = undefined
     if (count === 0) return
     refused(count)
     count = 0
-    timer = setTimeout(tell, 60_000).unref()
+    timer = setTimeout(report, 60_000).unref()
   }
   server.on('drop', () => {
     count++
-    if (timer === undefined) tell()
+    if (timer === undefined) report()
   })
 }
 
-/** `ulimit -n` where the system tells it. */
+/** `ulimit -n` on Linux; otherwise Infinity. */
 function openFilesMax (): number {
   try {
     return Number(/^Max open files\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8'))?.[1] ?? Infinity)
@@ -159,10 +159,10 @@ function openFilesMax (): number {
 }
 
 /**
- * Makes a closing server finish what it is sending. Node takes a connection for idle from the moment its last answer was
- * handed over, and destroys it with whatever part of that answer is not out yet (`closeIdleConnections`, which
- * `close` calls, too). And it looks for idle connections only once, so that those which become idle later stay open.
- * @returns closes the idle connections, again and again, until the returned function is called
+ * Makes a closing server finish its responses. For Node a connection is idle as soon as its last response is in the
+ * socket's buffer, and `closeIdleConnections` (also called by `close`) destroys it with the part that is not sent yet. And
+ * Node closes idle connections only once, so connections that become idle later stay open.
+ * @returns a function that closes idle connections repeatedly until the function that it returns is called
  */
 export function closeIdleWhenSent (server: Server): () => () => void {
   const sockets = new Set<Socket>()

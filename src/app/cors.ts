@@ -1,13 +1,13 @@
 import fastifyCors, { type FastifyCorsOptions } from '@fastify/cors'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 
-/** Headers of answers that a script of another origin may read, beside those that it always may. */
+/** Response headers that scripts of other origins may read, in addition to those that they always may. */
 const exposedHeaders = ['allow', 'next-offset', 'retry-after', 'x-request-id']
 
-/** For how long a browser need not ask again. */
+/** How long browsers may cache the response to a preflight request. */
 const maxAgeSeconds = 600
 
-/** Lets pages of other origins read and write topics. @param origins as browsers send them, or `*` */
+/** Allows pages of other origins to read and write topics. @param origins as browsers send them, or `*` */
 export function addCors (app: FastifyInstance, origins: readonly string[]): void {
   const common: FastifyCorsOptions = {
     origin: origins.includes('*') ? '*' : [...origins],
@@ -19,7 +19,7 @@ export function addCors (app: FastifyInstance, origins: readonly string[]): void
   app.register(fastifyCors, { delegator: (request, done) => { done(null, isPreflight(request) ? common : other) } })
 }
 
-/** The plugin has a route for OPTIONS on every path: what is no preflight there is a wrong method, as it is without the plugin. */
+/** The plugin has a route for OPTIONS on every path. Other OPTIONS requests remain 405, as without the plugin. */
 function isPreflight ({ method, headers }: FastifyRequest): boolean {
   return method === 'OPTIONS' && headers.origin !== undefined && headers['access-control-request-method'] !== undefined
 }

@@ -1,8 +1,8 @@
 import type { FastifyInstance, FastifyReply } from 'fastify'
 
 /**
- * For all answers. A cache that kept a page or an error for only seconds would hide new messages from its readers. And no
- * browser may take a payload for HTML or a script, whatever is in it.
+ * For all responses. A cache that stores a page or an error for only seconds would hide new messages from its readers. And
+ * browsers must not interpret a payload as HTML or as a script.
  */
 export const defaultHeaders = { 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' } as const
 
@@ -13,7 +13,7 @@ export function addDefaultHeaders (app: FastifyInstance): void {
   })
 }
 
-/** One by one: `reply.headers` would list the names anew for each request. */
+/** One by one, because `reply.headers` would iterate over the names for each request. */
 export function setDefaultHeaders (reply: FastifyReply): void {
   reply.header('cache-control', defaultHeaders['cache-control']).header('x-content-type-options', defaultHeaders['x-content-type-options'])
 }

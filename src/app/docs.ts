@@ -6,7 +6,7 @@ import type { FastifyInstance, FastifySchema } from 'fastify'
 import { errorHelp } from './error-help.ts'
 import { errorRows, errorsPath } from './problem.ts'
 
-/** The specification, made from the route schemas, and pages to read it. */
+/** Adds the OpenAPI specification, generated from the route schemas, and the pages that show it. */
 export function addDocs (app: FastifyInstance): void {
   app.register(fastifySwagger, {
     openapi: {
@@ -28,10 +28,10 @@ export function addDocs (app: FastifyInstance): void {
   app.register(fastifySwaggerUi, {
     routePrefix: '/docs',
     staticCSP: true,
-    // A server that speaks plain HTTP on another host than localhost could not load its own scripts with it.
+    // With this directive, pages could not load their scripts over plain HTTP from other hosts than localhost.
     transformStaticCSP: (header) => header.replace('upgrade-insecure-requests;', '')
   })
-  // Relative, since a stage can stand before it.
+  // Relative, because the path may begin with a stage.
   app.get('/', { schema: { hide: true } }, async (_request, reply) => reply.redirect('./docs'))
   app.get(errorsPath, { schema: { hide: true } }, async (_request, reply) =>
     reply.type('text/html; charset=utf-8').header('content-security-policy', errorsPolicy).send(errorsPage()))
@@ -45,7 +45,7 @@ export function addSpecification (app: FastifyInstance): void {
   })
 }
 
-/** Of the parameters of a route: their types for clients in place of the patterns that they are validated with. */
+/** Replaces the patterns with which a route's parameters are validated by their types for clients. */
 function withClientTypes (schema: FastifySchema): FastifySchema {
   return {
     ...schema,

@@ -3,15 +3,15 @@ import type { ErrorCode } from '../domain/errors.ts'
 export interface ErrorHelp {
   readonly cause: string
   readonly remedy: string
-  /** The `detail` of an example, of a read where it is about a field. */
+  /** The `detail` of an example; if it is about a field, of a read. */
   readonly detail: string
-  /** The same of an append, where it differs. */
+  /** The same for an append, if it differs. */
   readonly appendDetail?: string
 }
 
 /**
- * Why each error comes and what to do about it: for the page /docs/errors and for the examples in OpenAPI. docs/errors.md
- * is checked against this table. Text between backticks is code.
+ * Cause and remedy of each error, for the page /docs/errors and for the examples in OpenAPI. docs/errors.md is checked
+ * against this table. Text between backticks is code.
  */
 export const errorHelp: Readonly<Record<ErrorCode, ErrorHelp>> = {
   malformed_request: {
@@ -53,7 +53,7 @@ export const errorHelp: Readonly<Record<ErrorCode, ErrorHelp>> = {
   not_found: {
     cause: 'No operation has this path. A topic that nobody has written to is not an error: it is empty.',
     remedy: 'Compare the path with those at `/docs`.',
-    detail: 'There is nothing at this path; /docs lists the paths there are.'
+    detail: 'There is nothing at this path; see /docs for all paths.'
   },
   method_not_allowed: {
     cause: 'The path exists, but not with this method. For `OPTIONS` from a browser: CORS is off.',
@@ -103,7 +103,7 @@ export const errorHelp: Readonly<Record<ErrorCode, ErrorHelp>> = {
   server_busy: {
     cause: 'The bodies and answers that the server holds for all clients reach `MAX_BUFFERED_BYTES`.',
     remedy: 'Retry after the seconds of `Retry-After`. If it comes often, use more servers, smaller pages, or a greater bound.',
-    detail: 'The server holds as many bytes for its clients as it may (MAX_BUFFERED_BYTES).'
+    detail: 'The server has reached its limit for bytes that are held for clients (MAX_BUFFERED_BYTES).'
   },
   storage_throttled: {
     cause: 'S3 or DynamoDB limits the rate of requests.',

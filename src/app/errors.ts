@@ -15,23 +15,23 @@ import { show } from './validation.ts'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** Errors of this route say whether the messages were written (log §3.4). */
+    /** Errors of this route have `written` (log §3.4). */
     appends?: boolean
   }
 }
 
-/** The one way out for errors: whatever was thrown becomes a problem, and a 5xx leaves its cause in the log. */
+/** Sends every error as a problem document, and logs the cause of a 5xx. */
 export function handleError (error: unknown, request: FastifyRequest, reply: FastifyReply): void {
   const known = toLogError(error, request)
   if (known.status >= 500) {
     request.log.error({ request_id: request.id, code: known.code, err: known }, known.code === 'internal' ? 'internal error' : 'request failed')
   }
   request.facts.code = known.code
-  // Of the two, a request that is injected and came over no connection has the second only.
+  // An injected request, which has no connection, has only `readableEnded`.
   const read = request.raw.complete || request.raw.readableEnded
-  // Fastify closes the connection after an error in the body; when all of it has been read there is no need to.
+  // Fastify closes the connection after an error in the body. This is not necessary if the body has been read completely.
   if (read) reply.removeHeader('connection')
-  // So that the client can tell it from a wrong content type (RFC 9110, 12.5.3).
+  // So that the client can distinguish it from a wrong content type (RFC 9110, 12.5.3).
   if (known instanceof UnsupportedEncoding) reply.header('accept-encoding', bodyEncodings)
   if (known.code === 'body_too_large' && !read) {
     drain(request, () => { sendProblem(reply, known) })
@@ -58,7 +58,7 @@ function toLogError (error: unknown, request: FastifyRequest): LogError {
       return new LogError('malformed_request', `path: expected valid percent-encoding of UTF-8, got ${show.text(pathOf(request))}`)
   }
   if (statusCode !== undefined && statusCode >= 400 && statusCode < 500) {
-    return new LogError('malformed_request', 'The request could not be read to its end.', { cause: error })
+    return new LogError('malformed_request', 'The request could not be read completely.', { cause: error })
   }
   return new LogError('internal', 'The request could not be completed.', { cause: error })
 }
@@ -68,8 +68,8 @@ export function pathOf (request: FastifyRequest): string {
 }
 
 /**
- * Takes in the rest of a body that is too large before the answer goes out: a client that is still sending when the
- * connection closes sees a reset instead of the answer. Beyond these bounds it has to live with that.
+ * Reads and ignores the rest of a body that is too large, up to 16 MiB and 5 s, before the response is sent. A client that
+ * is still sending when the connection is closed gets a reset instead of the response.
  */
 function drain (request: FastifyRequest, then: () => void): void {
   const { raw } = request
@@ -84,7 +84,7 @@ function drain (request: FastifyRequest, then: () => void): void {
   raw.on('data', count).on('end', end).on('close', end).resume()
 }
 
-/** Answers what is not HTTP enough to become a request. */
+/** Sends the error for data that Node cannot parse as a request. */
 export function handleClientError (this: FastifyInstance, error: Error & { code?: string }, socket: Socket): void {
   if (error.code === 'ECONNRESET' || socket.destroyed || !socket.writable) {
     socket.destroy()
@@ -94,17 +94,17 @@ export function handleClientError (this: FastifyInstance, error: Error & { code?
     if (!socket.writable) return
     const known = clientError(error.code)
     const id = randomUUID()
-    // Never the error itself: it carries the bytes that came.
-    this.log.info({ request_id: id, status: known.status, code: known.code, parser: error.code }, 'not a request')
+    // Not the error itself, because it contains the client's data.
+    this.log.info({ request_id: id, status: known.status, code: known.code, parser: error.code }, 'request refused before routing')
     endWith(socket, known, { 'x-request-id': id })
   })
 }
 
-/** Answers a CONNECT, which is no request for Node and thus for Fastify. */
+/** Refuses a CONNECT, which Node does not report as a request, so Fastify does not see it. */
 export function refuseConnect (log: FastifyBaseLogger, request: IncomingMessage, socket: Duplex): void {
   const error = new LogError('method_not_allowed', 'method: expected GET, HEAD, POST, got CONNECT')
   const id = requestId(request)
-  log.info({ request_id: id, status: error.status, code: error.code, method: 'CONNECT' }, 'not a request')
+  log.info({ request_id: id, status: error.status, code: error.code, method: 'CONNECT' }, 'request refused before routing')
   socket.on('error', () => {})
   endWith(socket, error, { 'x-request-id': id, allow: 'GET, HEAD, POST' })
 }

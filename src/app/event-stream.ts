@@ -8,14 +8,14 @@ import { toProblem } from './problem.ts'
 /*
  * A stream of server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html):
  *
- *   retry: MS LF id: N LF LF              at the beginning; N is the offset before the first one asked for, so that a
- *                                         client that heard nothing but this resumes at the same place
+ *   retry: MS LF id: N LF LF              at the beginning; N is the offset before the requested one, so that a client
+ *                                         that has received nothing else resumes at the same offset
  *   id: OFFSET LF data: LINE LF LF        a message, in its wire form, which is one line
  *   : LF LF                               a heartbeat
  *   event: problem LF data: JSON LF LF    the last event of a stream that cannot go on
  */
 
-/** One page of a stream; what a reader that has stopped reading can hold of it. */
+/** Size of one page of a stream, and the most memory for a client that has stopped reading. */
 const pageSize = { limit: limits.pageMessagesMax, maxBytes: limits.streamPageBytes }
 
 /** Limits that a platform sets on a stream. The stream ends gracefully before them, and its client resumes. */
@@ -27,12 +27,12 @@ export interface StreamBounds {
 
 export interface EventStreamOptions {
   readonly follower: Follower
-  /** Where the follower begins. */
+  /** The offset at which the follower begins. */
   readonly from: number
-  /** When to end in order, ms on the clock of `performance.now`. */
+  /** When the stream ends gracefully, in ms of `performance.now`. */
   readonly endsAt: number
   readonly bounds: StreamBounds | undefined
-  /** What the stream goes to, and what may be held for it. */
+  /** The response to write to, and the memory that is held for it. */
   readonly client: { readonly hold: Hold, readonly raw: Writable }
   /** Called with the number of messages of every page that is sent. */
   readonly onPage: (messages: number) => void
@@ -41,13 +41,13 @@ export interface EventStreamOptions {
 }
 
 /**
- * Asks for messages only when the reader has taken what came before: a slow one costs two pages of memory, and waits in the
- * log. When there is no room for these it ends, and its client resumes.
+ * A stream of server-sent events. It reads messages only when the client has received the ones before, so a slow client costs
+ * two pages of memory. If there is no room for them, the stream ends and its client resumes.
  */
 export class EventStream extends Readable {
   readonly #options: EventStreamOptions
   #opening: Buffer | undefined
-  /** What the client would resume after. */
+  /** The offset after which the client would resume. */
   #id: number
   #fetching = false
   #ended = false
@@ -62,7 +62,7 @@ export class EventStream extends Readable {
   }
 
   /**
-   * Fetches what is there already. To be called before anything is read.
+   * Reads the messages that are already there. To be called before the stream is read.
    * @throws LogError
    */
   async open (): Promise<void> {
@@ -101,7 +101,7 @@ export class EventStream extends Readable {
     } catch (error) {
       const known = error instanceof LogError ? error : new LogError('internal', 'The stream could not be continued.', { cause: error })
       if (known.retriable && left > limits.streamRetryMs) {
-        // A client would not come back after a refused connection: EventSource gives up at anything but a 200.
+        // Ending the stream would be worse: EventSource reconnects, and gives up if it gets anything but a 200.
         await new Promise((resolve) => { setTimeout(resolve, limits.streamRetryMs) })
         return this.#heartbeat()
       }
@@ -117,7 +117,7 @@ export class EventStream extends Readable {
     hold.resize(raw.writableLength)
   }
 
-  /** A page stays in memory only behind bytes that the client has not taken. */
+  /** Whether there is room for the page. It needs none if the client has received everything before it. */
   #mayTake (page: Page): boolean {
     const { bounds, client: { hold } } = this.#options
     const { length } = eventsOf(page)
@@ -132,12 +132,12 @@ export class EventStream extends Readable {
     this.#options.onPage(page.count)
     const bytes = eventsOf(page)
     this.#bytes += bytes.length
-    // What more there is without waiting comes along.
+    // The stream ends soon, but messages that are already there are still sent.
     if (this.#options.bounds?.buffered === true && page.count > 0) this.#endsAt = 0
     return bytes
   }
 
-  /** Sealed offsets have no event of their own, but need not be passed over again. */
+  /** Has an `id` if sealed offsets were passed, so that a client that resumes does not read them again. */
   #heartbeat (): Buffer {
     const { position } = this.#options.follower
     const moved = this.#id < position - 1
@@ -151,7 +151,7 @@ export class EventStream extends Readable {
   }
 }
 
-/** By the runs of a page: followers at the same offset get the same ones. */
+/** Encoded pages by their runs, which followers at the same offset share. */
 const encoded = new WeakMap<Page['runs'], Buffer>()
 
 function eventsOf (page: Page): Buffer {

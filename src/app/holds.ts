@@ -11,7 +11,7 @@ const held = Symbol('held')
 /** On the raw response, so that one function listens to all of them and no request needs a closure of its own. */
 interface HoldingResponse extends ServerResponse { [held]?: Hold }
 
-/** Gives each request its part of the budget, until its answer is out or its client is gone. */
+/** Gives each request a hold on the budget, until its response has been sent or its client has disconnected. */
 export function addHolds (app: FastifyInstance, budget: MemoryBudget): void {
   app.decorateRequest('hold', null as unknown as Hold)
   app.addHook('onRequest', (request, reply, done) => {

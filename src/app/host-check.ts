@@ -10,8 +10,8 @@ export function isLoopback (host: string): boolean {
 }
 
 /**
- * The names under which the server is served, lower case and without a port; `undefined`: under any. On a loopback address
- * it is meant for this machine only, but a web page can make its own name point there and then read and write (DNS rebinding).
+ * The `Host` names that are served, in lower case and without a port; `undefined`: all. On a loopback address the server is
+ * for this machine only. But a web page can make its own name resolve there, and then read and write (DNS rebinding).
  */
 export function servedHosts ({ HOST: host, ALLOWED_HOSTS: allowed }: Settings): readonly string[] | undefined {
   if (!isLoopback(host) && allowed === undefined) return undefined
@@ -19,11 +19,11 @@ export function servedHosts ({ HOST: host, ALLOWED_HOSTS: allowed }: Settings): 
 }
 
 /**
- * HTTP/1.1 demands a 400 where there is no `Host`, or more than one (RFC 9112, 3.2).
+ * Refuses other `Host` names, and requests with no `Host` or more than one, as HTTP/1.1 requires (RFC 9112, 3.2).
  * @param served see `servedHosts`
  */
 export function addHostCheck (app: FastifyInstance, served: readonly string[] | undefined): void {
-  // Clients send the same header again and again.
+  // Most requests have the same header as the one before.
   let lastServed: string | undefined
   app.addHook('onRequest', (request, _reply, done) => {
     const { httpVersion, headers: { host }, rawHeaders } = request.raw
@@ -46,7 +46,7 @@ export function addHostCheck (app: FastifyInstance, served: readonly string[] | 
   })
 }
 
-/** Node keeps only the first of them. */
+/** Whether there is more than one `Host`, of which Node keeps only the first. */
 function isDoubled (rawHeaders: readonly string[]): boolean {
   let count = 0
   for (let i = 0; i < rawHeaders.length; i += 2) {

@@ -1,27 +1,27 @@
 import { type DestinationStream, type Logger, pino } from 'pino'
 import type { Settings } from './config.ts'
 
-/** JSON lines. */
+/** A logger that writes JSON lines. */
 export function createLogger (level: Settings['LOG_LEVEL'], destination: DestinationStream): Logger {
   return pino({
     level,
-    // No pid and host name: who runs more than one process has a collector that knows which line is whose.
+    // Without pid and host name: with several processes, the log collector adds the source of a line.
     base: null,
     timestamp: pino.stdTimeFunctions.isoTime,
     formatters: { level: (label: string) => ({ level: label }) }
   }, destination)
 }
 
-/** Each line at once: a platform that freezes the process after an answer would keep back what is not out by then. */
+/** Writes each line at once: a platform that freezes the process after a response would delay buffered lines. */
 export function unbufferedOutput (): DestinationStream {
   return pino.destination({ sync: true })
 }
 
-/** Several lines a write, within a tenth of a second. The rest is written when the process ends, if anybody still reads. */
+/** Collects lines for up to 100 ms per write. At exit the rest is written, if the pipe still has a reader. */
 export function bufferedOutput (): DestinationStream {
   const output = pino.destination({ sync: true, minLength: 4096, periodicFlush: 100 })
   process.on('exit', () => {
-    // `flushSync` repeats a write to a pipe without a reader for ever. `flush` tries once, after which pino gives up on such a pipe.
+    // `flushSync` alone would retry a write to a broken pipe forever. `flush` tries once, and then pino closes such a pipe.
     output.flush()
     output.flushSync()
   })

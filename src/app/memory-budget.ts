@@ -2,17 +2,17 @@ import { LogError } from '../domain/errors.ts'
 import { defaultLimits, type Limits } from '../domain/limits.ts'
 
 /*
- * One bound for all bytes of bodies and answers that the process holds for its clients. A request that finds no room
- * waits for it, and hears `server_busy` when none becomes free. Clients that send or take too slowly are cut off, but only
- * while others wait: a slow client does no harm on a server with room.
+ * One limit for all bytes of request bodies and responses that the process holds for its clients. A request for which there
+ * is no room waits, and gets `server_busy` if none becomes free. Clients that send or receive too slowly are disconnected,
+ * but only while other requests wait: otherwise a slow client does no harm.
  */
 
-/** What a request holds: the body that it has sent, or the answer that it has not taken yet. */
+/** The memory of a request: the body that the client has sent, or the response that it has not received yet. */
 export class Hold {
   readonly #budget: MemoryBudget
   #bytes = 0
   #released = false
-  /** Since when the client has been the one who keeps this hold, by `performance.now`. */
+  /** Since when the server waits for the client, in ms of `performance.now`; `undefined` if it does not. */
   #clientSince: number | undefined
   #cutOff: (() => void) | undefined
 
@@ -22,7 +22,7 @@ export class Hold {
 
   get bytes (): number { return this.#bytes }
 
-  /** Takes so many bytes more if there is room for them now. */
+  /** Adds bytes if there is room for them now. @returns whether there was */
   tryAdd (bytes: number): boolean {
     if (this.#released || !this.#budget.hasRoom(this.#bytes, bytes)) return false
     this.#set(this.#bytes + bytes)
@@ -30,8 +30,8 @@ export class Hold {
   }
 
   /**
-   * Takes so many bytes more as soon as there is room for them.
-   * @throws LogError `server_busy`, or `request_timeout` when the request has ended meanwhile
+   * Adds bytes as soon as there is room for them.
+   * @throws LogError `server_busy`, or `request_timeout` if the request has ended in the meantime
    */
   async add (bytes: number): Promise<void> {
     if (this.tryAdd(bytes)) return
@@ -39,24 +39,24 @@ export class Hold {
     await this.#budget.wait(this, bytes)
   }
 
-  /** To fewer bytes, or to more that are there already. */
+  /** Sets the bytes: to fewer, or to more that are in memory already, without a check. */
   resize (bytes: number): void {
     if (!this.#released && bytes !== this.#bytes) this.#set(bytes)
   }
 
-  /** From now on the client is awaited. `cutOff` is called if it takes too long while others wait. */
+  /** From now on the server waits for the client. `cutOff` is called if it takes too long while other requests wait. */
   awaitClient (cutOff: () => void): void {
     this.#clientSince = performance.now()
     this.#cutOff = cutOff
   }
 
-  /** The client has done its part; what follows is the server's time. */
+  /** The server no longer waits for the client. */
   clientDone (): void {
     this.#clientSince = undefined
     this.#cutOff = undefined
   }
 
-  /** The request has ended. Again has no effect. */
+  /** To be called when the request has ended. Further calls have no effect. */
   release (): void {
     if (this.#released) return
     this.#set(0)
@@ -65,7 +65,7 @@ export class Hold {
     this.#budget.forget(this)
   }
 
-  /** Grants what was waited for. */
+  /** Adds bytes for which the hold has waited. */
   grant (bytes: number): void {
     this.#set(this.#bytes + bytes)
   }
@@ -100,13 +100,13 @@ export class MemoryBudget {
   readonly limits: Limits
   readonly #bytesMax: number
   #used = 0
-  /** Those with bytes, in the order in which they got their first. */
+  /** Holds with bytes, the oldest first. */
   readonly #holds = new Set<Hold>()
-  /** In the order in which they came. */
+  /** The oldest first. */
   #waiting: Waiter[] = []
   #watch: NodeJS.Timeout | undefined
 
-  /** @param bytesMax has to be some times what one request can hold: a body, and what it becomes when decompressed */
+  /** @param bytesMax must be several times what one request can hold, which is a body and its decompressed form */
   constructor (bytesMax: number, limits: Limits = defaultLimits) {
     this.#bytesMax = bytesMax
     this.limits = limits
@@ -118,7 +118,7 @@ export class MemoryBudget {
     return new Hold(this)
   }
 
-  /** Whether a request that holds `held` bytes can have `more` at once. The last eighth is for small requests, which never queue. */
+  /** Whether a request that holds `held` bytes can add `more` now. The last eighth is for small requests, which never wait. */
   hasRoom (held: number, more: number): boolean {
     if (held + more <= this.limits.smallRequestBytes) return this.#used + more <= this.#bytesMax
     return this.#waiting.length === 0 && this.#fits(more)
@@ -142,7 +142,7 @@ export class MemoryBudget {
     if (after < before && this.#waiting.length > 0) this.#serve()
   }
 
-  /** The request has ended: it waits for nothing any more. */
+  /** To be called when the request has ended: its waiters are rejected. */
   forget (hold: Hold): void {
     if (this.#waiting.length === 0) return
     for (const { reject } of this.#waiting.filter((waiter) => waiter.hold === hold)) reject(clientGone())
@@ -162,7 +162,7 @@ export class MemoryBudget {
     this.#watch = undefined
   }
 
-  /** Cuts off who is late, and tells who has waited too long. */
+  /** Disconnects slow clients, and rejects requests that have waited too long. */
   #relieve (): void {
     const now = performance.now()
     for (const hold of [...this.#holds]) {
@@ -176,7 +176,7 @@ export class MemoryBudget {
 }
 
 export function serverBusy (): LogError {
-  return new LogError('server_busy', 'The server holds as many bytes for its clients as it may (MAX_BUFFERED_BYTES).')
+  return new LogError('server_busy', 'The server has reached its limit for bytes that are held for clients (MAX_BUFFERED_BYTES).')
 }
 
 function clientGone (): LogError {

@@ -7,33 +7,33 @@ import { Turns } from '../domain/turns.ts'
 import { Batch, Message, Messages } from './schemas/produce.ts'
 import { compiler, show, validationError } from './validation.ts'
 
-/** A body that is JSON. Its messages are valid if there is no `error`; with one there may be fewer than were sent. */
+/** A body that is valid JSON. Without `error` its messages are valid; with an `error` some may be missing. */
 export interface MessageBody {
   readonly messages: readonly NewMessage[]
-  /** Whether they came as `{"messages":[…]}` or as lines, be it only one. */
+  /** Whether they were sent as `{"messages":[…]}` or as lines, even a single one. */
   readonly batch: boolean
   readonly error: LogError | undefined
 }
 
 const compile = compiler()
 const isMessage = compile(Message)
-/** All of a batch but its messages, each of which is validated when it has been read. */
+/** Validates a batch without its messages, each of which is validated when it has been read. */
 const isBatch = compile({ ...Batch, properties: { messages: { ...Messages, items: {} } } })
 
 const countExpected = `expected 1 to ${limits.requestMessagesMax} messages, got `
 
-/** A longer string in JSON is larger than the largest headers, whatever its escapes, and need not be unescaped to be refused. */
+/** A longer JSON string is too large for headers whatever its escapes are, so it can be refused without unescaping it. */
 const textCharsMax = 6 * limits.headersBytesMax + 2
 
 /**
- * `application/json`. A body of up to `sliceChars` bytes is read at once, a larger one slice by slice, in turn with others.
+ * Parses a body of type `application/json`: up to `sliceChars` bytes at once, a larger one in slices, in turn with others.
  * @throws LogError `missing_body`, `invalid_encoding`, `malformed_json`; `invalid_request` for nesting
  */
 export function parseJsonBody (body: Buffer): MessageBody | Promise<MessageBody> {
   return read(body, (text) => new JsonReading(text, body), 'a JSON object')
 }
 
-/** `application/x-ndjson`, in the same way. */
+/** Parses a body of type `application/x-ndjson` in the same way. */
 export function parseLinesBody (body: Buffer): MessageBody | Promise<MessageBody> {
   return read(body, (text) => new LinesReading(text, body), linesExpected)
 }
@@ -44,7 +44,7 @@ const linesExpected = 'a JSON object on each line'
 export interface Reading {
   /** Everything before this position has been read. */
   readonly at: number
-  /** Reads on to about `limit`. @returns whether everything has been read */
+  /** Continues to about `limit`. @returns whether everything has been read */
   run (limit: number): boolean
   result (): MessageBody
 }
@@ -137,7 +137,7 @@ export class LinesReading implements Reading {
 
   result (): MessageBody { return this.#messages.result() }
 
-  /** To the next line that is not blank. */
+  /** Skips to the next line that is not blank. */
   #skipSpace (stop: number): void {
     let at = this.#at
     for (; at < stop; at++) {
@@ -151,15 +151,15 @@ export class LinesReading implements Reading {
   }
 }
 
-/** One message, in which only what can be valid has been built. What is wrong is there as something short that is wrong in the same way. */
+/** The members of a message. Values that cannot be valid are not built: a short value that is invalid in the same way takes their place. */
 class MessageMembers {
-  /** As text, so that it is stored as it was sent (log §2.3). */
+  /** JSON text, so that it is stored as it was sent (log §2.3). */
   payload: string | undefined = undefined
   key: unknown = undefined
   headers: unknown = undefined
   #unknown: string | undefined
 
-  /** Keeps the first: there may be very many. @returns false if it is there already */
+  /** Keeps only the first one, because there may be very many. @returns false if `name` was added before */
   addUnknown (name: string): boolean {
     if (this.#unknown !== undefined) return this.#unknown !== name
     this.#unknown = name
@@ -170,36 +170,36 @@ class MessageMembers {
 
 type Member = 'payload' | 'key' | 'headers' | 'messages' | 'unknown'
 
-/** Builds and validates messages. What is wrong with them is kept until the whole text has turned out to be JSON. */
+/** Builds and validates messages. The first error is kept until the whole text has been checked to be JSON. */
 class MessageReader implements JsonHandler {
   readonly #text: string
   readonly #lines: boolean
   readonly #messages: NewMessage[] = []
-  /** What the value that comes next is in. */
+  /** The place of the next value. */
   #in: 'body' | 'message' | 'messages' | 'headers' = 'body'
   #message = new MessageMembers()
   #member: Member = 'payload'
-  /** Of the member, or of the header. */
+  /** Name of the member or of the header. */
   #name = ''
   #headers: Record<string, unknown> = {}
   #headersBytes = 0
-  /** Messages so far. */
+  /** Number of messages so far. */
   #count = 0
   #line = 0
-  /** While a batch is read, what stands beside it. */
+  /** While the messages of a batch are read: the members beside `messages`. */
   #beside: MessageMembers | undefined
-  /** Something like the value of `messages`. */
+  /** A stand-in for the value of `messages`. */
   #batch: unknown
   #wrong: string | undefined
   #invalid: LogError | undefined
 
-  /** @param lines whether the text is lines with a message on each, or one message or batch */
+  /** @param lines whether the text has one message per line; otherwise it is one message or one batch */
   constructor (text: string, lines: boolean) {
     this.#text = text
     this.#lines = lines
   }
 
-  /** @returns false if there are too many already: it need not be read, only counted */
+  /** @returns false if there are too many messages already, so that the line is only counted */
   startLine (line: number): boolean {
     this.#line = line
     this.#in = 'body'
@@ -319,7 +319,7 @@ class MessageReader implements JsonHandler {
     return { messages: this.#messages, batch, error: wrong === undefined ? invalidBatch ?? this.#invalid : invalid(wrong) }
   }
 
-  /** @param start where a value begins that is nested too deeply */
+  /** The error for a value that is nested too deeply. @param start position of the value */
   tooDeep (start: number): LogError {
     if (this.#wrong !== undefined) return invalid(this.#wrong)
     if (this.#invalid !== undefined) return this.#invalid
@@ -342,7 +342,7 @@ class MessageReader implements JsonHandler {
     return this.#invalid!
   }
 
-  /** What stands before a field's name in an error. */
+  /** The prefix of field names in errors. */
   #where (): string {
     if (this.#lines) return `line ${this.#line}: `
     return this.#beside === undefined ? '' : `messages.${this.#count - 1}.`
@@ -380,7 +380,7 @@ class MessageReader implements JsonHandler {
     this.#invalid ??= invalid(`${field}: expected a JSON object, got ${show.value(this.#standIn(start, end))}`)
   }
 
-  /** With a payload beside `messages` it is a message that has a member too many. */
+  /** With a payload beside `messages`, the body is a message with an unknown member. */
   #checkBatch (): LogError | undefined {
     const beside = this.#message
     if (beside.payload !== undefined) {
@@ -396,18 +396,18 @@ class MessageReader implements JsonHandler {
     return end - start > textCharsMax && this.#text.charCodeAt(start) === QUOTE
   }
 
-  /** The string, if it may be valid anywhere; otherwise its beginning. */
+  /** The string; only its beginning if it is too long to be valid anywhere. */
   #string (start: number, end: number): string {
     return end - start > textCharsMax ? this.#text.slice(start + 1, start + textCharsMax) : parseValue(this.#text.slice(start, end)) as string
   }
 
-  /** The value; something short of its kind, if it is not valid in any place but a payload. */
+  /** The value, or a short value of the same type if it can be valid only in a payload. */
   #standIn (start: number, end: number): unknown {
     switch (this.#text.charCodeAt(start)) {
       case QUOTE: return this.#string(start, end)
       case OPEN_BRACKET: return []
       case OPEN_BRACE: return {}
-      // A client that sends a million digits as a key is told the number, but not to the last digit of its exponent.
+      // Of a number with a million digits, the beginning is enough for the error message.
       default: return end - start > textCharsMax ? Number.parseFloat(this.#text.slice(start, start + textCharsMax)) : JSON.parse(this.#text.slice(start, end))
     }
   }
@@ -432,17 +432,17 @@ function textOf (body: Buffer, expected: string): string {
   return body.toString('utf8')
 }
 
-/** @param name of the part of the text from `start` to `end`, in which the scanner has found the error */
+/** Converts an error of the scanner. @param name name of the part of the text from `start` to `end`, for the error message */
 function refusal (error: unknown, messages: MessageReader, name: string, text: string, start: number, end: number): unknown {
   if (error instanceof JsonNestingError) return messages.tooDeep(error.start)
   if (!(error instanceof JsonSyntaxError)) return error
-  // V8 would build the values of a large text, all at once.
+  // V8 would build all values of a large text at once.
   const position = end - start <= limits.sliceChars ? parserPosition(text.slice(start, end)) : error.at < end ? error.at - start : undefined
   const where = position === undefined ? '' : ` at position ${position}`
   return new LogError('malformed_json', `${name}: expected valid JSON, got a syntax error${where}`)
 }
 
-/** V8's message quotes the text around the error, which may be a secret's; its position is enough. */
+/** The position from V8's error. Its message quotes the text around the error, which may be confidential. */
 function parserPosition (json: string): number | undefined {
   try {
     JSON.parse(json)

@@ -1,4 +1,4 @@
-/** What an `Accept…` header names, in its order, each with its weight (RFC 9110, 12.4.2). It never fails: nonsense weighs 1. */
+/** The names in an `Accept…` header in their order, with their weights (RFC 9110, 12.4.2). An invalid weight counts as 1. */
 function weights (header: string): Map<string, number> {
   const named = new Map<string, number>()
   for (const element of header.toLowerCase().split(',')) {
@@ -10,11 +10,11 @@ function weights (header: string): Map<string, number> {
 }
 
 /**
- * Whether `type` is wanted rather than JSON. JSON is for everyone who does not say otherwise: `type` has to be named, with
- * no less weight than JSON has, and before it.
+ * Whether the client prefers `type` to JSON, which is the default. `type` must be named in `Accept`, with a higher weight
+ * than JSON, or with the same weight and before it.
  */
 export function prefers (type: string, accept: string | undefined): boolean {
-  // Almost always it is */*, or nothing.
+  // Usually `Accept` is */* or absent.
   if (accept === undefined || accept.length < type.length) return false
   const named = weights(accept)
   const weight = named.get(type) ?? 0
@@ -28,9 +28,9 @@ export function prefers (type: string, accept: string | undefined): boolean {
 export type Encoding = 'gzip' | 'br' | 'zstd'
 
 /**
- * The encoding with the greatest weight; among equals `first` if given, else the one that is cheapest to make.
- * `*` is taken for gzip, which everybody knows.
- * @returns undefined where it has to stay as it is
+ * The encoding with the highest weight; among equals `first` if given, otherwise the cheapest one.
+ * `*` counts as gzip, which all clients support.
+ * @returns undefined if the body must not be encoded
  */
 export function preferredEncoding (acceptEncoding: string, first?: Encoding): Encoding | undefined {
   const named = weights(acceptEncoding)

@@ -6,8 +6,8 @@ import { type Encoding, preferredEncoding, prefers } from './negotiation.ts'
 import { linesType } from './raw-body.ts'
 
 /**
- * Answers with the page, in the form and the encoding that the request prefers. A reader that takes it too slowly is cut
- * off when others need the memory.
+ * Sends the page in the type and the encoding that the request prefers. A client that receives it too slowly is
+ * disconnected if other requests need the memory.
  */
 export function sendPage (request: FastifyRequest, reply: FastifyReply, page: Page): FastifyReply {
   const { hold, raw, headers: { accept, 'accept-encoding': acceptEncoding } } = request
@@ -31,7 +31,7 @@ function sendEncoded (reply: FastifyReply, page: Page, asLines: boolean, acceptE
   }
   const body = asLines ? linesBody(page) : jsonBody(page)
   if (encoding === undefined || body.length <= defaultLimits.compressOverBytes) return reply.send(body)
-  // In zlib's threads: the largest page takes far too long for everybody else.
+  // In zlib's threads, because the largest page would block the event loop for too long.
   compress[encoding](body, (error, compressed) => {
     if (error === null) reply.header('content-encoding', encoding).send(compressed)
     else reply.send(error)
@@ -40,8 +40,9 @@ function sendEncoded (reply: FastifyReply, page: Page, asLines: boolean, acceptE
 }
 
 /**
- * The segment as it is stored, if it is the page: compressed once, at the append. A single message's has no line end, and
- * neither curl nor browsers nor Node read on in a second gzip member or zstd frame with one. JSON pages have commas.
+ * The compressed body of the segment, if the page is exactly one segment: it was compressed only once, at the append. Not for
+ * a single message, whose stored form has no line feed. Adding it as a second gzip member or zstd frame is not possible:
+ * curl, browsers and Node do not read these.
  */
 function storedLines ({ stored, count }: Page): Page['stored'] {
   return count > 1 ? stored : undefined
@@ -49,7 +50,7 @@ function storedLines ({ stored, count }: Page): Page['stored'] {
 
 type Compress = (body: Buffer, done: (error: Error | null, compressed: Buffer) => void) => void
 
-/** Fast ones: from these levels on more time buys little. */
+/** Fast levels: higher ones take more time for little effect. */
 const compress: Readonly<Record<Encoding, Compress>> = {
   gzip: (body, done) => { gzip(body, { level: 3, chunkSize }, done) },
   br: (body, done) => {
@@ -58,14 +59,14 @@ const compress: Readonly<Record<Encoding, Compress>> = {
   zstd: (body, done) => { zstdCompress(body, { params: { [constants.ZSTD_c_compressionLevel]: 1 }, chunkSize }, done) }
 }
 
-/** The output comes in so many pieces, and each is a trip to the thread and back. */
+/** Size of the output pieces, each of which costs a round trip to the thread. */
 const chunkSize = 64 * 1024
 
 const opening = Buffer.from('{"messages":[')
 const comma = 0x2c
 const lineFeed = 0x0a
 
-/** The stored lines as they are (log §2.3): copied a run at a time, with commas in place of the line feeds. */
+/** A JSON page: the stored lines (log §2.3), copied run by run, with commas in place of the line feeds. */
 function jsonBody (page: Page): Buffer {
   const closing = `],"next_offset":${page.nextOffset}}`
   // One separator fewer than messages.
@@ -76,21 +77,21 @@ function jsonBody (page: Page): Buffer {
   return body
 }
 
-/** The same, each with a line end. */
+/** An NDJSON page: the stored lines, each with a line feed. */
 function linesBody (page: Page): Buffer {
   const body = Buffer.allocUnsafe(sizeOf(page))
   copyRuns(page, body, 0, lineFeed)
   return body
 }
 
-/** Bytes of a page's messages, one after each line included. */
+/** Bytes of a page's messages, with one separator after each. */
 export function sizeOf ({ runs }: Page): number {
   let size = 0
   for (const { lines, start, stop } of runs) size += lines.end(stop - 1) + 1 - lines.start(start)
   return size
 }
 
-/** @returns where the copy ends, `separator` behind the last line included */
+/** @returns the position after the copy, which ends with a `separator` */
 function copyRuns ({ runs }: Page, body: Buffer, to: number, separator: number): number {
   for (const { lines, start, stop } of runs) {
     const from = lines.start(start)

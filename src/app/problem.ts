@@ -1,7 +1,7 @@
 import { type Static, Type } from '@sinclair/typebox'
 import { type ErrorCode, errorTable, type LogError } from '../domain/errors.ts'
 
-/** Every answer with a status from 400 on (RFC 9457). */
+/** The body of every response with a status of 400 or higher (RFC 9457). */
 export const ProblemSchema = Type.Object({
   type: Type.String({ description: 'The page that explains this kind of error.' }),
   title: Type.String({ description: 'The kind of error in words.' }),
@@ -21,7 +21,7 @@ export type Problem = Static<typeof ProblemSchema>
 
 export const problemType = 'application/problem+json'
 
-/** The page that explains the codes; each has its anchor there. */
+/** The page that explains the codes; each code has an anchor there. */
 export const errorsPath = '/docs/errors'
 
 function codes (): ErrorCode[] {
@@ -37,14 +37,14 @@ export function toProblem (error: LogError): Problem {
   return problem
 }
 
-/** Seconds for `Retry-After`; `undefined` where the status does not call for one. What an operator has to mend takes longer. */
+/** Seconds for `Retry-After`; `undefined` if the status needs none. Longer if an operator has to fix the cause. */
 export function retryAfter (error: LogError): number | undefined {
   if (error.status === 507) return 30
   if (error.status !== 503 && error.status !== 429) return undefined
   return error.retriable ? 1 : 30
 }
 
-/** The table of docs/errors.md and of the page at `errorsPath`, one row a code. */
+/** The table of docs/errors.md and of the page at `errorsPath`, one row for each code. */
 export function errorRows (): Array<{ code: ErrorCode, status: number, retriable: boolean, title: string }> {
   return codes().map((code) => ({ code, ...errorTable[code] }))
 }

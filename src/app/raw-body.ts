@@ -10,7 +10,7 @@ import { show } from './validation.ts'
 export const jsonType = 'application/json'
 export const linesType = 'application/x-ndjson'
 
-/** Replaces Fastify's parsers, which build the payload's value: what is serialised from it is no longer what was sent. */
+/** Replaces Fastify's parsers, which would build the payload: re-serialized, it would differ from what was sent. */
 export function addBodyParsers (app: FastifyInstance): void {
   app.removeAllContentTypeParsers()
   addParser(app, jsonType, parseJsonBody)
@@ -38,7 +38,7 @@ function addParser (app: FastifyInstance, type: string, parse: (body: Buffer) =>
   })
 }
 
-/** Holds the largest body that it can become until it is known what it becomes. */
+/** Decompresses the body. Holds memory for the largest possible body until the real size is known. */
 async function decompressedInHold ({ hold }: FastifyRequest, body: Buffer, encoding: string): Promise<Buffer> {
   await hold.add(defaultLimits.requestBytesMax)
   const whole = await decompressed(body, encoding)

@@ -5,10 +5,10 @@ import { defaultLimits as limits } from '../domain/limits.ts'
 import { serverBusy } from './memory-budget.ts'
 
 /**
- * Receives a body of at most `requestBytesMax`; each piece is taken from the request's hold as it arrives. Fastify's own
- * would hold whatever comes, on as many connections as there are.
- * @param done called once, with an error of this list or of the connection:
- *   `body_too_large`, `server_busy`, `malformed_request`
+ * Receives a body of at most `requestBytesMax`. Each chunk is added to the request's hold when it arrives. Fastify's own
+ * function has no common limit for all connections.
+ * @param done called once, with the body, with a LogError (`body_too_large`, `server_busy`, `malformed_request`), or with
+ *   an error of the connection
  */
 export function receiveBody (request: FastifyRequest, payload: Readable, done: (error: Error | null, body?: Buffer) => void): void {
   const { hold } = request

@@ -4,15 +4,15 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { ErrorCode, Written } from '../domain/errors.ts'
 import type { StorageCalls } from '../domain/log.ts'
 
-/** What a handler found out about its request, for the request's line in the log. Nothing of a message's content. */
+/** Fields that a handler adds to its request's log line. Must not contain anything of a message. */
 export class RequestFacts {
   topic: string | undefined = undefined
-  /** The first offset appended, or the one a read began at. */
+  /** The first offset that was appended, or at which the read began. */
   offset: number | undefined = undefined
   messages: number | undefined = undefined
   storage: StorageCalls | undefined = undefined
   code: ErrorCode | undefined = undefined
-  /** Of a failed append whose error does not tell: `unknown` from the moment that the log was asked. */
+  /** For a failed append whose error has no `written`: `unknown` as soon as the log has been called. */
   written: Written = 'no'
 }
 
@@ -20,10 +20,10 @@ declare module 'fastify' {
   interface FastifyRequest { facts: RequestFacts }
 }
 
-/** What the platform knows about a request, such as the id of its Lambda invocation. */
+/** Fields from the platform, such as the id of the Lambda invocation. */
 export type PlatformFacts = (request: FastifyRequest) => Record<string, string> | undefined
 
-/** A caller's own id is kept where it is one; anything else could forge or flood the log. */
+/** A client's own request id is used only in this form; others could forge log lines or flood the log. */
 const sane = /^[\w.:=@+/-]{1,128}$/
 
 export function requestId (request: IncomingMessage): string {
@@ -35,11 +35,11 @@ const unlogged = Symbol('unlogged')
 
 /** On the raw response, so that one function listens to all of them and no request needs a closure of its own. */
 interface LoggedResponse extends ServerResponse {
-  /** Until the request has its line. */
+  /** Set until the request has been logged. */
   [unlogged]?: { log: FastifyInstance['log'], request: FastifyRequest, reply: FastifyReply, platform: PlatformFacts | undefined } | undefined
 }
 
-/** One line a request: when its answer is out, or its client is gone. */
+/** Logs one line per request, when its response has been sent or its client has disconnected. */
 export function addRequestLog (app: FastifyInstance, platform: PlatformFacts | undefined): void {
   const { log } = app
   app.decorateRequest('facts', null as unknown as RequestFacts)
@@ -58,7 +58,7 @@ export function addRequestLog (app: FastifyInstance, platform: PlatformFacts | u
   })
 }
 
-/** Fastify's onResponse does not come when the connection went before the answer. */
+/** Fastify does not call onResponse if the connection was closed before the response. */
 function logAborted (this: LoggedResponse): void {
   if (this[unlogged] === undefined) return
   const { log, request, reply, platform } = this[unlogged]
@@ -73,7 +73,7 @@ export function logRequest (
   log.info({
     request_id: request.id,
     method: request.method,
-    // The pattern, not the path: what a client puts into an unknown path does not belong into the log.
+    // The route's pattern, not the path, which may contain anything.
     route: request.routeOptions.url,
     status: aborted ? undefined : reply.statusCode,
     aborted: aborted ? true : undefined,

@@ -3,14 +3,15 @@ import type { FastifySchemaValidationError, FastifyServerOptions } from 'fastify
 import { LogError } from '../domain/errors.ts'
 
 /*
- * One schema says it all: beside the JSON Schema keywords stand
+ * Keywords of our schemas, in addition to those of JSON Schema:
  *
- *   x-expected         what a person should send, for error messages and for OpenAPI
- *   x-max-bytes        the most bytes of a string in UTF-8, or of an object's names and string values together
- *   x-max-number       the largest number that a string of digits may stand for
+ *   x-expected         the expected value in words, for error messages
+ *   x-max-bytes        the most bytes of a string in UTF-8, or of all names and string values of an object
+ *   x-max-number       the largest number that a string of digits may have as its value
+ *   x-openapi          the type of a parameter for clients, in OpenAPI
  */
 
-/** Cut values and names for messages: long enough to recognise, short enough for a log or a terminal. */
+/** Shortens values and names for error messages. */
 export const show = {
   text: (text: string): string => JSON.stringify(text.length > 60 ? text.slice(0, 60) + '…' : text),
   name: (name: string): string => /^[\w.-]{1,60}$/.test(name) ? name : show.text(name),
@@ -22,11 +23,11 @@ export const show = {
 }
 
 const options = {
-  // Fastify's defaults would change what was sent: "5" to 5, unknown members away.
+  // Fastify's defaults would change requests: convert "5" to 5, and remove unknown members.
   coerceTypes: false,
   removeAdditional: false,
   useDefaults: false,
-  // Errors carry the schema they come from, and with it x-expected.
+  // So that errors contain their schema, which has x-expected.
   verbose: true,
   keywords: ['x-expected', 'x-openapi', 'example']
 } as const
@@ -48,13 +49,13 @@ export const ajvOptions: NonNullable<FastifyServerOptions['ajv']> = {
   plugins: [withKeywords]
 }
 
-/** For a route that has to choose its validator itself; like Fastify's own. */
+/** A schema compiler like Fastify's own, for a route that chooses its validator itself. */
 export function compiler (): (schema: AnySchema) => ValidateFunction {
   const ajv = withKeywords(new Ajv({ ...options, keywords: [...options.keywords] }))
   return (schema) => ajv.compile(schema)
 }
 
-/** Whether it is under `max` bytes without a look at its characters, of which none has more than three (UTF-16 units). */
+/** Whether a value has at most `max` bytes even if each of its UTF-16 units takes three. Cheaper than counting bytes. */
 function isShort (data: unknown, max: number): boolean {
   if (typeof data === 'string') return data.length * 3 <= max
   let length = 0
@@ -76,8 +77,8 @@ interface AnnotatedSchema { 'x-expected'?: string, properties?: Record<string, A
 type ValidationError = FastifySchemaValidationError & { data?: unknown, parentSchema?: AnnotatedSchema }
 
 /**
- * `field: expected …, got …`, from the schema's own words.
- * @param where what stands before the field's name, such as `line 17: ` or `messages.17.`
+ * Creates an error with the text `field: expected …, got …`, from `x-expected` of the schema.
+ * @param where prefix of the field's name, such as `line 17: ` or `messages.17.`
  */
 export function validationError (errors: ReadonlyArray<Partial<FastifySchemaValidationError>>, context: string, where = ''): LogError {
   const error = errors[0] as ValidationError

@@ -24,7 +24,7 @@ test('what is not HTTP gets a problem, and the connection ends', async (t) => {
     assert.deepEqual(body, problem('malformed_request', 'The request is not valid HTTP.'))
     const { time, parser, request_id: id, ...line } = lines().at(-1)!
     assert(headers.includes(`x-request-id: ${String(id)}`), String(id))
-    assert.deepEqual(line, { level: 'info', msg: 'not a request', status: 400, code: 'malformed_request' })
+    assert.deepEqual(line, { level: 'info', msg: 'request refused before routing', status: 400, code: 'malformed_request' })
     assert.match(parser as string, /^HPE_/)
   }
 })

@@ -70,7 +70,7 @@ test('OPTIONS that is no preflight is the wrong method, or nothing is there', as
   assert.deepEqual(wrong.json(), problem('method_not_allowed', 'method: expected POST, got OPTIONS'))
   assert.equal(wrong.headers['allow'], 'POST')
   const nothing = await app.inject({ method: 'OPTIONS', url: '/nothing' })
-  assert.deepEqual(nothing.json(), problem('not_found', 'There is nothing at this path; /docs lists the paths there are.'))
+  assert.deepEqual(nothing.json(), problem('not_found', 'There is nothing at this path; see /docs for all paths.'))
 })
 
 test('without the setting there are no such headers, and OPTIONS is the wrong method', async (t) => {

@@ -7,7 +7,7 @@ const offsetExpected = 'offset: expected a whole number from 1 to 90071992547409
 const waitExpected = 'wait: expected a number of seconds from 0, with at most 3 decimals, got '
 const topicExpected = 'topic: expected 1 to 249 characters of A-Z, a-z, 0-9, ".", "_" and "-", and not "." or "..", got '
 
-const notFound = 'There is nothing at this path; /docs lists the paths there are.'
+const notFound = 'There is nothing at this path; see /docs for all paths.'
 
 const queries: Record<string, string> = {
   '?offset=0': `${offsetExpected}"0"`,

@@ -73,12 +73,12 @@ async function bodies (t: TestContext, { baseUrl, topic }: Subject, coding: Codi
       assertProblem(await send(baseUrl, topic(), body, coding), 'malformed_request', `body: expected ${coding} data because of content-encoding, got ${got}`)
     }
     await damaged(good, 'other data')
-    await damaged(packed.subarray(0, 1), 'data that ends too early')
-    await damaged(packed.subarray(0, -3), 'data that ends too early')
-    await damaged(Buffer.concat([packed, Buffer.alloc(4)]), 'more behind its end')
+    await damaged(packed.subarray(0, 1), 'incomplete data')
+    await damaged(packed.subarray(0, -3), 'incomplete data')
+    await damaged(Buffer.concat([packed, Buffer.alloc(4)]), 'more bytes after its end')
     const garbage = await send(baseUrl, topic(), Buffer.concat([packed, Buffer.from('garbage')]), coding)
     // Behind a gzip member another may follow, so that what is no gzip there is data that is wrong.
-    assertProblem(garbage, 'malformed_request', `body: expected ${coding} data because of content-encoding, got ${coding === 'gzip' ? 'other data' : 'more behind its end'}`)
+    assertProblem(garbage, 'malformed_request', `body: expected ${coding} data because of content-encoding, got ${coding === 'gzip' ? 'other data' : 'more bytes after its end'}`)
   })
 
   await t.test('is wrong inside', async () => {
@@ -94,7 +94,7 @@ async function otherBodies (t: TestContext, { baseUrl, topic }: Subject): Promis
   await t.test('two gzip members are one body; two zstd frames are not', async () => {
     const halves = (pack: (part: string) => Buffer): Buffer => Buffer.concat(['{"payload"', ':1}'].map(pack))
     assert.equal((await send(baseUrl, topic(), halves(gzipSync), 'gzip')).status, 200)
-    assertProblem(await send(baseUrl, topic(), halves(zstdCompressSync), 'zstd'), 'malformed_request', 'body: expected zstd data because of content-encoding, got more behind its end')
+    assertProblem(await send(baseUrl, topic(), halves(zstdCompressSync), 'zstd'), 'malformed_request', 'body: expected zstd data because of content-encoding, got more bytes after its end')
   })
 
   await t.test('a zstd window that no body needs', async () => {

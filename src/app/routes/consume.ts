@@ -8,7 +8,7 @@ import { sendPage, sizeOf } from '../page-body.ts'
 import { problems, storageProblems, TopicParams } from '../schemas/common.ts'
 import { ConsumeHeaders, ConsumeQuery, ConsumeAnswer } from '../schemas/consume.ts'
 
-/** How long, in ms, the platform lets the process work on the request; `undefined`: as long as it takes. */
+/** Time in ms that the platform leaves for the request; `undefined`: unlimited. */
 export type TimeLeft = (request: FastifyRequest) => number | undefined
 
 export interface ConsumeRouteOptions {
@@ -18,14 +18,14 @@ export interface ConsumeRouteOptions {
   readonly hide: boolean
 }
 
-/** Of the time that the platform gives, what is kept back for the end of the answer. */
+/** Part of the platform's time that is reserved for the end of the response. */
 const endMarginMs = 2_000
 
-/** Read a topic. */
+/** `GET /topics/{topic}/consume` */
 export const consumeRoute: FastifyPluginCallbackTypebox<ConsumeRouteOptions> = (app, { log, timeLeft, streamBounds, hide }, done) => {
   const waiting = new Set<Follower>()
   let closing = false
-  // Who waits is answered at once when the server stops, and would hold it up otherwise.
+  // When the server stops, waiting requests get their response at once; otherwise they would delay it.
   app.addHook('preClose', (done) => {
     closing = true
     for (const follower of waiting) follower.close()
@@ -50,10 +50,10 @@ export const consumeRoute: FastifyPluginCallbackTypebox<ConsumeRouteOptions> = (
     const follower = follow(topic, read.from)
     const gone = (): void => { follower.close() }
     reply.raw.once('close', gone)
-    // Gone while the offset was looked up.
+    // The client may have disconnected while the offset was looked up.
     if (reply.raw.destroyed) gone()
     try {
-      // What is there already may be a large page; who waits needs room only for what comes.
+      // Existing messages may be a large page. A request that waits needs memory only for the messages that arrive.
       let page = await follower.next(read, 0)
       if (page.count === 0) {
         request.hold.resize(0)
@@ -143,7 +143,7 @@ const eventStreamHeaders = {
   'content-type': eventStreamType,
   vary: 'accept',
   'cache-control': 'no-cache, no-transform',
-  // nginx would keep events back until its buffer is full.
+  // nginx would delay events until its buffer is full.
   'x-accel-buffering': 'no'
 }
 

@@ -10,10 +10,10 @@ import { compiler } from '../validation.ts'
 
 export interface ProduceRouteOptions { readonly log: Log, readonly hide: boolean }
 
-/** Append to a topic. */
+/** `POST /topics/{topic}/produce` */
 export const produceRoute: FastifyPluginCallbackTypebox<ProduceRouteOptions> = (app, { log, hide }, done) => {
   const compile = compiler()
-  // Its messages were validated when they were read.
+  // The messages were validated when they were read.
   const validBody = ({ error }: MessageBody): true | { error: Error } => error === undefined || { error }
 
   app.post<{ Params: { topic: string }, Body: MessageBody | undefined }>('/topics/:topic/produce', {
@@ -38,7 +38,7 @@ export const produceRoute: FastifyPluginCallbackTypebox<ProduceRouteOptions> = (
     },
     validatorCompiler: ({ schema, httpPart }) => httpPart === 'body' ? validBody : compile(schema)
   }, async ({ params: { topic }, body, facts }) => {
-    // Fastify neither parses nor validates what is not there.
+    // Fastify does not call parsers and validators without a body.
     if (body === undefined) throw new LogError('missing_body', 'body: expected a JSON object, got nothing')
     facts.topic = topic
     const { messages, batch } = body

@@ -6,16 +6,16 @@ import type { CallOptions } from '../../ports/segment-store.ts'
 import { StoreError } from '../../ports/errors.ts'
 import { problems, Status } from '../schemas/common.ts'
 
-/** A part that the service cannot do without, under the name its operator knows it by. */
+/** A check of a part that the service needs, with the name that operators know. */
 export interface StoreCheck {
   readonly name: string
-  /** Resolves when the part answers. @throws StoreError */
+  /** Resolves if the part works. @throws StoreError */
   readonly check: (options: CallOptions) => Promise<void>
 }
 
 export interface ServiceRoutesOptions { readonly checks: readonly StoreCheck[], readonly hide: boolean }
 
-/** For what watches over the process: does it live, can it work. */
+/** `GET /health` (liveness) and `GET /ready` (readiness) */
 export const serviceRoutes: FastifyPluginCallbackTypebox<ServiceRoutesOptions> = (app, { checks, hide }, done) => {
   const ok = { status: 'ok' } as const
 
@@ -59,9 +59,9 @@ async function failureOf (part: StoreCheck): Promise<{ name: string, reason: str
   }
 }
 
-/** A part that ignores its signal must not hold up the answer. */
+/** Rejects when the signal aborts, so that a check that ignores its signal does not delay the response. */
 function aborted (signal: AbortSignal): Promise<never> {
   return new Promise((_resolve, reject) => {
-    signal.addEventListener('abort', () => { reject(new StoreError('timeout', 'unknown', 'no answer in time')) }, { once: true })
+    signal.addEventListener('abort', () => { reject(new StoreError('timeout', 'unknown', 'no response in time')) }, { once: true })
   })
 }

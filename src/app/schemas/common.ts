@@ -4,7 +4,7 @@ import { type ErrorCode, errorTable, LogError } from '../../domain/errors.ts'
 import { errorHelp } from '../error-help.ts'
 import { type Problem, problemType, ProblemSchema, toProblem } from '../problem.ts'
 
-/** Validation, static types and OpenAPI all come from the schemas in this folder; the keywords `x-…` are explained in validation.ts. */
+/** Validation, static types and OpenAPI come from the schemas in this folder. For the keywords `x-…` see validation.ts. */
 
 export const TopicParams = Type.Object({
   topic: Type.String({ pattern: topicPattern, description: `The topic's name: ${topicExpected}.`, 'x-expected': topicExpected, example: 'orders' })
@@ -12,13 +12,13 @@ export const TopicParams = Type.Object({
 
 export const Status = Type.Object({ status: Type.Literal('ok') }, { $id: 'Status' })
 
-/** What an operation that touches storage can end with. */
+/** Errors of all operations that use the storage. */
 export const storageProblems = ['storage_throttled', 'storage_unavailable', 'storage_misconfigured'] as const
 
-/** What any operation can end with. */
+/** Errors of all operations. */
 const anyProblems = ['malformed_request', 'request_timeout', 'misdirected_request', 'request_headers_too_large', 'not_implemented', 'internal'] as const
 
-/** The documented error answers of a route, each with an example, from the codes that it can end with. */
+/** The documented error responses of a route for the given codes, each with an example. */
 export function problems (...codes: ErrorCode[]): Record<number, unknown> {
   const ofAppend = codes.includes('append_timeout')
   const byStatus = new Map<number, ErrorCode[]>()
@@ -38,7 +38,7 @@ export function problems (...codes: ErrorCode[]): Record<number, unknown> {
   }]))
 }
 
-/** These end a request before it has a route, and so before it is known to be an append. */
+/** Errors that occur before a request has a route, so before it is known to be an append. */
 const withoutRoute: readonly ErrorCode[] = ['request_timeout', 'request_headers_too_large']
 
 function exampleOf (code: ErrorCode, ofAppend: boolean): Problem {

@@ -4,8 +4,8 @@ import { defaultLimits as limits } from '../../domain/limits.ts'
 const wholeNumber = '[1-9][0-9]*'
 
 /*
- * Parameters are validated as the text they come in: `1e3`, `0x10` or ` 1` would become numbers that nobody meant.
- * `x-openapi` is the type that they have for clients.
+ * Parameters are validated as text: otherwise `1e3`, `0x10` or ` 1` would be accepted as numbers.
+ * `x-openapi` is their type for clients.
  */
 
 export const ConsumeQuery = Type.Object({
@@ -53,7 +53,7 @@ export const ConsumeHeaders = Type.Object({
   }))
 })
 
-/** For OpenAPI: the messages themselves are stored lines, which no serialiser touches (log §2.3). */
+/** For OpenAPI only: messages are stored lines and are not serialized (log §2.3). */
 export const MessagePage = Type.Object({
   messages: Type.Array(Type.Object({
     offset: Type.Integer({ minimum: 1 }),
@@ -72,7 +72,7 @@ export const MessagePage = Type.Object({
   example: { messages: [{ offset: 1, payload: { item: 'book', quantity: 2 }, timestamp: 1702000000000 }], next_offset: 2 }
 })
 
-/** The static type is what the handler sends: a page as bytes, or a stream. */
+/** The static type is `unknown`, because the handler sends bytes or a stream. */
 export const ConsumeAnswer = Type.Unsafe<unknown>({
   description: 'A page: as JSON, or with `Accept: application/x-ndjson` one message per line. With `Accept: text/event-stream`, a stream that does not end: ' +
     'each message is an event with its offset as `id` and the message as `data`; comments are heartbeats.',

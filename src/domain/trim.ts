@@ -1,8 +1,8 @@
 import { Storage, type LogCore } from './core.ts'
 
 /**
- * Makes `before` the earliest offset, then deletes the segments that are completely below it (log §5). In this order, so
- * that no reader takes a deleted segment for a hole. Trimming past the end trims to the end.
+ * Makes `before` the earliest offset and deletes the segments wholly below it (log §5): in this order, so that no
+ * reader takes a deleted segment for a hole. Trimming past the end trims to the end.
  * @returns the topic's earliest offset now
  * @throws StoreError; the trim may then be incomplete, which is safe
  */

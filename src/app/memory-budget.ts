@@ -179,6 +179,6 @@ export function serverBusy (): LogError {
   return new LogError('server_busy', 'The server holds as many bytes for its clients as it may (MAX_BUFFERED_BYTES).')
 }
 
-function clientGone (): LogError {
+export function clientGone (): LogError {
   return new LogError('request_timeout', 'The client has closed the connection.')
 }

@@ -81,6 +81,8 @@ export const defaultLimits = {
   pipelinedRequestsMax: 32,
   /** The same on all connections together. */
   pipelinedRequestsTotalMax: 4_096,
+  /** Bytes that are received, and as many that are sent, in one turn of the event loop before other requests get theirs. */
+  copiedPerTurnBytes: 1 * MiB,
   /** How long a request waits for room in MAX_BUFFERED_BYTES. */
   memoryWaitMs: 5 * seconds,
   /** Requests that hold no more than this have the last eighth of MAX_BUFFERED_BYTES for themselves. */

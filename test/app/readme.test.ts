@@ -22,7 +22,7 @@ test('the README\'s curl commands answer what it prints', async (t) => {
 })
 
 test('the README\'s table has every setting with its default', () => {
-  const rows = [...readme.matchAll(/^\| `([A-Z_]+)` \| (?:`(.*?)`)? ?\|/gm)].map(([, name, value]) => [name, value])
+  const rows = [...readme.matchAll(/^\| `([A-Z0-9_]+)` \| (?:`(.*?)`)? ?\|/gm)].map(([, name, value]) => [name, value])
   const settings = Object.entries(SettingsSchema.properties).map(([name, schema]) => {
     const value = (schema as { default?: string | number }).default
     return [name, value === undefined ? undefined : String(value)]

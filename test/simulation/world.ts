@@ -1,6 +1,6 @@
 import type { StoreError } from '../../src/ports/errors.ts'
 import type { OffsetCounter } from '../../src/ports/offset-counter.ts'
-import type { SegmentStore } from '../../src/ports/segment-store.ts'
+import type { SegmentListing, SegmentStore } from '../../src/ports/segment-store.ts'
 import { Random } from './random.ts'
 import type { Process, Scheduler } from './scheduler.ts'
 
@@ -16,6 +16,7 @@ import type { Process, Scheduler } from './scheduler.ts'
  * - `cut short`: a listing that ends early and says that there is more.
  * - `pause`, `pause frozen`: the process stops for a while before it sees the answer.
  * - `crash`: the process is killed before it sees the answer.
+ * Beside these, a listing may come from a store that does not keep what the log demands: in another order, or without dates.
  */
 export type FaultKind = 'lose request' | 'lose answer' | 'delay' | 'refuse' | 'conflict' | 'retry' | 'cut short' | 'pause' | 'pause frozen' | 'crash'
 
@@ -42,6 +43,8 @@ export class World {
   readonly #segments: SegmentStore
   readonly #counter: OffsetCounter
   readonly #calls = new Map<string, number>()
+  /** How likely it is for one listing; drawn apart from the other rates, whose seeds stay what they were. */
+  readonly #brokenListings: number
 
   constructor (scheduler: Scheduler, storeError: typeof StoreError, options: WorldOptions, segments: SegmentStore, counter: OffsetCounter) {
     this.#scheduler = scheduler
@@ -49,6 +52,8 @@ export class World {
     this.#options = options
     this.#segments = segments
     this.#counter = counter
+    const random = new Random(options.seed, 'broken listings')
+    this.#brokenListings = random.chance(0.3) ? random.next() : 0
   }
 
   /** The stores as `process` reaches them. */
@@ -62,7 +67,8 @@ export class World {
           `put ${object.metadata['sealed'] === undefined ? `${object.metadata['first']}…${last}` : `${object.metadata['sealed']} seal ${Buffer.from(object.body).toString()}`}`,
           () => segments.putIfAbsent(topic, last, object, options), (result) => result, PUT_FAULTS),
         get: (topic, last) => call(`get ${last}`, () => segments.get(topic, last), (object) => object === undefined ? 'nothing' : 'an object'),
-        list: (topic, from, limit) => call(`list from ${from}`, (cut) => segments.list(topic, from, cut?.int(1, 3) ?? limit),
+        list: (topic, from, limit) => call(`list from ${from}`,
+          async (cut) => this.#demandBroken(process, await segments.list(topic, from, cut?.int(1, 3) ?? limit)),
           (listing) => `${listing.entries.map((entry) => entry.last).join(' ')}${listing.truncated ? ' …' : ''}`, LIST_FAULTS),
         remove: (topic, lasts) => call(`remove ${lasts.join(' ')}`, () => segments.remove(topic, lasts), () => 'done'),
         check: () => segments.check()
@@ -137,6 +143,18 @@ export class World {
           return arrive(there, (outcome, said) => { note(said); answer(back, outcome) })
       }
     })
+  }
+
+  #demandBroken (process: Process, listing: SegmentListing): SegmentListing {
+    if (!this.faultsOn) return listing
+    const name = `${process.name}#${this.#calls.get(process.name)} listing`
+    const random = new Random(this.#options.seed, name)
+    if (!random.chance(this.#brokenListings) || this.#options.without?.has(name) === true) return listing
+    this.injected.push(name)
+    const { entries } = listing
+    return random.chance(0.5)
+      ? { ...listing, entries: entries.toReversed() }
+      : { ...listing, entries: entries.map((entry) => ({ ...entry, lastModified: NaN })) }
   }
 
   #fault (random: Random, name: string, kinds: readonly FaultKind[]): FaultKind | undefined {

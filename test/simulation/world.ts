@@ -11,8 +11,8 @@ import type { Process, Scheduler } from './scheduler.ts'
  * - `delay`: applied long after the caller stopped waiting, maybe after everything that has a time-out.
  * - `refuse`: 503, SlowDown or throttling; not applied.
  * - `conflict`: 409 to a put; not applied.
- * - `retry`: the SDK sends it twice, as the first answer was lost, and reports the second one (412 on its own success;
- *   a reservation counted twice).
+ * - `retry`: it arrives twice, as a proxy lost the first answer and asked again, and the second answer is reported (412 on
+ *   its own success; a reservation counted twice).
  * - `cut short`: a listing that ends early and says that there is more.
  * - `pause`, `pause frozen`: the process stops for a while before it sees the answer.
  * - `crash`: the process is killed before it sees the answer.
@@ -128,7 +128,7 @@ export class World {
           return answer(there + back, () => reject(new this.#StoreError('conflict', 'none', 'conditional request conflict')))
         case 'retry':
           return arrive(there, (_, said) => {
-            note(`${said}, ANSWER LOST, RETRIED BY THE SDK`)
+            note(`${said}, ANSWER LOST, ASKED AGAIN BY A PROXY`)
             arrive(back, (outcome, again) => { note(again); answer(back, outcome) })
           })
         case 'pause': case 'pause frozen':

@@ -7,11 +7,13 @@ import { ceiling } from './scenarios/ceiling.ts'
 import { coldStart } from './scenarios/cold-start.ts'
 import { followerMemory } from './scenarios/follower-memory.ts'
 import { type Scenario, Skipped } from './scenarios/scenario.ts'
+import { secondOpinion } from './scenarios/second-opinion.ts'
 import { sdkCpu } from './scenarios/sdk-cpu.ts'
 import { storageCalls } from './scenarios/storage-calls.ts'
 import { tail } from './scenarios/tail.ts'
+import { underAttack } from './scenarios/under-attack.ts'
 
-const scenarios: readonly Scenario[] = [ceiling, append1, append100, catchUp, tail, coldStart, followerMemory, sdkCpu, storageCalls]
+const scenarios: readonly Scenario[] = [ceiling, append1, append100, secondOpinion, catchUp, tail, coldStart, followerMemory, underAttack, sdkCpu, storageCalls]
 
 const options = optionsOrEnd()
 const machine = describeMachine(options.dataDir)

@@ -4,7 +4,7 @@ import awsLambdaFastify from '@fastify/aws-lambda'
 import type { Context } from 'aws-lambda'
 import type { FastifyInstance, InjectOptions, LightMyRequestCallback } from 'fastify'
 import { buildApp } from './app/build-app.ts'
-import { loadLambdaSettings } from './app/config.ts'
+import { listOf, loadLambdaSettings } from './app/config.ts'
 import { httpEventOf, needsBase64, normalizeEvent, routeMatcher, type HttpEvent } from './app/lambda-event.ts'
 import { streamAnswer } from './app/lambda-stream.ts'
 import { createLogger, unbufferedOutput } from './app/logger.ts'
@@ -33,12 +33,13 @@ const logger = createLogger(settings.LOG_LEVEL, unbufferedOutput())
 const app = buildApp({
   log,
   checks,
+  corsOrigins: listOf(settings.CORS_ORIGINS),
   logger,
   platformFacts: ({ awsLambda: { context } }) => context === undefined ? undefined : { lambda_request_id: context.awsRequestId },
   // Who waits for messages gives up long before the 29 s of a REST API, so the function's own timeout is all there is to heed.
   timeLeft: ({ awsLambda: { context } }) => context?.getRemainingTimeInMillis(),
   // A client of server-sent events comes back by itself, so without streaming it polls, and gets whole answers.
-  streamBounds: () => streaming.getStore() === undefined ? { bytes: limits.pageBytesMax, whole: true } : { bytes: streamedBytesMax, whole: false }
+  streamBounds: () => streaming.getStore() === undefined ? { bytes: limits.pageBytesMax, buffered: true } : { bytes: streamedBytesMax, buffered: false }
 })
 
 const routes: string[] = []

@@ -3,7 +3,8 @@ import type { FastifyInstance } from 'fastify'
 import type { Logger } from 'pino'
 import { buildApp } from './app/build-app.ts'
 import { closeIdleWhenSent, limitConnections } from './app/connections.ts'
-import { loadSettings, type Settings, SettingsError } from './app/config.ts'
+import { listOf, loadSettings, type Settings, SettingsError } from './app/config.ts'
+import { isLoopback, servedHosts } from './app/host-check.ts'
 import { bufferedOutput, createLogger } from './app/logger.ts'
 import { MemoryBudget } from './app/memory-budget.ts'
 import { StoreError } from './ports/errors.ts'
@@ -25,19 +26,32 @@ try {
 async function start (settings: Settings): Promise<void> {
   const logger = createLogger(settings.LOG_LEVEL, bufferedOutput())
   const wiring = await wire(settings)
-  const doubts = await checkStores(wiring)
-  const app = buildApp({ log: wiring.log, checks: wiring.checks, logger, memory: new MemoryBudget(settings.MAX_BUFFERED_BYTES) })
+  const failedChecks = await checkStores(wiring)
+  const app = buildApp({
+    log: wiring.log,
+    checks: wiring.checks,
+    logger,
+    memory: new MemoryBudget(settings.MAX_BUFFERED_BYTES),
+    servedHosts: servedHosts(settings),
+    corsOrigins: listOf(settings.CORS_ORIGINS)
+  })
   limitConnections(app.server, settings.MAX_CONNECTIONS, {
     refused (count) { logger.warn({ count, max: app.server.maxConnections }, 'connections refused') }
   })
   stopOnSignal(app, wiring, logger)
   await listen(app, settings, logger)
   const url = urlOf(app, settings)
-  // People read the first line; programs skip it.
-  console.log(`Serverless Streams is at ${url}, its data in ${wiring.where}. ` +
-    `Try: curl ${url}/topics/orders/produce -H 'content-type: application/json' -d '{"payload":{"item":"book","quantity":2}}'`)
   logger.level = settings.LOG_LEVEL
-  for (const { name, error } of doubts) logger.warn({ err: error }, `${name}: no answer at start`)
+  if (!isLoopback(settings.HOST)) warnOfOpenPort(settings, logger)
+  // For people. Standard output has the log and nothing else.
+  console.error(`Listening on ${url}, data in ${wiring.where}. ` +
+    `Try: curl ${url}/topics/orders/produce -H 'content-type: application/json' -d '{"payload":{"item":"book","quantity":2}}'`)
+  logger.info({ url, data: wiring.where }, 'listening')
+  for (const warning of wiring.warnings) logger.warn(warning)
+  for (const { name, error } of failedChecks) {
+    if (error instanceof StoreError && error.failure === 'full') logger.error({ err: error }, `${name}: full at start; reads go on, appends are refused`)
+    else logger.warn({ err: error }, `${name}: no answer at start`)
+  }
 }
 
 /** A store that is not set up stops the start. One that does not answer may do so later: until then /ready says so. */
@@ -59,7 +73,7 @@ async function checkStores ({ checks }: Wiring): Promise<Array<{ name: string, e
 
 async function listen (app: FastifyInstance, { HOST: host, PORT: port }: Settings, logger: Logger): Promise<void> {
   await app.ready()
-  // Fastify would log where it listens before the first line that people read.
+  // Fastify would log each address it listens on as a sentence.
   logger.level = 'silent'
   try {
     await app.listen({ host, port })
@@ -77,6 +91,12 @@ function urlOf (app: FastifyInstance, { HOST: host }: Settings): string {
   const { port } = app.server.address() as AddressInfo
   const reachable = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host
   return `http://${reachable.includes(':') ? `[${reachable}]` : reachable}:${port}`
+}
+
+/** In the log for whoever collects it, and on a line of its own for whoever starts it by hand. */
+function warnOfOpenPort ({ HOST: host }: Settings, logger: Logger): void {
+  console.error(`WARNING: HOST is ${host}, and there is no access control: everybody who can reach the port can read and write all topics.`)
+  logger.warn({ host }, 'no access control: everybody who can reach the port can read and write all topics')
 }
 
 function stopOnSignal (app: FastifyInstance, wiring: Wiring, logger: Logger): void {

@@ -13,6 +13,8 @@ export interface Wiring {
   readonly checks: readonly StoreCheck[]
   /** Where the data is, for people. */
   readonly where: string
+  /** What does not work although the service does, for people. */
+  readonly warnings: readonly string[]
   /** Ends the appends under way, then lets go of the stores. */
   close (): Promise<void>
 }
@@ -27,6 +29,7 @@ interface Stores {
   readonly counter: OffsetCounter
   readonly checks: readonly StoreCheck[]
   readonly where: string
+  readonly warnings?: readonly string[]
   readonly compression: Compression
   close (): void
 }
@@ -34,7 +37,7 @@ interface Stores {
 /** @throws StartError */
 export async function wire (settings: Settings): Promise<Wiring> {
   const stores = await openStores(settings)
-  const { segments, counter, checks, where } = stores
+  const { segments, counter, checks, where, warnings = [] } = stores
   const compression = settings.COMPRESSION === 'auto' ? stores.compression : settings.COMPRESSION
   const limits = { ...defaultLimits, lingerMs: settings.LINGER_MS }
   const log = createLog({ segments, counter, clock: systemClock, compression, limits })
@@ -42,6 +45,7 @@ export async function wire (settings: Settings): Promise<Wiring> {
     log,
     checks,
     where,
+    warnings,
     async close () {
       await log.close()
       stores.close()
@@ -81,14 +85,26 @@ async function openAws (settings: Settings, bucket: string, table: string): Prom
 }
 
 async function openSqlite (folder: string): Promise<Stores> {
-  const { openSqliteStore, SqliteStartError } = await import('./adapters/sqlite/open.ts')
+  const [{ openSqliteStore, SqliteStartError }, { listenForBackups }] = await Promise.all([
+    import('./adapters/sqlite/open.ts'), import('./adapters/sqlite/backup.ts')
+  ])
   try {
     const store = openSqliteStore(folder)
+    const warnings: string[] = []
+    const backups = await listenForBackups(folder, (target) => store.backup(target)).catch((error: unknown) => {
+      warnings.push(`No backup can be made while the server runs: ${String(error)}`)
+      return undefined
+    })
     return {
       ...store,
       checks: [{ name: 'data folder', check: (options) => store.segments.check(options) }],
       where: resolve(folder),
-      compression: 'none'
+      warnings,
+      compression: 'none',
+      close () {
+        backups?.close()
+        store.close()
+      }
     }
   } catch (error) {
     throw error instanceof SqliteStartError ? new StartError(error.message, { cause: error }) : error
@@ -99,9 +115,11 @@ async function openMemory (): Promise<Stores> {
   const [{ createMemorySegmentStore }, { createMemoryOffsetCounter }] = await Promise.all([
     import('./adapters/memory/segment-store.ts'), import('./adapters/memory/offset-counter.ts')
   ])
+  // The wall clock at the start and the time elapsed since: it does not jump when the machine's clock is set.
+  const now = (): number => Math.floor(performance.timeOrigin + performance.now())
   return {
-    segments: createMemorySegmentStore(),
-    counter: createMemoryOffsetCounter(),
+    segments: createMemorySegmentStore(now),
+    counter: createMemoryOffsetCounter(now),
     checks: [],
     where: 'memory (gone when the server stops)',
     compression: 'none',

@@ -50,7 +50,11 @@ export function bareEnvironment (more: Readonly<Record<string, string>> = {}): R
 
 /** Starts a child that is sure to end with this process. */
 export function spawnNode (args: readonly string[], options: { env: Record<string, string>, stdio: Array<'ignore' | 'pipe' | 'inherit' | 'ipc' | number> }): ChildProcess {
-  const child = spawn(process.execPath, args, options)
+  return trackChild(spawn(process.execPath, args, options))
+}
+
+/** Kills the child when this process exits. @returns the child */
+export function trackChild<T extends ChildProcess> (child: T): T {
   running.add(child)
   child.once('exit', () => { running.delete(child) })
   return child

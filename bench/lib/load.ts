@@ -28,6 +28,8 @@ export interface LoadResult {
   /** How much of one core the server used, and this generator: one at 1.0 is what limits. */
   readonly serverCores: number
   readonly generatorCores: number
+  /** How often this generator went to sleep, for each request. The response that ends a sleep has to wake it, which costs the server CPU. */
+  readonly generatorSleeps: number
 }
 
 export async function load ({ server, connections, seconds, request }: LoadOptions): Promise<LoadResult> {
@@ -37,6 +39,7 @@ export async function load ({ server, connections, seconds, request }: LoadOptio
   try {
     const cpu = server.cpuSeconds()
     const own = process.cpuUsage()
+    const sleeps = process.resourceUsage().voluntaryContextSwitches
     const start = performance.now()
     const all = Promise.all(sockets.map((socket) => drive(socket, request, samples, run)))
     const timer = setTimeout(() => { run.stop = true }, seconds * 1000)
@@ -53,7 +56,8 @@ export async function load ({ server, connections, seconds, request }: LoadOptio
       p99Ms,
       serverCpuMicros: serverSeconds / requests * 1e6,
       serverCores: serverSeconds / elapsed,
-      generatorCores: (user + system) / 1e6 / elapsed
+      generatorCores: (user + system) / 1e6 / elapsed,
+      generatorSleeps: (process.resourceUsage().voluntaryContextSwitches - sleeps) / requests
     }
   } finally {
     for (const socket of sockets) socket.destroy()

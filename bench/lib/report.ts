@@ -12,7 +12,7 @@ export interface Table {
   readonly remarks?: readonly string[]
 }
 
-/** A figure to reach, and what was measured. */
+/** A target and its measured values. */
 export interface Figure {
   readonly what: string
   readonly bound: 'at least' | 'at most'
@@ -23,7 +23,7 @@ export interface Figure {
 }
 
 export interface ScenarioResult {
-  /** How it was measured, as far as one must know that to believe it. */
+  /** How it was measured. */
   readonly notes: readonly string[]
   readonly tables: readonly Table[]
   readonly figures: readonly Figure[]
@@ -47,7 +47,7 @@ export function show (value: Spread | undefined): string {
   return value.rounds === 1 ? number(value.median) : `${number(value.median)} (${number(value.min)}–${number(value.max)})`
 }
 
-/** One row for each subject; of those that failed, the reason stands below. */
+/** One row for each subject; the reason of a failure is in the remarks below the table. */
 export function rowsOf<T> (
   outcomes: ReadonlyMap<{ readonly name: string }, Outcome<T>>, cells: (results: readonly T[]) => readonly string[]
 ): { rows: string[][], remarks: string[] } {
@@ -74,7 +74,7 @@ export function printMachine (machine: Machine): void {
   const { cpu, cores, memoryGiB, os, node, disk, dataDir, date, commit, loadBefore } = machine
   console.log(`${cpu}, ${cores} cores, ${memoryGiB} GiB; ${os}; Node ${node}; data on ${disk}, in ${dataDir}; ` +
     `${date}; commit ${commit}; load before the run ${loadBefore}.\n`)
-  console.log('Figures are medians of the rounds, the least and the greatest in brackets.\n')
+  console.log('Values are medians of the rounds, with the minimum and the maximum in brackets.\n')
 }
 
 export function printScenario (finished: Finished): void {
@@ -91,15 +91,15 @@ export function printScenario (finished: Finished): void {
 
 export function printFigures (figures: readonly Figure[]): void {
   printTable({
-    caption: 'Figures to reach',
-    columns: ['', 'to reach', 'measured', ''],
+    caption: 'Targets',
+    columns: ['', 'target', 'measured', ''],
     rows: figures.map((figure) => {
       const { measured, reached } = verdict(figure)
       return [
         figure.what,
         `${figure.bound} ${figure.goal} ${figure.unit}`.trim(),
         show(measured),
-        reached === undefined ? 'not measured' : reached ? 'reached' : 'NOT REACHED'
+        reached === undefined ? 'not measured' : reached ? 'met' : 'MISSED'
       ]
     })
   })

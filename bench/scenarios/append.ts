@@ -28,7 +28,7 @@ export const append1: Scenario = {
     subjects: [bare, bareGathering, bareLogging, oursMemory, oursMemoryLogging, oursSqlite, peerMemory, peerFile],
     figures: [
       { what: 'memory / bare Fastify, 64 connections, no log', of: oursMemory, to: bare, connections: 64, goal: 0.75 },
-      { what: 'memory / bare Fastify with answers gathered, 64 connections, no log (stricter than asked)', of: oursMemory, to: bareGathering, connections: 64, goal: 0.75 },
+      { what: 'memory / bare Fastify with gathered responses, 64 connections, no log (stricter than asked)', of: oursMemory, to: bareGathering, connections: 64, goal: 0.75 },
       { what: 'memory / bare Fastify, 64 connections, log on', of: oursMemoryLogging, to: bareLogging, connections: 64, goal: 0.75 },
       { what: 'memory / peer memory, 64 connections', of: oursMemory, to: peerMemory, connections: 64, goal: 1.5 },
       { what: 'SQLite / peer file, 64 connections', of: oursSqlite, to: peerFile, connections: 64, goal: 15 },
@@ -54,10 +54,10 @@ async function run (options: Options, { batch, subjects, figures }: Case): Promi
   const outcomes: Outcomes = await interleaved(options.rounds, chosen(subjects, options), (subject) => measure(subject, batch, options))
   return {
     notes: [
-      `${payloadBytes} bytes of JSON a message${batch === 1 ? '' : `, ${batch} messages a request`}, all appends to one topic; a fresh server and an ` +
-        `empty store each round, ${options.warmupSeconds} s of load before the first measurement, then ${options.seconds} s for each number of connections.`,
-      'Closed loop: each connection sends when its last answer has come. The generator is a process of its own; its share of a core is in the table, and the scenario `ceiling` shows what it could do.',
-      ...batch === 1 ? ['"Log on": to a file on the same disk, as each does it by default; Fastify writes two lines a request, each at once, ours one, several at a time.'] : [],
+      `${payloadBytes} bytes of JSON a message${batch === 1 ? '' : `, ${batch} messages a request`}, all appends to one topic. Each round starts a fresh server with ` +
+        `an empty store, loads it for ${options.warmupSeconds} s, then measures ${options.seconds} s for each number of connections.`,
+      'Closed loop: each connection sends its next request when it has the response to the last one. The generator is a separate process; the table shows its share of a core, and the scenario `ceiling` its limit.',
+      ...batch === 1 ? ['"Log on" writes to a file on the same disk with the default settings: Fastify two lines a request, each at once; ours one line a request, several at a time.'] : [],
       'CPU is user and system time of all threads of the server, for each request.',
       peerNote
     ],

@@ -35,10 +35,10 @@ export const catchUp: Scenario = {
     const of = (subject: Subject) => outcomes.get(subject)
     return {
       notes: [
-        `${messages.toLocaleString('en-US')} messages of ${payloadBytes} bytes, appended in batches of ${batch}; one reader on one connection, from the start to the end, until ` +
-          `${options.seconds} s have passed, after reads for ${options.warmupSeconds} s that are not counted. Before that the pages are fetched once more to be checked: every payload must be there.`,
-        'The reader takes the bytes off a raw socket and looks only for where to go on; parsing is the same work whoever sent them.',
-        'Ours gives pages of 1,000 messages; the peer gives all it has in one answer, built in memory. MB are 10^6 bytes of payload, without what surrounds it.',
+        `${messages.toLocaleString('en-US')} messages of ${payloadBytes} bytes, appended in batches of ${batch}. One reader on one connection reads the topic from start to end, again and again, for ` +
+          `${options.warmupSeconds} s that are not counted, then for ${options.seconds} s. Before that, a separate read checks that every payload is there.`,
+        'The reader takes bytes from a raw socket and looks only for the next offset. It parses no messages, because that costs the same for every server.',
+        'Ours returns pages of 1,000 messages; the peer returns the whole topic in one response, built in memory. 1 MB is 10^6 bytes of payload, without keys and framing.',
         peerNote
       ],
       tables: [{

@@ -9,7 +9,7 @@ import type { Scenario } from './scenario.ts'
 
 export const ceiling: Scenario = {
   name: 'ceiling',
-  title: 'What the load generator can do',
+  title: 'Limit of the load generator',
   async run (options: Options): Promise<ScenarioResult> {
     const connections = 64
     const outcomes = await interleaved(options.rounds, [trivialNet, trivialHttp], (subject): Promise<LoadResult> =>
@@ -20,9 +20,9 @@ export const ceiling: Scenario = {
       }))
     const net = outcomes.get(trivialNet)!
     return {
-      notes: [`${connections} connections, requests as in \`append\`, servers that do nothing. A figure of another scenario near these would be the generator's, not the server's.`],
+      notes: [`${connections} connections, the same requests as in \`append\`, servers that do nothing. A result near these numbers would show the limit of the generator, not of the server.`],
       tables: [{
-        columns: ['', 'requests/s', 'CPU µs/request', 'cores, server', 'cores, generator', 'requests/s, generator with a core of its own'],
+        columns: ['', 'requests/s', 'CPU µs/request', 'cores, server', 'cores, generator', 'requests/s if the generator had a core of its own'],
         ...rowsOf(outcomes, (results) => [
           show(over(results, ({ perSecond }) => perSecond)),
           show(over(results, ({ serverCpuMicros }) => serverCpuMicros)),
@@ -32,7 +32,7 @@ export const ceiling: Scenario = {
         ])
       }],
       figures: [{
-        what: 'the generator, with a core of its own',
+        what: 'the generator, if it had a core of its own',
         bound: 'at least',
         goal: 40_000,
         unit: 'requests/s',

@@ -35,7 +35,7 @@ const starters: readonly Starter[] = [
 
 export const coldStart: Scenario = {
   name: 'cold-start',
-  title: 'From the start of a process to its first answer',
+  title: 'Time from process start to first response',
   async run (options: Options): Promise<ScenarioResult> {
     const rounds = options.quick ? 3 : Math.max(7, options.rounds)
     const outcomes = await interleaved(rounds, starters, async (starter) => {
@@ -48,11 +48,11 @@ export const coldStart: Scenario = {
     })
     return {
       notes: [
-        `Ms from just before the process is started; ${rounds} rounds, files in the page cache. The process runs the TypeScript sources as they are: Node takes the types away at each start.`,
-        '"Lambda": a process that imports src/lambda.ts and hands its handler one event for /health, then, on memory, one append. On S3 and DynamoDB the SDK is loaded, but nothing is called.'
+        `Milliseconds since just before the process was started; ${rounds} rounds, files in the page cache. The process runs the TypeScript sources directly: Node strips the types at each start.`,
+        '"Lambda": a process imports src/lambda.ts and passes its handler one event for /health, then, with the memory store, one append. With S3 and DynamoDB the SDK is loaded, but makes no call.'
       ],
       tables: [{
-        columns: ['', 'modules loaded', 'first answer', 'first append stored'],
+        columns: ['', 'modules loaded', 'first response', 'first append stored'],
         ...rowsOf(outcomes, (results) => [
           results[0]!.importedMs === undefined ? '' : show(over(results, ({ importedMs }) => importedMs!)),
           show(over(results, ({ firstAnswerMs }) => firstAnswerMs)),
@@ -77,11 +77,11 @@ async function startNothing (): Promise<Start> {
 async function startServer (env: Record<string, string>): Promise<Start> {
   const start = performance.now()
   const child = spawnNode([fileURLToPath(new URL('../../src/server.ts', import.meta.url))], {
-    env: bareEnvironment({ PORT: '0', LOG_LEVEL: 'silent', ...env }), stdio: ['ignore', 'pipe', 'inherit']
+    env: bareEnvironment({ PORT: '0', LOG_LEVEL: 'silent', ...env }), stdio: ['ignore', 'inherit', 'pipe']
   })
   try {
     const line = await new Promise<string>((resolve, reject) => {
-      createInterface(child.stdout!).once('line', resolve).once('close', () => { reject(new Error('the server ended')) })
+      createInterface(child.stderr!).once('line', resolve).once('close', () => { reject(new Error('the server ended')) })
     })
     const port = Number(/:(\d+)[,/\s]/.exec(line)?.[1])
     await answered(get({ port, host: '127.0.0.1', path: '/health', agent: false }))

@@ -17,11 +17,11 @@ interface Case { readonly name: string, readonly readers: number, readonly stopp
 
 const cases: readonly Case[] = [
   { name: '1,000 readers', readers: 1000, stopped: 0, bytes: 1024 },
-  { name: '1,000 readers, 1 of them stopped', readers: 1000, stopped: 1, bytes: 1024 },
-  { name: '1,000 readers, 100 of them stopped', readers: 1000, stopped: 100, bytes: 1024 },
+  { name: '1,000 readers, 1 of them stuck', readers: 1000, stopped: 1, bytes: 1024 },
+  { name: '1,000 readers, 100 of them stuck', readers: 1000, stopped: 100, bytes: 1024 },
   // What the kernel keeps for a stopped reader is megabytes: only much more than that shows what the server keeps. And a
   // server that keeps each message once for all its readers would still keep all of them.
-  { name: '101 readers, 100 of them stopped, 128 KiB', readers: 101, stopped: 100, bytes: 131_072 }
+  { name: '101 readers, 100 of them stuck, 128 KiB', readers: 101, stopped: 100, bytes: 131_072 }
 ]
 
 interface Series {
@@ -45,18 +45,18 @@ interface Series {
 
 export const followerMemory: Scenario = {
   name: 'follower-memory',
-  title: 'Memory of the server while readers follow and some stop reading',
+  title: 'Server memory with live readers, some of them stuck',
   async run (options): Promise<ScenarioResult> {
     const seconds = options.quick ? 5 : 30
     const outcomes = await interleaved(options.quick ? 1 : Math.min(3, options.rounds), cases, (one) => withServer(oursSqlite, options, (server) => measure(server, one, seconds)))
     const growth = (index: number): number[] => outcomes.get(cases[index]!)!.results.map(({ end, half }) => end - half)
     return {
       notes: [
-        `Ours on SQLite; live streams (SSE) of one topic; ${appendsPerSecond} appends a second for ${seconds} s, of 1 KiB or as stated. The readers are a process of their own that throws away what it reads; a stopped one leaves its socket alone.`,
-        'Resident memory in MiB. "Owed" is what was appended and the stopped readers did not take, for all of them together.'
+        `Ours on SQLite; live streams (SSE) of one topic; ${appendsPerSecond} appends a second for ${seconds} s, of 1 KiB if not stated otherwise. The readers are a separate process that discards what it reads. A stuck reader stays connected and never reads.`,
+        'Resident memory in MiB. "Unread" is the amount of data appended but not read by the stuck readers, for all of them together.'
       ],
       tables: [{
-        columns: ['', 'appends/s', 'start', 'connected', 'after 1/4', 'after 1/2', 'end', '5 s later', 'owed', 'delivered to the others', 'closed'],
+        columns: ['', 'appends/s', 'start', 'connected', 'after 1/4', 'after 1/2', 'end', '5 s later', 'unread', 'delivered to the others', 'closed'],
         ...rowsOf(outcomes, (results) => [
           number(over(results, (series) => series.appendsPerSecond)?.median ?? NaN),
           ...(['start', 'connected', 'quarter', 'half', 'end', 'quiet'] as const).map((moment) => show(over(results, (series) => series[moment]))),
@@ -66,7 +66,7 @@ export const followerMemory: Scenario = {
         ])
       }],
       figures: [
-        ...cases.map(({ name }, index): Figure => ({ what: `${name}: growth from half-time to the end`, bound: 'at most', goal: 64, unit: 'MiB', values: growth(index) }))
+        ...cases.map(({ name }, index): Figure => ({ what: `${name}: growth in the second half of the run`, bound: 'at most', goal: 64, unit: 'MiB', values: growth(index) }))
       ],
       raw: rawOf(outcomes)
     }

@@ -27,18 +27,18 @@ const ways: readonly Way[] = [
 
 export const sdkCpu: Scenario = {
   name: 'sdk-cpu',
-  title: 'What a call to AWS costs in the client',
+  title: 'CPU cost of an AWS call in the client',
   async run (options: Options): Promise<ScenarioResult> {
     const outcomes = await interleaved(options.rounds, ways, (way) => withServer(trivialAws, options, (server) => measure(server, way, options)))
     const cpu = (index: number): number => over(outcomes.get(ways[index]!)!.results, ({ cpuMillis }) => cpuMillis)?.median ?? NaN
     return {
       notes: [
-        `CPU of the calling process, user and system, against a server in another process that answers at once and keeps nothing; ${atOnce} calls at a time on kept connections, plain HTTP; the object has ${bodyBytes} bytes.`,
-        'By hand: Signature Version 4 with node:crypto, sent with node:http, the answer\'s status looked at and nothing else: no retries, no typed errors, no look at the clock.',
-        `An append makes one call of each: ${number(cpu(0) + cpu(2))} ms of CPU through the SDK, ${number(cpu(1) + cpu(3))} ms by hand.`
+        `CPU is user and system time of the calling process. The server is another process that answers at once and stores nothing. ${atOnce} calls at a time on keep-alive connections, plain HTTP; the object has ${bodyBytes} bytes.`,
+        'By hand: Signature Version 4 with node:crypto, sent with node:http; only the status of the response is checked. No retries, typed errors or clock correction.',
+        `An append makes one call of each kind: ${number(cpu(0) + cpu(2))} ms of CPU through the SDK, ${number(cpu(1) + cpu(3))} ms by hand.`
       ],
       tables: [{
-        columns: ['', 'CPU ms a call', 'ms from call to answer'],
+        columns: ['', 'CPU ms a call', 'ms from call to response'],
         ...rowsOf(outcomes, (results) => [show(over(results, ({ cpuMillis }) => cpuMillis)), show(over(results, ({ latencyMillis }) => latencyMillis))])
       }],
       figures: [],

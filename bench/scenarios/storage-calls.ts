@@ -37,18 +37,18 @@ const cases: readonly Case[] = [
 
 export const storageCalls: Scenario = {
   name: 'storage-calls',
-  title: 'Calls to S3 and DynamoDB, and what they cost',
+  title: 'Calls to S3 and DynamoDB, and their price',
   async run (options): Promise<ScenarioResult> {
     const outcomes = await withLocalstack((storage) => countAll(storage, options))
     if (outcomes === undefined) throw new Skipped('no Docker and no TEST_LOCALSTACK_ENDPOINT')
     const named = (name: string) => [...outcomes].find(([one]) => one.name.startsWith(name))?.[1]
     return {
       notes: [
-        `Counted at the adapters, every HTTP request of the SDK, retries included, against LocalStack; messages of ${messageBytes} bytes; the writer and the reader are two processes' worth of service, with no cache in common.`,
+        `Every HTTP request of the SDK to LocalStack is counted, retries included. Messages have ${messageBytes} bytes. The writer and the reader are two instances of the service that share no cache.`,
         pricesNote
       ],
       tables: [{
-        caption: 'Calls for each request to the service',
+        caption: 'Calls per request to the service',
         columns: ['', ...operations, 'messages', '$ a million requests', '$ a million messages'],
         ...rowsOf(outcomes, (results) => {
           const { calls, requests, messages } = results[0]!

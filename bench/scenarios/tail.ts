@@ -36,7 +36,7 @@ type Round = Readonly<Record<string, Tail>>
 
 export const tail: Scenario = {
   name: 'tail',
-  title: 'From append to reception, live (SSE)',
+  title: 'Latency from append to live reader (SSE)',
   async run (options): Promise<ScenarioResult> {
     const seconds = options.seconds * 2
     const outcomes: Map<Subject, Outcome<Round>> = await interleaved(options.rounds, chosen([oursMemory, oursSqlite, peerMemory, peerFile], options), async (subject) => {
@@ -48,15 +48,15 @@ export const tail: Scenario = {
     })
     return {
       notes: [
-        `${payloadBytes} bytes of JSON a message, with the time just before it is sent; senders and readers are one process with one clock. ${seconds} s a case, after ${options.warmupSeconds} s that are not counted.`,
-        `So many appends a second: on ${writers} connections, sent when they are due, whether the last is answered or not. "In turns": one append after the other, the next when all readers have the last.`,
-        'Where events are missing 5 s after the last append, or p50 is seconds, the server can\'t follow that pace: its latency there is the length of its queue, and no ratio is made of it.',
-        'The time includes the append itself, with its sync where the store syncs, and the reading of the event in the client.',
+        `${payloadBytes} bytes of JSON a message, which contains its send time. Senders and readers are one process with one clock. Each case is measured for ${seconds} s, after ${options.warmupSeconds} s that are not counted.`,
+        `"N appends/s": sent on ${writers} connections when they are due, whether or not the previous one was answered. "In turns": each append is sent when all readers have the previous message.`,
+        'If events are missing 5 s after the last append, or p50 is seconds, the server is overloaded. Its latency then only shows the length of its queue, so no ratio is computed.',
+        'Latency includes the append, its sync to disk if the store syncs, and parsing the event in the client.',
         peerNote
       ],
       tables: cases.map(({ name, readers }) => ({
         caption: name,
-        columns: ['', 'p50 ms', 'p99 ms', 'most ms', 'events', 'missing', 'CPU µs/event'],
+        columns: ['', 'p50 ms', 'p99 ms', 'max ms', 'events', 'missing', 'CPU µs/event'],
         ...rowsOf(outcomes, (results) => {
           const all = results.map((round) => round[name]!)
           return [
@@ -87,7 +87,7 @@ function figuresOf (outcomes: Map<Subject, Outcome<Round>>): Figure[] {
       values: ratios(peer, sqlite, (round) => round[name]!.p99Ms)
     })),
     ...([['p50Ms', 3.8], ['p99Ms', 9.2]] as const).map(([of, goal]): Figure => ({
-      what: `50 appends/s, 1 reader: ${of.slice(0, 3)} of SQLite, against S2 as measured before`,
+      what: `50 appends/s, 1 reader: ${of.slice(0, 3)} of SQLite, target from an earlier measurement of S2`,
       bound: 'at most',
       goal,
       unit: 'ms',

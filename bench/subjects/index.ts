@@ -25,9 +25,9 @@ export const oursMemoryLogging: Subject = {
 export const bare: Subject = {
   name: 'bare Fastify', protocol: ours, args: [file('bare-fastify.ts')], env: () => ({ PORT: '0' })
 }
-/** A stricter limit: in a closed loop, answers that leave together make requests come together, and turns cheaper. */
+/** A fairer limit: responses that leave together wake the generator once. Group commit does the same. */
 export const bareGathering: Subject = {
-  name: 'bare Fastify, answers gathered', protocol: ours, args: [file('bare-fastify.ts')], env: () => ({ PORT: '0', GATHER: '1' })
+  name: 'bare Fastify, gathered responses', protocol: ours, args: [file('bare-fastify.ts')], env: () => ({ PORT: '0', GATHER: '1' })
 }
 /** Two lines a request, as Fastify does it by itself. */
 export const bareLogging: Subject = {
@@ -43,7 +43,7 @@ export const peerFile: Subject = {
   name: 'peer, file', protocol: durableStreams, args: [file('peer.ts')], env: (folder) => ({ PORT: '0', DATA_DIR: join(folder, 'data') })
 }
 
-export const peerNote = 'The peer is @durable-streams/server 0.3.7, JSON mode, its defaults; its file store syncs each append (fdatasync, then its LMDB record).'
+export const peerNote = 'The peer is @durable-streams/server 0.3.7 in JSON mode with its default settings. Its file store syncs each append (fdatasync, then its LMDB record).'
 
 export const trivialNet: Subject = {
   name: 'a bare socket (node:net)', protocol: ours, args: [file('trivial.ts')], env: () => ({ KIND: 'net' })
@@ -52,5 +52,5 @@ export const trivialHttp: Subject = {
   name: 'a bare node:http server', protocol: ours, args: [file('trivial.ts')], env: () => ({ KIND: 'http' })
 }
 export const trivialAws: Subject = {
-  name: 'an S3 and DynamoDB that keeps nothing', protocol: ours, args: [file('trivial-aws.ts')], env: () => ({})
+  name: 'an S3 and DynamoDB that stores nothing', protocol: ours, args: [file('trivial-aws.ts')], env: () => ({})
 }

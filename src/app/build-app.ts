@@ -2,11 +2,14 @@ import Fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyRequ
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import { LogError } from '../domain/errors.ts'
 import type { Log } from '../domain/log.ts'
+import { addCors } from './cors.ts'
+import { addDefaultHeaders, setDefaultHeaders } from './default-headers.ts'
 import { addDocs, addSpecification } from './docs.ts'
 import { createBoundedServer } from './connections.ts'
 import type { StreamBounds } from './event-stream.ts'
 import { handleClientError, handleError, pathOf, refuseConnect } from './errors.ts'
 import { addHolds } from './holds.ts'
+import { addHostCheck } from './host-check.ts'
 import { MemoryBudget } from './memory-budget.ts'
 import { ProblemSchema } from './problem.ts'
 import { addBodyParsers } from './raw-body.ts'
@@ -28,6 +31,10 @@ export interface AppDeps {
   /** pino's, or one like it; none logs nothing. */
   readonly logger?: FastifyBaseLogger
   readonly platformFacts?: PlatformFacts
+  /** The `Host` names that are served, lower case and without ports; none: all. */
+  readonly servedHosts?: readonly string[] | undefined
+  /** The origins of web pages that may use the service, or `*`; none: no other than its own. */
+  readonly corsOrigins?: readonly string[]
   /** What a platform allows; none allows as long as it takes. */
   readonly timeLeft?: TimeLeft
   readonly streamBounds?: (request: FastifyRequest) => StreamBounds
@@ -44,7 +51,7 @@ export function buildApp (deps: AppDeps): FastifyInstance {
     ajv: ajvOptions,
     schemaErrorFormatter: validationError,
     // Names that are too long are the topic rule's business (400), not the router's (404).
-    routerOptions: { maxParamLength: 64 * 1024 },
+    routerOptions: { maxParamLength: 64 * 1024, ignoreTrailingSlash: true },
     // Requests on connections that are still open during shutdown are served, and the connection closed after them.
     return503OnClosing: false,
     // Node would answer a request without a host with an empty 400; the hook below does it with a problem.
@@ -55,6 +62,7 @@ export function buildApp (deps: AppDeps): FastifyInstance {
       // These come before any hook has run.
       bare.facts = new RequestFacts()
       reply.header('x-request-id', request.id)
+      setDefaultHeaders(reply)
       handleError(error, bare, reply)
       logRequest(app.log, bare, reply, deps.platformFacts)
     }
@@ -64,8 +72,11 @@ export function buildApp (deps: AppDeps): FastifyInstance {
   addBodyParsers(app)
   app.setErrorHandler(handleError)
   addRequestLog(app, deps.platformFacts)
+  addDefaultHeaders(app)
   addHolds(app, deps.memory ?? new MemoryBudget(256 * 1024 * 1024))
   addMessageChecks(app)
+  addHostCheck(app, deps.servedHosts)
+  if (deps.corsOrigins !== undefined && deps.corsOrigins.length > 0) addCors(app, deps.corsOrigins)
   addUnknownPaths(app)
   // Node would answer an expectation it does not know with an empty 417. RFC 9110 lets a server ignore it.
   app.server.on('checkExpectation', (request, response) => { app.server.emit('request', request, response) })
@@ -85,26 +96,13 @@ export function buildApp (deps: AppDeps): FastifyInstance {
   return app
 }
 
-/** What HTTP/1.1 demands to be refused (RFC 9112, 3.2 and 6.1), and Node lets through. */
+/** What HTTP/1.1 demands to be refused (RFC 9112, 6.1), and Node lets through. */
 function addMessageChecks (app: FastifyInstance): void {
   app.addHook('onRequest', (request, _reply, done) => {
-    const { httpVersion, headers, rawHeaders } = request.raw
-    const coding = headers['transfer-encoding']
-    if (httpVersion === '1.1' && headers.host === undefined) done(new LogError('malformed_request', 'host: expected a header of that name, got none'))
-    else if (isDoubled(rawHeaders, 'host')) done(new LogError('malformed_request', 'host: expected one header of that name, got more'))
-    else if (coding !== undefined && coding.trim().toLowerCase() !== 'chunked') {
-      done(new LogError('not_implemented', `transfer-encoding: expected chunked, got ${show.text(coding)}`))
-    } else done()
+    const coding = request.raw.headers['transfer-encoding']
+    if (coding === undefined || coding.trim().toLowerCase() === 'chunked') done()
+    else done(new LogError('not_implemented', `transfer-encoding: expected chunked, got ${show.text(coding)}`))
   })
-}
-
-function isDoubled (rawHeaders: readonly string[], name: string): boolean {
-  let count = 0
-  for (let i = 0; i < rawHeaders.length; i += 2) {
-    const given = rawHeaders[i]!
-    if (given.length === name.length && given.toLowerCase() === name) count++
-  }
-  return count > 1
 }
 
 /**
@@ -113,12 +111,13 @@ function isDoubled (rawHeaders: readonly string[], name: string): boolean {
  */
 function addUnknownPaths (app: FastifyInstance): void {
   app.addHook('onRequest', (request, reply, done) => {
-    if (!request.is404) {
+    // No route takes OPTIONS but the one for preflights, which have been answered by now.
+    if (!request.is404 && request.method !== 'OPTIONS') {
       done()
       return
     }
     const path = pathOf(request)
-    const allowed = app.supportedMethods.filter((method) => app.findRoute({ method, url: path }) !== null)
+    const allowed = app.supportedMethods.filter((method) => method !== 'OPTIONS' && app.findRoute({ method, url: path }) !== null)
     if (allowed.length === 0) {
       done(nothingHere())
       return

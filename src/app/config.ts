@@ -4,6 +4,10 @@ import { show } from './validation.ts'
 
 const oneOf = (...names: string[]): string => `one of ${names.join(', ')}`
 const levels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const
+const hostName = '([A-Za-z0-9._-]+|\\[[0-9A-Fa-f:.]+\\])'
+/** As browsers send it: lower case, no path. */
+const origin = 'https?://([a-z0-9._-]+|\\[[0-9a-f:.]+\\])(:[0-9]{1,5})?'
+const list = (item: string): string => `${item}( *, *${item})*`
 const compressions = ['auto', 'none', 'gzip', 'zstd'] as const
 
 const url = { pattern: '^https?://[^\\s/]+', 'x-expected': 'a URL that begins with http:// or https://' }
@@ -57,6 +61,17 @@ export const SettingsSchema = Type.Object({
     maximum: 65535,
     'x-expected': 'a whole number from 0 to 65535'
   }),
+  ALLOWED_HOSTS: Type.Optional(Type.String({
+    description: 'Names in the Host header that are served, beside those of the loopback interface; separated by commas, without ports. On other ' +
+      'addresses than loopback, all names are served if it is not set',
+    pattern: `^${list(hostName)}$`,
+    'x-expected': 'host names or IP addresses without a port, separated by commas'
+  })),
+  CORS_ORIGINS: Type.Optional(Type.String({
+    description: 'The origins of web pages that may use the service in browsers, separated by commas, or `*` for all',
+    pattern: `^(\\*|${list(origin)})$`,
+    'x-expected': 'origins such as https://app.example.com, separated by commas, or *'
+  })),
   LOG_LEVEL: Type.Union(levels.map((level) => Type.Literal(level)), {
     description: `The least level that is logged: ${levels.join(', ')}`,
     default: 'info',
@@ -91,6 +106,11 @@ export const SettingsSchema = Type.Object({
 })
 
 export type Settings = Static<typeof SettingsSchema>
+
+/** What stands between the commas of a setting. */
+export function listOf (text: string | undefined): string[] {
+  return text === undefined ? [] : text.split(',').map((item) => item.trim())
+}
 
 /** The message names each variable that is wrong, what was expected and what was got, one a line. */
 export class SettingsError extends Error {

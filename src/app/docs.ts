@@ -1,6 +1,9 @@
+import { createHash } from 'node:crypto'
 import fastifySwagger from '@fastify/swagger'
 import fastifySwaggerUi from '@fastify/swagger-ui'
-import type { FastifyInstance } from 'fastify'
+import type { TObject } from '@sinclair/typebox'
+import type { FastifyInstance, FastifySchema } from 'fastify'
+import { errorHelp } from './error-help.ts'
 import { errorRows, errorsPath } from './problem.ts'
 
 /** The specification, made from the route schemas, and pages to read it. */
@@ -11,13 +14,15 @@ export function addDocs (app: FastifyInstance): void {
       info: {
         title: 'Serverless Streams',
         version: '0.1.0',
-        description: 'Topics over HTTP: ordered, durable logs of JSON messages. All paths also answer under `/v1`.'
+        description: 'Topics over HTTP: ordered, durable logs of JSON messages.'
       },
+      servers: [{ url: '/' }, { url: '/v1', description: 'The same operations, with the version in the path.' }],
       tags: [
-        { name: 'topics', description: 'Append to a topic, and read it.' },
-        { name: 'service', description: 'The state of the service.' }
+        { name: 'topics', description: 'Write to topics and read them.' },
+        { name: 'service', description: 'Health of the service.' }
       ]
     },
+    transform: ({ schema, url }) => ({ schema: withClientTypes(schema), url }),
     refResolver: { buildLocalReference: (json, _baseUri, _fragment, i) => typeof json.$id === 'string' ? json.$id : `def-${i}` }
   })
   app.register(fastifySwaggerUi, {
@@ -26,7 +31,10 @@ export function addDocs (app: FastifyInstance): void {
     // A server that speaks plain HTTP on another host than localhost could not load its own scripts with it.
     transformStaticCSP: (header) => header.replace('upgrade-insecure-requests;', '')
   })
-  app.get(errorsPath, { schema: { hide: true } }, async (_request, reply) => reply.type('text/html; charset=utf-8').send(errorsPage()))
+  // Relative, since a stage can stand before it.
+  app.get('/', { schema: { hide: true } }, async (_request, reply) => reply.redirect('./docs'))
+  app.get(errorsPath, { schema: { hide: true } }, async (_request, reply) =>
+    reply.type('text/html; charset=utf-8').header('content-security-policy', errorsPolicy).send(errorsPage()))
 }
 
 export function addSpecification (app: FastifyInstance): void {
@@ -37,9 +45,40 @@ export function addSpecification (app: FastifyInstance): void {
   })
 }
 
+/** Of the parameters of a route: their types for clients in place of the patterns that they are validated with. */
+function withClientTypes (schema: FastifySchema): FastifySchema {
+  return {
+    ...schema,
+    ...schema.querystring === undefined ? {} : { querystring: clientTypes(schema.querystring as TObject) },
+    ...schema.headers === undefined ? {} : { headers: clientTypes(schema.headers as TObject) }
+  }
+}
+
+function clientTypes (parameters: TObject): object {
+  const properties = Object.entries(parameters.properties).map(([name, { description, 'x-openapi': type }]) => {
+    return [name, { ...type as object, ...description === undefined ? {} : { description } }] as const
+  })
+  return { type: 'object', properties: Object.fromEntries(properties) }
+}
+
+const errorsStyle = 'body{font:16px/1.5 sans-serif;margin:2em auto;max-width:75em;padding:0 1em}' +
+  'td,th{text-align:left;vertical-align:top;padding:.4em .8em .4em 0;border-bottom:1px solid #ccc}:target{background:#ffc}'
+
+/** The page has no scripts and loads nothing. */
+const errorsPolicy = `default-src 'none'; style-src 'sha256-${createHash('sha256').update(errorsStyle).digest('base64')}'; ` +
+  "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+
 function errorsPage (): string {
-  const rows = errorRows().map(({ code, status, retriable, title }) =>
-    `<tr id="${code}"><td><code>${code}</code></td><td>${status}</td><td>${retriable ? 'yes' : 'no'}</td><td>${title}</td></tr>`)
-  return '<!doctype html><html lang="en"><meta charset="utf-8"><title>Errors</title><h1>Errors</h1>' +
-    `<table><tr><th>code</th><th>status</th><th>retriable</th><th>meaning</th></tr>${rows.join('')}</table></html>\n`
+  const rows = errorRows().map(({ code, status, retriable, title }) => {
+    const { cause, remedy } = errorHelp[code]
+    const cells = [`<code>${code}</code>`, status, retriable ? 'yes' : 'no', title, html(cause), html(remedy)]
+    return `<tr id="${code}">${cells.map((cell) => `<td>${cell}</td>`).join('')}</tr>`
+  })
+  return `<!doctype html><html lang="en"><meta charset="utf-8"><title>Errors</title><style>${errorsStyle}</style><h1>Errors</h1>` +
+    `<table><tr><th>code<th>status<th>retriable<th>meaning<th>cause<th>what to do</tr>${rows.join('')}</table></html>\n`
+}
+
+/** Text in which backticks mark code. */
+function html (text: string): string {
+  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll(/`([^`]*)`/g, '<code>$1</code>')
 }

@@ -7,6 +7,7 @@ import { LogError } from '../domain/errors.ts'
 import { defaultLimits } from '../domain/limits.ts'
 import { bodyEncodings, UnsupportedEncoding } from './body-encoding.ts'
 import { afterAnswers } from './connections.ts'
+import { defaultHeaders } from './default-headers.ts'
 import { problemType, retryAfter, toProblem } from './problem.ts'
 import { requestId } from './request-log.ts'
 import { unsupported } from './raw-body.ts'
@@ -95,7 +96,7 @@ export function handleClientError (this: FastifyInstance, error: Error & { code?
     const id = randomUUID()
     // Never the error itself: it carries the bytes that came.
     this.log.info({ request_id: id, status: known.status, code: known.code, parser: error.code }, 'not a request')
-    endWith(socket, known, id)
+    endWith(socket, known, { 'x-request-id': id })
   })
 }
 
@@ -105,14 +106,14 @@ export function refuseConnect (log: FastifyBaseLogger, request: IncomingMessage,
   const id = requestId(request)
   log.info({ request_id: id, status: error.status, code: error.code, method: 'CONNECT' }, 'not a request')
   socket.on('error', () => {})
-  endWith(socket, error, id, 'allow: GET, HEAD, POST\r\n')
+  endWith(socket, error, { 'x-request-id': id, allow: 'GET, HEAD, POST' })
 }
 
-/** @param more header lines, each with its line end */
-function endWith (socket: Duplex, error: LogError, id: string, more = ''): void {
+function endWith (socket: Duplex, error: LogError, more: Record<string, string>): void {
   const body = JSON.stringify(toProblem(error))
-  socket.end(`HTTP/1.1 ${error.status} ${STATUS_CODES[error.status]}\r\ncontent-type: ${problemType}\r\ncontent-length: ${Buffer.byteLength(body)}\r\n` +
-    `x-request-id: ${id}\r\n${more}connection: close\r\n\r\n${body}`)
+  const headers = { 'content-type': problemType, 'content-length': Buffer.byteLength(body), connection: 'close', ...defaultHeaders, ...more }
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`)
+  socket.end(`HTTP/1.1 ${error.status} ${STATUS_CODES[error.status]}\r\n${lines.join('')}\r\n${body}`)
 }
 
 function clientError (code: string | undefined): LogError {

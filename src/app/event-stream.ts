@@ -18,11 +18,11 @@ import { toProblem } from './problem.ts'
 /** One page of a stream; what a reader that has stopped reading can hold of it. */
 const pageSize = { limit: limits.pageMessagesMax, maxBytes: limits.streamPageBytes }
 
-/** What a platform lets a stream be: it ends in order before, and its client resumes. */
+/** Limits that a platform sets on a stream. The stream ends gracefully before them, and its client resumes. */
 export interface StreamBounds {
   readonly bytes: number
-  /** Its client gets nothing before the end, which comes as soon as there is something to get. */
-  readonly whole: boolean
+  /** True where the platform delivers a response only when it is complete (buffered Lambda): the stream then ends as soon as it has messages. */
+  readonly buffered: boolean
 }
 
 export interface EventStreamOptions {
@@ -34,10 +34,10 @@ export interface EventStreamOptions {
   readonly bounds: StreamBounds | undefined
   /** What the stream goes to, and what may be held for it. */
   readonly client: { readonly hold: Hold, readonly raw: Writable }
-  /** Told of every page that is sent. */
-  readonly sent: (messages: number) => void
-  /** Told of an error that ends the stream. */
-  readonly failed: (error: LogError) => void
+  /** Called with the number of messages of every page that is sent. */
+  readonly onPage: (messages: number) => void
+  /** Called with the error that ends the stream. */
+  readonly onError: (error: LogError) => void
 }
 
 /**
@@ -90,7 +90,7 @@ export class EventStream extends Readable {
 
   /** @returns the next bytes; `null` at the end */
   async #next (): Promise<Buffer | null> {
-    const { follower, failed } = this.#options
+    const { follower, onError } = this.#options
     if (this.#ended) return null
     this.#holdUnsent()
     const left = Math.max(0, this.#endsAt - performance.now())
@@ -105,7 +105,7 @@ export class EventStream extends Readable {
         await new Promise((resolve) => { setTimeout(resolve, limits.streamRetryMs) })
         return this.#heartbeat()
       }
-      failed(known)
+      onError(known)
       this.#ended = true
       return Buffer.from(`event: problem\ndata: ${JSON.stringify(toProblem(known))}\n\n`)
     }
@@ -129,11 +129,11 @@ export class EventStream extends Readable {
   #take (page: Page): Buffer {
     const last = page.runs.at(-1)
     if (last !== undefined) this.#id = last.first + last.stop - last.start - 1
-    this.#options.sent(page.count)
+    this.#options.onPage(page.count)
     const bytes = eventsOf(page)
     this.#bytes += bytes.length
     // What more there is without waiting comes along.
-    if (this.#options.bounds?.whole === true && page.count > 0) this.#endsAt = 0
+    if (this.#options.bounds?.buffered === true && page.count > 0) this.#endsAt = 0
     return bytes
   }
 

@@ -17,9 +17,13 @@ export function unbufferedOutput (): DestinationStream {
   return pino.destination({ sync: true })
 }
 
-/** Several lines a write, within a tenth of a second; what is left when the process ends, is written then. */
+/** Several lines a write, within a tenth of a second. The rest is written when the process ends, if anybody still reads. */
 export function bufferedOutput (): DestinationStream {
   const output = pino.destination({ sync: true, minLength: 4096, periodicFlush: 100 })
-  process.on('exit', () => { output.flushSync() })
+  process.on('exit', () => {
+    // `flushSync` repeats a write to a pipe without a reader for ever. `flush` tries once, after which pino gives up on such a pipe.
+    output.flush()
+    output.flushSync()
+  })
   return output
 }

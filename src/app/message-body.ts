@@ -1,157 +1,424 @@
 import { isUtf8 } from 'node:buffer'
 import { LogError } from '../domain/errors.ts'
-import { JsonScanner, JsonSyntaxError, parseValue } from '../domain/json.ts'
-import { defaultLimits } from '../domain/limits.ts'
-import { show } from './validation.ts'
+import { type CodeUnits, codeUnits, JsonNestingError, JsonScanner, JsonSyntaxError, type JsonHandler, parseValue } from '../domain/json.ts'
+import { defaultLimits as limits } from '../domain/limits.ts'
+import type { NewMessage } from '../domain/message.ts'
+import { Turns } from '../domain/turns.ts'
+import { Batch, Message, Messages } from './schemas/produce.ts'
+import { compiler, show, validationError } from './validation.ts'
+
+/** A body that is JSON. Its messages are valid if there is no `error`; with one there may be fewer than were sent. */
+export interface MessageBody {
+  readonly messages: readonly NewMessage[]
+  /** Whether they came as `{"messages":[…]}` or as lines, be it only one. */
+  readonly batch: boolean
+  readonly error: LogError | undefined
+}
+
+const compile = compiler()
+const isMessage = compile(Message)
+/** All of a batch but its messages, each of which is validated when it has been read. */
+const isBatch = compile({ ...Batch, properties: { messages: { ...Messages, items: {} } } })
+
+const countExpected = `expected 1 to ${limits.requestMessagesMax} messages, got `
+
+/** A longer string in JSON is larger than the largest headers, whatever its escapes, and need not be unescaped to be refused. */
+const textCharsMax = 6 * limits.headersBytesMax + 2
 
 /**
- * The members of one message, as far as they were there, before validation. The payload is the text it came in, so that
- * it is stored as it was sent (log §2.3): from a built value nobody can tell what that was (integers beyond 2^53, doubled
- * members, the order of number-like members). Members that no message has are added to the object under their names.
+ * `application/json`. A body of up to `sliceChars` bytes is read at once, a larger one slice by slice, in turn with others.
+ * @throws LogError `missing_body`, `invalid_encoding`, `malformed_json`; `invalid_request` for nesting
  */
-export class MessageBody {
+export function parseJsonBody (body: Buffer): MessageBody | Promise<MessageBody> {
+  return read(body, (text) => new JsonReading(text, body), 'a JSON object')
+}
+
+/** `application/x-ndjson`, in the same way. */
+export function parseLinesBody (body: Buffer): MessageBody | Promise<MessageBody> {
+  return read(body, (text) => new LinesReading(text, body), linesExpected)
+}
+
+const linesExpected = 'a JSON object on each line'
+
+/** A body that is read slice by slice. */
+export interface Reading {
+  /** Everything before this position has been read. */
+  readonly at: number
+  /** Reads on to about `limit`. @returns whether everything has been read */
+  run (limit: number): boolean
+  result (): MessageBody
+}
+
+const turns = new Turns(setImmediate)
+
+function read (body: Buffer, start: (text: string) => Reading, expected: string): MessageBody | Promise<MessageBody> {
+  if (body.length > limits.sliceChars) return readLarge(body, start, expected)
+  const reading = start(textOf(body, expected))
+  reading.run(body.length)
+  return reading.result()
+}
+
+async function readLarge (body: Buffer, start: (text: string) => Reading, expected: string): Promise<MessageBody> {
+  await turns.next()
+  const reading = start(textOf(body, expected))
+  do await turns.next(); while (!reading.run(reading.at + limits.sliceChars))
+  return reading.result()
+}
+
+export class JsonReading implements Reading {
+  readonly #text: string
+  readonly #messages: MessageReader
+  readonly #scanner: JsonScanner
+
+  constructor (text: string, utf8: Buffer) {
+    this.#text = text
+    this.#messages = new MessageReader(text, false)
+    this.#scanner = new JsonScanner(codeUnits(text, utf8), this.#messages)
+  }
+
+  get at (): number { return this.#scanner.at }
+
+  run (limit: number): boolean {
+    try {
+      return this.#scanner.run(limit)
+    } catch (error) {
+      throw refusal(error, this.#messages, 'body', this.#text, 0, this.#text.length)
+    }
+  }
+
+  result (): MessageBody { return this.#messages.result() }
+}
+
+export class LinesReading implements Reading {
+  readonly #text: string
+  readonly #units: CodeUnits
+  readonly #messages: MessageReader
+  #at = 0
+  readonly #scanner: JsonScanner
+  #inLine = false
+  #line = 1
+  #lineStart = 0
+  #lineEnd = 0
+
+  constructor (text: string, utf8: Buffer) {
+    this.#text = text
+    this.#units = codeUnits(text, utf8)
+    this.#messages = new MessageReader(text, true)
+    this.#scanner = new JsonScanner(this.#units, this.#messages)
+  }
+
+  get at (): number { return this.#inLine ? this.#scanner.at : this.#at }
+
+  run (limit: number): boolean {
+    const text = this.#text
+    for (;;) {
+      if (!this.#inLine) {
+        this.#skipSpace(Math.min(limit, text.length))
+        if (this.#at === text.length) return true
+        if (this.#at >= limit) return false
+        const lineFeed = text.indexOf('\n', this.#at)
+        this.#lineEnd = lineFeed === -1 ? text.length : lineFeed
+        if (!this.#messages.startLine(this.#line)) {
+          this.#at = this.#lineEnd
+          continue
+        }
+        this.#scanner.restart(this.#at, this.#lineEnd)
+        this.#inLine = true
+      }
+      try {
+        if (!this.#scanner.run(limit)) return false
+      } catch (error) {
+        throw refusal(error, this.#messages, `line ${this.#line}`, text, this.#lineStart, this.#lineEnd)
+      }
+      this.#at = this.#lineEnd
+      this.#inLine = false
+    }
+  }
+
+  result (): MessageBody { return this.#messages.result() }
+
+  /** To the next line that is not blank. */
+  #skipSpace (stop: number): void {
+    let at = this.#at
+    for (; at < stop; at++) {
+      const c = this.#units[at]
+      if (c === 0x0a) {
+        this.#line++
+        this.#lineStart = at + 1
+      } else if (c !== 0x20 && c !== 0x09 && c !== 0x0d) break
+    }
+    this.#at = at
+  }
+}
+
+/** One message, in which only what can be valid has been built. What is wrong is there as something short that is wrong in the same way. */
+class MessageMembers {
+  /** As text, so that it is stored as it was sent (log §2.3). */
   payload: string | undefined = undefined
   key: unknown = undefined
   headers: unknown = undefined
-}
+  #unknown: string | undefined
 
-/** What came as `{"messages":[…]}`. Other members are added to the object under their names. */
-export class BatchBody {
-  messages: unknown
-  constructor (messages: unknown) { this.messages = messages }
-}
-
-/** What came as one message a line. */
-export class LinesBody {
-  readonly messages: readonly unknown[]
-  /** In which line each message was, from 1. */
-  readonly lines: readonly number[]
-  constructor (messages: readonly unknown[], lines: readonly number[]) {
-    this.messages = messages
-    this.lines = lines
+  /** Keeps the first: there may be very many. @returns false if it is there already */
+  addUnknown (name: string): boolean {
+    if (this.#unknown !== undefined) return this.#unknown !== name
+    this.#unknown = name
+    addMember(this, name, null)
+    return true
   }
 }
 
-const countExpected = `expected 1 to ${defaultLimits.requestMessagesMax} messages, got `
+type Member = 'payload' | 'key' | 'headers' | 'messages' | 'unknown'
 
-/** `application/json` */
-export function parseJsonBody (body: Buffer): MessageBody | BatchBody {
-  const text = textOf(body, 'a JSON object')
-  const parser = new Parser()
-  const parsed = asJson(text, 'body', () => {
-    const scanner = new JsonScanner(text)
-    const whole = scanner.isObject ? parser.message(scanner, '', true) : scanner.value()
-    scanner.end()
-    return whole
-  })
-  if (typeof parsed === 'string') throw invalid(`body: expected a JSON object, got ${show.value(parseValue(parsed))}`)
-  parser.check()
-  return parsed
-}
+/** Builds and validates messages. What is wrong with them is kept until the whole text has turned out to be JSON. */
+class MessageReader implements JsonHandler {
+  readonly #text: string
+  readonly #lines: boolean
+  readonly #messages: NewMessage[] = []
+  /** What the value that comes next is in. */
+  #in: 'body' | 'message' | 'messages' | 'headers' = 'body'
+  #message = new MessageMembers()
+  #member: Member = 'payload'
+  /** Of the member, or of the header. */
+  #name = ''
+  #headers: Record<string, unknown> = {}
+  #headersBytes = 0
+  /** Messages so far. */
+  #count = 0
+  #line = 0
+  /** While a batch is read, what stands beside it. */
+  #beside: MessageMembers | undefined
+  /** Something like the value of `messages`. */
+  #batch: unknown
+  #wrong: string | undefined
+  #invalid: LogError | undefined
 
-/** `application/x-ndjson` */
-export function parseLinesBody (body: Buffer): LinesBody {
-  const expected = 'a JSON object on each line'
-  const text = textOf(body, expected)
-  const messages: unknown[] = []
-  const lines: number[] = []
-  const parser = new Parser()
-  let count = 0
-  let start = 0
-  for (let line = 1; start < text.length; line++) {
-    const lineFeed = text.indexOf('\n', start)
-    const end = lineFeed === -1 ? text.length : lineFeed
-    if (!isBlank(text, start, end) && ++count <= defaultLimits.requestMessagesMax) {
-      messages.push(parseLine(text, start, end, `line ${line}`, parser))
-      lines.push(line)
+  /** @param lines whether the text is lines with a message on each, or one message or batch */
+  constructor (text: string, lines: boolean) {
+    this.#text = text
+    this.#lines = lines
+  }
+
+  /** @returns false if there are too many already: it need not be read, only counted */
+  startLine (line: number): boolean {
+    this.#line = line
+    this.#in = 'body'
+    return ++this.#count <= limits.requestMessagesMax
+  }
+
+  begin (c: number): boolean {
+    switch (this.#in) {
+      case 'body':
+        if (c !== OPEN_BRACE) return false
+        if (this.#lines) this.#message = new MessageMembers()
+        this.#in = 'message'
+        return true
+      case 'messages':
+        if (++this.#count > limits.requestMessagesMax || c !== OPEN_BRACE) return false
+        this.#message = new MessageMembers()
+        this.#in = 'message'
+        return true
+      case 'message':
+        if (this.#member === 'headers' && c === OPEN_BRACE) {
+          this.#headers = {}
+          this.#headersBytes = 0
+          this.#in = 'headers'
+          return true
+        }
+        if (this.#member === 'messages' && c === OPEN_BRACKET) {
+          this.#beside = this.#message
+          this.#in = 'messages'
+          return true
+        }
+        return false
+      default: return false
     }
-    start = end + 1
-  }
-  if (count === 0) throw missing(expected)
-  if (count > defaultLimits.requestMessagesMax) throw invalid(`body: ${countExpected}${count}`)
-  parser.check()
-  return new LinesBody(messages, lines)
-}
-
-function isBlank (text: string, start: number, end: number): boolean {
-  while (start < end && ' \t\r'.includes(text[start]!)) start++
-  return start === end
-}
-
-/** For the scanner a line end is white space; here it is where the message has to end. */
-function parseLine (text: string, start: number, end: number, name: string, parser: Parser): unknown {
-  return asJson(text, name, () => {
-    const scanner = new JsonScanner(text, start)
-    const message = parser.element(scanner, `${name}: `)
-    if (scanner.at > end || scanner.space() < end) throw new JsonSyntaxError()
-    return message
-  }, start, end)
-}
-
-/** Builds messages. What is wrong with them is kept until all of the text has turned out to be JSON. */
-class Parser {
-  #wrong: string | undefined = undefined
-
-  check (): void {
-    if (this.#wrong !== undefined) throw invalid(this.#wrong)
   }
 
-  /** @param where what stands before a field's name in messages: `messages.17.`, `line 17: ` */
-  element (scanner: JsonScanner, where: string): unknown {
-    return scanner.isObject ? this.message(scanner, where, false) : parseValue(scanner.value())
-  }
-
-  message (scanner: JsonScanner, where: string, mayBeBatch: true): MessageBody | BatchBody
-  message (scanner: JsonScanner, where: string, mayBeBatch: boolean): MessageBody
-  message (scanner: JsonScanner, where: string, mayBeBatch: boolean): MessageBody | BatchBody {
-    const message = new MessageBody()
-    let batch: BatchBody | undefined
-    for (let more = scanner.enter(); more; more = scanner.next('}')) {
-      const name = scanner.name()
-      if (name === 'payload') {
-        if (message.payload !== undefined) this.#twice(where, name)
-        message.payload = scanner.value()
-      } else if (name === 'key') {
-        if (message.key !== undefined) this.#twice(where, name)
-        message.key = parseValue(scanner.value())
-      } else if (name === 'headers') {
-        if (message.headers !== undefined) this.#twice(where, name)
-        message.headers = parseValue(scanner.value())
-      } else if (name === 'messages' && mayBeBatch) {
-        if (batch !== undefined) this.#twice(where, name)
-        batch = new BatchBody(scanner.isArray ? this.#elements(scanner) : parseValue(scanner.value()))
-      } else {
-        if (Object.hasOwn(message, name)) this.#twice(where, name)
-        addMember(message, name, scanner.value())
-      }
+  name (start: number, end: number): void {
+    const text = this.#text
+    if (this.#in === 'headers') {
+      if (end - start > textCharsMax) this.#headersBytes = Infinity
+      this.#name = this.#string(start, end)
+      return
     }
-    return batch === undefined ? message : joined(batch, message)
-  }
-
-  #elements (scanner: JsonScanner): unknown[] {
-    const elements: unknown[] = []
-    let count = 0
-    for (let more = scanner.enter(); more; more = scanner.next(']')) {
-      if (++count <= defaultLimits.requestMessagesMax) elements.push(this.element(scanner, `messages.${count - 1}.`))
-      else scanner.value()
+    const message = this.#message
+    if (end - start === 9 && text.startsWith('payload', start + 1)) {
+      this.#member = 'payload'
+    } else {
+      this.#name = this.#string(start, end)
+      this.#member = this.#memberOf(this.#name)
     }
-    if (count > defaultLimits.requestMessagesMax) this.#wrong ??= `messages: ${countExpected}${count}`
-    return elements
+    const again = this.#member === 'unknown'
+      ? !message.addUnknown(this.#name)
+      : (this.#member === 'messages' ? this.#batch : message[this.#member]) !== undefined
+    if (again) this.#wrong ??= `${this.#where()}${show.name(this.#member === 'unknown' ? this.#name : this.#member)}: expected once, got twice`
   }
 
-  #twice (where: string, name: string): void {
-    this.#wrong ??= `${where}${show.name(name)}: expected once, got twice`
+  end (start: number, end: number): void {
+    const message = this.#message
+    switch (this.#in) {
+      case 'message':
+        switch (this.#member) {
+          case 'payload':
+            message.payload = this.#text.slice(start, end)
+            break
+          case 'key':
+            if (this.#isLongString(start, end)) this.#wrong ??= `${this.#where()}key: expected ${expected('key')}, got more`
+            message.key = this.#standIn(start, end)
+            break
+          case 'headers':
+            message.headers = this.#standIn(start, end)
+            break
+          case 'messages':
+            this.#batch = this.#standIn(start, end)
+            break
+        }
+        break
+      case 'headers':
+        this.#addHeader(start, end)
+        break
+      case 'messages':
+        if (this.#count <= limits.requestMessagesMax) this.#notAnObject(start, end)
+        break
+      case 'body':
+        this.#notAnObject(start, end)
+        break
+    }
+  }
+
+  leave (): void {
+    switch (this.#in) {
+      case 'headers':
+        if (this.#headersBytes > limits.headersBytesMax) {
+          const got = this.#headersBytes === Infinity ? 'more' : `${this.#headersBytes} bytes`
+          this.#wrong ??= `${this.#where()}headers: expected ${expected('headers')}, got ${got}`
+        }
+        this.#message.headers = this.#headers
+        this.#in = 'message'
+        break
+      case 'message':
+        if (this.#beside !== undefined) this.#in = 'messages'
+        if (this.#beside !== undefined || this.#lines) this.#take(this.#message)
+        break
+      case 'messages':
+        this.#batch = this.#count === 0 ? [] : [null]
+        this.#message = this.#beside!
+        this.#beside = undefined
+        this.#in = 'message'
+        break
+    }
+  }
+
+  result (): MessageBody {
+    const batch = this.#lines || this.#batch !== undefined
+    if (this.#lines && this.#count === 0) throw missing(linesExpected)
+    if (!batch && this.#invalid === undefined) this.#take(this.#message)
+    const invalidBatch = this.#batch === undefined ? undefined : this.#checkBatch()
+    const wrong = this.#count > limits.requestMessagesMax ? `${this.#lines ? 'body' : 'messages'}: ${countExpected}${this.#count}` : this.#wrong
+    return { messages: this.#messages, batch, error: wrong === undefined ? invalidBatch ?? this.#invalid : invalid(wrong) }
+  }
+
+  /** @param start where a value begins that is nested too deeply */
+  tooDeep (start: number): LogError {
+    if (this.#wrong !== undefined) return invalid(this.#wrong)
+    if (this.#invalid !== undefined) return this.#invalid
+    const at = this.#where()
+    const got = show.value(this.#standIn(start, start))
+    switch (this.#in) {
+      case 'headers': return invalid(`${at}headers.${show.name(this.#name)}: expected a string, got ${got}`)
+      case 'messages':
+        if (this.#count > limits.requestMessagesMax) return invalid(`messages: ${countExpected}more`)
+        break
+      case 'message':
+        switch (this.#member) {
+          case 'payload': return invalid(`${at}payload: expected at most ${limits.payloadNestingMax} levels of nesting, got more`)
+          case 'messages': return invalid(`messages: ${countExpected}${got}`)
+          case 'unknown': return invalid(`${at}${show.name(this.#name)}: expected one of ${this.#batch === undefined ? 'payload, key, headers' : 'messages'}, got an unknown member`)
+          default: return invalid(`${at}${this.#member}: expected ${expected(this.#member)}, got ${got}`)
+        }
+    }
+    this.#notAnObject(start, start)
+    return this.#invalid!
+  }
+
+  /** What stands before a field's name in an error. */
+  #where (): string {
+    if (this.#lines) return `line ${this.#line}: `
+    return this.#beside === undefined ? '' : `messages.${this.#count - 1}.`
+  }
+
+  #memberOf (name: string): Member {
+    switch (name) {
+      case 'payload': case 'key': case 'headers': return name
+      case 'messages': return this.#lines || this.#beside !== undefined ? 'unknown' : name
+      default: return 'unknown'
+    }
+  }
+
+  #addHeader (start: number, end: number): void {
+    const value = this.#standIn(start, end)
+    this.#headersBytes += Buffer.byteLength(this.#name) + (typeof value === 'string' ? Buffer.byteLength(value) : 0)
+    if (this.#isLongString(start, end)) this.#headersBytes = Infinity
+    if (this.#headersBytes > limits.headersBytesMax) return
+    if (this.#name === '__proto__') addMember(this.#headers, this.#name, value)
+    else this.#headers[this.#name] = value
+  }
+
+  #take (message: MessageMembers): void {
+    if (this.#wrong !== undefined || this.#invalid !== undefined) return
+    if (!isMessage(message)) {
+      this.#invalid = validationError(isMessage.errors!, 'body', this.#where())
+      return
+    }
+    if (message.headers !== undefined) message.headers = JSON.stringify(message.headers)
+    this.#messages.push(message as NewMessage)
+  }
+
+  #notAnObject (start: number, end: number): void {
+    const field = this.#lines ? `line ${this.#line}` : this.#in === 'body' ? 'body' : `messages.${this.#count - 1}`
+    this.#invalid ??= invalid(`${field}: expected a JSON object, got ${show.value(this.#standIn(start, end))}`)
+  }
+
+  /** With a payload beside `messages` it is a message that has a member too many. */
+  #checkBatch (): LogError | undefined {
+    const beside = this.#message
+    if (beside.payload !== undefined) {
+      addMember(beside, 'messages', null)
+      return isMessage(beside) ? undefined : validationError(isMessage.errors!, 'body')
+    }
+    const whole = { messages: this.#batch }
+    for (const [name, value] of Object.entries(beside)) if (value !== undefined) addMember(whole, name, value)
+    return isBatch(whole) ? undefined : validationError(isBatch.errors!, 'body')
+  }
+
+  #isLongString (start: number, end: number): boolean {
+    return end - start > textCharsMax && this.#text.charCodeAt(start) === QUOTE
+  }
+
+  /** The string, if it may be valid anywhere; otherwise its beginning. */
+  #string (start: number, end: number): string {
+    return end - start > textCharsMax ? this.#text.slice(start + 1, start + textCharsMax) : parseValue(this.#text.slice(start, end)) as string
+  }
+
+  /** The value; something short of its kind, if it is not valid in any place but a payload. */
+  #standIn (start: number, end: number): unknown {
+    switch (this.#text.charCodeAt(start)) {
+      case QUOTE: return this.#string(start, end)
+      case OPEN_BRACKET: return []
+      case OPEN_BRACE: return {}
+      // A client that sends a million digits as a key is told the number, but not to the last digit of its exponent.
+      default: return end - start > textCharsMax ? Number.parseFloat(this.#text.slice(start, start + textCharsMax)) : JSON.parse(this.#text.slice(start, end))
+    }
   }
 }
 
-/** With `payload` beside `messages` it is a message that has a member too many. */
-function joined (batch: BatchBody, message: MessageBody): MessageBody | BatchBody {
-  if (message.payload !== undefined) {
-    addMember(message, 'messages', batch.messages)
-    return message
-  }
-  for (const [name, value] of Object.entries(message)) if (value !== undefined) addMember(batch, name, value)
-  return batch
+const QUOTE = 0x22
+const OPEN_BRACKET = 0x5b
+const OPEN_BRACE = 0x7b
+
+function expected (member: 'key' | 'headers'): string {
+  return Message.properties[member]['x-expected'] as string
 }
 
 /** Assigning to `__proto__` would set the prototype; as a member of its own, validation refuses it by name. */
@@ -165,26 +432,25 @@ function textOf (body: Buffer, expected: string): string {
   return body.toString('utf8')
 }
 
-/** @param name of the part of the body from `start` to `end`, which `scan` goes through */
-function asJson<T> (text: string, name: string, scan: () => T, start = 0, end = text.length): T {
-  try {
-    return scan()
-  } catch (error) {
-    if (!(error instanceof JsonSyntaxError)) throw error
-    // V8's message quotes the text around the error, which may be a secret's; its position is enough.
-    const position = / at position (\d+)/.exec(refusal(text.slice(start, end)))?.[1]
-    const where = position === undefined ? '' : ` at position ${position}`
-    throw new LogError('malformed_json', `${name}: expected valid JSON, got a syntax error${where}`)
-  }
+/** @param name of the part of the text from `start` to `end`, in which the scanner has found the error */
+function refusal (error: unknown, messages: MessageReader, name: string, text: string, start: number, end: number): unknown {
+  if (error instanceof JsonNestingError) return messages.tooDeep(error.start)
+  if (!(error instanceof JsonSyntaxError)) return error
+  // V8 would build the values of a large text, all at once.
+  const position = end - start <= limits.sliceChars ? parserPosition(text.slice(start, end)) : error.at < end ? error.at - start : undefined
+  const where = position === undefined ? '' : ` at position ${position}`
+  return new LogError('malformed_json', `${name}: expected valid JSON, got a syntax error${where}`)
 }
 
-function refusal (json: string): string {
+/** V8's message quotes the text around the error, which may be a secret's; its position is enough. */
+function parserPosition (json: string): number | undefined {
   try {
     JSON.parse(json)
-    return ''
   } catch (error) {
-    return (error as Error).message
+    const position = / at position (\d+)/.exec((error as Error).message)?.[1]
+    if (position !== undefined) return Number(position)
   }
+  return undefined
 }
 
 function missing (expected: string): LogError {

@@ -3,16 +3,18 @@ import { type ErrorCode, errorTable, type LogError } from '../domain/errors.ts'
 
 /** Every answer with a status from 400 on (RFC 9457). */
 export const ProblemSchema = Type.Object({
-  type: Type.String({ description: 'Where this kind of error is explained.' }),
+  type: Type.String({ description: 'The page that explains this kind of error.' }),
   title: Type.String({ description: 'The kind of error in words.' }),
   status: Type.Integer(),
-  detail: Type.String({ description: 'What was wrong with this request.' }),
-  code: Type.Union(codes().map((code) => Type.Literal(code)), { description: 'Stable; what a program should look at.' }),
+  detail: Type.String({ description: 'What was wrong with this request. The wording may change.' }),
+  code: Type.Union(codes().map((code) => Type.Literal(code)), { description: 'The kind of error for programs; stable.' }),
   error: Type.String({ description: 'The same text as `detail`.' }),
   retriable: Type.Boolean({ description: 'Whether the same request may succeed later.' }),
   written: Type.Optional(Type.Union([Type.Literal('no'), Type.Literal('unknown')], {
-    description: 'Of a failed append. `no`: the messages are not in the topic and never will be. `unknown`: they may be, now or later.'
-  }))
+    description: 'Failed appends only. `no`: the messages are not in the topic and never will be. `unknown`: they may be in the topic, now or later.'
+  })),
+  earliest: Type.Optional(Type.Integer({ minimum: 1, description: 'Only with `offset_out_of_range`: the first offset of the topic.' })),
+  end: Type.Optional(Type.Integer({ minimum: 1, description: 'Only with `offset_out_of_range`: the offset of the next message to be written.' }))
 }, { $id: 'Problem', description: 'What went wrong (RFC 9457).' })
 
 export type Problem = Static<typeof ProblemSchema>
@@ -27,15 +29,17 @@ function codes (): ErrorCode[] {
 }
 
 export function toProblem (error: LogError): Problem {
-  const { code, message, written } = error
+  const { code, message, written, range } = error
   const { status, title, retriable } = errorTable[code]
   const problem: Problem = { type: `${errorsPath}#${code}`, title, status, detail: message, code, error: message, retriable }
   if (written !== undefined) problem.written = written
+  if (range !== undefined) Object.assign(problem, range)
   return problem
 }
 
 /** Seconds for `Retry-After`; `undefined` where the status does not call for one. What an operator has to mend takes longer. */
 export function retryAfter (error: LogError): number | undefined {
+  if (error.status === 507) return 30
   if (error.status !== 503 && error.status !== 429) return undefined
   return error.retriable ? 1 : 30
 }

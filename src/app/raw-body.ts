@@ -3,7 +3,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { LogError } from '../domain/errors.ts'
 import { defaultLimits } from '../domain/limits.ts'
 import { decompressed } from './body-encoding.ts'
-import { parseJsonBody, parseLinesBody } from './message-body.ts'
+import { type MessageBody, parseJsonBody, parseLinesBody } from './message-body.ts'
 import { receiveBody } from './receive-body.ts'
 import { show } from './validation.ts'
 
@@ -18,7 +18,7 @@ export function addBodyParsers (app: FastifyInstance): void {
   app.addContentTypeParser('*', (request, _payload, done) => { done(unsupported(request)) })
 }
 
-function addParser (app: FastifyInstance, type: string, parse: (body: Buffer) => unknown): void {
+function addParser (app: FastifyInstance, type: string, parse: (body: Buffer) => MessageBody | Promise<MessageBody>): void {
   app.addContentTypeParser(type, (request: FastifyRequest, payload: IncomingMessage, done: (error: Error | null, body?: unknown) => void) => {
     receiveBody(request, payload, (failure, body) => {
       if (body === undefined) {
@@ -28,15 +28,12 @@ function addParser (app: FastifyInstance, type: string, parse: (body: Buffer) =>
       const encoding = request.headers['content-encoding']
       try {
         checkCharset(request)
-        if (encoding === undefined) {
-          done(null, parse(body))
-          return
-        }
+        const parsed = encoding === undefined ? parse(body) : decompressedInHold(request, body, encoding).then(parse)
+        if (parsed instanceof Promise) parsed.then((parsed) => { done(null, parsed) }, done)
+        else done(null, parsed)
       } catch (error) {
         done(error as Error)
-        return
       }
-      decompressedInHold(request, body, encoding).then(parse).then((parsed) => { done(null, parsed) }, done)
     })
   })
 }

@@ -28,7 +28,7 @@ const options = {
   useDefaults: false,
   // Errors carry the schema they come from, and with it x-expected.
   verbose: true,
-  keywords: ['x-expected', 'example']
+  keywords: ['x-expected', 'x-openapi', 'example']
 } as const
 
 function withKeywords (ajv: Ajv): Ajv {
@@ -67,9 +67,8 @@ function isShort (data: unknown, max: number): boolean {
 
 function bytesOf (data: unknown): number {
   if (typeof data === 'string') return Buffer.byteLength(data)
-  if (typeof data !== 'object' || data === null) return 0
   let bytes = 0
-  for (const [name, value] of Object.entries(data)) bytes += Buffer.byteLength(name) + bytesOf(value)
+  for (const [name, value] of Object.entries(data as object)) bytes += Buffer.byteLength(name) + (typeof value === 'string' ? Buffer.byteLength(value) : 0)
   return bytes
 }
 
@@ -78,17 +77,13 @@ type ValidationError = FastifySchemaValidationError & { data?: unknown, parentSc
 
 /**
  * `field: expected …, got …`, from the schema's own words.
- * @param lines of a body of lines: where its messages were, for `line 17: field: …`
+ * @param where what stands before the field's name, such as `line 17: ` or `messages.17.`
  */
-export function validationError (errors: ReadonlyArray<Partial<FastifySchemaValidationError>>, context: string, lines?: readonly number[]): LogError {
+export function validationError (errors: ReadonlyArray<Partial<FastifySchemaValidationError>>, context: string, where = ''): LogError {
   const error = errors[0] as ValidationError
   const schema = error.parentSchema ?? {}
   const path = error.instancePath.slice(1).split('/').filter((part) => part !== '').map(unescapePointer)
-  const line = lines === undefined || path.length === 0 ? '' : `line ${lines[Number(path.shift())]}`
-  const field = (last?: string): string => {
-    const name = [...path, ...(last === undefined ? [] : [last])].map(show.name).join('.')
-    return line === '' || name === '' ? line + name : `${line}: ${name}`
-  }
+  const field = (last?: string): string => where + [...path, ...(last === undefined ? [] : [last])].map(show.name).join('.')
 
   if (error.keyword === 'additionalProperties') {
     const known = Object.keys(schema.properties ?? {}).join(', ')

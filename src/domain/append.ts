@@ -4,7 +4,7 @@ import type { SegmentObject } from '../ports/segment-store.ts'
 import { retryDelay, Storage, toLogError, type LogCore, type StorageCalls } from './core.ts'
 import { LogError } from './errors.ts'
 import type { NewMessage } from './message.ts'
-import { encodeSeal, encodeSegment, type MessageSegment } from './segment.ts'
+import { encodeLargeSegment, encodeSeal, encodeSegment, isLarge, type MessageSegment } from './segment.ts'
 import { sleep } from './wait.ts'
 
 /** What became of one reservation. `sealed`: a reader closed it, so nothing will ever be in it. */
@@ -26,7 +26,7 @@ export async function appendSegment (
   const { clock, limits } = core
   const storage = new Storage(core, topic)
   for (let attempt = 1; attempt <= limits.appendAttemptsMax; attempt++) {
-    const left = deadline - limits.giveUpMs - clock.monotonic()
+    const left = deadline - limits.resolveBySealMs - clock.monotonic()
     if (left <= 0) throw timedOut()
     let reservation: Reservation
     try {
@@ -35,8 +35,7 @@ export async function appendSegment (
       // At worst a range was handed out that nobody uses; readers seal it.
       throw toLogError(error, 'no')
     }
-    const placing = new Placing(core, storage, topic, messages, reservation, deadline)
-    const segment = await placing.run()
+    const segment = await new ReservationWriter(core, storage, topic, messages, reservation, deadline).run()
     if (segment === 'sealed') continue
     core.cache.set(topic, segment)
     return { segment, calls: storage.calls }
@@ -49,7 +48,7 @@ function timedOut (cause?: unknown): LogError {
 }
 
 /** The puts for one reservation, until its outcome is known (log §3.2, §3.3). */
-class Placing {
+class ReservationWriter {
   readonly #core: LogCore
   readonly #storage: Storage
   readonly #topic: string
@@ -73,21 +72,22 @@ class Placing {
   }
 
   async run (): Promise<MessageSegment | 'sealed'> {
-    const { clock, limits, compression } = this.#core
+    const { clock, limits, compression, turns } = this.#core
     const { first } = this.#reservation
-    const { object, segment } = encodeSegment(this.#messages, {
-      first, timestamp: clock.wall(), writer: this.#writer, compression, compressOverBytes: limits.compressOverBytes
-    })
-    return await this.#place(object) === 'written' ? segment : 'sealed'
+    const options = { first, timestamp: clock.wall(), writer: this.#writer, compression, compressOverBytes: limits.compressOverBytes }
+    const { object, segment } = isLarge(this.#messages, limits.sliceChars)
+      ? await encodeLargeSegment(this.#messages, options, turns, limits.sliceChars)
+      : encodeSegment(this.#messages, options)
+    return await this.#putSegment(object) === 'written' ? segment : 'sealed'
   }
 
-  async #place (object: SegmentObject): Promise<Outcome> {
+  async #putSegment (object: SegmentObject): Promise<Outcome> {
     const { clock, limits } = this.#core
     const { last, at } = this.#reservation
     let failure: unknown
     for (let attempt = 1; this.#mayStart(); attempt++) {
       try {
-        const left = this.#deadline - limits.giveUpMs - clock.monotonic()
+        const left = this.#deadline - limits.resolveBySealMs - clock.monotonic()
         if (await this.#storage.put(last, object, at, Math.min(limits.putTimeoutMs, left)) === 'created') return 'written'
         return await this.#resolveExisting()
       } catch (error) {
@@ -98,14 +98,14 @@ class Placing {
       }
       await this.#pause(attempt)
     }
-    return this.#giveUp(failure)
+    return this.#resolveBySeal(failure)
   }
 
-  /** No attempt starts when little time is left to give up in order, or when the reservation is old (log §3.2). */
+  /** No attempt starts when little time is left to resolve the range by a seal, or when the reservation is old (log §3.2). */
   #mayStart (): boolean {
     const { clock, limits } = this.#core
     const now = clock.monotonic()
-    return now < this.#deadline - limits.giveUpMs && now - this.#reservedAtMonotonic < limits.reservationTtlMs
+    return now < this.#deadline - limits.resolveBySealMs && now - this.#reservedAtMonotonic < limits.reservationTtlMs
   }
 
   async #pause (attempt: number): Promise<void> {
@@ -114,9 +114,9 @@ class Placing {
 
   /** The key was taken: by ourselves (an answer was lost), or by a seal (log §3.3). */
   async #resolveExisting (): Promise<Outcome> {
-    const found = await this.#lookUntil(this.#deadline)
+    const found = await this.#readOwnKey(this.#deadline)
     if (found === 'own') return 'written'
-    if (found === 'seal' && await this.#neverWasThere()) return 'sealed'
+    if (found === 'seal' && await this.#rangeNotTrimmed()) return 'sealed'
     throw this.#unknown()
   }
 
@@ -124,7 +124,7 @@ class Placing {
    * With a seal at the key nothing will be there any more, but a segment that landed before may have been read and
    * then been deleted by a trim, which made room for the seal. A trim moves `earliest` before it deletes.
    */
-  async #neverWasThere (): Promise<boolean> {
+  async #rangeNotTrimmed (): Promise<boolean> {
     try {
       const state = await this.#storage.state()
       return state !== undefined && state.earliest <= this.#reservation.first
@@ -134,11 +134,11 @@ class Placing {
   }
 
   /**
-   * Seals the own range, so that what is said is certain: `not written` once the seal stands, `written` when the seal
-   * is refused by the own segment. A failure of which no put can have taken effect needs no seal to be certain; it is
-   * put all the same, so that readers need not wait for the hole.
+   * Resolves the reservation: puts a seal over the own range, then looks at the key. The own segment there means `written`; a seal
+   * means `not written`, unless a put may have landed and a trim removed it. No answer means `unknown`, unless every put
+   * was certainly refused: then the seal only saves readers the wait for the hole.
    */
-  async #giveUp (failure: unknown): Promise<Outcome> {
+  async #resolveBySeal (failure: unknown): Promise<Outcome> {
     const { clock, limits } = this.#core
     const { first, last } = this.#reservation
     const seal = encodeSeal(first, last, 'range', this.#writer)
@@ -147,9 +147,9 @@ class Placing {
       if (left <= 0) break
       try {
         const put = await this.#storage.put(last, seal, null, Math.min(limits.putTimeoutMs, left))
-        const found = put === 'created' ? 'seal' : await this.#lookUntil(this.#deadline)
+        const found = put === 'created' ? 'seal' : await this.#readOwnKey(this.#deadline)
         if (found === 'own') return 'written'
-        const certain = found === 'seal' && (!this.#uncertain || await this.#neverWasThere())
+        const certain = found === 'seal' && (!this.#uncertain || await this.#rangeNotTrimmed())
         throw certain ? this.#notWritten(failure) : this.#unknown(failure)
       } catch (error) {
         if (error instanceof LogError) throw error
@@ -164,7 +164,7 @@ class Placing {
    * Looks at what is at the own key until an answer comes.
    * @throws LogError when something is there that neither this append nor a seal explains, or no answer came in time
    */
-  async #lookUntil (deadline: number): Promise<Found> {
+  async #readOwnKey (deadline: number): Promise<Found> {
     const { clock, limits } = this.#core
     const { first, last } = this.#reservation
     for (let attempt = 1; ; attempt++) {

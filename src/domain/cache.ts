@@ -7,8 +7,8 @@ import type { Segment } from './segment.ts'
  */
 export class SegmentCache {
   readonly #segments: LRUCache<string, Segment> | undefined
-  /** By topic and the offset at which a read would go on. Not with `max`, for which the cache would lay out all its room at the start. */
-  readonly #lastOf = new LRUCache<string, number>({ maxSize: 10_000, sizeCalculation: () => 1 })
+  /** Topic and next read offset → last offset of the segment there. `maxSize`, because lru-cache allocates all slots of `max` at construction. */
+  readonly #lastOffsets = new LRUCache<string, number>({ maxSize: 10_000, sizeCalculation: () => 1 })
 
   /** @param bytes of stored lines to keep; 0 keeps nothing */
   constructor (bytes: number) {
@@ -22,17 +22,17 @@ export class SegmentCache {
   set (topic: string, segment: Segment): void {
     if (this.#segments === undefined) return
     this.#segments.set(`${topic}/${segment.last}`, segment)
-    this.#lastOf.set(`${topic}/${segment.first}`, segment.last)
+    this.#lastOffsets.set(`${topic}/${segment.first}`, segment.last)
   }
 
-  /** A page ended inside a segment, before `offset`. */
-  pageEnded (topic: string, offset: number, { last }: Segment): void {
-    this.#lastOf.set(`${topic}/${offset}`, last)
+  /** A page ended before `offset`, inside `segment`: the next read can load the segment without a LIST. */
+  rememberSegmentAt (topic: string, offset: number, { last }: Segment): void {
+    this.#lastOffsets.set(`${topic}/${offset}`, last)
   }
 
-  /** The last offset of the segment that begins at `offset`, or in which a page ended before it: nobody need LIST to find it. */
-  lastOf (topic: string, offset: number): number | undefined {
-    return this.#lastOf.get(`${topic}/${offset}`)
+  /** The last offset of the segment that begins at `offset`, or in which a page ended before `offset`; `undefined` if that is not known. */
+  lastOffsetOfSegmentAt (topic: string, offset: number): number | undefined {
+    return this.#lastOffsets.get(`${topic}/${offset}`)
   }
 }
 

@@ -1,11 +1,12 @@
 import type { Clock } from '../ports/clock.ts'
 import { isPassing, StoreError } from '../ports/errors.ts'
-import type { OffsetCounter, Reservation, TopicState } from '../ports/offset-counter.ts'
+import type { OffsetCounter, Reservation, ReservationTime, TopicState } from '../ports/offset-counter.ts'
 import type { SegmentListing, SegmentObject, SegmentStore } from '../ports/segment-store.ts'
 import type { SegmentCache } from './cache.ts'
 import { LogError, type Written } from './errors.ts'
 import type { Limits } from './limits.ts'
 import { decodeSegment, type Compression, type Segment } from './segment.ts'
+import type { Turns } from './turns.ts'
 import { sleep, within } from './wait.ts'
 
 /** How many calls to storage an operation made; calls shared by a group commit count for each of its appends. */
@@ -32,6 +33,8 @@ export interface LogDeps {
 /** What append and read share. */
 export interface LogCore extends Required<LogDeps> {
   readonly cache: SegmentCache
+  /** For the encoding of large segments. */
+  readonly turns: Turns
 }
 
 const SEGMENTS = 'the segment store'
@@ -80,6 +83,11 @@ export class Storage {
     return listing
   }
 
+  correctReservedAt (reservation: ReservationTime): Promise<void> {
+    const { counter, limits } = this.#core
+    return this.#repeated(undefined, COUNTER, limits.getTimeoutMs, (signal) => counter.correctReservedAt(this.#topic, reservation, { signal }))
+  }
+
   raiseEarliest (to: number): Promise<void> {
     const { counter, limits } = this.#core
     return this.#repeated(undefined, COUNTER, limits.getTimeoutMs, (signal) => counter.raiseEarliest(this.#topic, to, { signal }))
@@ -95,13 +103,13 @@ export class Storage {
     return this.#repeated(undefined, SEGMENTS, limits.getTimeoutMs, (signal) => segments.remove(this.#topic, lasts, { signal }))
   }
 
-  pageEnded (offset: number, segment: Segment): void {
-    this.#core.cache.pageEnded(this.#topic, offset, segment)
+  rememberSegmentAt (offset: number, segment: Segment): void {
+    this.#core.cache.rememberSegmentAt(this.#topic, offset, segment)
   }
 
-  /** The last offset of the segment that goes on at `offset`, if it is known which one that is. */
-  lastOf (offset: number): number | undefined {
-    return this.#core.cache.lastOf(this.#topic, offset)
+  /** The last offset of the segment that contains `offset`, if its key is known. */
+  lastOffsetOfSegmentAt (offset: number): number | undefined {
+    return this.#core.cache.lastOffsetOfSegmentAt(this.#topic, offset)
   }
 
   cached (last: number): Segment | undefined {
@@ -177,6 +185,7 @@ export function toLogError (error: unknown, written?: Written): LogError {
   switch (error.failure) {
     case 'throttled': return new LogError('storage_throttled', 'The storage asked to slow down.', options)
     case 'misconfigured': return new LogError('storage_misconfigured', 'The storage refused the request: it is not set up for this service.', options)
+    case 'full': return new LogError('storage_full', 'No space is left in the storage. Reading goes on.', options)
     case 'timeout': return new LogError('storage_unavailable', 'The storage did not answer in time.', options)
     default: return new LogError('storage_unavailable', 'The storage could not be reached.', options)
   }

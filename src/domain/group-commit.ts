@@ -129,6 +129,6 @@ export class GroupCommit {
 /** About the bytes of the messages' lines: what bounds a segment need not be exact. */
 function sizeOf (messages: readonly NewMessage[]): number {
   let size = 0
-  for (const { payload, key } of messages) size += payload.length + (key?.length ?? 0) + 64
+  for (const { payload, key = '', headers = '' } of messages) size += payload.length + key.length + headers.length + 64
   return size
 }

@@ -11,24 +11,31 @@ export type Verdict = 'wait' | 'pass' | 'seal'
 
 /**
  * A hole below a segment. Its reservation came before that segment's, so it is at least as old as that segment is.
+ *
+ * A segment from the future was stored while the store's clock was wrong, so its age is not known. The hole is sealed
+ * at once: a seal is safe at any age, and the clock may take years to get there.
  * @param now the segment store's own clock, ms, from the listing that named the segment
  */
 export function judgeHoleBelow (above: Segment, aboveLastModified: number, now: number, limits: Limits): Verdict {
   const age = now - aboveLastModified
-  if (age > limits.deadAfterMs) return 'pass'
+  if (age > limits.holeUnfillableAfterMs) return 'pass'
   // Whoever put a hole seal judged everything below it, too: no second grace.
   if (above.kind === 'seal' && above.sealed === 'hole') return 'seal'
-  return age > limits.holeGraceMs ? 'seal' : 'wait'
+  return Math.abs(age) > limits.holeGraceMs ? 'seal' : 'wait'
 }
 
 /**
- * A hole that reaches up to the topic's end. There is no segment to tell its age, only the clock of the writer that
- * reserved last, so it is never taken for dead: a seal is safe with any clock, passing over is not.
+ * A hole that reaches up to the topic's end. There is no segment to tell its age, only `reservedAt`, which may be by the
+ * clock of a writer. So the hole is never taken for dead: a seal is safe with any clock, passing over is not.
+ *
+ * `correct`: the time is absent or in the future. Set it to `now`; the grace is counted from there. Not sealed at once,
+ * since the writer may be alive and only its clock wrong. The two clocks may differ a little, so times less than the
+ * grace ahead are waited for.
  * @param now the segment store's own clock, ms
  */
-export function judgeTailHole (state: TopicState, now: number, limits: Limits): Verdict {
-  if (state.reservedAt === undefined) return 'wait'
-  return now - state.reservedAt > limits.holeGraceMs ? 'seal' : 'wait'
+export function judgeTailHole ({ reservedAt }: TopicState, now: number, limits: Limits): 'wait' | 'seal' | 'correct' {
+  if (reservedAt === undefined || reservedAt - now > limits.holeGraceMs) return 'correct'
+  return now - reservedAt > limits.holeGraceMs ? 'seal' : 'wait'
 }
 
 /**

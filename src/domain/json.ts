@@ -1,93 +1,198 @@
+import { defaultLimits } from './limits.ts'
+
+/** The UTF-16 code units of a text. An array is read several times faster than a string by `charCodeAt`. */
+export type CodeUnits = Uint8Array | Uint16Array
+
+/** @param utf8 the text's bytes; of an ASCII text they are the code units */
+export function codeUnits (text: string, utf8: Uint8Array): CodeUnits {
+  if (utf8.length === text.length) return utf8
+  const units = new Uint16Array(text.length)
+  Buffer.from(units.buffer).write(text, 'utf16le')
+  return units
+}
+
+/** What a {@link JsonScanner} reports. Positions are indexes into its text. */
+export interface JsonHandler {
+  /**
+   * A value begins.
+   * @param c the code of its first character
+   * @returns true, for an object or an array, to be told what is inside. Otherwise the value is only checked.
+   */
+  begin (c: number): boolean
+  /** A value that was only checked. */
+  end (start: number, end: number): void
+  /** The name of a member, quotes included. The member's value follows. */
+  name (start: number, end: number): void
+  /** The end of an object or array whose inside was reported. */
+  leave (): void
+}
+
 /**
- * Goes through JSON text and cuts raw values out of it, without building them: what a client sent comes back exactly as
- * it was sent, numbers beyond 2^53 and key order included (log §2.3). It takes exactly what `JSON.parse` takes, so that
- * what it has gone through needs no parsing; with the values left unbuilt it is the faster of the two.
+ * Reads JSON text and reports where its values are, without building them: what a client sent is stored exactly as it was
+ * sent, numbers beyond 2^53 and key order included (log §2.3). It accepts what `JSON.parse` accepts, but limits the
+ * nesting of the values that it only checks. It can stop anywhere, even inside a token, so that a large text need not be
+ * read at once:
  *
- *     const scanner = new JsonScanner(text)
- *     for (let more = scanner.enter(); more; more = scanner.next()) members.push([scanner.name(), scanner.value()])
- *     scanner.end()
- *
- * Every method throws {@link JsonSyntaxError}.
+ *     const scanner = new JsonScanner(codeUnits(text, utf8), handler)
+ *     while (!scanner.run(scanner.at + 65_536)) await turns.next()
  */
 export class JsonScanner {
-  readonly #text: string
+  readonly #units: CodeUnits
+  readonly #handler: JsonHandler
+  #end: number
   #at: number
+  #expect: Expect = VALUE
+  /** The closing brackets to come, outermost first. Not the call stack: the client decides how deep this goes. */
+  readonly #open: number[] = []
+  /** Inside a value that is only checked: how many brackets were open before it. Otherwise -1. */
+  #checkedFrom = -1
+  /** Where that value begins. */
+  #start = 0
+  #nameStart = 0
 
-  /** @param at where to begin; white space there is passed over */
-  constructor (text: string, at = 0) {
-    this.#text = text
-    this.#at = skipSpace(text, at)
+  /** Reads the one value between `start` and `end`, with the white space around it. */
+  constructor (units: CodeUnits, handler: JsonHandler, start = 0, end = units.length) {
+    this.#units = units
+    this.#handler = handler
+    this.#at = start
+    this.#end = end
   }
 
+  /** Begins with the next value, once `run` has returned true. */
+  restart (start: number, end: number): void {
+    this.#at = start
+    this.#end = end
+    this.#expect = VALUE
+  }
+
+  /** Everything before this position has been read. */
   get at (): number { return this.#at }
 
-  /** Whether an object begins here. */
-  get isObject (): boolean { return this.#text.charCodeAt(this.#at) === OPEN_BRACE }
-
-  /** Whether an array begins here. */
-  get isArray (): boolean { return this.#text.charCodeAt(this.#at) === OPEN_BRACKET }
-
-  /** Into the object or array that begins here. @returns false if it is empty; then it lies behind */
-  enter (): boolean {
-    const text = this.#text
-    const close = text.charCodeAt(this.#at) + 2 // } is { + 2, and ] is [ + 2
-    const at = skipSpace(text, this.#at + 1)
-    const empty = text.charCodeAt(at) === close
-    this.#at = empty ? at + 1 : at
-    return !empty
-  }
-
   /**
-   * From behind a value to the next one, past the comma.
-   * @param close the bracket that ends what was entered
-   * @returns false if that was the last one; then the object or array lies behind
+   * Reads on to `limit`, and at most a few characters further: escapes and literals are not split.
+   * @returns whether everything has been read
+   * @throws JsonSyntaxError, JsonNestingError
    */
-  next (close: '}' | ']'): boolean {
-    const text = this.#text
-    const at = skipSpace(text, this.#at)
-    const c = text.charCodeAt(at)
-    if (c === COMMA) {
-      this.#at = skipSpace(text, at + 1)
-      return true
+  run (limit: number): boolean {
+    const units = this.#units
+    const end = this.#end
+    const open = this.#open
+    const stop = Math.min(limit, end)
+    let at = this.#at
+    let expect = this.#expect
+    for (;;) {
+      if (expect < STRING) {
+        if (at >= stop) break
+        const c = units[at]!
+        if (c <= 0x20 && isSpace(c)) {
+          do at++; while (at < stop && isSpace(units[at]!))
+          continue
+        }
+        const close = open.length === 0 ? 0 : open[open.length - 1]!
+        if (expect === FIRST) expect = c === close ? AFTER : close === CLOSE_BRACE ? NAME : VALUE
+
+        if (expect === AFTER) {
+          if (close === 0) throw new JsonSyntaxError(at)
+          if (c === COMMA) expect = close === CLOSE_BRACE ? NAME : VALUE
+          else if (c === close) {
+            open.pop()
+            if (this.#checkedFrom < 0) this.#handler.leave()
+            else this.#ended(at + 1)
+          } else throw new JsonSyntaxError(at)
+          at++
+        } else if (expect === NAME) {
+          if (c !== QUOTE) throw new JsonSyntaxError(at)
+          this.#nameStart = at++
+          expect = NAME_STRING
+        } else if (expect === COLON) {
+          if (c !== COLON_SIGN) throw new JsonSyntaxError(at)
+          at++
+          expect = VALUE
+        } else if (c === OPEN_BRACE || c === OPEN_BRACKET) {
+          this.#begin(at, c)
+          if (this.#checkedFrom >= 0 && open.length - this.#checkedFrom >= defaultLimits.payloadNestingMax) throw new JsonNestingError(this.#start)
+          open.push(c + 2) // } is { + 2, and ] is [ + 2
+          at++
+          expect = FIRST
+        } else {
+          this.#begin(at, c)
+          if (c === QUOTE) {
+            at++
+            expect = STRING
+          } else if (c === MINUS || isDigit(c)) {
+            at = c === MINUS ? pastFirstDigit(units, at) : at + 1
+            expect = units[at - 1]! === 0x30 ? ZERO : INTEGER
+          } else {
+            at = endOfLiteral(units, at, c)
+            expect = AFTER
+            this.#ended(at)
+          }
+        }
+      }
+
+      if (expect === STRING || expect === NAME_STRING) {
+        at = endOfString(units, at, stop)
+        if (at < 0) {
+          at = ~at
+          break
+        }
+        if (expect === STRING) {
+          expect = AFTER
+          this.#ended(at)
+        } else {
+          expect = COLON
+          if (this.#checkedFrom < 0) this.#handler.name(this.#nameStart, at)
+        }
+      } else if (expect >= ZERO) {
+        if (expect !== ZERO) at = endOfDigits(units, at, stop)
+        if (at >= stop && at < end) break
+        expect = numberPart(units[at]!, expect)
+        if (expect === AFTER) this.#ended(at)
+        else at = pastFirstDigit(units, at)
+      }
     }
-    if (c !== (close === '}' ? CLOSE_BRACE : CLOSE_BRACKET)) throw new JsonSyntaxError()
-    this.#at = at + 1
-    return false
+    this.#at = at
+    this.#expect = expect
+    if (at < end) return false
+    if (expect === AFTER && open.length === 0) return true
+    throw new JsonSyntaxError(end)
   }
 
-  /** A member's name, unescaped; goes on to its value. */
-  name (): string {
-    const text = this.#text
-    const at = this.#at
-    if (text.charCodeAt(at) !== QUOTE) throw new JsonSyntaxError()
-    const end = endOfString(text, at)
-    this.#at = pastColon(text, end)
-    const raw = text.slice(at + 1, end - 1)
-    return raw.includes('\\') ? JSON.parse(text.slice(at, end)) as string : raw
+  #begin (at: number, c: number): void {
+    if (this.#checkedFrom >= 0 || (this.#handler.begin(c) && (c === OPEN_BRACE || c === OPEN_BRACKET))) return
+    this.#checkedFrom = this.#open.length
+    this.#start = at
   }
 
-  /** The text of the value, without white space around it; goes behind it. */
-  value (): string {
-    const at = this.#at
-    this.#at = endOfValue(this.#text, at)
-    return this.#text.slice(at, this.#at)
-  }
-
-  /** Past white space. */
-  space (): number {
-    this.#at = skipSpace(this.#text, this.#at)
-    return this.#at
-  }
-
-  /** Nothing but white space may be left. */
-  end (): void {
-    if (this.space() !== this.#text.length) throw new JsonSyntaxError()
+  /** A value has ended at `at`: that which is only checked, or one inside it. */
+  #ended (at: number): void {
+    if (this.#open.length !== this.#checkedFrom) return
+    this.#checkedFrom = -1
+    this.#handler.end(this.#start, at)
   }
 }
 
-/** Where and why is for `JSON.parse` to say: it refuses the same text. */
 export class JsonSyntaxError extends Error {
   override readonly name = 'JsonSyntaxError'
+  /** The first character that no JSON text has there; the end of the text if it breaks off. */
+  readonly at: number
+
+  constructor (at: number) {
+    super()
+    this.at = at
+  }
+}
+
+/** A value is nested more deeply than `payloadNestingMax`. */
+export class JsonNestingError extends Error {
+  override readonly name = 'JsonNestingError'
+  /** Where the value begins. */
+  readonly start: number
+
+  constructor (start: number) {
+    super()
+    this.start = start
+  }
 }
 
 /** The value of JSON text that a scanner has cut out. */
@@ -107,144 +212,90 @@ const QUOTE = 0x22
 const COMMA = 0x2c
 const MINUS = 0x2d
 const DOT = 0x2e
-const COLON = 0x3a
+const COLON_SIGN = 0x3a
 const OPEN_BRACKET = 0x5b
 const BACKSLASH = 0x5c
-const CLOSE_BRACKET = 0x5d
 const OPEN_BRACE = 0x7b
 const CLOSE_BRACE = 0x7d
 
-/** The closing brackets that a value in progress waits for, outermost first. A stack of our own: depth is up to the client. */
-let open = new Uint8Array(256)
+const TRUE = Buffer.from('true')
+const FALSE = Buffer.from('false')
+const NULL = Buffer.from('null')
 
-function endOfValue (text: string, at: number): number {
-  let depth = 0
-  for (;;) {
-    const c = text.charCodeAt(at)
-    if (c === QUOTE) at = endOfString(text, at)
-    else if (c === OPEN_BRACE || c === OPEN_BRACKET) {
-      const close = c + 2
-      at = skipSpace(text, at + 1)
-      if (text.charCodeAt(at) !== close) {
-        if (depth === open.length) open = enlarged(open)
-        open[depth++] = close
-        if (c === OPEN_BRACE) at = pastName(text, at)
-        continue
-      }
-      at++
-    } else at = endOfScalar(text, at, c)
+/** What comes next: between tokens, with white space before it, … */
+const VALUE = 0
+/** … behind an opening bracket: the first member or element, or the closing bracket, … */
+const FIRST = 1
+const NAME = 2
+const COLON = 3
+/** … behind a value: a comma, a closing bracket, or the end, … */
+const AFTER = 4
+/** … or more of a token. */
+const STRING = 5
+const NAME_STRING = 6
+/** Behind the 0 that is all of a number's integer part. */
+const ZERO = 7
+const INTEGER = 8
+const FRACTION = 9
+const EXPONENT = 10
+type Expect = 0 | 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9 | 10
 
-    for (;;) {
-      if (depth === 0) return at
-      at = skipSpace(text, at)
-      const close = open[depth - 1]!
-      const c = text.charCodeAt(at)
-      if (c === COMMA) {
-        at = skipSpace(text, at + 1)
-        if (close === CLOSE_BRACE) at = pastName(text, at)
-        break
-      }
-      if (c !== close) throw new JsonSyntaxError()
-      depth--
-      at++
-    }
+function isSpace (c: number): boolean {
+  return c === 0x20 || c === 0x0a || c === 0x0d || c === 0x09
+}
+
+/**
+ * @param at a position inside the string
+ * @returns the position behind its closing quote, or `~n` if it has been read to `n`, which is `stop` or a little more
+ */
+function endOfString (units: CodeUnits, at: number, stop: number): number {
+  for (; at < stop; at++) {
+    const c = units[at]!
+    if (c === QUOTE) return at + 1
+    if (c === BACKSLASH) at = endOfEscape(units, at)
+    else if (c < 0x20) throw new JsonSyntaxError(at)
   }
-}
-
-function enlarged (bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
-  const larger = new Uint8Array(bytes.length * 4)
-  larger.set(bytes)
-  return larger
-}
-
-function skipSpace (text: string, at: number): number {
-  let c = text.charCodeAt(at)
-  while (c === 0x20 || c === 0x0a || c === 0x0d || c === 0x09) c = text.charCodeAt(++at)
-  return at
-}
-
-function pastName (text: string, at: number): number {
-  if (text.charCodeAt(at) !== QUOTE) throw new JsonSyntaxError()
-  return pastColon(text, endOfString(text, at))
-}
-
-function pastColon (text: string, at: number): number {
-  at = skipSpace(text, at)
-  if (text.charCodeAt(at) !== COLON) throw new JsonSyntaxError()
-  return skipSpace(text, at + 1)
-}
-
-/** Up to here a loop is faster than calls of `indexOf` and `JSON.parse`. */
-const shortString = 100
-
-/** @param at where the opening quote is; @returns the position behind the closing one */
-function endOfString (text: string, at: number): number {
-  let near = at + shortString
-  for (;;) {
-    while (++at < near) {
-      const c = text.charCodeAt(at)
-      if (c === QUOTE) return at + 1
-      if (c === BACKSLASH) at = endOfEscape(text, at)
-      // So that NaN, behind the end, is wrong as well.
-      else if (!(c >= 0x20)) throw new JsonSyntaxError()
-    }
-    const close = text.indexOf('"', at)
-    if (close === -1) throw new JsonSyntaxError()
-    if (text.charCodeAt(close - 1) !== BACKSLASH) {
-      checkString(`"${text.slice(at, close + 1)}`)
-      return close + 1
-    }
-    // To the quote, which is probably escaped, and a little on; looking for the next one at once could take forever.
-    near = close + shortString
-    at--
-  }
-}
-
-function checkString (json: string): void {
-  try {
-    JSON.parse(json)
-  } catch {
-    throw new JsonSyntaxError()
-  }
+  return ~at
 }
 
 /** @param at where the backslash is; @returns the escape's last position */
-function endOfEscape (text: string, at: number): number {
-  switch (text.charCodeAt(at + 1)) {
+function endOfEscape (units: CodeUnits, at: number): number {
+  switch (units[at + 1]!) {
     case QUOTE: case BACKSLASH: case 0x2f: case 0x62: case 0x66: case 0x6e: case 0x72: case 0x74: return at + 1
     case 0x75:
       for (let i = at + 2; i < at + 6; i++) {
-        const c = text.charCodeAt(i)
+        const c = units[i]!
         const letter = c | 0x20
-        if (!isDigit(c) && !(letter >= 0x61 && letter <= 0x66)) throw new JsonSyntaxError()
+        if (!isDigit(c) && !(letter >= 0x61 && letter <= 0x66)) throw new JsonSyntaxError(i)
       }
       return at + 5
-    default: throw new JsonSyntaxError()
+    default: throw new JsonSyntaxError(at + 1)
   }
 }
 
-/** A number, `true`, `false` or `null`. What may stand behind it, is its container's business. */
-function endOfScalar (text: string, at: number, c: number): number {
-  if (c === 0x74 && text.startsWith('true', at)) return at + 4
-  if (c === 0x66 && text.startsWith('false', at)) return at + 5
-  if (c === 0x6e && text.startsWith('null', at)) return at + 4
-  if (c === MINUS) c = text.charCodeAt(++at)
-  at = c === 0x30 ? at + 1 : endOfDigits(text, at)
-  c = text.charCodeAt(at)
-  if (c === DOT) {
-    at = endOfDigits(text, at + 1)
-    c = text.charCodeAt(at)
-  }
-  if (c === 0x65 || c === 0x45) {
-    c = text.charCodeAt(++at)
-    at = endOfDigits(text, c === 0x2b || c === MINUS ? at + 1 : at)
-  }
-  return at
+function endOfLiteral (units: CodeUnits, at: number, c: number): number {
+  const literal = c === 0x74 ? TRUE : c === 0x66 ? FALSE : NULL
+  for (let i = 0; i < literal.length; i++) if (units[at + i] !== literal[i]) throw new JsonSyntaxError(at + i)
+  return at + literal.length
 }
 
-function endOfDigits (text: string, at: number): number {
-  if (!isDigit(text.charCodeAt(at))) throw new JsonSyntaxError()
-  do at++; while (isDigit(text.charCodeAt(at)))
+/** @param at where a minus sign, a decimal point or an `e` is; @returns the position behind the digit that has to follow */
+function pastFirstDigit (units: CodeUnits, at: number): number {
+  const signed = (units[at]! | 0x20) === 0x65
+  const c = units[++at]!
+  if (signed && (c === 0x2b || c === MINUS)) at++
+  if (!isDigit(units[at]!)) throw new JsonSyntaxError(at)
+  return at + 1
+}
+
+/** Which part of a number `c` begins behind the digits of `part`; `AFTER` if the number ends. */
+function numberPart (c: number, part: Expect): Expect {
+  if (c === DOT && (part === ZERO || part === INTEGER)) return FRACTION
+  return (c | 0x20) === 0x65 && part !== EXPONENT ? EXPONENT : AFTER
+}
+
+function endOfDigits (units: CodeUnits, at: number, stop: number): number {
+  while (at < stop && isDigit(units[at]!)) at++
   return at
 }
 

@@ -10,8 +10,8 @@ export const defaultLimits = {
   // Append (§3)
   /** An append has answered by then; API Gateway hangs up at 29 s. */
   appendTimeoutMs: 20 * seconds,
-  /** Of the above, what is kept back for giving a range up in order. */
-  giveUpMs: 5 * seconds,
+  /** Part of the above that is reserved for sealing the own range when the outcome of a put is unknown. */
+  resolveBySealMs: 5 * seconds,
   /** One attempt at a put. Two of them fit into the grace that readers give. */
   putTimeoutMs: 2_300,
   reserveTimeoutMs: 5 * seconds,
@@ -39,7 +39,8 @@ export const defaultLimits = {
   /** So much may be loaded ahead of what a page has; more only when the page has as much already. */
   readAheadBytes: 1 * MiB,
   holeGraceMs: 5 * seconds,
-  deadAfterMs: 20 * minutes,
+  /** DEAD_AFTER: nobody can put into a hole of this age any more. */
+  holeUnfillableAfterMs: 20 * minutes,
   sealsPerReadMax: 64,
   listMax: 1_000,
   pageMessagesDefault: 10,
@@ -52,14 +53,14 @@ export const defaultLimits = {
   /** Between two looks at a topic's item, for what other processes append: the longer nothing comes, the rarer. */
   followPollMinMs: 100,
   followPollMaxMs: 1 * seconds,
-  /** From a LIST of a followed topic that was in vain to the next: what was reserved a moment ago is still being put, and a LIST costs as much as a put. */
+  /** Minimum time between two LISTs of a followed topic after one that found nothing new: the range is usually still being written, and a LIST costs as much as a put. */
   followListMs: 500,
   waitMaxMs: 20 * seconds,
   heartbeatMs: 15 * seconds,
-  /** What a reader of a stream that has stopped reading can hold in memory, but for a larger message. */
+  /** Most bytes that one stuck stream holds in memory: a page of this size, or one larger message. */
   streamPageBytes: 64 * KiB,
-  /** Where a platform hands on only whole answers, a stream with nothing to say ends after this. */
-  wholeStreamMs: 5 * seconds,
+  /** Where the platform delivers only complete responses, a stream without messages ends after this. */
+  bufferedStreamMs: 5 * seconds,
   /** After which a client should come back when its stream has ended. */
   streamRetryMs: 1 * seconds,
 
@@ -68,6 +69,10 @@ export const defaultLimits = {
   requestMessagesMax: 1_000,
   keyBytesMax: 1 * KiB,
   headersBytesMax: 8 * KiB,
+  /** Of objects and arrays in a payload. Most parsers recurse, and some clients of a page would fail on more. */
+  payloadNestingMax: 512,
+  /** Of a body or a segment, in UTF-16 units: how much is read or encoded before other requests get a turn. */
+  sliceChars: 64 * KiB,
   /** A request has to arrive within this, body included; the slowest line that can send the largest body has 0.5 Mbit/s. */
   requestTimeoutMs: 60 * seconds,
   /** A connection on which nothing moves is closed after this; longer than a long poll, and than the time between heartbeats. */
@@ -95,11 +100,11 @@ export type Limits = Readonly<typeof defaultLimits>
 export function checkLimits (limits: Limits): Limits {
   const relations: Array<[boolean, string]> = [
     [limits.putTimeoutMs * 2 <= limits.holeGraceMs, 'a put and one retry fit into holeGraceMs'],
-    [limits.giveUpMs + limits.reserveTimeoutMs < limits.appendTimeoutMs, 'giving up and a reservation leave time to put'],
+    [limits.resolveBySealMs + limits.reserveTimeoutMs < limits.appendTimeoutMs, 'a reservation and resolving by a seal leave time to put'],
     [limits.appendTimeoutMs <= limits.reservationTtlMs, 'an append ends before its reservation'],
     [limits.reservationTtlMs < PUT_ACCEPTED_MS, 'a writer gives up before the store refuses'],
-    [PUT_ACCEPTED_MS + minutes < limits.deadAfterMs, 'a hole is dead only when the store refuses its put for certain'],
-    [limits.holeGraceMs < limits.deadAfterMs, 'a hole is sealed before it is dead'],
+    [PUT_ACCEPTED_MS + minutes < limits.holeUnfillableAfterMs, 'a hole is unfillable only when the store certainly refuses its put'],
+    [limits.holeGraceMs < limits.holeUnfillableAfterMs, 'a hole is sealed before it is unfillable'],
     [limits.followPollMinMs <= limits.followPollMaxMs, 'followPollMinMs is at most followPollMaxMs'],
     [Math.max(limits.waitMaxMs, limits.heartbeatMs, limits.appendTimeoutMs) < limits.stalledConnectionMs, 'a connection that waits for its answer is not stalled'],
     [limits.pageMessagesDefault <= limits.pageMessagesMax, 'pageMessagesDefault is at most pageMessagesMax'],

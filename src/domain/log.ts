@@ -6,8 +6,9 @@ import { checkLimits, defaultLimits } from './limits.ts'
 import type { NewMessage } from './message.ts'
 import type { Page } from './page.ts'
 import { readPage, type ReadRequest } from './read.ts'
-import { Tails, type Follower } from './tail.ts'
+import { FollowedTopics, type Follower } from './tail.ts'
 import { deleteTopic, trim } from './trim.ts'
+import { Turns } from './turns.ts'
 
 export type { LogDeps, StorageCalls } from './core.ts'
 export type { Appended } from './group-commit.ts'
@@ -34,12 +35,18 @@ export interface Log {
 
 export function createLog (deps: LogDeps): Log {
   const limits = checkLimits(deps.limits ?? defaultLimits)
-  const core: LogCore = { random: Math.random, ...deps, limits, cache: new SegmentCache(limits.segmentCacheBytes) }
-  const tails = new Tails(core)
+  const core: LogCore = {
+    random: Math.random,
+    ...deps,
+    limits,
+    cache: new SegmentCache(limits.segmentCacheBytes),
+    turns: new Turns((callback) => { deps.clock.soon(callback) })
+  }
+  const followedTopics = new FollowedTopics(core)
   const queues = new Map<string, GroupCommit>()
   let closed: (() => void) | undefined
 
-  const said = async <T>(call: Promise<T>): Promise<T> => {
+  const toLogErrors = async <T>(call: Promise<T>): Promise<T> => {
     try {
       return await call
     } catch (error) {
@@ -55,7 +62,7 @@ export function createLog (deps: LogDeps): Log {
         queue = new GroupCommit(core, topic, () => {
           queues.delete(topic)
           if (queues.size === 0) closed?.()
-        }, (segment) => { tails.appended(topic, segment) })
+        }, (segment) => { followedTopics.appended(topic, segment) })
         queues.set(topic, queue)
       }
       return queue.append(messages)
@@ -63,17 +70,17 @@ export function createLog (deps: LogDeps): Log {
 
     read: (topic, request) => readPage(core, topic, request),
 
-    follow: (topic, from) => tails.follow(topic, from),
+    follow: (topic, from) => followedTopics.follow(topic, from),
 
-    position: (topic, at) => said((async () => {
+    position: (topic, at) => toLogErrors((async () => {
       const state = await new Storage(core, topic).state()
       if (state === undefined) return 1
       return at === 'earliest' ? state.earliest : Math.max(state.currentOffset + 1, state.earliest)
     })()),
 
-    trim: (topic, before) => said(trim(core, topic, before)),
+    trim: (topic, before) => toLogErrors(trim(core, topic, before)),
 
-    deleteTopic: (topic) => said(deleteTopic(core, topic)),
+    deleteTopic: (topic) => toLogErrors(deleteTopic(core, topic)),
 
     close () {
       return new Promise((resolve) => {

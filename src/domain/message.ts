@@ -1,11 +1,12 @@
 import { onOneLine } from './json.ts'
 
-/** A message as it is handed to an append: its payload is JSON text that is never parsed again. */
+/** A message as it is handed to an append. Payload and headers are JSON text that is never parsed again. */
 export interface NewMessage {
   /** Valid JSON text of any value. */
   readonly payload: string
   readonly key?: string | undefined
-  readonly headers?: Readonly<Record<string, string>> | undefined
+  /** Valid JSON text of an object of strings, on one line. Text, because a built object takes many times the memory. */
+  readonly headers?: string | undefined
 }
 
 /**
@@ -14,10 +15,35 @@ export interface NewMessage {
  *     {"offset":N,"payload":JSON,"timestamp":MS[,"key":STRING][,"headers":{STRING:STRING,…}]}
  */
 export function encodeMessage (message: NewMessage, offset: number, timestamp: string): string {
-  let line = '{"offset":' + offset + ',"payload":' + onOneLine(message.payload) + ',"timestamp":' + timestamp
-  if (message.key !== undefined) line += `,"key":${JSON.stringify(message.key)}`
-  if (message.headers !== undefined) line += `,"headers":${JSON.stringify(message.headers)}`
-  return line + '}'
+  return beforePayload(offset) + onOneLine(message.payload) + afterPayload(message, timestamp)
+}
+
+/** The same in pieces that have about `chars` characters of the payload each, and end between two code points. */
+export function * messagePieces (message: NewMessage, offset: number, timestamp: string, chars: number): Generator<string> {
+  const { payload } = message
+  yield beforePayload(offset)
+  for (let start = 0; start < payload.length;) {
+    let end = start + chars
+    if (isHighSurrogate(payload.charCodeAt(end - 1))) end++
+    yield onOneLine(payload.slice(start, end))
+    start = end
+  }
+  yield afterPayload(message, timestamp)
+}
+
+function beforePayload (offset: number): string {
+  return '{"offset":' + offset + ',"payload":'
+}
+
+function afterPayload ({ key, headers }: NewMessage, timestamp: string): string {
+  let text = ',"timestamp":' + timestamp
+  if (key !== undefined) text += `,"key":${JSON.stringify(key)}`
+  if (headers !== undefined) text += ',"headers":' + headers
+  return text + '}'
+}
+
+function isHighSurrogate (c: number): boolean {
+  return c >= 0xd800 && c <= 0xdbff
 }
 
 /** How every line of our own begins: the cheap check that a line is the one it should be. */

@@ -1,7 +1,9 @@
+import { StoreError } from '../ports/errors.ts'
 import type { TopicState } from '../ports/offset-counter.ts'
 import type { SegmentEntry } from '../ports/segment-store.ts'
 import { Storage, toLogError, type LogCore } from './core.ts'
-import { judgeHoleBelow, judgeTailHole, sealDown, type Verdict } from './holes.ts'
+import { LogError, type OffsetRange } from './errors.ts'
+import { judgeHoleBelow, judgeTailHole, sealDown } from './holes.ts'
 import { Lookahead, Sizes } from './lookahead.ts'
 import { PageBuilder, type Page, type PageSize } from './page.ts'
 import type { Segment } from './segment.ts'
@@ -11,14 +13,14 @@ export interface ReadRequest extends PageSize {
   readonly from: number
   /** The topic's item, where the caller has just read it. */
   readonly state?: TopicState | undefined
-  /** Without it, a page that would take a LIST is left empty: for who comes back soon. Holes are not judged then. */
+  /** False: near the end, stop rather than LIST; holes are then not examined. Followers set it for `followListMs` after a LIST that found nothing. */
   readonly mayList?: boolean
 }
 
 /**
  * A gap-free prefix of the log from `from` on (log §4). It stops at the first offset it can't account for by a
  * message or a seal; a segment that can't be loaded ends the page before it and is never skipped.
- * @throws LogError when not even the first offset could be looked at
+ * @throws LogError `offset_out_of_range` when `from` is beyond the end; others when not even the first offset could be looked at
  */
 export async function readPage (core: LogCore, topic: string, request: ReadRequest): Promise<Page> {
   const storage = new Storage(core, topic)
@@ -63,10 +65,13 @@ class Reader {
   get hasProgress (): boolean { return this.expected > this.#request.from }
 
   async run (): Promise<void> {
-    const state = this.#request.state ?? await this.#storage.state()
+    const { from: first, state: known } = this.#request
+    // A handed state that ends before `from` is outdated: only a fresh one can say that `from` is out of range.
+    const state = known !== undefined && first <= endOf(known) ? known : await this.#storage.state()
+    const end = this.end = endOf(state)
+    if (first > end) throw outOfRange(first, { earliest: state?.earliest ?? 1, end })
     if (state === undefined) return
     this.expected = Math.max(this.expected, state.earliest)
-    const end = this.end = endOf(state)
     if (this.expected >= end) return
     await this.#readKnown()
     if (this.page.full || this.expected >= end || await this.#readTail(end)) return
@@ -91,13 +96,13 @@ class Reader {
     }
   }
 
-  /** Goes on where it is known which segment goes on there: with one GET if need be, then as far as the cache reaches. */
+  /** Reads segments whose keys are known without a LIST: the first with a GET if it is not cached, the following ones only from the cache. */
   async #readKnown (): Promise<void> {
-    let last = this.#storage.lastOf(this.expected)
-    let segment = last === undefined ? undefined : await this.#glance(last)
+    let last = this.#storage.lastOffsetOfSegmentAt(this.expected)
+    let segment = last === undefined ? undefined : await this.#readIfAvailable(last)
     while (segment !== undefined && !this.page.full) {
       this.#take(segment)
-      last = this.#storage.lastOf(this.expected)
+      last = this.#storage.lastOffsetOfSegmentAt(this.expected)
       segment = last === undefined ? undefined : this.#storage.cached(last)
     }
   }
@@ -114,7 +119,7 @@ class Reader {
     const getsMax = calls.get + TAIL_GETS_MAX
     const newestFirst: Segment[] = []
     for (let last = end - 1; last >= this.expected; last = newestFirst.at(-1)!.first - 1) {
-      const segment = this.#storage.cached(last) ?? (calls.get < getsMax ? await this.#glance(last) : undefined)
+      const segment = this.#storage.cached(last) ?? (calls.get < getsMax ? await this.#readIfAvailable(last) : undefined)
       if (segment === undefined) return false
       newestFirst.push(segment)
     }
@@ -122,8 +127,8 @@ class Reader {
     return true
   }
 
-  /** What is there, if that is to be had at once; the walk over a listing says what it means when it is not. */
-  #glance (last: number): Promise<Segment | undefined> {
+  /** The segment that ends at `last`; `undefined` if there is none or the GET fails. The walk over a listing then decides what that means. */
+  #readIfAvailable (last: number): Promise<Segment | undefined> {
     return this.#storage.segment(last).catch(() => undefined)
   }
 
@@ -154,7 +159,7 @@ class Reader {
 
   #take (segment: Segment): void {
     this.expected = segment.kind === 'messages' ? this.page.take(segment, this.expected) : segment.last + 1
-    if (this.expected <= segment.last) this.#storage.pageEnded(this.expected, segment)
+    if (this.expected <= segment.last) this.#storage.rememberSegmentAt(this.expected, segment)
     this.end = Math.max(this.end, segment.last + 1)
   }
 
@@ -175,7 +180,8 @@ class Reader {
       this.expected = state.earliest
       return this.expected <= state.currentOffset
     }
-    const verdict: Verdict = judgeTailHole(state, now, this.#core.limits)
+    const verdict = judgeTailHole(state, now, this.#core.limits)
+    if (verdict === 'correct') await this.#ifSpace(this.#storage.correctReservedAt({ currentOffset: state.currentOffset, at: now }))
     return verdict === 'seal' && await this.#seal(state.currentOffset)
   }
 
@@ -195,9 +201,25 @@ class Reader {
 
   async #seal (top: number): Promise<boolean> {
     if (this.#sealsLeft <= 0) return false
-    this.#sealsLeft -= await sealDown(this.#storage, top, this.expected, this.#sealsLeft, this.#core.limits)
+    const puts = await this.#ifSpace(sealDown(this.#storage, top, this.expected, this.#sealsLeft, this.#core.limits))
+    if (puts === undefined) return false
+    this.#sealsLeft -= puts
     return true
   }
+
+  /** What a full store cannot take now, a later read writes; until then the page ends before the hole. */
+  async #ifSpace<T> (write: Promise<T>): Promise<T | undefined> {
+    try {
+      return await write
+    } catch (error) {
+      if (error instanceof StoreError && error.failure === 'full') return undefined
+      throw error
+    }
+  }
+}
+
+function outOfRange (from: number, range: OffsetRange): LogError {
+  return new LogError('offset_out_of_range', `offset: expected at most ${range.end}, the end of the topic, got ${from}`, { range })
 }
 
 /** The offset that the next message would get. */

@@ -1,10 +1,12 @@
 import { isUtf8 } from 'node:buffer'
-import { crc32, gunzipSync, gzipSync, zstdCompressSync, zstdDecompressSync } from 'node:zlib'
+import { promisify } from 'node:util'
+import { crc32, gunzipSync, gzip, gzipSync, zstdCompress, zstdCompressSync, zstdDecompressSync } from 'node:zlib'
 import type { SegmentObject } from '../ports/segment-store.ts'
 import { LogError } from './errors.ts'
 import { onOneLine } from './json.ts'
 import { Lines } from './lines.ts'
-import { encodeMessage, lineStart, type NewMessage } from './message.ts'
+import { encodeMessage, lineStart, messagePieces, type NewMessage } from './message.ts'
+import type { Turns } from './turns.ts'
 
 /*
  * The object of a segment (log §2.1):
@@ -59,34 +61,87 @@ export interface EncodeOptions {
   readonly compressOverBytes: number
 }
 
-/** @returns the object to store, and what reading it would give */
-export function encodeSegment (messages: readonly NewMessage[], options: EncodeOptions): { object: SegmentObject, segment: MessageSegment } {
-  const single = messages.length === 1
+export interface EncodedSegment {
+  /** To store. */
+  readonly object: SegmentObject
+  /** What reading the object would give. */
+  readonly segment: MessageSegment
+}
+
+/** Whether the messages have more than `chars` characters together, and `encodeLargeSegment` should be used. */
+export function isLarge (messages: readonly NewMessage[], chars: number): boolean {
+  let size = 0
+  for (const { payload, key = '', headers = '' } of messages) size += payload.length + key.length + headers.length
+  return size > chars
+}
+
+/** At once; for messages that are not large together. */
+export function encodeSegment (messages: readonly NewMessage[], options: EncodeOptions): EncodedSegment {
   const timestamp = String(options.timestamp)
+  const single = messages.length === 1
   let text = ''
   for (let i = 0; i < messages.length; i++) {
     text += encodeMessage(messages[i]!, options.first + i, timestamp)
     if (!single) text += '\n'
   }
   const plain = Buffer.from(text, 'utf8')
-  const metadata = {
-    first: String(options.first),
-    count: String(messages.length),
-    writer: options.writer,
-    crc32: crc32(plain).toString(16).padStart(8, '0')
+  const compressed = !isCompressed(plain, options) ? plain : options.compression === 'zstd' ? zstdCompressSync(plain) : gzipSync(plain)
+  return encoded(messages.length, plain, crc32(plain), compressed, options)
+}
+
+const threads = { zstd: promisify(zstdCompress), gzip: promisify(gzip) }
+
+/** Each chunk of output is a round trip to the thread. */
+function compressInThread (plain: Buffer, compression: 'zstd' | 'gzip'): Promise<Buffer> {
+  const chunkSize = 256 * 1024
+  // So that readers know the size from the frame's header.
+  return compression === 'zstd' ? threads.zstd(plain, { chunkSize, pledgedSrcSize: plain.length }) : threads.gzip(plain, { chunkSize })
+}
+
+/** The same, in pieces of about `sliceChars`, with other work in turn; compressed in zlib's threads. */
+export async function encodeLargeSegment (
+  messages: readonly NewMessage[], options: EncodeOptions, turns: Turns, sliceChars: number
+): Promise<EncodedSegment> {
+  const pieces: Buffer[] = []
+  let checksum = 0
+  let text = ''
+  const addPiece = (): void => {
+    const piece = Buffer.from(text, 'utf8')
+    checksum = crc32(piece, checksum)
+    pieces.push(piece)
+    text = ''
   }
-  const contentType = single ? 'application/json' : 'application/x-ndjson'
-  const last = options.first + messages.length - 1
-  const segment = (stored?: StoredBody): MessageSegment =>
-    ({ kind: 'messages', first: options.first, last, writer: options.writer, lines: new Lines(plain), bytes: plain.length, stored })
-  if (options.compression !== 'none' && plain.length > options.compressOverBytes) {
-    const smaller = options.compression === 'zstd' ? zstdCompressSync(plain) : gzipSync(plain)
-    if (smaller.length < plain.length) {
-      const object = { body: smaller, contentType, contentEncoding: options.compression, metadata }
-      return { object, segment: segment({ encoding: options.compression, body: smaller }) }
+  const timestamp = String(options.timestamp)
+  for (const [i, message] of messages.entries()) {
+    for (const part of messagePieces(message, options.first + i, timestamp, sliceChars)) {
+      text += part
+      if (text.length < sliceChars) continue
+      addPiece()
+      await turns.next()
     }
+    if (messages.length > 1) text += '\n'
   }
-  return { object: { body: plain, contentType, metadata }, segment: segment() }
+  addPiece()
+  const plain = Buffer.concat(pieces)
+  const { compression } = options
+  const compressed = compression !== 'none' && isCompressed(plain, options) ? await compressInThread(plain, compression) : plain
+  return encoded(messages.length, plain, checksum, compressed, options)
+}
+
+function isCompressed (plain: Buffer, { compression, compressOverBytes }: EncodeOptions): boolean {
+  return compression !== 'none' && plain.length > compressOverBytes
+}
+
+/** @param compressed is not used where it is no smaller than `plain` */
+function encoded (count: number, plain: Buffer, checksum: number, compressed: Buffer, options: EncodeOptions): EncodedSegment {
+  const { first, writer, compression } = options
+  const stored: StoredBody | undefined = compression === 'none' || compressed.length >= plain.length ? undefined : { encoding: compression, body: compressed }
+  const metadata = { first: String(first), count: String(count), writer, crc32: checksum.toString(16).padStart(8, '0') }
+  const contentType = count === 1 ? 'application/json' : 'application/x-ndjson'
+  return {
+    object: stored === undefined ? { body: plain, contentType, metadata } : { body: stored.body, contentType, contentEncoding: stored.encoding, metadata },
+    segment: { kind: 'messages', first, last: first + count - 1, writer, lines: new Lines(plain), bytes: plain.length, stored }
+  }
 }
 
 /** @param sealed `hole`: put by a reader, `first` is `last`; `range`: put by the writer that owns `first … last` */

@@ -1,5 +1,6 @@
 import type { TopicState } from '../ports/offset-counter.ts'
 import { addCalls, noCalls, Storage, type LogCore, type StorageCalls } from './core.ts'
+import { LogError } from './errors.ts'
 import { pageOf, type Page, type PageSize } from './page.ts'
 import { endOf, readPage } from './read.ts'
 import type { MessageSegment } from './segment.ts'
@@ -21,9 +22,9 @@ export interface Follower {
   close (): void
 }
 
-/** What those who wait are told: the page itself, or that it is worth looking, with the topic's state if it was just read. */
-interface News {
-  /** The tail's version with these news. */
+/** Sent to waiting followers: the page, if this process appended it; otherwise a hint to read, with the topic's state if a poll has just read it. */
+interface TailUpdate {
+  /** The tail's version after this update. */
   readonly version: number
   readonly page?: Page
   readonly state?: TopicState | undefined
@@ -32,30 +33,30 @@ interface News {
 interface Waiter {
   readonly from: number
   readonly size: PageSize
-  readonly tell: (news: News | undefined) => void
+  readonly notify: (update: TailUpdate | undefined) => void
 }
 
-/** The ends of the topics that somebody follows (log §4.5). */
-export class Tails {
+/** The topics that somebody follows, each watched once for all its followers (log §4.5). */
+export class FollowedTopics {
   readonly #core: LogCore
-  readonly #tails = new Map<string, Tail>()
+  readonly #topics = new Map<string, FollowedTopic>()
 
   constructor (core: LogCore) {
     this.#core = core
   }
 
   follow (topic: string, from: number): Follower {
-    let tail = this.#tails.get(topic)
+    let tail = this.#topics.get(topic)
     if (tail === undefined) {
-      tail = new Tail(this.#core, topic, () => { this.#tails.delete(topic) })
-      this.#tails.set(topic, tail)
+      tail = new FollowedTopic(this.#core, topic, () => { this.#topics.delete(topic) })
+      this.#topics.set(topic, tail)
     }
     return new TailFollower(this.#core, tail, from)
   }
 
   /** To be called with each segment that this process has written, once it is acknowledged. */
   appended (topic: string, segment: MessageSegment): void {
-    this.#tails.get(topic)?.appended(segment)
+    this.#topics.get(topic)?.appended(segment)
   }
 }
 
@@ -63,8 +64,8 @@ export class Tails {
  * What all followers of one topic share: what this process appends is handed to those who wait, without a look at the
  * storage; what others append is found by one poll of the topic's item for all, the less often the longer nothing came.
  */
-class Tail {
-  /** Counts the news: who has read everything at one version has nothing to look for until the next. */
+class FollowedTopic {
+  /** Number of updates so far. A follower that has read everything at version n reads again when it is n + 1. */
   version = 0
   readonly #core: LogCore
   readonly #topic: string
@@ -78,7 +79,7 @@ class Tail {
   #cancelPoll: (() => void) | undefined
   #polling = false
   /** Monotonic ms of the newest LIST that found nothing to go on with. */
-  #listedInVainAt = -Infinity
+  #lastEmptyListMs = -Infinity
 
   constructor (core: LogCore, topic: string, unused: () => void) {
     this.#core = core
@@ -96,13 +97,13 @@ class Tail {
   }
 
   /**
-   * A read that followers at the same offset share: a thousand of them, told of the same news, cost one.
+   * A read that followers at the same offset share: a thousand of them, notified of the same update, cost one.
    * @param state if it has just been read
    */
   read (from: number, size: PageSize, state: TopicState | undefined): Promise<Page> {
     const key = `${this.version} ${from} ${size.limit} ${size.maxBytes}`
     const underway = this.#reading.get(key)
-    if (underway !== undefined) return underway
+    if (underway !== undefined) return underway.catch((error: unknown) => this.#readIfOutOfRange(error, from, size))
     const reading = this.#read(from, size, state).finally(() => { this.#reading.delete(key) })
     this.#reading.set(key, reading)
     return reading
@@ -110,28 +111,34 @@ class Tail {
 
   async #read (from: number, size: PageSize, state: TopicState | undefined): Promise<Page> {
     const { clock, limits } = this.#core
-    const mayList = clock.monotonic() - this.#listedInVainAt >= limits.followListMs
+    const mayList = clock.monotonic() - this.#lastEmptyListMs >= limits.followListMs
     const page = await readPage(this.#core, this.#topic, { from, ...size, mayList, ...(state === undefined ? {} : { state }) })
-    if (page.calls.list > 0 && page.nextOffset === from) this.#listedInVainAt = clock.monotonic()
+    if (page.calls.list > 0 && page.nextOffset === from) this.#lastEmptyListMs = clock.monotonic()
     return page
   }
 
-  /** Resolves with news of something at or behind `from`, or with `undefined` after `ms` or when `cancelled` is called. */
-  wait (from: number, size: PageSize, ms: number, onCancel: (cancel: () => void) => void): Promise<News | undefined> {
+  /** A shared read may have looked before `from` came into range: that verdict is never shared. */
+  #readIfOutOfRange (error: unknown, from: number, size: PageSize): Promise<Page> {
+    if (error instanceof LogError && error.code === 'offset_out_of_range') return this.#read(from, size, undefined)
+    throw error
+  }
+
+  /** Resolves with an update at or after `from`, or with `undefined` after `ms` or when the function given to `onCancel` is called. */
+  wait (from: number, size: PageSize, ms: number, onCancel: (cancel: () => void) => void): Promise<TailUpdate | undefined> {
     return new Promise((resolve) => {
-      const cancelTimer = this.#core.clock.timer(ms, () => { waiter.tell(undefined) })
+      const cancelTimer = this.#core.clock.timer(ms, () => { waiter.notify(undefined) })
       const waiter: Waiter = {
         from,
         size,
-        tell: (news) => {
+        notify: (update) => {
           cancelTimer()
           this.#waiting.delete(waiter)
           if (this.#waiting.size === 0) this.#stopPolling()
-          resolve(news)
+          resolve(update)
         }
       }
       this.#waiting.add(waiter)
-      onCancel(() => { waiter.tell(undefined) })
+      onCancel(() => { waiter.notify(undefined) })
       this.#schedulePoll()
     })
   }
@@ -142,17 +149,17 @@ class Tail {
     // The reservation of this append told as much about the end as a poll would.
     this.#stopPolling()
     const cut = new Map<string, Page>()
-    for (const { from, size, tell } of [...this.#waiting]) {
+    for (const { from, size, notify } of [...this.#waiting]) {
       if (from > segment.last) continue
       // Others have appended in between.
       if (from < segment.first) {
-        tell({ version: this.version })
+        notify({ version: this.version })
         continue
       }
       const key = `${from} ${size.limit} ${size.maxBytes}`
       const page = cut.get(key) ?? pageOf(segment, from, size)
       cut.set(key, page)
-      tell({ version: this.version, page })
+      notify({ version: this.version, page })
     }
     this.#schedulePoll()
   }
@@ -183,7 +190,7 @@ class Tail {
     this.#end = Math.max(this.#end, end)
     const behind = [...this.#waiting].filter(({ from }) => from < end)
     if (behind.length > 0) this.version++
-    for (const { tell } of behind) tell({ version: this.version, state })
+    for (const { notify } of behind) notify({ version: this.version, state })
   }
 }
 
@@ -192,12 +199,12 @@ class TailFollower implements Follower {
   closed = false
   readonly calls = noCalls()
   readonly #core: LogCore
-  readonly #tail: Tail
+  readonly #tail: FollowedTopic
   /** The tail's version at which all there was had been read. */
-  #seen = -1
+  #readUpToVersion = -1
   #cancelWait: (() => void) | undefined
 
-  constructor (core: LogCore, tail: Tail, from: number) {
+  constructor (core: LogCore, tail: FollowedTopic, from: number) {
     this.#core = core
     this.#tail = tail
     this.position = from
@@ -209,7 +216,7 @@ class TailFollower implements Follower {
     const deadline = clock.monotonic() + waitMs
     let state: TopicState | undefined
     for (;;) {
-      if (this.#seen !== this.#tail.version) {
+      if (this.#readUpToVersion !== this.#tail.version) {
         const { version } = this.#tail
         const page = this.#take(await this.#tail.read(this.position, size, state), version)
         addCalls(this.calls, page.calls)
@@ -217,16 +224,16 @@ class TailFollower implements Follower {
       }
       const left = deadline - clock.monotonic()
       if (this.closed || left <= 0) return { runs: [], count: 0, nextOffset: this.position, end: this.position, calls: noCalls() }
-      const news = await this.#tail.wait(this.position, size, left, (cancel) => { this.#cancelWait = cancel })
-      if (news?.page !== undefined) return this.#take(news.page, news.version)
-      state = news?.state
+      const update = await this.#tail.wait(this.position, size, left, (cancel) => { this.#cancelWait = cancel })
+      if (update?.page !== undefined) return this.#take(update.page, update.version)
+      state = update?.state
     }
   }
 
-  /** A page that is full is followed by the next one at once; at a hole, the next look is when there are news. */
+  /** A page that is full is followed by the next one at once; at a hole, the next read waits for an update. */
   #take (page: Page, version: number): Page {
     this.position = page.nextOffset
-    if (page.nextOffset >= page.end || page.count === 0) this.#seen = version
+    if (page.nextOffset >= page.end || page.count === 0) this.#readUpToVersion = version
     return page
   }
 

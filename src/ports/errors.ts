@@ -6,9 +6,10 @@
  * - `timeout`: no answer in the time the caller gave.
  * - `conflict`: S3's `409 ConditionalRequestConflict`; try the same call again.
  * - `expired`: the put's reservation is older than the store accepts (log §3.2).
+ * - `full`: no space is left. Reads go on, and so do writes once there is space again.
  * - `misconfigured`: bucket or table missing, access denied: retrying does not help.
  */
-export type StoreFailure = 'throttled' | 'unavailable' | 'timeout' | 'conflict' | 'expired' | 'misconfigured'
+export type StoreFailure = 'throttled' | 'unavailable' | 'timeout' | 'conflict' | 'expired' | 'full' | 'misconfigured'
 
 export class StoreError extends Error {
   override readonly name = 'StoreError'
@@ -25,7 +26,7 @@ export class StoreError extends Error {
 
 /** Whether the same call may succeed a little later. Adapters send a call once: repeating it is up to who calls. */
 export function isPassing (error: unknown): boolean {
-  return error instanceof StoreError && error.failure !== 'expired' && error.failure !== 'misconfigured'
+  return error instanceof StoreError && error.failure !== 'expired' && error.failure !== 'full' && error.failure !== 'misconfigured'
 }
 
 /** Could this call have taken effect, or still do so? Anything that is not a clear refusal could. */

@@ -9,19 +9,29 @@ export interface Reservation {
 }
 
 export interface ReserveOptions extends CallOptions {
-  /** The caller's clock in ms, kept as the topic's `reserved_at`. */
+  /** The caller's clock in ms, kept as the topic's `reserved_at` by a counter that cannot write its own time. */
   readonly now: number
+}
+
+/** The newest reservation of a topic, and a time for it. */
+export interface ReservationTime {
+  readonly currentOffset: number
+  /** In ms. */
+  readonly at: number
 }
 
 export interface TopicState {
   /** The last reserved offset; 0 before the first. */
   readonly currentOffset: number
-  /** The writer's clock at the newest reservation, in ms. Absent on items that other implementations wrote. */
+  /**
+   * The time of the newest reservation, in ms: by the counter's own clock where it can write that, else by the writer's.
+   * Absent on items that other implementations wrote.
+   */
   readonly reservedAt?: number | undefined
   /** The first offset a reader may still ask for; 1 until a trim. */
   readonly earliest: number
   /** What `currentOffset` was when the topic was deleted; deleted as long as the two are equal. */
-  readonly deletedAt?: number | undefined
+  readonly deletedAtOffset?: number | undefined
 }
 
 /** The atomic counter of each topic and the few facts kept beside it (log §2.2). */
@@ -34,6 +44,12 @@ export interface OffsetCounter {
 
   /** Strongly consistent; `undefined` for a topic that never had an offset reserved. @throws StoreError as `reserve` */
   read (topic: string, options?: CallOptions): Promise<TopicState | undefined>
+
+  /**
+   * Sets `reservedAt` to `at`, if `currentOffset` is still the last reserved offset and `reservedAt` is absent or later.
+   * Otherwise does nothing. For reservations whose time cannot be true (log §4.3). @throws StoreError as `reserve`
+   */
+  correctReservedAt (topic: string, reservation: ReservationTime, options?: CallOptions): Promise<void>
 
   /** Moves `earliest` up to `to`; never down. @throws StoreError as `reserve` */
   raiseEarliest (topic: string, to: number, options?: CallOptions): Promise<void>

@@ -26,7 +26,7 @@ interface Target extends ServerProcess {
 }
 
 async function target (t: TestContext, DATA_DIR = ':memory:'): Promise<Target> {
-  const server = await startServer(t, { DATA_DIR, MAX_BUFFERED_BYTES: String(bufferedBytesMax), LOG_LEVEL: 'error' })
+  const server = await startServer(t, { DATA_DIR, MAX_BUFFERED_BYTES: String(bufferedBytesMax), LOG_LEVEL: 'error', ALLOWED_HOSTS: 'x' })
   await produce(server.baseUrl, 'big', `{"payload":"${'x'.repeat(4 * MiB - 100)}"}`)
   const { hostname, port } = new URL(server.baseUrl)
   return {

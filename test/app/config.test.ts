@@ -22,12 +22,16 @@ test('every variable is taken over, and no other', () => {
     AWS_ENDPOINT_URL_DYNAMODB: 'http://localhost:8000',
     DATA_DIR: ':memory:',
     HOST: '::1',
+    ALLOWED_HOSTS: 'a.example.com, [fe80::1]',
+    CORS_ORIGINS: 'https://app.example.com,http://localhost:3000',
     LOG_LEVEL: 'silent',
     COMPRESSION: 'gzip'
   }
   assert.deepEqual(loadSettings({ ...given, PORT: '0', LINGER_MS: '50', MAX_CONNECTIONS: '7', MAX_BUFFERED_BYTES: '33333333333', PATH: '/bin' }),
     { ...given, PORT: 0, LINGER_MS: 50, MAX_CONNECTIONS: 7, MAX_BUFFERED_BYTES: 33_333_333_333 })
 })
+
+const originsExpected = 'CORS_ORIGINS: expected origins such as https://app.example.com, separated by commas, or *, got'
 
 const wrong: Array<[Record<string, string>, string]> = [
   [{ PORT: 'abc' }, 'PORT: expected a whole number from 0 to 65535, got "abc"'],
@@ -38,6 +42,12 @@ const wrong: Array<[Record<string, string>, string]> = [
   [{ MAX_BUFFERED_BYTES: '1' }, 'MAX_BUFFERED_BYTES: expected a whole number from 16777216 to 68719476736, got "1"'],
   [{ LINGER_MS: '1001' }, 'LINGER_MS: expected a whole number from 0 to 1000, got "1001"'],
   [{ HOST: 'a b' }, 'HOST: expected an IP address or a host name, got "a b"'],
+  [{ ALLOWED_HOSTS: 'example.com:9000' }, 'ALLOWED_HOSTS: expected host names or IP addresses without a port, separated by commas, got "example.com:9000"'],
+  [{ ALLOWED_HOSTS: 'a,,b' }, 'ALLOWED_HOSTS: expected host names or IP addresses without a port, separated by commas, got "a,,b"'],
+  [{ CORS_ORIGINS: 'app.example.com' }, `${originsExpected} "app.example.com"`],
+  [{ CORS_ORIGINS: 'https://app.example.com/' }, `${originsExpected} "https://app.example.com/"`],
+  [{ CORS_ORIGINS: 'https://App.example.com' }, `${originsExpected} "https://App.example.com"`],
+  [{ CORS_ORIGINS: 'https://app.example.com,*' }, `${originsExpected} "https://app.example.com,*"`],
   [{ LOG_LEVEL: 'loud' }, 'LOG_LEVEL: expected one of trace, debug, info, warn, error, fatal, silent, got "loud"'],
   [{ COMPRESSION: 'lzma' }, 'COMPRESSION: expected one of auto, none, gzip, zstd, got "lzma"'],
   [{ AWS_ENDPOINT_URL: 'localhost:4566' }, 'AWS_ENDPOINT_URL: expected a URL that begins with http:// or https://, got "localhost:4566"'],

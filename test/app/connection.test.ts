@@ -20,7 +20,7 @@ test('what is not HTTP gets a problem, and the connection ends', async (t) => {
     const { statusLine, headers, body } = parsed(await exchange(baseUrl, bytes))
     assert.equal(statusLine, 'HTTP/1.1 400 Bad Request', bytes)
     assert(headers.includes('content-type: application/problem+json'))
-    assert(headers.includes('connection: close'))
+    for (const header of ['connection: close', 'cache-control: no-store', 'x-content-type-options: nosniff']) assert(headers.includes(header))
     assert.deepEqual(body, problem('malformed_request', 'The request is not valid HTTP.'))
     const { time, parser, request_id: id, ...line } = lines().at(-1)!
     assert(headers.includes(`x-request-id: ${String(id)}`), String(id))
@@ -101,7 +101,7 @@ test('methods that only a real server sees', async (t) => {
     assertProblem(answer, 'method_not_allowed', `method: expected GET, HEAD, got ${method}`)
     assert.equal(answer.headers['allow'], 'GET, HEAD')
   }
-  assertProblem(await ask(baseUrl, { method: 'OPTIONS', path: '*' }), 'not_found', 'There is nothing at this path; /docs lists the paths there are.')
+  assertProblem(await ask(baseUrl, { method: 'OPTIONS', path: '*' }), 'method_not_allowed', 'method: expected GET, HEAD, got OPTIONS')
 })
 
 test('a page of 1,000 is the largest there is', async (t) => {

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
-import { errorTable, LogError } from '../../src/domain/errors.ts'
+import { errorHelp } from '../../src/app/error-help.ts'
+import { type ErrorCode, errorTable, LogError } from '../../src/domain/errors.ts'
 import { toProblem } from '../../src/app/problem.ts'
 import { memoryApp } from '../support/app.ts'
 
@@ -10,6 +11,17 @@ test('docs/errors.md has the table as it is', () => {
   const rows = [...document.matchAll(/^\| `(\w+)` \| (\d+) \| (yes|no) \| (.+) \|$/gm)]
     .map(([, code, status, retriable, title]) => [code, { status: Number(status), retriable: retriable === 'yes', title }])
   assert.deepEqual(Object.fromEntries(rows), errorTable)
+})
+
+test('docs/errors.md and the page /docs/errors say why each error comes, and what to do', async (t) => {
+  const document = readFileSync(new URL('../../docs/errors.md', import.meta.url), 'utf8')
+  const rows = [...document.matchAll(/^\| `(\w+)` \| ([^|]*[^|\d ][^|]*) \| ([^|]+) \|$/gm)].map(([, code, cause, remedy]) => [code, cause, remedy])
+  const codes = Object.keys(errorTable) as ErrorCode[]
+  assert.deepEqual(rows, codes.map((code) => [code, errorHelp[code].cause, errorHelp[code].remedy]))
+  const { app } = memoryApp(t)
+  const page = (await app.inject('/docs/errors')).body
+  for (const code of codes) assert(page.includes(`<tr id="${code}">`), code)
+  assert(page.includes(`<td>${errorHelp.append_timeout.cause}</td><td>Retry. See <code>written</code>`))
 })
 
 test('the example in docs/errors.md is an answer of the service', async (t) => {

@@ -115,8 +115,8 @@ function client (raw = new Writable()): EventStreamOptions['client'] {
   return { hold: new MemoryBudget(defaultLimits.pageBytesMax).hold(), raw }
 }
 
-async function textOf (follower: Follower, options: { endsAt?: number, failed?: (error: LogError) => void } = {}): Promise<string> {
-  const stream = new EventStream({ follower, from: 1, endsAt: Infinity, bounds: undefined, client: client(), sent () {}, failed () {}, ...options })
+async function textOf (follower: Follower, options: { endsAt?: number, onError?: (error: LogError) => void } = {}): Promise<string> {
+  const stream = new EventStream({ follower, from: 1, endsAt: Infinity, bounds: undefined, client: client(), onPage () {}, onError () {}, ...options })
   await stream.open()
   let text = ''
   for await (const chunk of stream) text += String(chunk)
@@ -143,7 +143,7 @@ test('a stream ends before the time that its platform gives it', async () => {
 test('an error that a repetition does not mend is the last event', async () => {
   const failures: LogError[] = []
   const error = new LogError('segment_corrupt', 'The segment is damaged.')
-  const text = await textOf(scripted({}, error), { failed: (failure) => { failures.push(failure) } })
+  const text = await textOf(scripted({}, error), { onError: (failure) => { failures.push(failure) } })
   assert.equal(text, `retry: 1000\nid: 0\n\nevent: problem\ndata: ${JSON.stringify(problem('segment_corrupt', 'The segment is damaged.'))}\n\n`)
   assert.deepEqual(failures, [error])
 })
@@ -160,7 +160,7 @@ test('an offset is told from where its message stands, not counted: seals have n
 
 test('no page is asked for that nobody takes', async () => {
   const follower = scripted(...Array.from({ length: 50 }, (_, i) => pageWith([i + 1, 'x'.repeat(50_000)])))
-  const stream = new EventStream({ follower, from: 1, endsAt: Infinity, bounds: undefined, client: client(), sent () {}, failed () {} })
+  const stream = new EventStream({ follower, from: 1, endsAt: Infinity, bounds: undefined, client: client(), onPage () {}, onError () {} })
   await stream.open()
   stream.pipe(new Writable({ write () {} })) // takes one piece, and is never done with it
   await soon(50)
@@ -170,7 +170,7 @@ test('no page is asked for that nobody takes', async () => {
 
 test('a stream that is destroyed closes its follower', async () => {
   const follower = scripted({}, {})
-  const stream = new EventStream({ follower, from: 1, endsAt: Infinity, bounds: undefined, client: client(), sent () {}, failed () {} })
+  const stream = new EventStream({ follower, from: 1, endsAt: Infinity, bounds: undefined, client: client(), onPage () {}, onError () {} })
   stream.destroy()
   await once(stream, 'close')
   assert.equal(follower.closed, true)

@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import { promisify } from 'node:util'
 import { SettingsSchema } from '../../src/app/config.ts'
+import { produce } from '../support/http.ts'
 import { startServer } from '../support/server.ts'
 import { temporaryFolder } from '../support/temporary-folder.ts'
 
@@ -19,6 +21,44 @@ test('the README\'s curl commands answer what it prints', async (t) => {
     const { stdout } = await run('sh', ['-c', command.replace('http://127.0.0.1:9000', baseUrl)])
     assert.equal(masked(stdout), masked(printed), command)
   }
+})
+
+test('the README\'s NDJSON commands work as printed', async (t) => {
+  const blocks = [...readme.matchAll(/```sh\n(.*?)\n```/gs)].map(([, block = '']) => block).filter((block) => block.includes('ndjson'))
+  assert.equal(blocks.length, 3)
+  const { baseUrl } = await startServer(t, { DATA_DIR: ':memory:', LOG_LEVEL: 'silent' })
+  const cwd = temporaryFolder(t)
+  const shell = async (block: string): Promise<string> => (await run('sh', ['-ec', block.replaceAll('http://127.0.0.1:9000', baseUrl)], { cwd })).stdout
+  const [sendAndRead = '', split = '', copy = ''] = blocks
+  assert.equal(masked(await shell(sendAndRead)), '{"topic":"orders","offset":1,"last_offset":2,"count":2}' +
+    '{"offset":1,"payload":"c","timestamp":MS}\n{"offset":2,"payload":"d","timestamp":MS,"key":"customer-7"}\n')
+  writeFileSync(join(cwd, 'messages.ndjson'), Array.from({ length: 2_500 }, (_, n) => `{"payload":${n}}\n`).join(''))
+  assert.deepEqual((await shell(split)).match(/"count":\d+/g), ['"count":1000', '"count":1000', '"count":500'])
+  await t.test('copy', { skip: await shell('command -v jq || true') === '' && 'jq is not installed' }, async () => {
+    assert.equal(await shell(copy), '{"topic":"orders-copy","offset":1,"last_offset":1000,"count":1000}')
+  })
+})
+
+test('the README\'s consumer loop gets all messages, and goes on where it was', async (t) => {
+  const [, loop = ''] = /```js\n(.*?)```/s.exec(readme)!
+  const { baseUrl } = await startServer(t, { DATA_DIR: ':memory:', LOG_LEVEL: 'silent' })
+  await produce(baseUrl, 'orders', `{"messages":[${Array.from({ length: 250 }, (_, n) => `{"payload":${n}}`).join()}]}`)
+  const AsyncFunction = (async () => {}).constructor as new (...args: string[]) => (...args: unknown[]) => Promise<void>
+  const consumer = new AsyncFunction('loadOffset', 'handle', 'saveOffset', loop.replace('http://127.0.0.1:9000', baseUrl))
+  const handled: number[] = []
+  let saved = 1
+  const enough = new Error('enough')
+  const until = (count: number) => [
+    () => saved,
+    ({ payload }: { payload: number }) => { handled.push(payload) },
+    (offset: number) => {
+      saved = offset
+      if (handled.length >= count) throw enough
+    }
+  ]
+  for (const count of [100, 250]) await assert.rejects(consumer(...until(count)), enough)
+  assert.deepEqual(handled, [...Array(250).keys()])
+  assert.equal(saved, 251)
 })
 
 test('the README\'s table has every setting with its default', () => {

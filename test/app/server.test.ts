@@ -1,27 +1,35 @@
 import assert from 'node:assert/strict'
-import { execFile } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { chmodSync, existsSync, writeFileSync } from 'node:fs'
 import { Agent, createServer, request } from 'node:http'
 import { connect, type AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
+import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
+import { eventually } from '../support/eventually.ts'
 import { ask, consume, produce } from '../support/http.ts'
 import { failedStart, startServer } from '../support/server.ts'
 import { temporaryFolder } from '../support/temporary-folder.ts'
 
+const root = fileURLToPath(new URL('../..', import.meta.url))
 const shell = promisify(execFile)
 
-test('the first line says where it listens, where the data is, and a curl that works as printed', async (t) => {
+test('standard error says where it listens, where the data is, and a curl that works as printed; standard output is JSON lines', async (t) => {
   const folder = temporaryFolder(t)
-  const { lines, baseUrl } = await startServer(t, { DATA_DIR: folder })
+  const { lines, errorLines, baseUrl, child, ended } = await startServer(t, { DATA_DIR: folder })
   assert.match(baseUrl, /^http:\/\/127\.0\.0\.1:\d+$/)
-  assert(lines[0]?.includes(folder))
-  const { stdout } = await shell('sh', ['-c', /curl .*$/.exec(lines[0]!)![0]])
+  assert.deepEqual(errorLines, [`Listening on ${baseUrl}, data in ${folder}. Try: curl ${baseUrl}/topics/orders/produce ` +
+    '-H \'content-type: application/json\' -d \'{"payload":{"item":"book","quantity":2}}\''])
+  const { stdout } = await shell('sh', ['-c', /curl .*$/.exec(errorLines[0]!)![0]])
   assert.equal(stdout, '{"topic":"orders","offset":1}')
-  // After it come JSON lines only.
-  for (const line of lines.slice(1)) JSON.parse(line)
+  child.kill('SIGTERM')
+  await ended
+  const logged = lines.map((line) => JSON.parse(line) as { msg: string, url?: string, data?: string })
+  assert.deepEqual(logged.map(({ msg, url, data }) => [msg, url, data]), [
+    ['listening', baseUrl, folder], ['request', undefined, undefined], ['stopping', undefined, undefined], ['stopped', undefined, undefined]
+  ])
 })
 
 test('what was acknowledged is there after a restart', async (t) => {
@@ -122,6 +130,40 @@ test('a second signal ends it at once; one right after the first is the same one
   assert(took > 1_400 && took < 4_000, `${took} ms`)
 })
 
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  test(`${signal}: it ends although nobody reads its log any more`, async (t) => {
+    const { child, ended } = await startServer(t, { DATA_DIR: ':memory:' })
+    child.stdout!.destroy()
+    child.kill(signal)
+    const late = new Promise((resolve) => { setTimeout(resolve, 8_000, 'still running').unref() })
+    assert.equal(await Promise.race([ended, late]), 0)
+  })
+}
+
+test('npm start passes SIGTERM on, and waits until the server has ended', async (t) => {
+  const { PATH = '', HOME = '' } = process.env
+  const npm = spawn('npm', ['start'], { cwd: root, env: { PATH, HOME, PORT: '0', DATA_DIR: ':memory:' }, detached: true, stdio: ['ignore', 'pipe', 'pipe'] })
+  // The whole group: a server that outlives npm holds the pipes open.
+  t.after(() => { try { process.kill(-npm.pid!, 'SIGKILL') } catch {} })
+  let stdout = ''
+  npm.stdout.on('data', (chunk: Buffer) => { stdout += chunk.toString() })
+  const ended = once(npm, 'close')
+  await new Promise<void>((resolve) => { npm.stderr.on('data', (chunk: Buffer) => { if (chunk.includes('Listening on')) resolve() }) })
+  npm.kill('SIGTERM')
+  const late = new Promise((resolve) => { setTimeout(resolve, 20_000, 'still running').unref() })
+  assert.notEqual(await Promise.race([ended, late]), 'still running')
+  assert.match(stdout, /"msg":"stopping"\}\n.*"msg":"stopped"\}\n$/)
+})
+
+test('a Node that is too old is told in one line which one it takes', async () => {
+  const olderNode = 'data:text/javascript,Object.defineProperty(process,"version",{value:"v22.21.1"})'
+  await assert.rejects(shell(process.execPath, ['--import', olderNode, join(root, 'server.mjs')]), {
+    code: 1,
+    stdout: '',
+    stderr: 'Serverless Streams needs Node 22.22 or newer, this is 22.21.1: use "npm start", which brings its own Node, or a newer one\n'
+  })
+})
+
 test('a port that is taken', async (t) => {
   const other = createServer().listen(0, '127.0.0.1')
   await once(other, 'listening')
@@ -176,26 +218,40 @@ test('storage that does not answer yet: it starts, warns, and is not ready', asy
   const { baseUrl, lines } = await startServer(t, aws('http://127.0.0.1:1'))
   const answer = await ask(baseUrl, { path: '/ready' })
   assert.equal((JSON.parse(answer.text) as { detail: string }).detail, 'Not ready: bucket (unavailable), table (unavailable).')
-  // Lines are written within a tenth of a second.
-  await new Promise((resolve) => { setTimeout(resolve, 300) })
-  const warnings = lines.slice(1).map((line) => JSON.parse(line) as { level: string, msg: string }).filter(({ level }) => level === 'warn')
-  assert.deepEqual(warnings.map(({ msg }) => msg), ['bucket: no answer at start', 'table: no answer at start'])
+  await eventually(() => warningsIn(lines).length === 2)
+  assert.deepEqual(warningsIn(lines), ['bucket: no answer at start', 'table: no answer at start'])
 })
 
-test('LOG_LEVEL=silent: the first line is all', async (t) => {
-  const { baseUrl, lines, child, ended } = await startServer(t, { DATA_DIR: ':memory:', LOG_LEVEL: 'silent' })
+test('on an address that others can reach, it warns that there is no access control; on loopback it does not', async (t) => {
+  const { lines, errorLines, baseUrl } = await startServer(t, { DATA_DIR: ':memory:', HOST: '0.0.0.0', ALLOWED_HOSTS: '' })
+  assert.deepEqual(errorLines.filter((line) => line.startsWith('WARNING')),
+    ['WARNING: HOST is 0.0.0.0, and there is no access control: everybody who can reach the port can read and write all topics.'])
+  await eventually(() => warningsIn(lines).includes('no access control: everybody who can reach the port can read and write all topics'))
+  assert.equal((await ask(baseUrl, { path: '/health', headers: { host: 'any.example.com' } })).status, 200)
+  const local = await startServer(t, { DATA_DIR: ':memory:' })
+  await ask(local.baseUrl, { path: '/health' })
+  await eventually(() => local.lines.length > 0)
+  assert.deepEqual([warningsIn(local.lines), local.errorLines.filter((line) => line.startsWith('WARNING'))], [[], []])
+})
+
+test('LOG_LEVEL=silent: no log, but where it listens', async (t) => {
+  const { baseUrl, lines, errorLines, child, ended } = await startServer(t, { DATA_DIR: ':memory:', LOG_LEVEL: 'silent' })
   await ask(baseUrl, { path: '/health' })
   child.kill('SIGTERM')
   assert.equal(await ended, 0)
-  assert.equal(lines.length, 1)
+  assert.deepEqual([lines.length, errorLines.length], [0, 1])
 })
 
 test('without DATA_DIR the data is in ./data', async (t) => {
   const folder = temporaryFolder(t)
-  const { lines } = await startServer(t, {}, folder)
-  assert(lines[0]?.includes(join(folder, 'data')))
+  const { errorLines } = await startServer(t, {}, folder)
+  assert(errorLines[0]?.includes(join(folder, 'data')))
   assert(existsSync(join(folder, 'data', 'streams.db')))
 })
+
+function warningsIn (lines: readonly string[]): string[] {
+  return lines.map((line) => JSON.parse(line) as { level: string, msg: string }).filter(({ level }) => level === 'warn').map(({ msg }) => msg)
+}
 
 function aws (endpoint: string): Record<string, string> {
   return {

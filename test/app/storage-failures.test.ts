@@ -15,7 +15,7 @@ import { logLines } from '../support/log-lines.ts'
 
 const limits: Partial<Limits> = {
   appendTimeoutMs: 700,
-  giveUpMs: 250,
+  resolveBySealMs: 250,
   putTimeoutMs: 80,
   reserveTimeoutMs: 150,
   readTimeoutMs: 300,
@@ -25,14 +25,14 @@ const limits: Partial<Limits> = {
 
 const body = '{"payload":1}'
 
-async function breakable (t: TestContext): Promise<{ baseUrl: string, segments: Faults<SegmentStore>, counter: Faults<OffsetCounter> }> {
+async function breakable (t: TestContext, more: Partial<Limits> = {}): Promise<{ baseUrl: string, segments: Faults<SegmentStore>, counter: Faults<OffsetCounter> }> {
   const segments: Faults<SegmentStore> = {}
   const counter: Faults<OffsetCounter> = {}
   const { baseUrl } = await listeningApp(t, {
     segments: withFaults(createMemorySegmentStore(), segments),
     counter: withFaults(createMemoryOffsetCounter(), counter),
     // What was just appended would be read from the cache.
-    limits: { ...limits, segmentCacheBytes: 0 }
+    limits: { ...limits, segmentCacheBytes: 0, ...more }
   })
   return { baseUrl, segments, counter }
 }
@@ -95,6 +95,39 @@ test('produce while puts get no answer but the seal does: nothing was written, a
   delete segments.putIfAbsent
   assert.equal((await produce(baseUrl, 'a', body)).text, '{"topic":"a","offset":2}')
   assert.equal(messages(await consume(baseUrl, 'a')), 1)
+})
+
+test('produce while the storage is full: refused after one try, as are those behind it; readers at the hole get an empty page', async (t) => {
+  const puts: string[] = []
+  const { baseUrl, segments } = await breakable(t, { holeGraceMs: 200 })
+  assert.equal((await produce(baseUrl, 'a', body)).status, 200)
+  segments.putIfAbsent = (call, [,, object]) => {
+    puts.push('sealed' in (object as SegmentObject).metadata ? 'seal' : 'message')
+    return failing('full', 'none')(call, [])
+  }
+  const answer = await produce(baseUrl, 'a', body)
+  assertProblem(answer, 'storage_full', 'No space is left in the storage. Reading goes on.', 'no')
+  assert.equal(answer.headers['retry-after'], '30')
+  assert.deepEqual(puts, ['message', 'seal'])
+  for (const { status } of await Promise.all([produce(baseUrl, 'a', body), produce(baseUrl, 'a', body)])) assert.equal(status, 507)
+
+  await new Promise((resolve) => { setTimeout(resolve, 300) })
+  puts.length = 0
+  assert.equal((await consume(baseUrl, 'a', '?offset=2')).text, '{"messages":[],"next_offset":2}')
+  assert.deepEqual(puts, ['seal'], 'it tried')
+  assert.equal(messages(await consume(baseUrl, 'a')), 1)
+
+  delete segments.putIfAbsent
+  assert.equal((await produce(baseUrl, 'a', body)).status, 200)
+  await new Promise((resolve) => { setTimeout(resolve, 300) })
+  assert.equal(messages(await consume(baseUrl, 'a')), 2)
+})
+
+test('consume at a tail hole whose time has to be corrected, while the storage is full', async (t) => {
+  const { baseUrl, counter } = await breakable(t)
+  counter.read = async () => ({ currentOffset: 1, earliest: 1 })
+  counter.correctReservedAt = failing('full', 'none')
+  assert.equal((await consume(baseUrl, 'a')).text, '{"messages":[],"next_offset":1}')
 })
 
 test('produce when the answer to the put is lost: acknowledged, and there once', async (t) => {

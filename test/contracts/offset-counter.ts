@@ -8,6 +8,8 @@ export interface OffsetCounterContractOptions {
   readonly skip?: string | false | undefined
   /** The adapter waits for an answer from elsewhere, so that an aborted signal ends the wait. */
   readonly io?: boolean | undefined
+  /** `reservedAt` is by the counter's own clock; otherwise by the caller's. */
+  readonly ownTime?: boolean | undefined
 }
 
 /** How far a counter's clock may be from this machine's in a test, whole seconds and a slow machine included. */
@@ -48,13 +50,40 @@ export function offsetCounterContract (
       assert.ok(Math.abs(at - Date.now()) < SKEW_MS, `${at} is about now`)
     })
 
-    test('the state has the newest reservation and the writer\'s time of it', async (t) => {
+    test('the state has the newest reservation', async (t) => {
       const counter = await open(t)
       assert.equal(await counter.read('t'), undefined)
       await counter.reserve('t', 3, { now: WRITER_NOW })
-      assert.deepEqual(state(await counter.read('t')), { currentOffset: 3, reservedAt: WRITER_NOW, earliest: 1, deletedAt: undefined })
+      assert.deepEqual(state(await counter.read('t')), { currentOffset: 3, earliest: 1, deletedAtOffset: undefined })
       await counter.reserve('t', 2, { now: WRITER_NOW + 7 })
-      assert.deepEqual(state(await counter.read('t')), { currentOffset: 5, reservedAt: WRITER_NOW + 7, earliest: 1, deletedAt: undefined })
+      assert.deepEqual(state(await counter.read('t')), { currentOffset: 5, earliest: 1, deletedAtOffset: undefined })
+    })
+
+    test('the state has the time of the newest reservation', async (t) => {
+      const counter = await open(t)
+      const expected = options.ownTime === true ? Date.now() : WRITER_NOW
+      for (const topic of ['t', 't', 'u']) {
+        await counter.reserve(topic, 1, { now: WRITER_NOW })
+        const { reservedAt } = (await counter.read(topic))!
+        assert.ok(Math.abs(reservedAt! - expected) < (options.ownTime === true ? SKEW_MS : 1), `${reservedAt} is about ${expected}`)
+      }
+    })
+
+    test('the time of the newest reservation can be set to an earlier one, of an older reservation not', async (t) => {
+      const counter = await open(t)
+      const time = async (): Promise<number | undefined> => (await counter.read('t'))?.reservedAt
+      await counter.correctReservedAt('t', { currentOffset: 0, at: WRITER_NOW })
+      assert.equal(await time(), undefined)
+      await counter.reserve('t', 3, { now: WRITER_NOW })
+      const before = (await time())!
+      await counter.correctReservedAt('t', { currentOffset: 2, at: before - 10 })
+      await counter.correctReservedAt('t', { currentOffset: 4, at: before - 10 })
+      await counter.correctReservedAt('t', { currentOffset: 3, at: before + 10 })
+      assert.equal(await time(), before)
+      await counter.correctReservedAt('t', { currentOffset: 3, at: before - 10 })
+      await counter.correctReservedAt('t', { currentOffset: 3, at: before - 5 })
+      assert.equal(await time(), before - 10)
+      assert.deepEqual(state(await counter.read('t')), { currentOffset: 3, earliest: 1, deletedAtOffset: undefined })
     })
 
     test('topics are apart', async (t) => {
@@ -65,10 +94,10 @@ export function offsetCounterContract (
       await counter.markDeleted('ab', 3)
       const states = await Promise.all(topics.map(async (topic) => state(await counter.read(topic))))
       assert.deepEqual(states, [
-        { currentOffset: 1, reservedAt: WRITER_NOW, earliest: 2, deletedAt: undefined },
-        { currentOffset: 2, reservedAt: WRITER_NOW, earliest: 1, deletedAt: undefined },
-        { currentOffset: 3, reservedAt: WRITER_NOW, earliest: 1, deletedAt: 3 },
-        { currentOffset: 4, reservedAt: WRITER_NOW, earliest: 1, deletedAt: undefined }
+        { currentOffset: 1, earliest: 2, deletedAtOffset: undefined },
+        { currentOffset: 2, earliest: 1, deletedAtOffset: undefined },
+        { currentOffset: 3, earliest: 1, deletedAtOffset: 3 },
+        { currentOffset: 4, earliest: 1, deletedAtOffset: undefined }
       ])
     })
 
@@ -80,7 +109,7 @@ export function offsetCounterContract (
       await counter.raiseEarliest('t', 10)
       assert.equal((await counter.read('t'))?.earliest, 10)
       await Promise.all([11, 18, 12, 17, 13, 16, 14, 15].map((to) => counter.raiseEarliest('t', to)))
-      assert.deepEqual(state(await counter.read('t')), { currentOffset: 20, reservedAt: WRITER_NOW, earliest: 18, deletedAt: undefined })
+      assert.deepEqual(state(await counter.read('t')), { currentOffset: 20, earliest: 18, deletedAtOffset: undefined })
       await counter.reserve('t', 1, { now: WRITER_NOW })
       assert.equal((await counter.read('t'))?.earliest, 18)
     })
@@ -89,18 +118,18 @@ export function offsetCounterContract (
       const counter = await open(t)
       await counter.raiseEarliest('t', 5)
       assert.deepEqual(range(await counter.reserve('t', 1, { now: WRITER_NOW })), [1, 1])
-      assert.deepEqual(state(await counter.read('t')), { currentOffset: 1, reservedAt: WRITER_NOW, earliest: 5, deletedAt: undefined })
+      assert.deepEqual(state(await counter.read('t')), { currentOffset: 1, earliest: 5, deletedAtOffset: undefined })
     })
 
     test('a deleted topic keeps its counter and its mark', async (t) => {
       const counter = await open(t)
       await counter.reserve('t', 4, { now: WRITER_NOW })
       await counter.markDeleted('t', 4)
-      assert.deepEqual(state(await counter.read('t')), { currentOffset: 4, reservedAt: WRITER_NOW, earliest: 1, deletedAt: 4 })
+      assert.deepEqual(state(await counter.read('t')), { currentOffset: 4, earliest: 1, deletedAtOffset: 4 })
       assert.deepEqual(range(await counter.reserve('t', 1, { now: WRITER_NOW + 1 })), [5, 5])
-      assert.deepEqual(state(await counter.read('t')), { currentOffset: 5, reservedAt: WRITER_NOW + 1, earliest: 1, deletedAt: 4 })
+      assert.deepEqual(state(await counter.read('t')), { currentOffset: 5, earliest: 1, deletedAtOffset: 4 })
       await counter.markDeleted('t', 5)
-      assert.equal((await counter.read('t'))?.deletedAt, 5)
+      assert.equal((await counter.read('t'))?.deletedAtOffset, 5)
     })
 
     test('check resolves', async (t) => {
@@ -116,6 +145,7 @@ export function offsetCounterContract (
       const timeout = (error: unknown): boolean => error instanceof StoreError && error.failure === 'timeout'
       await assert.rejects(counter.reserve('t', 1, { now: WRITER_NOW, signal }), timeout)
       await assert.rejects(counter.read('t', { signal }), timeout)
+      await assert.rejects(counter.correctReservedAt('t', { currentOffset: 1, at: WRITER_NOW }, { signal }), timeout)
       await assert.rejects(counter.raiseEarliest('t', 2, { signal }), timeout)
       await assert.rejects(counter.markDeleted('t', 1, { signal }), timeout)
       await assert.rejects(counter.check({ signal }), timeout)
@@ -127,9 +157,9 @@ function range ({ first, last }: Reservation): [number, number] {
   return [first, last]
 }
 
-/** For comparing: exactly the fields of the port, absent ones as undefined. */
+/** For comparing: exactly the fields of the port but the time, absent ones as undefined. */
 function state (read: Awaited<ReturnType<OffsetCounter['read']>>): unknown {
   if (read === undefined) return undefined
-  const { currentOffset, reservedAt, earliest, deletedAt } = read
-  return { currentOffset, reservedAt, earliest, deletedAt }
+  const { currentOffset, earliest, deletedAtOffset } = read
+  return { currentOffset, earliest, deletedAtOffset }
 }

@@ -4,5 +4,5 @@ import { offsetCounterContract } from './offset-counter.ts'
 import { segmentStoreContract } from './segment-store.ts'
 
 segmentStoreContract('sqlite', (t) => openStore(t).segments)
-offsetCounterContract('sqlite', (t) => openStore(t).counter)
+offsetCounterContract('sqlite', (t) => openStore(t).counter, { ownTime: true })
 callsContract('sqlite', (t, onCall) => counted(openStore(t), onCall))

@@ -82,7 +82,8 @@ function misjudged (stored: readonly Stored[]): number {
 test('a page fetches at most twice what it returns, and the segments at its edges', async () => {
   await fc.assert(fc.asyncProperty(alike, page, async (shapes, request) => {
     const { log, stored, fetched } = await topicOf(shapes)
-    const got = await returned(log, request)
+    const end = 1 + sum(shapes.map(({ count }) => count))
+    const got = await returned(log, { ...request, from: Math.min(request.from, end) })
     const edge = Math.max(...stored.map(({ bytes }) => bytes))
     fc.pre(misjudged(stored) <= 2)
     // The edges: where the page begins and ends, and what the two GETs near the topic's end find.

@@ -3,12 +3,13 @@ import { test } from 'node:test'
 import { gzipSync } from 'node:zlib'
 import fc from 'fast-check'
 import { LogError } from '../../src/domain/errors.ts'
-import { type Compression, decodeSegment, encodeSeal, encodeSegment, type MessageSegment } from '../../src/domain/segment.ts'
+import { type Compression, decodeSegment, encodeLargeSegment, encodeSeal, encodeSegment, isLarge, type MessageSegment } from '../../src/domain/segment.ts'
+import { Turns } from '../../src/domain/turns.ts'
 
 const message = fc.record({
   payload: fc.jsonValue({ maxDepth: 4 }).map((value) => JSON.stringify(value, undefined, 1)),
   key: fc.option(fc.string({ unit: 'binary' }), { nil: undefined }),
-  headers: fc.option(fc.dictionary(fc.string(), fc.string(), { maxKeys: 3 }), { nil: undefined })
+  headers: fc.option(fc.dictionary(fc.string(), fc.string(), { maxKeys: 3 }).map((headers) => JSON.stringify(headers)), { nil: undefined })
 })
 const compression = fc.constantFrom<Compression>('none', 'gzip', 'zstd')
 
@@ -25,11 +26,56 @@ test('what is encoded comes back: every line, with its offset, in every compress
     assert.equal(segment.last, last)
     assert.equal(segment.writer, 'w')
     const expected = messages.map(({ payload, key, headers }, i) => JSON.parse(JSON.stringify(
-      { offset: first + i, payload: JSON.parse(payload) as unknown, timestamp: 1702000000000, key, headers })) as unknown)
+      { offset: first + i, payload: JSON.parse(payload) as unknown, timestamp: 1702000000000, key, headers: headers === undefined ? undefined : JSON.parse(headers) as unknown })) as unknown)
     assert.deepEqual([...segment.lines].map((line) => JSON.parse(Buffer.from(line).toString()) as unknown), expected)
     // The same bytes without our metadata, as another implementation would have put them.
     assert.deepEqual(decodeSegment({ ...object, metadata: {} }, 't', last).first, first)
   }), { numRuns: 500 })
+})
+
+test('a segment that is encoded in pieces is the same to the byte', async () => {
+  const payload = fc.oneof(fc.string({ unit: 'grapheme', maxLength: 60 }).map((text) => JSON.stringify(text)), fc.jsonValue({ maxDepth: 4 }).map((value) => JSON.stringify(value, undefined, 1)))
+  const messages = fc.array(fc.record({ payload, key: fc.option(fc.string({ unit: 'binary' }), { nil: undefined }) }), { minLength: 1, maxLength: 8 })
+  await fc.assert(fc.asyncProperty(messages, compression, fc.integer({ min: 1, max: 50 }), async (messages, how, sliceChars) => {
+    const options = { first: 7, timestamp: 1702000000000, writer: 'w', compression: how, compressOverBytes: 40 }
+    const { object, segment } = await encodeLargeSegment(messages, options, new Turns(setImmediate), sliceChars)
+    const expected = encodeSegment(messages, options)
+    assert.deepEqual(object, expected.object)
+    assert.deepEqual([...segment.lines], [...expected.segment.lines])
+    assert.deepEqual({ ...segment, lines: [] }, { ...expected.segment, lines: [] })
+  }), { numRuns: 200 })
+})
+
+test('large is what has more characters in payloads, keys and headers', () => {
+  assert.equal(isLarge([{ payload: 'x'.repeat(100) }], 100), false)
+  assert.equal(isLarge([{ payload: 'x'.repeat(101) }], 100), true)
+  assert.equal(isLarge([{ payload: 'x'.repeat(90), key: 'k'.repeat(10) }, { payload: '1' }], 100), true)
+  assert.equal(isLarge([{ payload: '1', headers: `{"a":"${'x'.repeat(91)}"}` }], 100), false)
+  assert.equal(isLarge([{ payload: '1', headers: `{"a":"${'x'.repeat(92)}"}` }], 100), true)
+})
+
+test('4 MB of line ends, or of what compresses slowly, are encoded with other work in turn', async () => {
+  const random = (i: number): string => (i * 2654435761 % 2 ** 32).toString(36)
+  for (const payload of [`[${'\n'.repeat(4_000_000)}1]`, `"${Array.from({ length: 600_000 }, (_, i) => random(i)).join('')}"`, `"${'∢🎉'.repeat(800_000)}"`]) {
+    let turns = 0
+    const counted = new Turns((callback) => {
+      turns++
+      setImmediate(callback)
+    })
+    const options = { first: 1, timestamp: 1702000000000, writer: 'w', compression: 'gzip', compressOverBytes: 1024 } as const
+    let inThread = 0
+    const tick = (): void => {
+      inThread++
+      immediate = setImmediate(tick)
+    }
+    let immediate = setImmediate(tick)
+    const { object } = await encodeLargeSegment([{ payload }], options, counted, 65_536)
+    clearImmediate(immediate)
+    assert(turns >= Math.floor(payload.length / 65_538), `${turns} turns`)
+    assert(inThread > turns, 'compressed on the event loop')
+    const { segment } = encodeSegment([{ payload }], options)
+    assert.deepEqual((decodeSegment(object, 't', 1) as MessageSegment).lines.bytes, segment.lines.bytes)
+  }
 })
 
 test('seals come back, with and without metadata', () => {

@@ -8,7 +8,8 @@ import { LogError } from '../../src/domain/errors.ts'
 import { defaultLimits, type Limits } from '../../src/domain/limits.ts'
 import { createLog, type Log } from '../../src/domain/log.ts'
 import { encodeSegment } from '../../src/domain/segment.ts'
-import { Tails } from '../../src/domain/tail.ts'
+import { FollowedTopics } from '../../src/domain/tail.ts'
+import { Turns } from '../../src/domain/turns.ts'
 import { StoreError } from '../../src/ports/errors.ts'
 import type { OffsetCounter } from '../../src/ports/offset-counter.ts'
 import type { SegmentStore } from '../../src/ports/segment-store.ts'
@@ -140,8 +141,8 @@ test('a message that lands between a look and the wait is not missed', async (t)
 test('two segments that are acknowledged in the same turn are both heard of', async (t) => {
   const { segments, counter } = setUp()
   const limits = { ...defaultLimits, followPollMinMs: 5_000, followPollMaxMs: 5_000 }
-  const tails = new Tails({ segments, counter, clock: systemClock, compression: 'none', limits, random: Math.random, cache: new SegmentCache(0) })
-  const reader = tails.follow('t', 1)
+  const followedTopics = new FollowedTopics({ segments, counter, clock: systemClock, compression: 'none', limits, random: Math.random, cache: new SegmentCache(0), turns: new Turns(setImmediate) })
+  const reader = followedTopics.follow('t', 1)
   t.after(() => { reader.close() })
   await reader.next(size, 0)
   const first = reader.next(size, long)
@@ -150,7 +151,7 @@ test('two segments that are acknowledged in the same turn are both heard of', as
     const { object } = encodeSegment(messages(offset), { first: offset, ...encoding })
     await segments.putIfAbsent('t', last, object, { reservedAt: null })
   }
-  for (const offset of [1, 2]) tails.appended('t', encodeSegment(messages(offset), { first: offset, ...encoding }).segment)
+  for (const offset of [1, 2]) followedTopics.appended('t', encodeSegment(messages(offset), { first: offset, ...encoding }).segment)
   assert.deepEqual(payloadsOf(await first), [1])
   assert.deepEqual(payloadsOf(await reader.next(size, 1_000)), [2])
 })
@@ -197,6 +198,37 @@ test('a poll that fails is one that found nothing; a read that fails is the call
   await assert.rejects(late.next(size, long), (error) => error instanceof LogError && error.code === 'storage_unavailable')
   down = false
   assert.deepEqual(payloadsOf(await late.next(size, long)), [1])
+})
+
+test('a follower beyond the end is refused', async (t) => {
+  const { log } = setUp()
+  await log.append('t', messages(1))
+  await assert.rejects(follower(t, log, 3).next(size, long), (error: LogError) => error.code === 'offset_out_of_range' && error.range?.end === 2)
+})
+
+test('a refusal that was looked up before the offset came into range is not shared', async (t) => {
+  const looked = Promise.withResolvers<void>()
+  const answer = Promise.withResolvers<void>()
+  let first = true
+  const { log, other } = setUp({
+    counter: (inner) => ({
+      read: async (...args) => {
+        const state = await inner.read(...args)
+        if (!first) return state
+        first = false
+        looked.resolve()
+        await answer.promise
+        return state
+      }
+    })
+  })
+  const early = follower(t, log, 2).next(size, 0)
+  await looked.promise
+  await other.append('t', messages(1))
+  const late = follower(t, log, 2).next(size, 0)
+  answer.resolve()
+  await assert.rejects(early, { code: 'offset_out_of_range' })
+  assert.equal((await late).nextOffset, 2)
 })
 
 test('a follower behind a trim goes on at the earliest message', async (t) => {

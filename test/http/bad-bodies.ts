@@ -35,8 +35,10 @@ const invalid: Record<string, [body: string | Buffer, code: string, detail: stri
   'a header with a strange name that is no string': ['{"payload":1,"headers":{"a/~b c":null}}', 'invalid_request', 'headers."a/~b c": expected a string, got null'],
   'headers that are too large': [`{"payload":1,"headers":{"h":"${'x'.repeat(8192)}"}}`, 'invalid_request', 'headers: expected an object of strings, at most 8192 bytes together, got 8193 bytes'],
   'too large by a byte': [`{"payload":"${'x'.repeat(requestBytesMax - 13)}"}`, 'body_too_large', 'body: expected at most 4194304 bytes, got more'],
-  'a bomb of brackets': ['['.repeat(requestBytesMax), 'malformed_json', 'body: expected valid JSON, got a syntax error'],
-  'a bomb of objects': ['{"payload":'.repeat(380_000), 'malformed_json', 'body: expected valid JSON, got a syntax error']
+  'a payload nested too deeply': [`{"payload":${'['.repeat(513)}${']'.repeat(513)}}`, 'invalid_request', 'payload: expected at most 512 levels of nesting, got more'],
+  'headers nested 10,000 levels deep': [`{"payload":1,"headers":${'{"a":'.repeat(10_000)}1${'}'.repeat(10_000)}}`, 'invalid_request', 'headers.a: expected a string, got an object'],
+  'brackets only': ['['.repeat(requestBytesMax), 'invalid_request', 'body: expected a JSON object, got an array'],
+  'objects in objects': ['{"payload":'.repeat(380_000), 'invalid_request', 'payload: expected at most 512 levels of nesting, got more']
 }
 
 export async function badBodies (t: TestContext, { baseUrl, topic }: Subject): Promise<void> {

@@ -4,6 +4,7 @@ import { ask, assertProblem, consume, produce } from '../support/http.ts'
 import type { Subject } from './suite.ts'
 
 const offsetExpected = 'offset: expected a whole number from 1 to 9007199254740991, "earliest" or "latest", got '
+const waitExpected = 'wait: expected a number of seconds from 0, with at most 3 decimals, got '
 const topicExpected = 'topic: expected 1 to 249 characters of A-Z, a-z, 0-9, ".", "_" and "-", and not "." or "..", got '
 
 const notFound = 'There is nothing at this path; /docs lists the paths there are.'
@@ -31,9 +32,14 @@ const queries: Record<string, string> = {
   '?max_bytes=1.0': 'max_bytes: expected a whole number from 1, got "1.0"',
   '?foo=1': 'foo: expected one of offset, limit, max_bytes, wait, got an unknown parameter',
   '?timestamp=1702000000000': 'timestamp: expected one of offset, limit, max_bytes, wait, got an unknown parameter',
-  '?wait=-1': 'wait: expected a whole number from 0, got "-1"',
-  '?wait=1.5': 'wait: expected a whole number from 0, got "1.5"',
-  '?wait=': 'wait: expected a whole number from 0, got ""',
+  '?wait=-1': `${waitExpected}"-1"`,
+  '?wait=.5': `${waitExpected}".5"`,
+  '?wait=1.': `${waitExpected}"1."`,
+  '?wait=1.2345': `${waitExpected}"1.2345"`,
+  '?wait=1,5': `${waitExpected}"1,5"`,
+  '?wait=1e1': `${waitExpected}"1e1"`,
+  '?wait=00.5': `${waitExpected}"00.5"`,
+  '?wait=': `${waitExpected}""`,
   '?Offset=1': 'Offset: expected one of offset, limit, max_bytes, wait, got an unknown parameter',
   '?constructor=1': 'constructor: expected one of offset, limit, max_bytes, wait, got an unknown parameter'
 }
@@ -97,7 +103,7 @@ export async function badRequests (t: TestContext, { baseUrl, topic, paths }: Su
     }
   })
 
-  for (const path of ['/', '/nope', '/topics', '/topics/a', '/topics/a/b/produce', '/topics/a/produce/', '/TOPICS/a/consume', '/v2/health', '/v1', '/v1/v1/health']) {
+  for (const path of ['/nope', '/topics', '/topics/a', '/topics/a/b/produce', '/topics/a/produce//', '/TOPICS/a/consume', '/v2/health', '/v1', '/v1/v1/health']) {
     await t.test(`unknown path ${path}`, async () => {
       for (const method of ['GET', 'POST', 'DELETE']) {
         const answer = await ask(baseUrl, { method, path, headers: { 'content-type': 'application/json' }, body: '{' })
@@ -111,6 +117,8 @@ export async function badRequests (t: TestContext, { baseUrl, topic, paths }: Su
     [`/v1/topics/${topic()}/produce`, 'POST', ['GET']],
     [`/topics/${topic()}/consume?offset=1`, 'GET, HEAD', ['POST', 'PUT', 'DELETE', 'PATCH', 'OPTIONS']],
     ['/health', 'GET, HEAD', ['POST', 'DELETE']],
+    ['/health/', 'GET, HEAD', ['POST']],
+    ['/', 'GET, HEAD', ['POST']],
     ['/ready', 'GET, HEAD', ['POST']],
     ['/openapi.json', 'GET, HEAD', ['POST']]
   ]

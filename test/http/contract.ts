@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import type { TestContext } from 'node:test'
-import { ask, consume, produce } from '../support/http.ts'
+import { ask, assertProblem, consume, produce } from '../support/http.ts'
 import type { Subject } from './suite.ts'
 
 interface Page { messages: Array<{ offset: number, payload: unknown, timestamp: number, key?: string, headers?: object }>, next_offset: number }
@@ -58,6 +58,22 @@ async function writing (t: TestContext, { baseUrl, topic }: Subject): Promise<vo
     assert.equal((await ask(baseUrl, { path: '/v1/ready' })).text, '{"status":"ok"}')
   })
 
+  await t.test('a slash at the end of a path changes nothing', async () => {
+    const name = topic()
+    const headers = { 'content-type': 'application/json' }
+    assert.equal((await ask(baseUrl, { method: 'POST', path: `/topics/${name}/produce/`, headers, body: '{"payload":1}' })).text, `{"topic":"${name}","offset":1}`)
+    assert.match((await ask(baseUrl, { path: `/v1/topics/${name}/consume/?offset=1` })).text, /"next_offset":2/)
+    assert.equal((await ask(baseUrl, { path: '/health/' })).text, '{"status":"ok"}')
+  })
+
+  await t.test('a page comes as JSON when Accept names only what there is not', async () => {
+    for (const accept of ['text/csv', 'text/html', 'nonsense']) {
+      const answer = await ask(baseUrl, { path: `/topics/${topic()}/consume`, headers: { accept } })
+      assert.equal(answer.headers['content-type'], 'application/json; charset=utf-8', accept)
+      assert.equal(answer.status, 200)
+    }
+  })
+
   await t.test('content types that say the same', async () => {
     for (const type of ['application/json; charset=utf-8', 'application/json;charset=UTF-8', 'Application/JSON', 'application/json; charset="utf-8"', 'application/json; x=y']) {
       const answer = await ask(baseUrl, { method: 'POST', path: `/topics/${topic()}/produce`, headers: { 'content-type': type }, body: '{"payload":1}' })
@@ -99,9 +115,29 @@ async function reading (t: TestContext, { baseUrl, topic }: Subject): Promise<vo
     assert.deepEqual(await page(baseUrl, name, '?offset=latest'), { messages: [], next_offset: 3 })
   })
 
-  await t.test('a topic nobody wrote to, and an offset past the end, are empty pages', async () => {
-    assert.deepEqual(await page(baseUrl, topic(), '?offset=1'), { messages: [], next_offset: 1 })
-    assert.deepEqual(await page(baseUrl, topic(), `?offset=${Number.MAX_SAFE_INTEGER}`), { messages: [], next_offset: Number.MAX_SAFE_INTEGER })
+  await t.test('a topic nobody wrote to, and the end of a topic, are empty pages', async () => {
+    const name = topic()
+    assert.deepEqual(await page(baseUrl, name, '?offset=1'), { messages: [], next_offset: 1 })
+    await fill(baseUrl, name, ['a', 'b'])
+    assert.deepEqual(await page(baseUrl, name, '?offset=3'), { messages: [], next_offset: 3 })
+  })
+
+  await t.test('an offset beyond the end is refused: by a page, a long poll, and a stream', async () => {
+    const name = topic()
+    const detail = (end: number, got: number): string => `offset: expected at most ${end}, the end of the topic, got ${got}`
+    const range = (end: number): object => ({ earliest: 1, end })
+    assertProblem(await consume(baseUrl, name, '?offset=2'), 'offset_out_of_range', detail(1, 2), range(1))
+    await fill(baseUrl, name, ['a', 'b'])
+    for (const query of ['?offset=4', '?offset=4&wait=20']) {
+      assertProblem(await consume(baseUrl, name, query), 'offset_out_of_range', detail(3, 4), range(3))
+    }
+    const last = Number.MAX_SAFE_INTEGER
+    assertProblem(await consume(baseUrl, name, `?offset=${last}`), 'offset_out_of_range', detail(3, last), range(3))
+    for (const [query, headers] of [['?offset=4', {}], ['', { 'last-event-id': '3' }]] as const) {
+      const answer = await ask(baseUrl, { path: `/topics/${name}/consume${query}`, headers: { accept: 'text/event-stream', ...headers } })
+      assertProblem(answer, 'offset_out_of_range', detail(3, 4), range(3))
+    }
+    assert.equal((await ask(baseUrl, { method: 'HEAD', path: `/topics/${name}/consume?offset=4` })).status, 400)
   })
 
   await t.test('max_bytes bounds a page, but one message always comes', async () => {
@@ -141,6 +177,26 @@ async function service (t: TestContext, baseUrl: string): Promise<void> {
     }
   })
 
+  await t.test('no answer may be kept by a cache, or taken for another type than it says', async () => {
+    const body = '{"payload":"<script>"}'
+    const answers = {
+      produced: await produce(baseUrl, 'a-topic', body),
+      page: await consume(baseUrl, 'a-topic'),
+      lines: await ask(baseUrl, { path: '/topics/a-topic/consume', headers: { accept: 'application/x-ndjson', 'accept-encoding': 'gzip' } }),
+      'wrong field': await consume(baseUrl, 'a-topic', '?offset=0'),
+      'wrong body': await produce(baseUrl, 'a-topic', '{'),
+      nothing: await ask(baseUrl, { path: '/nothing' }),
+      'wrong method': await ask(baseUrl, { method: 'DELETE', path: '/health' }),
+      health: await ask(baseUrl, { path: '/health' }),
+      document: await ask(baseUrl, { path: '/openapi.json' }),
+      errors: await ask(baseUrl, { path: '/docs/errors' })
+    }
+    for (const [name, { headers }] of Object.entries(answers)) {
+      assert.deepEqual([headers['cache-control'], headers['x-content-type-options']], ['no-store', 'nosniff'], name)
+    }
+    assert.match(answers.errors.headers['content-security-policy'] as string, /^default-src 'none';/)
+  })
+
   await t.test('the specification lists the operations, once', async () => {
     const { status, text } = await ask(baseUrl, { path: '/openapi.json' })
     assert.equal(status, 200)
@@ -148,11 +204,17 @@ async function service (t: TestContext, baseUrl: string): Promise<void> {
     assert.equal(specification.openapi, '3.1.0')
     assert.deepEqual(Object.fromEntries(Object.entries(specification.paths).map(([path, methods]) => [path,
       Object.entries(methods).map(([method, { operationId, responses }]) => [method, operationId, Object.keys(responses)])])), {
-      '/topics/{topic}/produce': [['post', 'produce', ['200', '400', '413', '415', '500', '503']]],
-      '/topics/{topic}/consume': [['get', 'consume', ['200', '400', '500', '503']]],
-      '/health': [['get', 'health', ['200', '500']]],
-      '/ready': [['get', 'ready', ['200', '500', '503']]]
+      '/topics/{topic}/produce': [['post', 'produce', ['200', '400', '408', '413', '415', '421', '431', '500', '501', '503', '507']]],
+      '/topics/{topic}/consume': [['get', 'consume', ['200', '400', '408', '421', '431', '500', '501', '503']]],
+      '/health': [['get', 'health', ['200', '400', '408', '421', '431', '500', '501']]],
+      '/ready': [['get', 'ready', ['200', '400', '408', '421', '431', '500', '501', '503']]]
     })
+  })
+
+  await t.test('the root leads to the documents', async () => {
+    const { status, headers } = await ask(baseUrl, { path: '/' })
+    assert.equal(status, 302)
+    assert.equal(new URL(headers['location'] as string, 'http://host/').pathname, '/docs')
   })
 
   await t.test('pages to read', async () => {

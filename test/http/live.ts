@@ -41,10 +41,17 @@ async function longPoll (t: TestContext, { baseUrl, topic }: Subject): Promise<v
 
   await t.test('wait: an empty page when nothing comes', async () => {
     const began = Date.now()
-    const { status, text } = await consume(baseUrl, topic(), '?offset=7&wait=1')
+    const { status, text } = await consume(baseUrl, topic(), '?offset=1&wait=1')
     assert.equal(status, 200)
-    assert.equal(text, '{"messages":[],"next_offset":7}')
+    assert.equal(text, '{"messages":[],"next_offset":1}')
     assert(Date.now() - began >= 950)
+  })
+
+  await t.test('wait: fractions of a second', async () => {
+    const began = Date.now()
+    assert.equal((await consume(baseUrl, topic(), '?wait=0.6')).text, '{"messages":[],"next_offset":1}')
+    assert(Date.now() - began >= 550)
+    for (const wait of ['0.0', '0.001', '0.25']) assert.equal((await consume(baseUrl, topic(), `?wait=${wait}`)).status, 200)
   })
 
   await t.test('wait: 0 and HEAD do not wait, a longer one than the longest is cut', async () => {

@@ -25,8 +25,9 @@ const payloads: Record<string, string> = {
   'quotes, braces and backslashes in strings': '["}","{\\"a\\":1}","\\\\","\\\\\\"]",",:[]{}"]',
   'white space inside': '{ "a" : [ 1 ,\t2 ] }',
   'a string of line separators': '"\u2028\u2029\u0085"',
-  'depth 100,000': '['.repeat(100_000) + ']'.repeat(100_000),
-  'depth 100,000 of objects': '{"a":'.repeat(100_000) + '1' + '}'.repeat(100_000),
+  'the deepest nesting': '['.repeat(512) + ']'.repeat(512),
+  'the deepest nesting of objects': '{"a":'.repeat(512) + '1' + '}'.repeat(512),
+  'a number of 5,000 digits': '1'.repeat(5_000),
   '10,000 members': `{${[...Array(10_000).keys()].map((n) => `"k${n}":${n}`).join()}}`,
   '3 MiB': `"${'x'.repeat(3 * 1024 * 1024)}"`
 }

@@ -162,7 +162,7 @@ test('the embedded store\'s write-ahead log does not grow without bound', async 
   assert.ok(statSync(join(folder, 'streams.db')).size > 40_000_000)
 })
 
-test('the embedded store\'s clock follows steps forward, and goes on when set back', async (t) => {
+test('the embedded store\'s clock is not the machine\'s: that one may be set while the store runs', async (t) => {
   let wall = 1_000_000
   let elapsed = 0
   const store = openStore(t, undefined, { now: () => wall, elapsed: () => elapsed })
@@ -170,12 +170,11 @@ test('the embedded store\'s clock follows steps forward, and goes on when set ba
   assert.equal(await time(), 1_000_000)
   wall = 5_000_000
   elapsed = 10
-  assert.equal(await time(), 5_000_000)
+  assert.equal(await time(), 1_000_010)
   const { at } = await store.counter.reserve('t', 1, { now: 0 })
-  wall = 2_000_000
+  wall = 0
   elapsed = 30
-  assert.equal(await time(), 5_000_020)
-  // By the clock of the machine this reservation is 49 minutes in the future, and would be taken long after.
+  assert.equal(await time(), 1_000_030)
   elapsed += 15 * 60_000 - 19
   await assert.rejects(store.segments.putIfAbsent('t', 1, object('late'), { reservedAt: at }), (error) => (
     error instanceof StoreError && error.failure === 'expired' && error.effect === 'none'))

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
-import { chmodSync, mkdirSync, readdirSync, truncateSync, writeFileSync } from 'node:fs'
+import { chmodSync, copyFileSync, existsSync, mkdirSync, readdirSync, rmSync, statSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import { describe, test } from 'node:test'
+import { describe, test, type TestContext } from 'node:test'
 import { append, openStore, startFailure, startProcess, type Line } from '../support/sqlite.ts'
 import { temporaryFolder } from '../support/temporary-folder.ts'
 
@@ -56,6 +56,64 @@ describe('the embedded store at its start', () => {
     assert.throws(() => openStore(t, half), startFailure('damaged', join(half, 'streams.db'), 'backup'))
   })
 
+  for (const [what, before, between] of [
+    ['grown meanwhile', 100, 3_000],
+    ['a log later', 1_000, 1_000],
+    ['a little written in between', 10, 30]
+  ] as const) {
+    test(`of a folder that was copied file by file while it was written, ${what}: says so, or has everything`, async (t) => {
+      const [folder, copy] = [temporaryFolder(t), temporaryFolder(t)]
+      const store = openStore(t, folder)
+      const body = 'x'.repeat(7_000)
+      for (let i = 0; i < before; i++) await append(store, 't', body)
+      copyFileSync(join(folder, 'streams.db'), join(copy, 'streams.db'))
+      for (let i = 0; i < between; i++) await append(store, 't', body)
+      copyFileSync(join(folder, 'streams.db-wal'), join(copy, 'streams.db-wal'))
+      store.close()
+      await isRefusedOrWhole(t, copy, before + between, between > 100)
+    })
+  }
+
+  // The database does not grow: nothing in it tells SQLite that it is older than the log.
+  test('of such a copy with rows deleted and written anew: says so', async (t) => {
+    const [folder, copy] = [temporaryFolder(t), temporaryFolder(t)]
+    const store = openStore(t, folder)
+    const body = 'x'.repeat(7_000)
+    for (let i = 0; i < 2_000; i++) await append(store, 't', body)
+    await store.segments.remove('t', Array.from({ length: 2_000 }, (_, i) => i + 1))
+    for (let i = 0; i < 600; i++) await append(store, 't', body)
+    copyFileSync(join(folder, 'streams.db'), join(copy, 'streams.db'))
+    for (let i = 0; i < 1_200; i++) await append(store, 't', body)
+    copyFileSync(join(folder, 'streams.db-wal'), join(copy, 'streams.db-wal'))
+    store.close()
+    assert.throws(() => openStore(t, copy), startFailure('damaged', copy, 'are of different times', 'npm run backup'))
+  })
+
+  test('refuses a database that is newer than its log', async (t) => {
+    const [folder, copy] = [temporaryFolder(t), temporaryFolder(t)]
+    const store = openStore(t, folder)
+    const body = 'x'.repeat(7_000)
+    for (let i = 0; i < 100; i++) await append(store, 't', body)
+    copyFileSync(join(folder, 'streams.db-wal'), join(copy, 'streams.db-wal'))
+    for (let i = 0; i < 2_000; i++) await append(store, 't', body)
+    store.close()
+    copyFileSync(join(folder, 'streams.db'), join(copy, 'streams.db'))
+    assert.throws(() => openStore(t, copy), startFailure('damaged', copy, 'are of different times'))
+  })
+
+  test('takes a folder that an earlier version wrote, closed or killed', async (t) => {
+    for (const killed of [false, true]) {
+      const [folder, copy] = [temporaryFolder(t), temporaryFolder(t)]
+      openStore(t, folder).close()
+      const old = new DatabaseSync(join(folder, 'streams.db'))
+      old.exec("PRAGMA locking_mode = EXCLUSIVE; DROP TABLE log_generation; INSERT INTO topics (topic, current_offset, created_at) VALUES ('t', 7, 1)")
+      if (!killed) old.close()
+      for (const file of readdirSync(folder)) copyFileSync(join(folder, file), join(copy, file))
+      if (killed) old.close()
+      assert.equal(await append(openStore(t, copy), 't', 'x'), 8)
+    }
+  })
+
   test('refuses a folder that a running server has, and takes it as soon as that one is killed', async (t) => {
     const folder = temporaryFolder(t)
     const first = startProcess(t, 'append', folder)
@@ -89,7 +147,48 @@ describe('the embedded store at its start', () => {
     const folder = temporaryFolder(t)
     writeFileSync(join(folder, 'file'), '')
     assert.throws(() => openStore(t, join(folder, 'file', 'data')), startFailure('unwritable', join(folder, 'file', 'data'), 'ENOTDIR'))
-    assert.throws(() => openStore(t, join(folder, 'file')), startFailure('unwritable', join(folder, 'file'), 'EEXIST'))
+    assert.throws(() => openStore(t, join(folder, 'file')), startFailure('unwritable', join(folder, 'file'), 'which is a file'))
+  })
+
+  // The recursion of `mkdir` would not end there.
+  test('refuses a folder that can be named and not made', { skip: !existsSync('/proc/self') && 'there is no /proc here', timeout: 30_000 }, async (t) => {
+    const child = startProcess(t, 'open', '/proc/streams/data')
+    const { failure, message } = (await child.lines.next()).value as Line
+    assert.equal(failure, 'unwritable')
+    assert.match(String(message), /^DATA_DIR: the folder \/proc\/streams\/data cannot be created: ENOENT/)
+  })
+
+  test('refuses a database that is a link, as its log would be elsewhere, or that is a folder; a link to the folder is taken', async (t) => {
+    const folder = temporaryFolder(t)
+    const file = join(folder, 'streams.db')
+    writeFileSync(join(folder, 'elsewhere'), '')
+    symlinkSync(join(folder, 'elsewhere'), file)
+    assert.throws(() => openStore(t, folder), startFailure('unwritable', file, 'got a symbolic link'))
+    rmSync(file)
+    symlinkSync(join(folder, 'nowhere'), file)
+    assert.throws(() => openStore(t, folder), startFailure('unwritable', file, 'got a symbolic link'))
+    rmSync(file)
+    mkdirSync(file)
+    assert.throws(() => openStore(t, folder), startFailure('unwritable', file, 'got something else'))
+
+    const link = join(temporaryFolder(t), 'link')
+    symlinkSync(temporaryFolder(t), link)
+    assert.equal(await append(openStore(t, link), 't', 'x'), 1)
+  })
+
+  test('makes folders and files that only its user can read, whatever the umask', async (t) => {
+    const umask = process.umask(0)
+    try {
+      const above = temporaryFolder(t)
+      const folder = join(above, 'new', 'data')
+      await append(openStore(t, folder), 't', 'x')
+      assert.equal(statSync(join(above, 'new')).mode & 0o777, 0o700)
+      assert.equal(statSync(folder).mode & 0o777, 0o700)
+      for (const name of readdirSync(folder)) assert.equal(statSync(join(folder, name)).mode & 0o777, 0o600, name)
+      assert.deepEqual(readdirSync(folder), ['streams.db', 'streams.db-wal'])
+    } finally {
+      process.umask(umask)
+    }
   })
 
   test('refuses a folder that it may not write in, empty or with a database', async (t) => {
@@ -120,6 +219,15 @@ describe('the embedded store at its start', () => {
     }
   })
 })
+
+async function isRefusedOrWhole (t: TestContext, folder: string, appends: number, refused: boolean): Promise<void> {
+  if (refused) {
+    assert.throws(() => openStore(t, folder), startFailure('damaged', folder, 'are of different times', 'npm run backup'))
+    return
+  }
+  const store = openStore(t, folder)
+  for (let last = 1; last <= appends; last++) assert.ok(await store.segments.get('t', last) !== undefined, `${last}`)
+}
 
 /** Sets the format's number in a closed store; the returned function reads it. */
 function setVersion (folder: string, version: number): () => unknown {

@@ -63,7 +63,7 @@ describe('the contracts hold through a proxy', () => {
 const limits: Limits = {
   ...defaultLimits,
   appendTimeoutMs: 7_000,
-  giveUpMs: 1_500,
+  resolveBySealMs: 1_500,
   putTimeoutMs: 400,
   reserveTimeoutMs: 800,
   reservationTtlMs: 10_000,

@@ -1,3 +1,4 @@
+import type { LogError } from '../../src/domain/errors.ts'
 import type { Page } from '../../src/domain/log.ts'
 import { Violation } from './scheduler.ts'
 import { textsOf } from '../support/pages.ts'
@@ -40,6 +41,8 @@ export class Checker {
   /** Offsets that some reader went past without a message. */
   readonly #passed = new Set<number>()
   #tick = 0
+  /** The highest offset that some reader was told to go on at, or that follows an acknowledged message. */
+  knownEnd = 1
 
   startAppend (id: string, count: number): AppendOperation {
     const append: AppendOperation = { kind: 'append', id, count, start: this.#tick++, end: Infinity, first: undefined, outcome: 'open' }
@@ -51,6 +54,7 @@ export class Checker {
     append.end = this.#tick++
     append.outcome = 'acknowledged'
     append.first = first
+    this.knownEnd = Math.max(this.knownEnd, last + 1)
     if (last - first + 1 !== append.count) throw new Violation(`append ${append.id} of ${append.count} messages was acknowledged at ${first}…${last}`)
     for (let i = 0; i < append.count; i++) {
       this.#place(`${append.id}.${i}`, first + i, 'acknowledged')
@@ -89,6 +93,7 @@ export class Checker {
       messages.push([offset, payload])
     }
     const next = page.nextOffset
+    this.knownEnd = Math.max(this.knownEnd, next)
     if (kind === 'read') this.reads.push({ kind, start, end, from, next, messages })
     let expected = from
     for (const [offset, message] of messages) {
@@ -99,6 +104,14 @@ export class Checker {
     }
     if (next < expected) throw new Violation(`${reader} read from ${from}, got offset ${expected - 1} and was told to go on at ${next}`)
     this.#pass(reader, start, expected, next)
+  }
+
+  /** @param knownEnd of before the read: up to there no offset is out of range */
+  outOfRange (reader: string, from: number, knownEnd: number, { code, range }: LogError): void {
+    if (code !== 'offset_out_of_range') return
+    if (from <= knownEnd || range === undefined || range.end < knownEnd || range.end >= from || range.earliest > range.end) {
+      throw new Violation(`${reader} read from ${from}, with ${knownEnd} known, and was refused with the range ${JSON.stringify(range)}`)
+    }
   }
 
   /** A segment was stored at `first … last` just now: nobody may have gone past it. */

@@ -67,7 +67,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'say "not written" after a time-out without sealing',
     file: 'domain/append.ts',
-    replace: '    return this.#giveUp(failure)',
+    replace: '    return this.#resolveBySeal(failure)',
     by: '    throw this.#notWritten(failure)'
   },
   {
@@ -98,10 +98,28 @@ export const mutants: readonly Mutant[] = [
     by: 'const verdict = judgeHoleBelow(above, lastModified, now * 0 + this.#core.clock.wall(), this.#core.limits)'
   },
   {
+    name: 'wait for a hole below a segment from the future',
+    file: 'domain/holes.ts',
+    replace: 'Math.abs(age) > limits.holeGraceMs',
+    by: 'age > limits.holeGraceMs'
+  },
+  {
+    name: 'wait for the time of a tail hole that is in the future',
+    file: 'domain/holes.ts',
+    replace: 'reservedAt === undefined || reservedAt - now > limits.holeGraceMs',
+    by: 'reservedAt === undefined'
+  },
+  {
+    name: 'an embedded store whose clock starts at the machine\'s, wherever it was before',
+    file: 'adapters/sqlite/clock.ts',
+    replace: 'Math.max(wall(), newestMs)',
+    by: 'wall() + 0 * newestMs'
+  },
+  {
     name: 'pass a tail hole over as dead',
     file: 'domain/read.ts',
     replace: 'return verdict === \'seal\' && await this.#seal(state.currentOffset)',
-    by: 'if (state.reservedAt !== undefined && now - state.reservedAt > this.#core.limits.deadAfterMs) { this.expected = state.currentOffset + 1; return false }\n    return verdict === \'seal\' && await this.#seal(state.currentOffset)'
+    by: 'if (state.reservedAt !== undefined && now - state.reservedAt > this.#core.limits.holeUnfillableAfterMs) { this.expected = state.currentOffset + 1; return false }\n    return verdict === \'seal\' && await this.#seal(state.currentOffset)'
   },
   {
     name: 'go on behind the last message found, whatever is below',
@@ -118,7 +136,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'hand offsets out again after a topic was deleted',
     file: 'adapters/memory/offset-counter.ts',
-    replace: 'topics.set(topic, { ...before, deletedAt: currentOffset })',
+    replace: 'topics.set(topic, { ...before, deletedAtOffset: currentOffset })',
     by: 'topics.set(topic, { ...before, currentOffset: 0 * currentOffset, earliest: 1 })'
   },
   {
@@ -142,10 +160,10 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'put the first message of a batch by itself, then the batch',
     file: 'domain/append.ts',
-    replace: '    return await this.#place(object) === \'written\' ? segment : \'sealed\'',
+    replace: '    return await this.#putSegment(object) === \'written\' ? segment : \'sealed\'',
     by: `    const alone = encodeSegment(this.#messages.slice(0, 1), { first, timestamp: 0, writer: this.#writer, compression, compressOverBytes: limits.compressOverBytes })
     if (this.#messages.length > 1) await this.#storage.put(first, alone.object, null, limits.putTimeoutMs).catch(() => {})
-    return await this.#place(object) === 'written' ? segment : 'sealed'`
+    return await this.#putSegment(object) === 'written' ? segment : 'sealed'`
   },
   {
     name: 'give each caller of a group commit the first offset',
@@ -163,7 +181,7 @@ export const mutants: readonly Mutant[] = [
     name: 'hand a segment to a follower that waits below it',
     file: 'domain/tail.ts',
     replace: 'if (from < segment.first) {',
-    by: 'if (from < segment.first) tell({ version: this.version, page: pageOf(segment, segment.first, size) })\n      if (from < 0) {'
+    by: 'if (from < segment.first) notify({ version: this.version, page: pageOf(segment, segment.first, size) })\n      if (from < 0) {'
   },
   {
     name: 'tell a follower to go on behind a segment of which it got a part',
@@ -174,7 +192,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'followers that hear of their own process only',
     file: 'domain/tail.ts',
-    replace: '      onCancel(() => { waiter.tell(undefined) })\n      this.#schedulePoll()',
-    by: '      onCancel(() => { waiter.tell(undefined) })'
+    replace: '      onCancel(() => { waiter.notify(undefined) })\n      this.#schedulePoll()',
+    by: '      onCancel(() => { waiter.notify(undefined) })'
   }
 ]

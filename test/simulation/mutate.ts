@@ -15,14 +15,14 @@ export async function load (mutant: Mutant): Promise<{ subject: Subject, remove:
   const folder = join(root, '.mutants', mutant.name.replaceAll(/[^a-z]+/gi, '-'))
   await rm(folder, { recursive: true, force: true })
   await mkdir(folder, { recursive: true })
-  for (const layer of ['domain', 'ports', 'adapters/memory']) await cp(join(root, 'src', layer), join(folder, layer), { recursive: true })
+  for (const layer of ['domain', 'ports', 'adapters/memory', 'adapters/sqlite/clock.ts']) await cp(join(root, 'src', layer), join(folder, layer), { recursive: true })
   const file = join(folder, mutant.file)
   const source = await readFile(file, 'utf8')
   if (source.split(mutant.replace).length !== 2) throw new Error(`mutant "${mutant.name}": its text is not exactly once in ${mutant.file}`)
   await writeFile(file, source.replace(mutant.replace, () => mutant.by))
   const part = async (path: string): Promise<unknown> => import(pathToFileURL(join(folder, path)).href)
   const subject = Object.assign({}, ...await Promise.all([
-    part('domain/log.ts'), part('domain/limits.ts'), part('adapters/memory/segment-store.ts'), part('adapters/memory/offset-counter.ts'), part('ports/errors.ts')
+    part('domain/log.ts'), part('domain/limits.ts'), part('adapters/memory/segment-store.ts'), part('adapters/memory/offset-counter.ts'), part('adapters/sqlite/clock.ts'), part('ports/errors.ts')
   ])) as Subject
   return { subject, remove: () => rm(folder, { recursive: true, force: true }) }
 }

@@ -1,11 +1,13 @@
 import type { createMemoryOffsetCounter } from '../../src/adapters/memory/offset-counter.ts'
 import type { createMemorySegmentStore } from '../../src/adapters/memory/segment-store.ts'
 import type { LogError } from '../../src/domain/errors.ts'
+import type { createStoreClock } from '../../src/adapters/sqlite/clock.ts'
 import type { defaultLimits, Limits } from '../../src/domain/limits.ts'
 import type { createLog, Follower, Log, PageSize } from '../../src/domain/log.ts'
 import type { StoreError } from '../../src/ports/errors.ts'
 import type { SegmentStore } from '../../src/ports/segment-store.ts'
 import { Checker } from './checker.ts'
+import { EmbeddedClock } from './embedded.ts'
 import { isLinearizable } from './linearizability.ts'
 import { Random } from './random.ts'
 import { Process, Scheduler, Violation } from './scheduler.ts'
@@ -16,6 +18,7 @@ export interface Subject {
   readonly createLog: typeof createLog
   readonly createMemorySegmentStore: typeof createMemorySegmentStore
   readonly createMemoryOffsetCounter: typeof createMemoryOffsetCounter
+  readonly createStoreClock: typeof createStoreClock
   readonly defaultLimits: typeof defaultLimits
   readonly StoreError: typeof StoreError
 }
@@ -38,6 +41,8 @@ export interface Outcome {
 
 const topic = 't'
 const skewMaxMs = 6 * 3_600_000
+/** No call is on its way for longer. */
+const wireMaxMs = 61 * 60_000
 const stepsMax = 40_000
 
 /** One seeded run: writers and readers in processes that crash and stall over stores that fail, then a calm end. */
@@ -65,7 +70,9 @@ class Run {
   readonly #withTrims: boolean
   /** Of one append. In some runs large enough that readers' pages, seals and trims meet them in the middle. */
   readonly #batchMax: number
-  readonly #segments: SegmentStore
+  /** In some runs the stores are an embedded one: all processes are one process, which is killed and started again. */
+  readonly #embedded: EmbeddedClock | undefined
+  readonly #processes = new Set<Process>()
   #active = 0
   #restarts = 0
 
@@ -74,11 +81,17 @@ class Run {
     this.#scenario = scenario
     const random = this.#random = new Random(scenario.seed, 'scenario')
     const skewOfStoreMs = random.int(-500, 500) // the two services' clocks agree, but not to the millisecond
-    const now = (): number => this.scheduler.now
-    this.#segments = this.#watched(subject.createMemorySegmentStore(() => now() + skewOfStoreMs))
+    const embedding = new Random(scenario.seed, 'embedded')
+    this.#embedded = embedding.chance(0.25) ? new EmbeddedClock(this.scheduler, subject.createStoreClock, embedding) : undefined
+    const now = this.#embedded?.now ?? (() => this.scheduler.now)
+    const memory = {
+      segments: subject.createMemorySegmentStore(this.#embedded?.now ?? (() => now() + skewOfStoreMs)),
+      counter: subject.createMemoryOffsetCounter(now)
+    }
+    const { segments, counter } = this.#embedded?.watch(memory.segments, memory.counter) ?? memory
     this.world = new World(this.scheduler, subject.StoreError, {
       seed: scenario.seed, rates: drawRates(random), latencyMs: random.pick([5, 30, 300, 1_000]), without: scenario.without ?? new Set()
-    }, this.#segments, subject.createMemoryOffsetCounter(now))
+    }, this.#watched(segments), counter)
     this.#withTrims = random.chance(0.25)
     this.#batchMax = new Random(scenario.seed, 'batches').pick([4, 4, 10])
     this.#limits = {
@@ -112,15 +125,17 @@ class Run {
       this.#inProcess(`reader${r}`, (log, process) => this.#read(log, process, position, away))
     }
     if (this.#withTrims) this.#inProcess('trimmer', (log, process) => this.#trim(log, process))
+    if (this.#embedded !== undefined) this.#scheduleRestarts()
     await this.scheduler.run(() => this.#active === 0, stepsMax)
   }
 
   /** All writers dead, no more faults: a new reader reaches the end in bounded time, and everything is there (§7.6). */
   async calm (): Promise<void> {
     this.world.faultsOn = false
-    // What is still on the wire arrives first, and the clocks that ran ahead are caught up with.
+    // What is still on the wire arrives first. With an embedded store nothing is, after a start at which the clock is right.
+    this.#restart(0)
     let quiet = false
-    this.scheduler.at(this.scheduler.now + skewMaxMs + 60_000, undefined, () => { quiet = true })
+    this.scheduler.at(this.scheduler.now + (this.#embedded === undefined ? wireMaxMs : 0), undefined, () => { quiet = true })
     await this.scheduler.run(() => quiet, stepsMax)
     const process = new Process(this.scheduler, 'inspector', 0)
     const log = this.#log(process)
@@ -160,6 +175,23 @@ class Run {
     follower.close()
   }
 
+  #scheduleRestarts (): void {
+    const random = new Random(this.#scenario.seed, 'restarts')
+    let at = this.scheduler.now
+    for (let restarts = random.int(1, 4); restarts > 0; restarts--) {
+      at += random.pick([2_000, 20_000, 10 * 60_000]) * random.next()
+      this.scheduler.at(at, undefined, () => { if (this.#active > 0) this.#restart() })
+    }
+  }
+
+  /** The process in which the embedded store and everything else is ends, and starts again. */
+  #restart (machineAheadMs?: number): void {
+    if (this.#embedded === undefined) return
+    this.world.restart()
+    this.#embedded.restart(machineAheadMs)
+    for (const process of [...this.#processes]) process.kill()
+  }
+
   #log (process: Process): Log {
     const random = new Random(this.#scenario.seed, process.name, 'log')
     return this.#subject.createLog({ ...this.world.stores(process), clock: process.clock, compression: 'none', limits: this.#limits, random: random.next })
@@ -172,7 +204,8 @@ class Run {
     const skew = random.chance(0.3) ? random.int(-skewMaxMs, skewMaxMs) : 0
     const process = new Process(this.scheduler, life === 1 ? name : `${name}'${life}`, skew)
     let over = false
-    const end = (): void => { if (!over) { over = true; this.#active-- } }
+    const end = (): void => { if (!over) { over = true; this.#active--; this.#processes.delete(process) } }
+    this.#processes.add(process)
     role(this.#log(process), process, life).then(end, (error: unknown) => this.scheduler.fail(error))
     process.onDeath = () => {
       if (over) return
@@ -236,6 +269,7 @@ class Run {
   async #nextPage (follower: Follower, name: string, size: PageSize, waitMs: number): Promise<number> {
     const from = follower.position
     const start = this.#checker.startRead()
+    const { knownEnd } = this.#checker
     try {
       const page = await follower.next(size, waitMs)
       this.scheduler.note(name, `heard from ${from}: ${page.count} messages, go on at ${page.nextOffset}`)
@@ -243,7 +277,7 @@ class Run {
       if (page.nextOffset !== follower.position) throw new Violation(`${name} is at ${follower.position} after a page up to ${page.nextOffset}`)
       return page.nextOffset
     } catch (error) {
-      this.#known(error)
+      this.#checker.outOfRange(name, from, knownEnd, this.#known(error))
       return follower.position
     }
   }
@@ -251,13 +285,14 @@ class Run {
   /** @returns where to go on */
   async #poll (log: Log, process: Process, from: number, limit: number, maxBytes: number): Promise<number> {
     const start = this.#checker.startRead()
+    const { knownEnd } = this.#checker
     try {
       const page = await log.read(topic, { from, limit, maxBytes })
       this.scheduler.note(process.name, `read from ${from}: ${page.count} messages, go on at ${page.nextOffset}`)
       this.#checker.page(process.name, start, from, page)
       return page.nextOffset
     } catch (error) {
-      this.#known(error)
+      this.#checker.outOfRange(process.name, from, knownEnd, this.#known(error))
       return from
     }
   }

@@ -45,6 +45,7 @@ export class World {
   readonly #calls = new Map<string, number>()
   /** How likely it is for one listing; drawn apart from the other rates, whose seeds stay what they were. */
   readonly #brokenListings: number
+  #restarts = 0
 
   constructor (scheduler: Scheduler, storeError: typeof StoreError, options: WorldOptions, segments: SegmentStore, counter: OffsetCounter) {
     this.#scheduler = scheduler
@@ -54,6 +55,11 @@ export class World {
     this.#counter = counter
     const random = new Random(options.seed, 'broken listings')
     this.#brokenListings = random.chance(0.3) ? random.next() : 0
+  }
+
+  /** The stores end with their process: what is on its way to them is lost. */
+  restart (): void {
+    this.#restarts++
   }
 
   /** The stores as `process` reaches them. */
@@ -77,6 +83,7 @@ export class World {
         reserve: (topic, count, options) => call(`reserve ${count}`, () => counter.reserve(topic, count, options),
           (reservation) => `${reservation.first}…${reservation.last}`, WRITE_FAULTS),
         read: (topic) => call('read the counter', () => counter.read(topic), (state) => state === undefined ? 'nothing' : `current ${state.currentOffset}, earliest ${state.earliest}`),
+        correctReservedAt: (topic, reservation) => call(`correct the time of ${reservation.currentOffset}`, () => counter.correctReservedAt(topic, reservation), () => 'done', WRITE_FAULTS),
         raiseEarliest: (topic, to) => call(`raise earliest to ${to}`, () => counter.raiseEarliest(topic, to), () => 'done', WRITE_FAULTS),
         markDeleted: (topic, currentOffset) => call('mark deleted', () => counter.markDeleted(topic, currentOffset), () => 'done', WRITE_FAULTS),
         check: () => counter.check()
@@ -92,12 +99,14 @@ export class World {
     const there = this.faultsOn ? random.heavyTail(this.#options.latencyMs) : 5
     const back = this.faultsOn ? random.heavyTail(this.#options.latencyMs) : 5
     const fault = this.#fault(random, `${process.name}#${n}`, kinds)
+    const restarts = this.#restarts
 
     return new Promise<T>((resolve, reject) => {
       const answer = (after: number, deliver: () => void): void => { scheduler.at(scheduler.now + after, process, deliver) }
       const arrive = (after: number, then: (outcome: () => void, said: string) => void): void => {
         // Not an event of the process: what is on the wire arrives even if the sender is dead.
         scheduler.at(scheduler.now + after, undefined, () => {
+          if (restarts !== this.#restarts) return
           apply(fault === 'cut short' ? random : undefined).then(
             (result) => then(() => resolve(result), String(show(result))),
             (error: unknown) => then(() => reject(error instanceof Error ? error : new Error(String(error))), String(error))

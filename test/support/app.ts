@@ -21,6 +21,8 @@ export interface MemoryAppOptions {
   readonly log?: Log
   readonly platformFacts?: PlatformFacts
   readonly timeLeft?: TimeLeft
+  readonly servedHosts?: readonly string[] | undefined
+  readonly corsOrigins?: readonly string[]
 }
 
 /** For requests of any kind: those that wait, wait for a few milliseconds. */
@@ -28,14 +30,16 @@ export const hurried: TimeLeft = () => 2_005
 
 /** The app over a log on memory adapters, or on those handed in. */
 export function memoryApp (t: TestContext, options: MemoryAppOptions = {}): { app: FastifyInstance, log: Log } {
-  const { segments = createMemorySegmentStore(), counter = createMemoryOffsetCounter(), checks = [], limits, logger, platformFacts, timeLeft } = options
+  const { segments = createMemorySegmentStore(), counter = createMemoryOffsetCounter(), checks = [], limits, logger, platformFacts, timeLeft, servedHosts, corsOrigins } = options
   const log = options.log ?? createLog({ segments, counter, clock: systemClock, compression: 'none', limits: { ...defaultLimits, ...limits } })
   const app = buildApp({
     log,
     checks,
     ...logger === undefined ? {} : { logger },
     ...platformFacts === undefined ? {} : { platformFacts },
-    ...timeLeft === undefined ? {} : { timeLeft }
+    ...timeLeft === undefined ? {} : { timeLeft },
+    ...corsOrigins === undefined ? {} : { corsOrigins },
+    servedHosts
   })
   t.after(async () => {
     await app.close()

@@ -54,14 +54,16 @@ const titles: Record<string, [number, string, boolean]> = {
   malformed_json: [400, 'The body is not valid JSON', false],
   invalid_encoding: [400, 'The body is not valid UTF-8', false],
   invalid_request: [400, 'A field of the request is not valid', false],
+  offset_out_of_range: [400, 'The offset is beyond the end of the topic', false],
   invalid_topic: [400, 'The topic name is not valid', false],
   not_found: [404, 'There is nothing at this path', false],
   method_not_allowed: [405, 'The path does not take this method', false],
   request_timeout: [408, 'The request did not arrive in time', true],
   body_too_large: [413, 'The body is too large', false],
   unsupported_media_type: [415, 'The content type is not supported', false],
+  misdirected_request: [421, 'The server is not served under this host name', false],
   request_headers_too_large: [431, 'The request headers are too large', false],
-  internal: [500, 'The server made a mistake', false],
+  internal: [500, 'Internal server error', false],
   not_implemented: [501, 'The request needs what this server does not implement', false],
   segment_corrupt: [500, 'A stored segment is damaged', false],
   server_busy: [503, 'The server has too much in memory', true],
@@ -70,18 +72,22 @@ const titles: Record<string, [number, string, boolean]> = {
   storage_misconfigured: [503, 'The storage is not set up for this service', false],
   append_timeout: [503, 'The message could not be written in time', true],
   append_contended: [503, 'Readers sealed the offsets before the message was written', true],
-  shutting_down: [503, 'The server is shutting down', true]
+  shutting_down: [503, 'The server is shutting down', true],
+  storage_full: [507, 'The storage is full', true]
 }
+
+/** What a problem has beside the members that all have: of a failed append the value of `written`, else any. */
+type Extra = 'no' | 'unknown' | object
 
 /** The whole body of an error answer. */
-export function problem (code: string, detail: string, written?: 'no' | 'unknown'): Record<string, unknown> {
+export function problem (code: string, detail: string, extra: Extra = {}): Record<string, unknown> {
   const [status, title, retriable] = titles[code]!
-  return { type: `/docs/errors#${code}`, title, status, detail, code, error: detail, retriable, ...written === undefined ? {} : { written } }
+  return { type: `/docs/errors#${code}`, title, status, detail, code, error: detail, retriable, ...typeof extra === 'string' ? { written: extra } : extra }
 }
 
-/** @param written of a failed append; `no` where nothing was tried */
-export function assertProblem (answer: Answer, code: string, detail: string, written: 'no' | 'unknown' | undefined = answer.ofAppend === true ? 'no' : undefined): void {
-  const expected = problem(code, detail, written)
+/** @param extra of a failed append by default `no`, as where nothing was tried */
+export function assertProblem (answer: Answer, code: string, detail: string, extra: Extra | undefined = answer.ofAppend === true ? 'no' : undefined): void {
+  const expected = problem(code, detail, extra)
   assert.match(answer.headers['content-type'] as string, /^application\/problem\+json(; charset=utf-8)?$/)
   assert.deepEqual(JSON.parse(answer.text), expected)
   assert.equal(answer.status, expected['status'])

@@ -9,6 +9,7 @@ export interface Schema {
   readonly enum?: readonly unknown[]
   readonly anyOf?: readonly Schema[]
   readonly minimum?: number
+  readonly maximum?: number
   readonly properties?: Readonly<Record<string, Schema>>
   readonly required?: readonly string[]
   readonly additionalProperties?: boolean | Schema
@@ -16,27 +17,30 @@ export interface Schema {
   readonly minItems?: number
 }
 
-interface Media { readonly content?: Readonly<Record<string, { readonly schema: Schema }>> }
+interface Media {
+  readonly content?: Readonly<Record<string, { readonly schema: Schema, readonly examples?: Readonly<Record<string, { readonly value: unknown }>> }>>
+}
 
 export interface Operation {
   readonly operationId: string
   readonly parameters?: ReadonlyArray<{ readonly name: string, readonly in: 'path' | 'query' | 'header', readonly required: boolean, readonly schema: Schema }>
   readonly requestBody?: Media & { readonly required: boolean }
-  readonly responses: Readonly<Record<string, Media>>
+  readonly responses: Readonly<Record<string, Media & { readonly description: string }>>
 }
 
 export interface OpenApi { readonly openapi: string, readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>> }
 
 /** Values that a schema describes, but for the keywords beyond JSON Schema. A keyword it does not know is an error, lest it be ignored. */
 export function described (schema: Schema): fc.Arbitrary<unknown> {
-  const { type, pattern, properties = {}, required = [], additionalProperties = true, items = {}, minItems = 0, minimum } = schema
+  const { type, pattern, properties = {}, required = [], additionalProperties = true, items = {}, minItems = 0, minimum = -Infinity, maximum = Infinity } = schema
   if (schema.$ref !== undefined) throw new Error('a reference in a request')
   if (schema.enum !== undefined) return fc.constantFrom(...schema.enum)
   if (schema.anyOf !== undefined) return fc.oneof(...schema.anyOf.map(described))
   switch (type) {
     case undefined: return fc.jsonValue({ maxDepth: 2 })
     case 'string': return pattern === undefined ? anyText : matching(pattern)
-    case 'integer': return fc.maxSafeInteger().filter((n) => n >= (minimum ?? -Infinity))
+    case 'integer': return fc.maxSafeInteger().filter((n) => n >= minimum && n <= maximum)
+    case 'number': return fc.integer({ min: Math.max(minimum, -1e6), max: Math.min(maximum, 1e6) }).map((n) => n / 1_000)
     case 'boolean': return fc.boolean()
     case 'array': return fc.array(described(items), { minLength: minItems, maxLength: minItems + 4 })
     case 'object': {

@@ -9,8 +9,10 @@ const entry = fileURLToPath(new URL('../../src/server.ts', import.meta.url))
 export interface ServerProcess {
   readonly child: ChildProcess
   readonly baseUrl: string
-  /** The lines of standard output so far. */
+  /** The lines of standard output so far: the log. */
   readonly lines: string[]
+  /** The lines of standard error so far. */
+  readonly errorLines: string[]
   /** The exit code, once it has ended. */
   readonly ended: Promise<number | null>
 }
@@ -18,7 +20,8 @@ export interface ServerProcess {
 function run (t: TestContext, environment: Record<string, string>, cwd?: string): { child: ChildProcess, ended: Promise<number | null> } {
   // Of the environment only what the process itself needs: a developer's own AWS settings must not leak in.
   const { PATH = '' } = process.env
-  const child = spawn(process.execPath, [entry], { env: { PATH, PORT: '0', ...environment }, cwd, stdio: ['ignore', 'pipe', 'pipe'] })
+  // Tests that write a request by hand say `host: x`.
+  const child = spawn(process.execPath, [entry], { env: { PATH, PORT: '0', ALLOWED_HOSTS: 'x', ...environment }, cwd, stdio: ['ignore', 'pipe', 'pipe'] })
   // Not at 'exit': then some of what it has written may still be in the pipes.
   const ended = once(child, 'close').then(([code]) => code as number | null)
   t.after(async () => {
@@ -32,16 +35,17 @@ function run (t: TestContext, environment: Record<string, string>, cwd?: string)
 export async function startServer (t: TestContext, environment: Record<string, string>, cwd?: string): Promise<ServerProcess> {
   const { child, ended } = run(t, environment, cwd)
   const lines: string[] = []
-  let errors = ''
-  child.stderr!.on('data', (chunk: Buffer) => { errors += chunk.toString() })
+  const errorLines: string[] = []
+  createInterface(child.stdout!).on('line', (line) => { lines.push(line) })
   const baseUrl = await new Promise<string>((resolve, reject) => {
-    createInterface(child.stdout!).on('line', (line) => {
-      lines.push(line)
-      if (lines.length === 1) resolve(/http:\/\/[^\s,]+/.exec(line)?.[0] ?? reject(new Error(`not the first line: ${line}`)) as never)
+    createInterface(child.stderr!).on('line', (line) => {
+      errorLines.push(line)
+      const url = /^Listening on (http:\/\/[^\s,]+),/.exec(line)?.[1]
+      if (url !== undefined) resolve(url)
     })
-    ended.then((code) => reject(new Error(`the server ended with ${code}: ${errors}`)), reject)
+    ended.then((code) => { reject(new Error(`the server ended with ${code}: ${errorLines.join('\n')}`)) }, reject)
   })
-  return { child, baseUrl, lines, ended }
+  return { child, baseUrl, lines, errorLines, ended }
 }
 
 /** What a server says that should not start. */

@@ -53,16 +53,16 @@ export function toStoreError (error: unknown, failed: FailedCall): StoreError {
   if (error instanceof StoreError) return error
   const { name = '', message = '' } = error as SdkError
   const status = statusOf(error)
-  const text = `${failed.call}: ${name}${status === undefined ? '' : ` (${status})`} ${message}`
+  const detail = `${failed.call}: ${name}${status === undefined ? '' : ` (${status})`} ${message}`
   if (status === undefined && (name === 'AbortError' || failed.signal?.aborted === true)) {
     return new StoreError('timeout', 'unknown', `${failed.call} got no answer in time`, { cause: error })
   }
   const { kind, effect } = classify(error as SdkError, failed)
-  if (kind === 'credentials') return new StoreError('misconfigured', effect, `${CREDENTIALS}. ${text}`, { cause: error })
+  if (kind === 'credentials') return new StoreError('misconfigured', effect, `${CREDENTIALS}. ${detail}`, { cause: error })
   if (Object.hasOwn(failed.remedies, kind)) {
-    return new StoreError('misconfigured', effect, `${failed.remedies[kind as keyof Remedies]}. ${text}`, { cause: error })
+    return new StoreError('misconfigured', effect, `${failed.remedies[kind as keyof Remedies]}. ${detail}`, { cause: error })
   }
-  return new StoreError(kind as StoreError['failure'], effect, text, { cause: error })
+  return new StoreError(kind as StoreError['failure'], effect, detail, { cause: error })
 }
 
 type Meaning = Pick<ErrorRow, 'kind' | 'effect'>

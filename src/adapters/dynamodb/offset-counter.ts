@@ -21,7 +21,7 @@ const CHECK_KEY = '#check'
  * The topics' items, `pk` = topic (log §2.2):
  *
  *     current_offset N   the last reserved offset
- *     reserved_at    N   writer's clock at the newest reservation, ms
+ *     reserved_at    N   writer's clock at the newest reservation, ms; corrected by readers where it is in the future
  *     created_at     N   the same at the first one
  *     earliest       N   absent until a trim
  *     deleted_at     N   current_offset when it was deleted; absent until then
@@ -53,9 +53,14 @@ export function createDynamoOffsetCounter ({ client, table }: { client: DynamoDB
       ExpressionAttributeNames: { '#attribute': attribute },
       ExpressionAttributeValues: { ':to': { N: String(to) } }
     })
+    await updateIf(topic, command, options)
+  }
+
+  /** An update that is nothing to do where its condition does not hold. */
+  async function updateIf (topic: string, update: UpdateItemCommand, options?: CallOptions): Promise<void> {
     await guarded(calling(`UpdateItem ${topic}`, options), async () => {
       try {
-        await client.send(command, sending(options))
+        await client.send(update, sending(options))
       } catch (error) {
         if (!(error instanceof ConditionalCheckFailedException)) throw error
       }
@@ -90,8 +95,19 @@ export function createDynamoOffsetCounter ({ client, table }: { client: DynamoDB
         currentOffset: numberOf(item, 'current_offset', topic) ?? 0,
         reservedAt: numberOf(item, 'reserved_at', topic),
         earliest: numberOf(item, 'earliest', topic) ?? 1,
-        deletedAt: numberOf(item, 'deleted_at', topic)
+        deletedAtOffset: numberOf(item, 'deleted_at', topic)
       }
+    },
+
+    async correctReservedAt (topic, { currentOffset, at }, options) {
+      await updateIf(topic, new UpdateItemCommand({
+        TableName: table,
+        Key: { pk: { S: topic } },
+        UpdateExpression: 'SET #reserved_at = :at',
+        ConditionExpression: '#current_offset = :current_offset AND (attribute_not_exists(#reserved_at) OR #reserved_at > :at)',
+        ExpressionAttributeNames: { '#reserved_at': 'reserved_at', '#current_offset': 'current_offset' },
+        ExpressionAttributeValues: { ':at': { N: String(at) }, ':current_offset': { N: String(currentOffset) } }
+      }), options)
     },
 
     async raiseEarliest (topic, to, options) {

@@ -17,6 +17,12 @@ export function createMemoryOffsetCounter (now: () => number = Date.now): Offset
       return topics.get(topic)
     },
 
+    async correctReservedAt (topic, { currentOffset, at }) {
+      const before = topics.get(topic)
+      if (before?.currentOffset !== currentOffset || (before.reservedAt ?? Infinity) <= at) return
+      topics.set(topic, { ...before, reservedAt: at })
+    },
+
     async raiseEarliest (topic, to) {
       const before = topics.get(topic) ?? none
       if (to > before.earliest) topics.set(topic, { ...before, earliest: to })
@@ -24,7 +30,7 @@ export function createMemoryOffsetCounter (now: () => number = Date.now): Offset
 
     async markDeleted (topic, currentOffset) {
       const before = topics.get(topic) ?? none
-      topics.set(topic, { ...before, deletedAt: currentOffset })
+      topics.set(topic, { ...before, deletedAtOffset: currentOffset })
     },
 
     async check () {}

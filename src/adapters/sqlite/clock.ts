@@ -1,16 +1,18 @@
+/** The last millisecond that a `Date` can tell; some way below the integers that a double holds exactly. */
+const TIME_MAX_MS = 8.64e15
+
 /**
- * The store's own clock: the wall clock, except that where that one is set back, it goes on from where it was.
+ * The store's own clock (log §2.5): starts at the wall clock, or at the newest time in the file if that is later, and
+ * goes on by the time that has elapsed since.
  *
- * Log §4.4 compares the store's times with each other: a hole that a reader has passed over as dead must be one that no
- * put is accepted for any more. A clock that goes back and forth would break this, so it follows steps forward only.
+ * Ages of holes are differences of its times. So it must never go back, within a run or over restarts, and never jump
+ * forward while a put may be under way. The wall clock does both; it is read once, at the start.
+ * @param newestMs the newest time in the file, in ms; 0 if there is none
+ * @param wall the wall clock, in ms
+ * @param elapsed ms from an arbitrary start, never going back
  */
-export function createSteadyClock (wall: () => number, elapsed: () => number): () => number {
-  let time = wall()
-  let mark = elapsed()
-  return () => {
-    const now = elapsed()
-    time = Math.max(wall(), time + (now - mark))
-    mark = now
-    return Math.floor(time)
-  }
+export function createStoreClock (newestMs: number, wall: () => number, elapsed: () => number): () => number {
+  const start = Math.min(Math.max(wall(), newestMs), TIME_MAX_MS)
+  const startedAt = elapsed()
+  return () => Math.floor(start + elapsed() - startedAt)
 }

@@ -1,6 +1,9 @@
 import { close } from 'node:fs'
 import type { DatabaseSync } from 'node:sqlite'
 import { StoreError } from '../../ports/errors.ts'
+import { generationCounter } from './generation.ts'
+import { createSpace } from './space.ts'
+import { PAGE_BYTES } from './schema.ts'
 import { SQLITE_CONSTRAINT, SQLITE_FULL, SQLITE_TOOBIG, sqliteCode } from './errors.ts'
 
 /** Flushes a file to the disk, as `fs.fdatasync` does. */
@@ -27,11 +30,15 @@ const CHECKPOINT_FRAMES = 1_000
  * database, which writes every page of it again, and does not go on unless that succeeds.
  */
 export interface Journal {
-  /** Runs a statement that writes about so many pages. @throws StoreError */
-  write<T> (pages: number, statement: () => T): T
+  /**
+   * Runs a statement that writes about so many pages. An `append` is refused before the disk is quite full; `upkeep` may
+   * use the space kept for it.
+   * @throws StoreError
+   */
+  write<T> (use: 'append' | 'upkeep', pages: number, statement: () => T): T
   /** Runs a statement that does not. What it gives may be told to others only after {@link durable}. @throws StoreError */
   read<T> (statement: () => T): T
-  /** @throws StoreError when the database does not answer */
+  /** @throws StoreError when the database does not answer, `full` when it takes no appends */
   check (): void
   /** Resolves when all that was written before the call is on the disk. @throws StoreError with `effect` */
   durable (effect: StoreError['effect']): Promise<void>
@@ -40,9 +47,22 @@ export interface Journal {
 
 interface Waiter { readonly resolve: () => void, readonly reject: (error: StoreError) => void, readonly effect: StoreError['effect'] }
 
-export function createJournal (database: DatabaseSync, wal: number, sync: Sync): Journal {
+export interface JournalOptions {
+  /** The descriptor of the write-ahead log, which the journal closes. */
+  readonly wal: number
+  /** Pages in the write-ahead log. */
+  readonly walPages: number
+  readonly sync: Sync
+  /** Bytes that the user can still write on the disk. */
+  readonly freeBytes: () => number
+  /** Ms from an arbitrary start, never going back. */
+  readonly elapsed: () => number
+}
+
+export function createJournal (database: DatabaseSync, { wal, walPages, sync, freeBytes, elapsed }: JournalOptions): Journal {
   const moveToDatabase = database.prepare('PRAGMA wal_checkpoint(PASSIVE)')
   const answer = database.prepare('SELECT 1')
+  const freePages = database.prepare('PRAGMA freelist_count')
   let refusal: { message: string, cause?: unknown } | undefined
   /** Writes are numbered: all up to `flushed` are on the disk, and up to `flushing` with the flush under way, if there is one. */
   let written = 0
@@ -50,8 +70,18 @@ export function createJournal (database: DatabaseSync, wal: number, sync: Sync):
   let flushed = 0
   let aboard: Waiter[] = []
   let queued: Waiter[] = []
-  let pages = 0
+  /** Written since the last try to move them to the database, and since the last one that succeeded. */
+  let pages = Math.min(walPages, CHECKPOINT_FRAMES - 1)
+  let unmovedPages = walPages
+  const raiseGeneration = generationCounter(database)
+  let logIsNew = walPages === 0
   let closed = false
+
+  const space = createSpace(
+    () => freeBytes() + (freePages.get() as { freelist_count: number }).freelist_count * PAGE_BYTES,
+    () => unmovedPages * PAGE_BYTES,
+    elapsed
+  )
 
   function refuseIfFailed (effect: StoreError['effect'] = 'none'): void {
     if (refusal !== undefined) throw refused(effect)
@@ -107,7 +137,9 @@ export function createJournal (database: DatabaseSync, wal: number, sync: Sync):
     if (refusal !== undefined) return
     pages = 0
     try {
-      moveToDatabase.all()
+      const { log, checkpointed } = moveToDatabase.get() as { log: number, checkpointed: number }
+      logIsNew = log === checkpointed
+      unmovedPages = 0
     } catch (error) {
       // The WAL still has everything; tried again after as many pages more.
       if (sqliteCode(error) !== SQLITE_FULL) fail(error)
@@ -115,17 +147,24 @@ export function createJournal (database: DatabaseSync, wal: number, sync: Sync):
   }
 
   return {
-    write (about, statement) {
+    write (use, about, statement) {
       refuseIfFailed()
+      if (use === 'append') space.take(about * PAGE_BYTES)
       written++
       if (pages < CHECKPOINT_FRAMES && pages + about >= CHECKPOINT_FRAMES) setImmediate(checkpoint)
       pages += about
+      unmovedPages += about
       try {
+        if (logIsNew) raiseGeneration()
+        logIsNew = false
         return statement()
       } catch (error) {
         const code = sqliteCode(error)
         if (code === undefined) throw error
-        if (code === SQLITE_FULL) throw new StoreError('unavailable', 'none', 'The disk is full', { cause: error })
+        if (code === SQLITE_FULL) {
+          space.exhausted()
+          throw new StoreError('full', 'none', 'The disk of the data folder is full', { cause: error })
+        }
         if (code === SQLITE_TOOBIG || code === SQLITE_CONSTRAINT) throw new StoreError('unavailable', 'none', text(error), { cause: error })
         fail(error)
         throw refused('unknown')
@@ -136,6 +175,7 @@ export function createJournal (database: DatabaseSync, wal: number, sync: Sync):
 
     check () {
       read(() => answer.get())
+      space.take(0)
     },
 
     async durable (effect) {

@@ -12,8 +12,11 @@ interface TopicRow {
 export function createSqliteOffsetCounter (database: DatabaseSync, journal: Journal, now: () => number): OffsetCounter {
   // No RETURNING in these: `get` ends a statement by resetting it, and an error of the commit would go unnoticed there.
   const reserve = database.prepare(`
-    INSERT INTO topics (topic, current_offset, reserved_at, created_at) VALUES (:topic, :count, :reservedAt, :now)
-    ON CONFLICT DO UPDATE SET current_offset = current_offset + :count, reserved_at = :reservedAt`)
+    INSERT INTO topics (topic, current_offset, reserved_at, created_at) VALUES (:topic, :count, :now, :now)
+    ON CONFLICT DO UPDATE SET current_offset = current_offset + :count, reserved_at = :now`)
+  const correct = database.prepare(`
+    UPDATE topics SET reserved_at = :at
+    WHERE topic = :topic AND current_offset = :currentOffset AND (reserved_at IS NULL OR reserved_at > :at)`)
   const raise = database.prepare(`
     INSERT INTO topics (topic, earliest, created_at) VALUES (:topic, :to, :now)
     ON CONFLICT DO UPDATE SET earliest = :to WHERE earliest < :to`)
@@ -28,10 +31,10 @@ export function createSqliteOffsetCounter (database: DatabaseSync, journal: Jour
      * offsets only by a message or a seal there, and is told of them only by `read`; both wait, and with them went
      * everything written before. So one flush an append is enough, and the offsets are handed out again.
      */
-    async reserve (topic, count, options) {
+    async reserve (topic, count) {
       const at = now()
-      const last = journal.write(1, () => {
-        reserve.run({ topic, count, reservedAt: options.now, now: at })
+      const last = journal.write('append', 1, () => {
+        reserve.run({ topic, count, now: at })
         return (select.get(topic) as unknown as TopicRow).current_offset
       })
       return { first: last - count + 1, last, at }
@@ -45,17 +48,22 @@ export function createSqliteOffsetCounter (database: DatabaseSync, journal: Jour
         currentOffset: row.current_offset,
         reservedAt: row.reserved_at ?? undefined,
         earliest: row.earliest,
-        deletedAt: row.deleted_at ?? undefined
+        deletedAtOffset: row.deleted_at ?? undefined
       }
     },
 
+    async correctReservedAt (topic, { currentOffset, at }) {
+      journal.write('upkeep', 1, () => correct.run({ topic, currentOffset, at }))
+      await journal.durable('unknown')
+    },
+
     async raiseEarliest (topic, to) {
-      journal.write(1, () => raise.run({ topic, to, now: now() }))
+      journal.write('upkeep', 1, () => raise.run({ topic, to, now: now() }))
       await journal.durable('unknown')
     },
 
     async markDeleted (topic, currentOffset) {
-      journal.write(1, () => mark.run({ topic, currentOffset, now: now() }))
+      journal.write('upkeep', 1, () => mark.run({ topic, currentOffset, now: now() }))
       await journal.durable('unknown')
     },
 

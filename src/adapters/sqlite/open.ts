@@ -1,23 +1,32 @@
-import { accessSync, closeSync, constants, existsSync, fdatasync, fsyncSync, mkdirSync, openSync } from 'node:fs'
+import {
+  accessSync, closeSync, constants, existsSync, fdatasync, fstatSync, fsyncSync, lstatSync, mkdirSync, openSync, readSync, statSync, writeSync
+} from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import type { OffsetCounter } from '../../ports/offset-counter.ts'
 import type { SegmentStore } from '../../ports/segment-store.ts'
-import { createSteadyClock } from './clock.ts'
+import { copyDatabase } from './backup.ts'
+import { createStoreClock } from './clock.ts'
 import * as sqlite from './errors.ts'
 import { SqliteStartError } from './errors.ts'
+import { createFile, DATABASE_FILE, flushFolder, FOLDER_MODE, LOG_FILE } from './files.ts'
+import { belongTogether, readGeneration, readGenerationOfFile } from './generation.ts'
 import { createJournal, type Sync } from './journal.ts'
 import { createSqliteOffsetCounter } from './offset-counter.ts'
 import { APPLICATION_ID, PAGE_BYTES, SCHEMA, SCHEMA_VERSION } from './schema.ts'
 import { createSqliteSegmentStore } from './segment-store.ts'
+import { freeBytesOf } from './space.ts'
 
 export { SqliteStartError, type SqliteStartFailure } from './errors.ts'
-
-const FILE = 'streams.db'
 
 export interface SqliteStore {
   readonly segments: SegmentStore
   readonly counter: OffsetCounter
+  /**
+   * Copies the store to a new folder, with all that was acknowledged before the call. Calls go on meanwhile.
+   * @throws BackupError, StoreError
+   */
+  backup (folder: string): Promise<void>
   /** Gives the folder free. Calls that came before still get their answer; later ones fail. */
   close (): void
 }
@@ -29,6 +38,8 @@ export interface SqliteStoreOptions {
   readonly elapsed?: () => number
   /** For tests of power cuts and failing disks. */
   readonly sync?: Sync
+  /** Bytes that can still be written on the disk of the folder. */
+  readonly freeBytes?: () => number
 }
 
 /**
@@ -40,45 +51,70 @@ export interface SqliteStoreOptions {
  * @throws SqliteStartError
  */
 export function openSqliteStore (folder: string, options: SqliteStoreOptions = {}): SqliteStore {
-  const { now = Date.now, elapsed = () => performance.now(), sync = fdatasync } = options
   const path = resolve(folder)
+  const { now = Date.now, elapsed = () => performance.now(), sync = fdatasync, freeBytes = () => freeBytesOf(path) } = options
   makeFolder(path)
   refuseWriteProtected(path)
+  makeFile(join(path, DATABASE_FILE))
+  const generation = readGenerationOfFile(join(path, DATABASE_FILE))
+  const log = hasLog(path)
   const database = openDatabase(path)
   try {
-    prepare(database, path)
-    const clock = createSteadyClock(now, elapsed)
-    const journal = createJournal(database, openSync(join(path, `${FILE}-wal`), 'r+'), sync)
+    const moved = prepare(database, path, generation)
+    const clock = createStoreClock(newestTime(database), now, elapsed)
+    const wal = openSync(join(path, LOG_FILE), 'r+')
+    const journal = createJournal(database, { wal, walPages: moved ? 0 : Math.ceil(fstatSync(wal).size / PAGE_BYTES), sync, freeBytes, elapsed })
     return {
       segments: createSqliteSegmentStore(database, journal, clock),
       counter: createSqliteOffsetCounter(database, journal, clock),
+      backup: async (target) => {
+        journal.read(() => {})
+        await copyDatabase(database, target)
+      },
       close: () => journal.close()
     }
   } catch (error) {
     database.close()
-    throw startError(error, path)
+    throw startError(error, path, log)
   }
 }
 
+/** Not by `mkdir`'s own recursion: that does not end where a folder can be seen but not made, as below /proc. */
 function makeFolder (path: string): void {
   try {
-    const topmost = mkdirSync(path, { recursive: true })
-    if (topmost === undefined) return
-    // A new folder is on the disk when the one that names it is.
-    for (let folder = path; folder !== dirname(topmost); folder = dirname(folder)) {
-      const parent = openSync(dirname(folder), 'r')
-      fsyncSync(parent)
-      closeSync(parent)
+    const missing: string[] = []
+    for (let folder = path; !existsSync(folder); folder = dirname(folder)) missing.unshift(folder)
+    for (const folder of missing) {
+      mkdirSync(folder, { mode: FOLDER_MODE })
+      flushFolder(dirname(folder))
     }
   } catch (error) {
-    throw new SqliteStartError('unwritable', `DATA_DIR: the folder ${path} cannot be made: ${text(error)}`, { cause: error })
+    throw new SqliteStartError('unwritable', `DATA_DIR: the folder ${path} cannot be created: ${text(error)}`, { cause: error })
+  }
+  if (!statSync(path).isDirectory()) throw new SqliteStartError('unwritable', `DATA_DIR: expected a folder, got ${path}, which is a file`)
+}
+
+function makeFile (file: string): void {
+  try {
+    const found = lstatSync(file, { throwIfNoEntry: false })
+    if (found === undefined) {
+      createFile(file)
+      flushFolder(dirname(file))
+    } else if (found.isSymbolicLink()) {
+      // SQLite would put the write-ahead log beside the file that the link names.
+      throw new SqliteStartError('unwritable', `DATA_DIR: expected ${file} to be a file, got a symbolic link: move the file there, or link the whole folder`)
+    } else if (!found.isFile()) throw new SqliteStartError('unwritable', `DATA_DIR: expected ${file} to be a file, got something else`)
+  } catch (error) {
+    if (error instanceof SqliteStartError) throw error
+    const full = (error as NodeJS.ErrnoException).code === 'ENOSPC'
+    throw new SqliteStartError(full ? 'full' : 'unwritable', `DATA_DIR: ${file} cannot be created: ${full ? 'no space is left on the disk' : text(error)}`, { cause: error })
   }
 }
 
 /** Asked for beforehand, since SQLite would open the file for reading and later speak of an I/O error. */
 function refuseWriteProtected (path: string): void {
   try {
-    const file = join(path, FILE)
+    const file = join(path, DATABASE_FILE)
     accessSync(path, constants.R_OK | constants.W_OK | constants.X_OK)
     if (existsSync(file)) accessSync(file, constants.R_OK | constants.W_OK)
   } catch (error) {
@@ -88,16 +124,28 @@ function refuseWriteProtected (path: string): void {
 
 function openDatabase (path: string): DatabaseSync {
   try {
-    return new DatabaseSync(join(path, FILE))
+    return new DatabaseSync(join(path, DATABASE_FILE))
   } catch (error) {
-    throw startError(error, path)
+    throw startError(error, path, false)
   }
 }
 
-function prepare (database: DatabaseSync, path: string): void {
+/** A write-ahead log that is not empty: of a process that was killed, or of a copy. */
+function hasLog (path: string): boolean {
+  return (statSync(join(path, LOG_FILE), { throwIfNoEntry: false })?.size ?? 0) > 0
+}
+
+function doNotBelongTogether (path: string, options?: ErrorOptions): SqliteStartError {
+  return new SqliteStartError('damaged', `DATA_DIR: ${DATABASE_FILE} and ${LOG_FILE} in ${path} are of different times, or one of them is damaged. ` +
+    'Was the folder copied while a server ran on it? Restore a backup made by "npm run backup", or a copy made while no server ran', options)
+}
+
+/** @returns whether all that was in the write-ahead log has been moved to the database */
+function prepare (database: DatabaseSync, path: string, generation: number | undefined): boolean {
   // Before the first access, so that the lock is taken with it and kept.
   database.exec(`PRAGMA locking_mode = EXCLUSIVE; PRAGMA page_size = ${PAGE_BYTES}`)
   refuseForeign(database, path)
+  if (!belongTogether({ database: generation, together: readGeneration(database) })) throw doNotBelongTogether(path)
   if (pragma(database, 'journal_mode = WAL') !== 'wal') {
     throw new SqliteStartError('failed', `DATA_DIR: SQLite cannot keep a write-ahead log in ${path}`)
   }
@@ -107,18 +155,44 @@ function prepare (database: DatabaseSync, path: string): void {
   database.exec('PRAGMA fullfsync = ON; PRAGMA checkpoint_fullfsync = ON')
   // No files outside the folder.
   database.exec('PRAGMA temp_store = MEMORY')
-  // Writes even where all is there already: a start that succeeds is one that can write.
-  database.exec(`BEGIN IMMEDIATE; ${SCHEMA} COMMIT`)
-  // What a killed process left in the WAL may not be on the disk, and calls are about to be answered from it.
-  database.exec('PRAGMA wal_checkpoint(TRUNCATE)')
+  const empty = isEmpty(database)
+  try {
+    // Writes even where all is there already: a start that succeeds is one that can write.
+    database.exec(`BEGIN IMMEDIATE; ${SCHEMA} COMMIT`)
+    // What a killed process left in the WAL may not be on the disk, and calls are about to be answered from it.
+    database.exec('PRAGMA wal_checkpoint(TRUNCATE)')
+    return true
+  } catch (error) {
+    if (sqlite.sqliteCode(error) !== sqlite.SQLITE_FULL || empty) throw error
+    // What is there can be read all the same.
+    if (database.isTransaction) database.exec('ROLLBACK')
+    rewrite(join(path, LOG_FILE))
+    return false
+  }
+}
+
+/**
+ * Brings on the disk what a killed process left in the write-ahead log, where the database has no room for it: writes
+ * the same bytes to the same places. A flush alone could report success for pages that an earlier one failed to write.
+ */
+function rewrite (file: string): void {
+  const descriptor = openSync(file, 'r+')
+  try {
+    const bytes = Buffer.alloc(1024 * 1024)
+    for (let position = 0, read; (read = readSync(descriptor, bytes, 0, bytes.length, position)) > 0; position += read) {
+      writeSync(descriptor, bytes, 0, read, position)
+    }
+    fsyncSync(descriptor)
+  } finally {
+    closeSync(descriptor)
+  }
 }
 
 function refuseForeign (database: DatabaseSync, path: string): void {
   const version = Number(pragma(database, 'user_version'))
   const ours = pragma(database, 'application_id') === APPLICATION_ID
-  const empty = database.prepare('SELECT 1 FROM sqlite_schema').get() === undefined
-  if (!ours && !empty) {
-    throw new SqliteStartError('damaged', `DATA_DIR: ${join(path, FILE)} is a database of another program`)
+  if (!ours && !isEmpty(database)) {
+    throw new SqliteStartError('damaged', `DATA_DIR: ${join(path, DATABASE_FILE)} is a database of another program`)
   }
   if (version > SCHEMA_VERSION) {
     throw new SqliteStartError('newer', `DATA_DIR: ${path} was written by a newer version of this server ` +
@@ -126,11 +200,26 @@ function refuseForeign (database: DatabaseSync, path: string): void {
   }
 }
 
+function isEmpty (database: DatabaseSync): boolean {
+  return database.prepare('SELECT 1 FROM sqlite_schema').get() === undefined
+}
+
+/** The newest time in the file, in ms. Segments are in the order in which they came, so the last row has the newest. */
+function newestTime (database: DatabaseSync): number {
+  const row = database.prepare(`
+    SELECT max(
+      coalesce((SELECT modified_ms FROM segments ORDER BY rowid DESC LIMIT 1), 0),
+      coalesce((SELECT max(reserved_at) FROM topics), 0),
+      coalesce((SELECT max(created_at) FROM topics), 0)
+    ) AS newest`).get() as { newest: number }
+  return row.newest
+}
+
 function pragma (database: DatabaseSync, statement: string): unknown {
   return Object.values(database.prepare(`PRAGMA ${statement}`).get() ?? {})[0]
 }
 
-function startError (error: unknown, path: string): unknown {
+function startError (error: unknown, path: string, log: boolean): unknown {
   if (error instanceof SqliteStartError) return error
   const options = { cause: error }
   switch (sqlite.sqliteCode(error)) {
@@ -140,12 +229,13 @@ function startError (error: unknown, path: string): unknown {
       return new SqliteStartError('in-use', `DATA_DIR: another server is running on the folder ${path}: stop it, or use another folder`, options)
     case sqlite.SQLITE_NOTADB:
     case sqlite.SQLITE_CORRUPT:
-      return new SqliteStartError('damaged', `DATA_DIR: ${join(path, FILE)} is damaged, or is no database (${text(error)}): ` +
+      if (log) return doNotBelongTogether(path, options)
+      return new SqliteStartError('damaged', `DATA_DIR: ${join(path, DATABASE_FILE)} is damaged, or is no database (${text(error)}): ` +
         'restore the folder from a backup, or use another', options)
     case sqlite.SQLITE_CANTOPEN:
     case sqlite.SQLITE_READONLY:
     case sqlite.SQLITE_PERM:
-      return new SqliteStartError('unwritable', `DATA_DIR: ${join(path, FILE)} cannot be written (${text(error)})`, options)
+      return new SqliteStartError('unwritable', `DATA_DIR: ${join(path, DATABASE_FILE)} cannot be written (${text(error)})`, options)
     case sqlite.SQLITE_FULL:
       return new SqliteStartError('full', `DATA_DIR: no space is left for the folder ${path}`, options)
     default:

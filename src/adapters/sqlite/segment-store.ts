@@ -36,7 +36,7 @@ export function createSqliteSegmentStore (database: DatabaseSync, journal: Journ
       }
       const { body, contentType, contentEncoding = null, metadata } = object
       const pages = PAGES_A_CHANGE + Math.ceil(body.length / PAGE_BYTES)
-      const created = journal.write(pages, () => (
+      const created = journal.write(reservedAt === null ? 'upkeep' : 'append', pages, () => (
         insert.run(topic, last, time, contentType, contentEncoding, JSON.stringify(metadata), body).changes === 1))
       // Of what exists, too: its own put may still be waiting for the disk, and the caller will build on it.
       await journal.durable(created ? 'unknown' : 'none')
@@ -66,7 +66,7 @@ export function createSqliteSegmentStore (database: DatabaseSync, journal: Journ
     async remove (topic, lasts) {
       for (let i = 0; i < lasts.length; i += REMOVED_AT_ONCE) {
         const some = lasts.slice(i, i + REMOVED_AT_ONCE)
-        journal.write(some.length * PAGES_A_CHANGE, () => remove.run(topic, JSON.stringify(some)))
+        journal.write('upkeep', some.length * PAGES_A_CHANGE, () => remove.run(topic, JSON.stringify(some)))
         await journal.durable('unknown')
       }
     },

@@ -39,12 +39,12 @@ export const consumeRoute: FastifyPluginCallbackTypebox<ConsumeRouteOptions> = (
     return follower
   }
 
-  const letGo = (follower: Follower): void => {
+  const release = (follower: Follower): void => {
     waiting.delete(follower)
     follower.close()
   }
 
-  const mayTakeMs = (request: FastifyRequest): number => Math.max(0, (timeLeft?.(request) ?? Infinity) - endMarginMs)
+  const remainingMs = (request: FastifyRequest): number => Math.max(0, (timeLeft?.(request) ?? Infinity) - endMarginMs)
 
   async function longPoll (request: FastifyRequest, reply: FastifyReply, topic: string, read: Read, waitMs: number): Promise<Page> {
     const follower = follow(topic, read.from)
@@ -57,20 +57,20 @@ export const consumeRoute: FastifyPluginCallbackTypebox<ConsumeRouteOptions> = (
       let page = await follower.next(read, 0)
       if (page.count === 0) {
         request.hold.resize(0)
-        page = await follower.next(read, Math.min(waitMs, mayTakeMs(request)))
+        page = await follower.next(read, Math.min(waitMs, remainingMs(request)))
         await request.hold.add(sizeOf(page))
       }
       return { ...page, calls: follower.calls }
     } finally {
       reply.raw.off('close', gone)
-      letGo(follower)
+      release(follower)
     }
   }
 
   async function stream (request: FastifyRequest, reply: FastifyReply, topic: string, from: number): Promise<FastifyReply> {
     const { facts } = request
     const bounds = streamBounds?.(request)
-    const endsAt = performance.now() + Math.min(mayTakeMs(request), bounds?.whole === true ? limits.wholeStreamMs : Infinity)
+    const endsAt = performance.now() + Math.min(remainingMs(request), bounds?.buffered === true ? limits.bufferedStreamMs : Infinity)
     const follower = follow(topic, from)
     const events = new EventStream({
       follower,
@@ -78,13 +78,13 @@ export const consumeRoute: FastifyPluginCallbackTypebox<ConsumeRouteOptions> = (
       endsAt,
       bounds,
       client: { hold: request.hold, raw: reply.raw },
-      sent (messages) { facts.messages = (facts.messages ?? 0) + messages },
-      failed (error) {
+      onPage (messages) { facts.messages = (facts.messages ?? 0) + messages },
+      onError (error) {
         facts.code = error.code
         request.log.error({ request_id: request.id, code: error.code, err: error }, 'stream failed')
       }
     })
-    events.on('close', () => { letGo(follower) })
+    events.on('close', () => { release(follower) })
     try {
       // While an error can still be the answer.
       await events.open()
@@ -101,14 +101,14 @@ export const consumeRoute: FastifyPluginCallbackTypebox<ConsumeRouteOptions> = (
       hide,
       operationId: 'consume',
       tags: ['topics'],
-      summary: 'Read a page of messages, wait for some, or follow them',
-      description: 'With `Accept: text/event-stream` the answer is a stream that goes on; `limit`, `max_bytes` and `wait` mean nothing to it.',
+      summary: 'Read a page of messages, wait for new ones, or stream them',
+      description: 'With `Accept: text/event-stream` the response is a stream of server-sent events; `limit`, `max_bytes` and `wait` are ignored.',
       params: TopicParams,
       querystring: ConsumeQuery,
       headers: ConsumeHeaders,
       response: {
         200: ConsumeAnswer,
-        ...problems('invalid_request', 'invalid_topic', ...storageProblems, 'segment_corrupt')
+        ...problems('invalid_request', 'invalid_topic', 'offset_out_of_range', 'server_busy', ...storageProblems, 'segment_corrupt')
       }
     }
   }, async (request, reply) => {
@@ -120,10 +120,10 @@ export const consumeRoute: FastifyPluginCallbackTypebox<ConsumeRouteOptions> = (
     if (live) return stream(request, reply, topic, from)
     const read = {
       from,
-      limit: cut(query.limit, limits.pageMessagesDefault, limits.pageMessagesMax),
-      maxBytes: cut(query.max_bytes, limits.pageBytesMax, limits.pageBytesMax)
+      limit: clamp(query.limit, limits.pageMessagesDefault, limits.pageMessagesMax),
+      maxBytes: clamp(query.max_bytes, limits.pageBytesMax, limits.pageBytesMax)
     }
-    const waitMs = method === 'GET' ? cut(query.wait, 0, limits.waitMaxMs / 1_000) * 1_000 : 0
+    const waitMs = method === 'GET' ? clamp(query.wait, 0, limits.waitMaxMs / 1_000) * 1_000 : 0
     await request.hold.add(read.maxBytes)
     const page = waitMs > 0 ? await longPoll(request, reply, topic, read, waitMs) : await log.read(topic, read)
     facts.messages = page.count
@@ -152,6 +152,6 @@ async function startOf (log: Log, topic: string, offset: string | undefined): Pr
   return offset === 'earliest' || offset === 'latest' ? log.position(topic, offset) : Number(offset)
 }
 
-function cut (given: string | undefined, byDefault: number, max: number): number {
+function clamp (given: string | undefined, byDefault: number, max: number): number {
   return given === undefined ? byDefault : Math.min(Number(given), max)
 }

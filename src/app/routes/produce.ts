@@ -2,38 +2,38 @@ import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebo
 import { Type } from '@sinclair/typebox'
 import { LogError } from '../../domain/errors.ts'
 import type { Log } from '../../domain/log.ts'
-import type { NewMessage } from '../../domain/message.ts'
-import { BatchBody, LinesBody, type MessageBody } from '../message-body.ts'
+import type { MessageBody } from '../message-body.ts'
 import { jsonType, linesType } from '../raw-body.ts'
 import { problems, storageProblems, TopicParams } from '../schemas/common.ts'
-import { Batch, Message, Messages, Produced, type ProduceBody } from '../schemas/produce.ts'
-import { compiler, validationError } from '../validation.ts'
+import { Batch, Message, Messages, Produced } from '../schemas/produce.ts'
+import { compiler } from '../validation.ts'
 
 export interface ProduceRouteOptions { readonly log: Log, readonly hide: boolean }
 
 /** Append to a topic. */
 export const produceRoute: FastifyPluginCallbackTypebox<ProduceRouteOptions> = (app, { log, hide }, done) => {
   const compile = compiler()
-  const validBody = bodyValidator(compile)
+  // Its messages were validated when they were read.
+  const validBody = ({ error }: MessageBody): true | { error: Error } => error === undefined || { error }
 
-  app.post<{ Params: { topic: string }, Body: ProduceBody | undefined }>('/topics/:topic/produce', {
+  app.post<{ Params: { topic: string }, Body: MessageBody | undefined }>('/topics/:topic/produce', {
     config: { appends: true },
     schema: {
       hide,
       operationId: 'produce',
       tags: ['topics'],
-      summary: 'Append a message, or a batch of them',
+      summary: 'Append a message or a batch of messages',
       params: TopicParams,
       body: {
         content: {
           [jsonType]: { schema: Type.Union([Message, Batch]) },
-          [linesType]: { schema: { ...Messages, description: 'One message a line; blank lines are passed over. Always a batch, even of one.' } }
+          [linesType]: { schema: { ...Messages, description: 'One message per line; blank lines are ignored. Always a batch, even of one message.' } }
         }
       },
       response: {
         200: Type.Ref(Produced),
         ...problems('malformed_request', 'missing_body', 'malformed_json', 'invalid_encoding', 'invalid_request', 'invalid_topic', 'body_too_large',
-          'unsupported_media_type', ...storageProblems, 'append_timeout', 'append_contended', 'shutting_down')
+          'unsupported_media_type', 'server_busy', ...storageProblems, 'append_timeout', 'append_contended', 'shutting_down', 'storage_full')
       }
     },
     validatorCompiler: ({ schema, httpPart }) => httpPart === 'body' ? validBody : compile(schema)
@@ -41,8 +41,7 @@ export const produceRoute: FastifyPluginCallbackTypebox<ProduceRouteOptions> = (
     // Fastify neither parses nor validates what is not there.
     if (body === undefined) throw new LogError('missing_body', 'body: expected a JSON object, got nothing')
     facts.topic = topic
-    const batch = 'messages' in body
-    const messages: readonly NewMessage[] = batch ? body.messages : [body]
+    const { messages, batch } = body
     facts.written = 'unknown'
     const { first, last, calls } = await log.append(topic, messages)
     facts.offset = first
@@ -52,16 +51,4 @@ export const produceRoute: FastifyPluginCallbackTypebox<ProduceRouteOptions> = (
   })
 
   done()
-}
-
-/** By the form that the body came in, so that an error speaks of that form only. */
-function bodyValidator (compile: ReturnType<typeof compiler>): (body: MessageBody | BatchBody | LinesBody) => true | { error: Error } {
-  const message = compile(Message)
-  const batch = compile(Batch)
-  const messages = compile(Messages)
-  return (body) => {
-    if (body instanceof LinesBody) return messages(body.messages) || { error: validationError(messages.errors!, 'body', body.lines) }
-    const validate = body instanceof BatchBody ? batch : message
-    return validate(body) || { error: validationError(validate.errors!, 'body') }
-  }
 }

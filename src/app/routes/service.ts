@@ -24,7 +24,7 @@ export const serviceRoutes: FastifyPluginCallbackTypebox<ServiceRoutesOptions> =
       hide,
       operationId: 'health',
       tags: ['service'],
-      summary: 'Whether the process lives; touches no storage',
+      summary: 'Liveness: the process runs. Does not use the storage',
       response: { 200: Type.Ref(Status), ...problems() }
     }
   }, async () => ok)
@@ -34,7 +34,7 @@ export const serviceRoutes: FastifyPluginCallbackTypebox<ServiceRoutesOptions> =
       hide,
       operationId: 'ready',
       tags: ['service'],
-      summary: 'Whether the storage answers',
+      summary: 'Readiness: the storage can be used',
       response: { 200: Type.Ref(Status), ...problems('storage_unavailable', 'storage_misconfigured') }
     }
   }, async () => {

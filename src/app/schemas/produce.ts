@@ -1,22 +1,23 @@
-import { type Static, Type } from '@sinclair/typebox'
+import { Type } from '@sinclair/typebox'
 import { defaultLimits as limits } from '../../domain/limits.ts'
 
 const headersExpected = `an object of strings, at most ${limits.headersBytesMax} bytes together`
 
 export const Message = Type.Object({
   payload: Type.Unsafe<string>({
-    description: 'Any JSON value, `null` too. It comes back exactly as it was sent.',
+    description: `Any JSON value, including \`null\`. Objects and arrays are nested at most ${limits.payloadNestingMax} levels deep. ` +
+      'Numbers may have any number of digits. The payload comes back exactly as it was sent.',
     'x-expected': 'any JSON value',
     example: { item: 'book', quantity: 2 }
   }),
   key: Type.Optional(Type.String({
-    description: `Kept with the message. At most ${limits.keyBytesMax} bytes.`,
+    description: `Stored with the message. At most ${limits.keyBytesMax} bytes.`,
     'x-max-bytes': limits.keyBytesMax,
     'x-expected': `a string of at most ${limits.keyBytesMax} bytes`,
     example: 'customer-7'
   })),
   headers: Type.Optional(Type.Record(Type.String(), Type.String({ 'x-expected': 'a string' }), {
-    description: `Kept with the message. At most ${limits.headersBytesMax} bytes, names and values together.`,
+    description: `Stored with the message. At most ${limits.headersBytesMax} bytes, names and values together.`,
     'x-max-bytes': limits.headersBytesMax,
     'x-expected': headersExpected,
     example: { source: 'web' }
@@ -24,7 +25,7 @@ export const Message = Type.Object({
 }, { additionalProperties: false, title: 'A message', 'x-expected': 'a JSON object' })
 
 export const Messages = Type.Array(Message, {
-  description: 'They get consecutive offsets, all or none of them.',
+  description: 'The messages are written atomically, at consecutive offsets.',
   minItems: 1,
   maxItems: limits.requestMessagesMax,
   'x-expected': `1 to ${limits.requestMessagesMax} messages`
@@ -32,12 +33,9 @@ export const Messages = Type.Array(Message, {
 
 export const Batch = Type.Object({ messages: Messages }, { additionalProperties: false, title: 'A batch', 'x-expected': 'a JSON object' })
 
-/** A validated body: the payloads in it are JSON text. */
-export type ProduceBody = Static<typeof Message> | Static<typeof Batch>
-
 export const Produced = Type.Object({
   topic: Type.String({ example: 'orders' }),
-  offset: Type.Integer({ minimum: 1, description: 'Where the message is in the topic, or the first one of a batch.', example: 1 }),
-  last_offset: Type.Optional(Type.Integer({ minimum: 1, description: 'Of a batch: where its last message is.' })),
-  count: Type.Optional(Type.Integer({ minimum: 1, description: 'Of a batch: how many messages it has.' }))
-}, { $id: 'Produced', description: 'All of it is stored durably.' })
+  offset: Type.Integer({ minimum: 1, description: 'The offset of the message, or of the first message of a batch.', example: 1 }),
+  last_offset: Type.Optional(Type.Integer({ minimum: 1, description: 'Batches only: the offset of the last message.' })),
+  count: Type.Optional(Type.Integer({ minimum: 1, description: 'Batches only: the number of messages.' }))
+}, { $id: 'Produced', description: 'The messages are stored durably.' })

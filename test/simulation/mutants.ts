@@ -54,6 +54,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'take a missing date for a very old one',
+    from: 1_000,
     file: 'domain/core.ts',
     replace: 'if (!Number.isFinite(lastModified)) throw',
     by: 'if (!Number.isFinite(lastModified)) Object.assign(entries.find((entry) => entry.last === last)!, { lastModified: -1e12 })\n    if (last < 0) throw'

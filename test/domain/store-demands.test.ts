@@ -9,7 +9,7 @@ import { createLog } from '../../src/domain/log.ts'
 import { StoreError } from '../../src/ports/errors.ts'
 import type { SegmentListing } from '../../src/ports/segment-store.ts'
 import { payloadsOf } from '../support/pages.ts'
-import { withFaults, type Fault, type Faults } from '../support/faults.ts'
+import { failing, withFaults, type Fault, type Faults } from '../support/faults.ts'
 
 const NOW = 1_702_000_000_000
 const everything = { from: 1, limit: 1_000, maxBytes: 1_000_000 }
@@ -68,6 +68,15 @@ describe('a call whose failure may pass is repeated', () => {
     assert.deepEqual(await failureOf(log.append('t', [{ payload: '1' }])), ['storage_misconfigured', 'injected: misconfigured'])
     assert.equal((await log.append('t', [{ payload: '1' }])).first, 1)
   })
+})
+
+test('an append that the store has refused every time was not written, although its seal was refused, too', async () => {
+  const limits = { ...defaultLimits, appendTimeoutMs: 300, resolveBySealMs: 100, reserveTimeoutMs: 100, retryDelayMs: 5, retryDelayMaxMs: 10 }
+  const segments = withFaults(createMemorySegmentStore(() => NOW), { putIfAbsent: failing('throttled', 'none') })
+  const log = createLog({ segments, counter: createMemoryOffsetCounter(() => NOW), clock: systemClock, compression: 'none', limits })
+  const error = await log.append('t', [{ payload: '1' }]).then(() => undefined, (error: unknown) => error)
+  assert.ok(error instanceof LogError)
+  assert.deepEqual([error.code, error.written], ['storage_throttled', 'no'])
 })
 
 describe('a list that would lead past messages is refused', () => {

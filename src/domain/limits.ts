@@ -19,6 +19,8 @@ export const defaultLimits = {
   reservationTtlMs: 60 * seconds,
   /** How many ranges an append tries before it says that readers keep sealing them. */
   appendAttemptsMax: 5,
+  /** Attempts at one call to a store, but for puts, which an append repeats until its deadline. */
+  callAttemptsMax: 3,
   retryDelayMs: 50,
   retryDelayMaxMs: 1 * seconds,
 
@@ -110,7 +112,7 @@ export function checkLimits (limits: Limits): Limits {
     [limits.pageMessagesDefault <= limits.pageMessagesMax, 'pageMessagesDefault is at most pageMessagesMax'],
     [limits.pageBytesMax * 4 / 3 < 6_000_000 * 0.98, 'a page as base64 fits a Lambda answer'],
     [limits.requestMessagesMax <= limits.segmentMessagesMax && limits.requestBytesMax <= limits.segmentBytesMax, 'a batch fits into one segment'],
-    [limits.segmentMessagesMax >= 1 && limits.putsInFlightMax >= 1 && limits.readConcurrency >= 1, 'at least one of each']
+    [limits.segmentMessagesMax >= 1 && limits.putsInFlightMax >= 1 && limits.readConcurrency >= 1 && limits.callAttemptsMax >= 1, 'at least one of each']
   ]
   for (const [holds, rule] of relations) if (!holds) throw new Error(`limits contradict each other: ${rule}`)
   return limits

@@ -7,17 +7,23 @@ import { CreateTableCommand, DynamoDBClient, ResourceInUseException, waitUntilTa
 import { BucketAlreadyOwnedByYou, CreateBucketCommand, HeadBucketCommand, S3Client, type BucketLocationConstraint } from '@aws-sdk/client-s3'
 import { loadSettings } from '../src/app/config.ts'
 
-const { BUCKET_NAME: bucket, COUNTERS_TABLE: table, AWS_REGION: region, AWS_ENDPOINT_URL: endpoint } = loadSettings(process.env)
+const settings = loadSettings(process.env)
+const { BUCKET_NAME: bucket, COUNTERS_TABLE: table } = settings
 if (bucket === undefined || table === undefined) {
   console.error('BUCKET_NAME and COUNTERS_TABLE must be set')
   process.exit(1)
 }
-const reached = { ...region !== undefined && { region }, ...endpoint !== undefined && { endpoint } }
+const s3Endpoint = settings.AWS_ENDPOINT_URL_S3 ?? settings.AWS_ENDPOINT_URL
 
 await Promise.all([createBucket(bucket), createTable(table)])
 
+function reached (endpoint: string | undefined): { region?: string, endpoint?: string } {
+  const { AWS_REGION: region } = settings
+  return { ...region !== undefined && { region }, ...endpoint !== undefined && { endpoint } }
+}
+
 async function createBucket (Bucket: string): Promise<void> {
-  const s3 = new S3Client({ ...reached, forcePathStyle: endpoint !== undefined })
+  const s3 = new S3Client({ ...reached(s3Endpoint), forcePathStyle: s3Endpoint !== undefined })
   try {
     // us-east-1 answers a second CreateBucket with success and other regions with an error; this says it for both.
     if (await exists(s3, Bucket)) {
@@ -48,7 +54,7 @@ async function exists (s3: S3Client, Bucket: string): Promise<boolean> {
 }
 
 async function createTable (TableName: string): Promise<void> {
-  const dynamo = new DynamoDBClient(reached)
+  const dynamo = new DynamoDBClient(reached(settings.AWS_ENDPOINT_URL_DYNAMODB ?? settings.AWS_ENDPOINT_URL))
   try {
     await dynamo.send(new CreateTableCommand({
       TableName,

@@ -64,9 +64,9 @@ async function openAws (settings: Settings, bucket: string, table: string): Prom
   const [{ createS3SegmentStore }, { createDynamoClient, createDynamoOffsetCounter }] = await Promise.all([
     import('./adapters/s3/segment-store.ts'), import('./adapters/dynamodb/offset-counter.ts')
   ])
-  const reached = { region: settings.AWS_REGION, endpoint: settings.AWS_ENDPOINT_URL }
-  const segments = createS3SegmentStore({ ...reached, bucket })
-  const client = createDynamoClient(reached)
+  const { AWS_REGION: region, AWS_ENDPOINT_URL: endpoint, AWS_ENDPOINT_URL_S3: ofS3, AWS_ENDPOINT_URL_DYNAMODB: ofDynamo } = settings
+  const segments = createS3SegmentStore({ region, endpoint: ofS3 ?? endpoint, bucket })
+  const client = createDynamoClient({ region, endpoint: ofDynamo ?? endpoint })
   const counter = createDynamoOffsetCounter({ client, table })
   return {
     segments,

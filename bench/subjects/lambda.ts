@@ -32,7 +32,7 @@ function event (method: string, path: string, body?: string) {
 }
 
 async function ask (done: string, ...of: Parameters<typeof event>): Promise<void> {
-  const answer = await handler(event(...of) as Parameters<typeof handler>[0], { awsRequestId: 'bench' } as Context) as { statusCode: number, body: string }
+  const answer = await handler(event(...of), { awsRequestId: 'bench' } as Context) as { statusCode: number, body: string }
   process.send!(answer.statusCode === 200 ? { done } : { wrong: `${done}: ${answer.statusCode} ${answer.body}` })
 }
 

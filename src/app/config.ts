@@ -10,12 +10,15 @@ const origin = 'https?://([a-z0-9._-]+|\\[[0-9a-f:.]+\\])(:[0-9]{1,5})?'
 const list = (item: string): string => `${item}( *, *${item})*`
 const compressions = ['auto', 'none', 'gzip', 'zstd'] as const
 
+const url = { pattern: '^https?://[^\\s/]+', 'x-expected': 'a URL that begins with http:// or https://' }
+
 /** Everything that is set from outside, by environment variables of these names. An empty variable counts as unset. */
 export const SettingsSchema = Type.Object({
   BUCKET_NAME: Type.Optional(Type.String({
     description: 'The S3 bucket for messages; with COUNTERS_TABLE it selects S3 and DynamoDB',
-    pattern: '^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$',
-    'x-expected': 'the name of an S3 bucket'
+    // Directory buckets and their access points, and table buckets, have suffixes of their own.
+    pattern: '^(?!.*--(x|xa|table)-s3$)[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$',
+    'x-expected': 'the name of a general purpose S3 bucket'
   })),
   COUNTERS_TABLE: Type.Optional(Type.String({
     description: 'The DynamoDB table for offsets; partition key `pk` (string)',
@@ -29,8 +32,15 @@ export const SettingsSchema = Type.Object({
   })),
   AWS_ENDPOINT_URL: Type.Optional(Type.String({
     description: 'Another endpoint than that of AWS: LocalStack and compatible services',
-    pattern: '^https?://[^\\s/]+',
-    'x-expected': 'a URL that begins with http:// or https://'
+    ...url
+  })),
+  AWS_ENDPOINT_URL_S3: Type.Optional(Type.String({
+    description: 'The same for S3 alone; it goes before AWS_ENDPOINT_URL',
+    ...url
+  })),
+  AWS_ENDPOINT_URL_DYNAMODB: Type.Optional(Type.String({
+    description: 'The same for DynamoDB alone; it goes before AWS_ENDPOINT_URL',
+    ...url
   })),
   DATA_DIR: Type.String({
     description: 'The folder of the embedded store, used when no bucket is named; `:memory:` keeps everything in memory',
@@ -128,4 +138,15 @@ export function loadSettings (environment: Readonly<Record<string, string | unde
   }
   if (wrong.length > 0) throw new SettingsError(wrong.join('\n'))
   return settings as Settings
+}
+
+/**
+ * The same on Lambda, where each environment would keep a folder of its own that is gone after minutes.
+ * @throws SettingsError
+ */
+export function loadLambdaSettings (environment: Readonly<Record<string, string | undefined>>): Settings {
+  const settings = loadSettings(environment)
+  if (!environment['AWS_LAMBDA_FUNCTION_NAME'] || settings.BUCKET_NAME !== undefined || settings.DATA_DIR === ':memory:') return settings
+  throw new SettingsError('DATA_DIR: expected BUCKET_NAME and COUNTERS_TABLE in its place on AWS Lambda, where each environment has a folder ' +
+    `of its own (or :memory:, to try it out), got ${show.text(settings.DATA_DIR)}`)
 }

@@ -3,29 +3,91 @@ import type { APIGatewayProxyEvent, APIGatewayProxyEventV2 } from 'aws-lambda'
 /** REST API (v1), HTTP API (v2) and function URL (v2 as well). */
 export type HttpEvent = APIGatewayProxyEvent | APIGatewayProxyEventV2
 
+/** An event that is no HTTP request: the function was triggered by something else than an API or a function URL. */
+export class UnsupportedEventError extends Error {
+  override readonly name = 'UnsupportedEventError'
+}
+
 /**
- * The event with the path that the app's routes know, and in a form that survives being made a URL again.
+ * The event as it came, if it is an HTTP request.
+ * @throws UnsupportedEventError that names the source of the event, and nothing of its content
+ */
+export function httpEventOf (event: unknown): HttpEvent {
+  const fields = isRecord(event) ? event : {}
+  const { requestContext, rawPath, path, httpMethod } = fields
+  if (isRecord(requestContext)) {
+    if (typeof rawPath === 'string' && isRecord(requestContext['http']) && typeof fields['routeKey'] === 'string') return event as HttpEvent
+    if (typeof path === 'string' && typeof httpMethod === 'string') return event as HttpEvent
+  }
+  throw new UnsupportedEventError(`event: expected an HTTP request of an API Gateway API or a function URL, got ${sourceOf(fields)}`)
+}
+
+function sourceOf (event: Readonly<Record<string, unknown>>): string {
+  const { Records: records, source, requestContext } = event
+  const [record] = Array.isArray(records) ? records as unknown[] : []
+  const named = isRecord(record) ? record['eventSource'] ?? record['EventSource'] : source
+  if (typeof named === 'string' && /^[\w.:-]{1,100}$/.test(named)) return `an event of ${named}`
+  if (isRecord(requestContext) && 'connectionId' in requestContext) return 'an event of a WebSocket API'
+  return 'another event'
+}
+
+function isRecord (value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null
+}
+
+/** Whether a path is one of the app's, for any method. */
+export type IsRoute = (path: string) => boolean
+
+/** @param templates paths of Fastify's routes, such as `/topics/:topic/produce` and `/docs/static/*` */
+export function routeMatcher (templates: Iterable<string>): IsRoute {
+  const patterns = [...new Set(templates)].map((template) =>
+    new RegExp(`^${template.replace(/[.\\]/g, '\\$&').replace(/\*$/, '.*').replace(/:[^/]+/g, '[^/]+')}$`))
+  return (path) => patterns.some((pattern) => pattern.test(path))
+}
+
+/**
+ * The event with the path that the app's routes know, in a form that survives being made a URL again, and with the
+ * names of its headers in lower case.
  *
  * In front of the route's path an event may have
  * - REST API: the base path of a custom domain's mapping. (The stage is not in `path`.)
- * - HTTP API: the stage, unless it is `$default`.
- * What the API's own route matched says where the prefix ends; an API that has only `$default` says nothing, but has no
- * mapping of paths either.
+ * - HTTP API, payload 1.0 or 2.0: the stage, unless it is `$default`; or the key of a custom domain's mapping.
+ * What the API's own route matched says where the prefix ends. The route `$default` does not: on a custom domain the
+ * prefix is then what has to go for the path to be one of the app's.
  */
-export function normalizeEvent<E extends HttpEvent> (event: E): E {
-  if (!isV2(event)) return { ...event, path: encodePath(withoutPrefix(event.path, event.resource, event.pathParameters)) }
-  const { rawPath, routeKey, requestContext: { stage }, pathParameters } = event
+export function normalizeEvent<E extends HttpEvent> (event: E, isRoute: IsRoute): E {
+  if (!isV2(event)) {
+    const { path, resource, pathParameters, requestContext, headers, multiValueHeaders } = event
+    return {
+      ...event,
+      path: encodePath(withoutFront(path, resource, pathParameters, requestContext, isRoute)),
+      headers: lowerCased(headers),
+      multiValueHeaders: lowerCased(multiValueHeaders)
+    }
+  }
+  const { rawPath, routeKey, requestContext, pathParameters } = event
   const template = routeKey.slice(routeKey.indexOf(' ') + 1)
-  const path = template === '$default' ? withoutStage(rawPath, stage) : withoutPrefix(rawPath, template, pathParameters)
-  return { ...event, rawPath: encodePath(path) }
+  return { ...event, rawPath: encodePath(withoutFront(rawPath, template, pathParameters, requestContext, isRoute)) }
 }
 
 export function isV2 (event: HttpEvent): event is APIGatewayProxyEventV2 {
   return 'rawPath' in event
 }
 
-function withoutStage (path: string, stage: string): string {
-  return stage !== '$default' && path.startsWith(`/${stage}/`) ? path.slice(stage.length + 1) : path
+interface Api { readonly stage?: string, readonly apiId?: string, readonly domainName?: string | undefined }
+
+function withoutFront (path: string, template: string | undefined, parameters: PathParameters, api: Api, isRoute: IsRoute): string {
+  if (template !== '$default') return withoutPrefix(path, template, parameters)
+  const { stage = '$default', apiId = '', domainName = '' } = api
+  if (domainName.startsWith(`${apiId}.`)) return stage !== '$default' && path.startsWith(`/${stage}/`) ? path.slice(stage.length + 1) : path
+  // From the whole path to ever less of it: a mapping may have the name of a part of the app's path.
+  for (let start = 0; start !== -1; start = path.indexOf('/', start + 1)) if (isRoute(path.slice(start))) return path.slice(start)
+  return path
+}
+
+/** The proxy knows headers by their names in lower case only; a REST API leaves them as the client wrote them. */
+function lowerCased<Value> (headers: Readonly<Record<string, Value>> | null): Record<string, Value> {
+  return Object.fromEntries(Object.entries(headers ?? {}).map(([name, value]) => [name.toLowerCase(), value]))
 }
 
 type PathParameters = Readonly<Record<string, string | undefined>> | null | undefined

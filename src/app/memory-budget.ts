@@ -179,6 +179,6 @@ export function serverBusy (): LogError {
   return new LogError('server_busy', 'The server has reached its limit for bytes that are held for clients (MAX_BUFFERED_BYTES).')
 }
 
-function clientGone (): LogError {
+export function clientGone (): LogError {
   return new LogError('request_timeout', 'The client has closed the connection.')
 }

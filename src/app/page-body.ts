@@ -2,15 +2,23 @@ import { brotliCompress, constants, gzip, zstdCompress } from 'node:zlib'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { defaultLimits } from '../domain/limits.ts'
 import type { Page } from '../domain/log.ts'
+import { mayAnswer } from './connections.ts'
+import { clientGone } from './memory-budget.ts'
+import { LoopShare } from './loop-share.ts'
 import { type Encoding, preferredEncoding, prefers } from './negotiation.ts'
 import { linesType } from './raw-body.ts'
+
+const copied = new LoopShare(defaultLimits.copiedPerTurnBytes)
 
 /**
  * Sends the page in the type and the encoding that the request prefers. A client that receives it too slowly is
  * disconnected if other requests need the memory.
  */
-export function sendPage (request: FastifyRequest, reply: FastifyReply, page: Page): FastifyReply {
+export async function sendPage (request: FastifyRequest, reply: FastifyReply, page: Page): Promise<FastifyReply> {
   const { hold, raw, headers: { accept, 'accept-encoding': acceptEncoding } } = request
+  if (!copied.hasRoom) await copied.room()
+  if (!mayAnswer(reply)) throw clientGone()
+  copied.spend(sizeOf(page))
   hold.awaitClient(() => { raw.socket.destroy() })
   const asLines = prefers(linesType, accept)
   reply

@@ -2,7 +2,11 @@ import type { Readable } from 'node:stream'
 import type { FastifyRequest } from 'fastify'
 import { LogError } from '../domain/errors.ts'
 import { defaultLimits as limits } from '../domain/limits.ts'
+import { LoopShare } from './loop-share.ts'
 import { serverBusy } from './memory-budget.ts'
+
+/** libuv would read 2 MiB from each of all connections before anything else is done. */
+const received = new LoopShare(limits.copiedPerTurnBytes)
 
 /**
  * Receives a body of at most `requestBytesMax`. Each chunk is added to the request's hold when it arrives. Fastify's own
@@ -32,7 +36,14 @@ export function receiveBody (request: FastifyRequest, payload: Readable, done: (
       return
     }
     chunks.push(chunk)
-    if (hold.tryAdd(chunk.length)) return
+    received.spend(chunk.length)
+    if (hold.tryAdd(chunk.length)) {
+      if (!received.hasRoom) {
+        payload.pause()
+        setImmediate(() => { payload.resume() })
+      }
+      return
+    }
     payload.pause()
     hold.clientDone()
     hold.add(chunk.length).then(() => {

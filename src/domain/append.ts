@@ -1,7 +1,7 @@
-import { mayHaveTakenEffect, StoreError } from '../ports/errors.ts'
+import { isPassing, mayHaveTakenEffect, StoreError } from '../ports/errors.ts'
 import type { Reservation } from '../ports/offset-counter.ts'
 import type { SegmentObject } from '../ports/segment-store.ts'
-import { Storage, toLogError, type LogCore, type StorageCalls } from './core.ts'
+import { retryDelay, Storage, toLogError, type LogCore, type StorageCalls } from './core.ts'
 import { LogError } from './errors.ts'
 import type { NewMessage } from './message.ts'
 import { encodeLargeSegment, encodeSeal, encodeSegment, isLarge, type MessageSegment } from './segment.ts'
@@ -94,7 +94,7 @@ class ReservationWriter {
         if (error instanceof LogError) throw error
         failure = error
         this.#uncertain ||= mayHaveTakenEffect(error)
-        if (!isWorthRetrying(error)) break
+        if (!isPassing(error)) break
       }
       await this.#pause(attempt)
     }
@@ -109,9 +109,7 @@ class ReservationWriter {
   }
 
   async #pause (attempt: number): Promise<void> {
-    const { clock, limits, random } = this.#core
-    const delay = Math.min(limits.retryDelayMs * 2 ** (attempt - 1), limits.retryDelayMaxMs)
-    await sleep(clock, delay * (0.5 + random() / 2))
+    await sleep(this.#core.clock, retryDelay(this.#core, attempt))
   }
 
   /** The key was taken: by ourselves (an answer was lost), or by a seal (log §3.3). */
@@ -155,7 +153,7 @@ class ReservationWriter {
         throw certain ? this.#notWritten(failure) : this.#unknown(failure)
       } catch (error) {
         if (error instanceof LogError) throw error
-        if (!isWorthRetrying(error)) break
+        if (!isPassing(error)) break
       }
       await this.#pause(attempt)
     }
@@ -173,14 +171,14 @@ class ReservationWriter {
       const left = deadline - clock.monotonic()
       if (left <= 0) throw this.#unknown()
       try {
-        const found = await this.#storage.segment(last, Math.min(limits.putTimeoutMs, left))
+        const found = await this.#storage.segmentOnce(last, Math.min(limits.putTimeoutMs, left))
         if (found === undefined) return 'gone'
         if (found.kind === 'seal') return 'seal'
         if (found.writer === this.#writer && found.first === first) return 'own'
         throw new LogError('segment_corrupt', `Offset ${last} of topic ${this.#topic}, which was reserved for this append, holds a segment of another writer.`, { written: 'no' })
       } catch (error) {
         if (error instanceof LogError) throw toLogError(error, 'unknown')
-        if (!isWorthRetrying(error)) throw this.#unknown(error)
+        if (!isPassing(error)) throw this.#unknown(error)
       }
       await this.#pause(attempt)
     }
@@ -193,10 +191,6 @@ class ReservationWriter {
   #unknown (cause?: unknown): LogError {
     return new LogError('storage_unavailable', 'The storage did not answer in time; the message may have been written.', { written: 'unknown', cause })
   }
-}
-
-function isWorthRetrying (error: unknown): boolean {
-  return error instanceof StoreError && error.failure !== 'expired' && error.failure !== 'full' && error.failure !== 'misconfigured'
 }
 
 /** 96 random bits: unique among the writers that can meet at one key. */

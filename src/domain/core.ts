@@ -1,5 +1,5 @@
 import type { Clock } from '../ports/clock.ts'
-import { StoreError } from '../ports/errors.ts'
+import { isPassing, StoreError } from '../ports/errors.ts'
 import type { OffsetCounter, Reservation, ReservationTime, TopicState } from '../ports/offset-counter.ts'
 import type { SegmentListing, SegmentObject, SegmentStore } from '../ports/segment-store.ts'
 import type { SegmentCache } from './cache.ts'
@@ -7,7 +7,7 @@ import { LogError, type Written } from './errors.ts'
 import type { Limits } from './limits.ts'
 import { decodeSegment, type Compression, type Segment } from './segment.ts'
 import type { Turns } from './turns.ts'
-import { within } from './wait.ts'
+import { sleep, within } from './wait.ts'
 
 /** How many calls to storage an operation made; calls shared by a group commit count for each of its appends. */
 export interface StorageCalls { reserve: number, state: number, put: number, get: number, list: number }
@@ -37,7 +37,19 @@ export interface LogCore extends Required<LogDeps> {
   readonly turns: Turns
 }
 
-/** One operation's calls to storage: each under its time-out, each counted. They throw StoreError, `segment` also LogError. */
+const SEGMENTS = 'the segment store'
+const COUNTER = 'the offset counter'
+
+/** How long to wait before the next attempt at a call, ms. @param attempt the one that failed, from 1 */
+export function retryDelay ({ limits, random }: LogCore, attempt: number): number {
+  return Math.min(limits.retryDelayMs * 2 ** (attempt - 1), limits.retryDelayMaxMs) * (0.5 + random() / 2)
+}
+
+/**
+ * One operation's calls to storage: each attempt counted, each call under one time-out. All but `put` and `segmentOnce`,
+ * which append repeats by rules of its own, are repeated when their failure may pass. They throw StoreError, `segment` also
+ * LogError.
+ */
 export class Storage {
   readonly calls = noCalls()
   readonly #core: LogCore
@@ -49,47 +61,46 @@ export class Storage {
   }
 
   reserve (count: number, ms: number): Promise<Reservation> {
-    this.calls.reserve++
     const { clock, counter } = this.#core
-    return within(clock, ms, 'the offset counter', (signal) => counter.reserve(this.#topic, count, { now: clock.wall(), signal }))
+    return this.#repeated('reserve', COUNTER, ms, (signal) => counter.reserve(this.#topic, count, { now: clock.wall(), signal }))
   }
 
   state (): Promise<TopicState | undefined> {
-    this.calls.state++
-    const { clock, counter, limits } = this.#core
-    return within(clock, limits.getTimeoutMs, 'the offset counter', (signal) => counter.read(this.#topic, { signal }))
+    const { counter, limits } = this.#core
+    return this.#repeated('state', COUNTER, limits.getTimeoutMs, (signal) => counter.read(this.#topic, { signal }))
   }
 
   put (last: number, object: SegmentObject, reservedAt: number | null, ms: number): Promise<'created' | 'exists'> {
     this.calls.put++
     const { clock, segments } = this.#core
-    return within(clock, ms, 'the segment store', (signal) => segments.putIfAbsent(this.#topic, last, object, { reservedAt, signal }))
+    return within(clock, ms, SEGMENTS, (signal) => segments.putIfAbsent(this.#topic, last, object, { reservedAt, signal }))
   }
 
-  list (from: number, limit: number): Promise<SegmentListing> {
-    this.calls.list++
-    const { clock, segments, limits } = this.#core
-    return within(clock, limits.getTimeoutMs, 'the segment store', (signal) => segments.list(this.#topic, from, limit, { signal }))
+  async list (from: number, limit: number): Promise<SegmentListing> {
+    const { segments, limits } = this.#core
+    const listing = await this.#repeated('list', SEGMENTS, limits.getTimeoutMs, (signal) => segments.list(this.#topic, from, limit, { signal }))
+    checkListing(listing, from)
+    return listing
   }
 
   correctReservedAt (reservation: ReservationTime): Promise<void> {
-    const { clock, counter, limits } = this.#core
-    return within(clock, limits.getTimeoutMs, 'the offset counter', (signal) => counter.correctReservedAt(this.#topic, reservation, { signal }))
+    const { counter, limits } = this.#core
+    return this.#repeated(undefined, COUNTER, limits.getTimeoutMs, (signal) => counter.correctReservedAt(this.#topic, reservation, { signal }))
   }
 
   raiseEarliest (to: number): Promise<void> {
-    const { clock, counter, limits } = this.#core
-    return within(clock, limits.getTimeoutMs, 'the offset counter', (signal) => counter.raiseEarliest(this.#topic, to, { signal }))
+    const { counter, limits } = this.#core
+    return this.#repeated(undefined, COUNTER, limits.getTimeoutMs, (signal) => counter.raiseEarliest(this.#topic, to, { signal }))
   }
 
   markDeleted (currentOffset: number): Promise<void> {
-    const { clock, counter, limits } = this.#core
-    return within(clock, limits.getTimeoutMs, 'the offset counter', (signal) => counter.markDeleted(this.#topic, currentOffset, { signal }))
+    const { counter, limits } = this.#core
+    return this.#repeated(undefined, COUNTER, limits.getTimeoutMs, (signal) => counter.markDeleted(this.#topic, currentOffset, { signal }))
   }
 
   remove (lasts: readonly number[]): Promise<void> {
-    const { clock, segments, limits } = this.#core
-    return within(clock, limits.getTimeoutMs, 'the segment store', (signal) => segments.remove(this.#topic, lasts, { signal }))
+    const { segments, limits } = this.#core
+    return this.#repeated(undefined, SEGMENTS, limits.getTimeoutMs, (signal) => segments.remove(this.#topic, lasts, { signal }))
   }
 
   rememberSegmentAt (offset: number, segment: Segment): void {
@@ -106,17 +117,63 @@ export class Storage {
   }
 
   /** The segment stored at `last`, from the cache where it is there: segments never change. */
-  async segment (last: number, ms: number = this.#core.limits.getTimeoutMs): Promise<Segment | undefined> {
-    const { cache, clock, segments } = this.#core
+  async segment (last: number): Promise<Segment | undefined> {
+    const { limits, segments } = this.#core
+    return this.cached(last) ?? this.#decoded(last,
+      await this.#repeated('get', SEGMENTS, limits.getTimeoutMs, (signal) => segments.get(this.#topic, last, { signal })))
+  }
+
+  /** The same in one attempt, within `ms`. */
+  async segmentOnce (last: number, ms: number): Promise<Segment | undefined> {
+    const { clock, segments } = this.#core
     const cached = this.cached(last)
     if (cached !== undefined) return cached
     this.calls.get++
-    const object = await within(clock, ms, 'the segment store', (signal) => segments.get(this.#topic, last, { signal }))
+    return this.#decoded(last, await within(clock, ms, SEGMENTS, (signal) => segments.get(this.#topic, last, { signal })))
+  }
+
+  #decoded (last: number, object: SegmentObject | undefined): Segment | undefined {
     if (object === undefined) return undefined
     const segment = decodeSegment(object, this.#topic, last)
-    cache.set(this.#topic, segment)
+    this.#core.cache.set(this.#topic, segment)
     return segment
   }
+
+  /** Calls until an attempt succeeds, fails for good, or is the last of `callAttemptsMax`; all of it within `ms`. */
+  #repeated<T> (counted: keyof StorageCalls | undefined, store: string, ms: number, call: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const { clock, limits } = this.#core
+    return within(clock, ms, store, async (signal) => {
+      for (let attempt = 1; ; attempt++) {
+        if (counted !== undefined) this.calls[counted]++
+        try {
+          return await call(signal)
+        } catch (error) {
+          if (attempt >= limits.callAttemptsMax || !isPassing(error)) throw error
+          await sleep(clock, retryDelay(this.#core, attempt))
+          // Nobody waits any more.
+          if (signal.aborted) throw error
+        }
+      }
+    })
+  }
+}
+
+/**
+ * A store whose lists are out of order, or without dates, would lead readers past messages. It is not used (log §2.6).
+ * @throws StoreError `misconfigured`
+ */
+function checkListing ({ entries, now }: SegmentListing, from: number): void {
+  let above = from - 1
+  for (const { last, lastModified } of entries) {
+    if (last <= above) throw wrongListing(`a key above ${above}, got ${last}`)
+    if (!Number.isFinite(lastModified)) throw wrongListing(`the time at which ${last} was stored, got ${lastModified}`)
+    above = last
+  }
+  if (!Number.isFinite(now)) throw wrongListing(`the store's time, got ${now}`)
+}
+
+function wrongListing (text: string): StoreError {
+  return new StoreError('misconfigured', 'none', `list: expected ${text}: the store does not keep what the log demands, so it can't be used`)
 }
 
 /** Converts an error of a store to one of the log. Errors of the log are returned unchanged, except that `written` is added. */

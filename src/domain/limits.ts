@@ -19,6 +19,8 @@ export const defaultLimits = {
   reservationTtlMs: 60 * seconds,
   /** Ranges that an append reserves before it fails because readers have sealed all of them. */
   appendAttemptsMax: 5,
+  /** Attempts at one call to a store, but for puts, which an append repeats until its deadline. */
+  callAttemptsMax: 3,
   retryDelayMs: 50,
   retryDelayMaxMs: 1 * seconds,
 
@@ -84,6 +86,8 @@ export const defaultLimits = {
   pipelinedRequestsMax: 32,
   /** The same on all connections together. */
   pipelinedRequestsTotalMax: 4_096,
+  /** Bytes that are received, and the same number that are sent, in one turn of the event loop before other requests get a turn. */
+  copiedPerTurnBytes: 1 * MiB,
   /** A request waits up to this time for room in MAX_BUFFERED_BYTES. */
   memoryWaitMs: 5 * seconds,
   /** The last eighth of MAX_BUFFERED_BYTES is reserved for requests that hold at most this. */
@@ -111,7 +115,7 @@ export function checkLimits (limits: Limits): Limits {
     [limits.pageMessagesDefault <= limits.pageMessagesMax, 'pageMessagesDefault is at most pageMessagesMax'],
     [limits.pageBytesMax * 4 / 3 < 6_000_000 * 0.98, 'a page as base64 fits a Lambda answer'],
     [limits.requestMessagesMax <= limits.segmentMessagesMax && limits.requestBytesMax <= limits.segmentBytesMax, 'a batch fits into one segment'],
-    [limits.segmentMessagesMax >= 1 && limits.putsInFlightMax >= 1 && limits.readConcurrency >= 1, 'at least one of each']
+    [limits.segmentMessagesMax >= 1 && limits.putsInFlightMax >= 1 && limits.readConcurrency >= 1 && limits.callAttemptsMax >= 1, 'at least one of each']
   ]
   for (const [holds, rule] of relations) if (!holds) throw new Error(`limits contradict each other: ${rule}`)
   return limits

@@ -24,6 +24,11 @@ export class StoreError extends Error {
   }
 }
 
+/** Whether the same call may succeed a little later. Adapters send a call once: repeating it is up to who calls. */
+export function isPassing (error: unknown): boolean {
+  return error instanceof StoreError && error.failure !== 'expired' && error.failure !== 'full' && error.failure !== 'misconfigured'
+}
+
 /** Could this call have taken effect, or still do so? Anything that is not a clear refusal could. */
 export function mayHaveTakenEffect (error: unknown): boolean {
   return !(error instanceof StoreError && error.effect === 'none')

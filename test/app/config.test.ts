@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { loadSettings, SettingsError } from '../../src/app/config.ts'
+import { loadLambdaSettings, loadSettings, SettingsError } from '../../src/app/config.ts'
 
 const defaults = { DATA_DIR: './data', HOST: '127.0.0.1', PORT: 9000, LOG_LEVEL: 'info', COMPRESSION: 'auto', LINGER_MS: 0, MAX_CONNECTIONS: 10_000, MAX_BUFFERED_BYTES: 268_435_456 }
 
@@ -18,6 +18,8 @@ test('every variable is taken over, and no other', () => {
     COUNTERS_TABLE: 'my-table',
     AWS_REGION: 'eu-central-1',
     AWS_ENDPOINT_URL: 'http://localhost:4566',
+    AWS_ENDPOINT_URL_S3: 'http://localhost:9001',
+    AWS_ENDPOINT_URL_DYNAMODB: 'http://localhost:8000',
     DATA_DIR: ':memory:',
     HOST: '::1',
     ALLOWED_HOSTS: 'a.example.com, [fe80::1]',
@@ -50,8 +52,11 @@ const wrong: Array<[Record<string, string>, string]> = [
   [{ COMPRESSION: 'lzma' }, 'COMPRESSION: expected one of auto, none, gzip, zstd, got "lzma"'],
   [{ AWS_ENDPOINT_URL: 'localhost:4566' }, 'AWS_ENDPOINT_URL: expected a URL that begins with http:// or https://, got "localhost:4566"'],
   [{ BUCKET_NAME: 'bucket' }, 'COUNTERS_TABLE: expected the name of a DynamoDB table because BUCKET_NAME is set, got nothing'],
-  [{ COUNTERS_TABLE: 'table' }, 'BUCKET_NAME: expected the name of an S3 bucket because COUNTERS_TABLE is set, got nothing'],
-  [{ BUCKET_NAME: 'No_Bucket', COUNTERS_TABLE: 'table' }, 'BUCKET_NAME: expected the name of an S3 bucket, got "No_Bucket"'],
+  [{ COUNTERS_TABLE: 'table' }, 'BUCKET_NAME: expected the name of a general purpose S3 bucket because COUNTERS_TABLE is set, got nothing'],
+  [{ BUCKET_NAME: 'No_Bucket', COUNTERS_TABLE: 'table' }, 'BUCKET_NAME: expected the name of a general purpose S3 bucket, got "No_Bucket"'],
+  ...['b--euc1-az1--x-s3', 'b--euc1-az1--xa-s3', 'b--table-s3'].map((bucket): [Record<string, string>, string] => (
+    [{ BUCKET_NAME: bucket, COUNTERS_TABLE: 'table' }, `BUCKET_NAME: expected the name of a general purpose S3 bucket, got "${bucket}"`])),
+  [{ AWS_ENDPOINT_URL_S3: 'minio:9000' }, 'AWS_ENDPOINT_URL_S3: expected a URL that begins with http:// or https://, got "minio:9000"'],
   [{ PORT: 'x', LOG_LEVEL: 'y' }, 'PORT: expected a whole number from 0 to 65535, got "x"\n' +
     'LOG_LEVEL: expected one of trace, debug, info, warn, error, fatal, silent, got "y"']
 ]
@@ -61,3 +66,16 @@ for (const [environment, message] of wrong) {
     assert.throws(() => loadSettings(environment), new SettingsError(message))
   })
 }
+
+test('on Lambda a data folder stops the start', () => {
+  const lambda = { AWS_LAMBDA_FUNCTION_NAME: 'streams' }
+  for (const [given, shown] of [[{}, './data'], [{ DATA_DIR: '/tmp/data' }, '/tmp/data']] as const) {
+    assert.throws(() => loadLambdaSettings({ ...lambda, ...given }), new SettingsError(
+      'DATA_DIR: expected BUCKET_NAME and COUNTERS_TABLE in its place on AWS Lambda, where each environment has a folder of its own ' +
+      `(or :memory:, to try it out), got "${shown}"`))
+  }
+  assert.deepEqual(loadLambdaSettings({ ...lambda, DATA_DIR: ':memory:' }), { ...defaults, DATA_DIR: ':memory:' })
+  const stores = { BUCKET_NAME: 'my-bucket', COUNTERS_TABLE: 'my-table' }
+  assert.deepEqual(loadLambdaSettings({ ...lambda, ...stores, DATA_DIR: '/tmp/data' }), { ...defaults, ...stores, DATA_DIR: '/tmp/data' })
+  assert.deepEqual(loadLambdaSettings({}), defaults, 'elsewhere as ever')
+})

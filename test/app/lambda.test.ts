@@ -4,13 +4,13 @@ import { test } from 'node:test'
 import { promisify } from 'node:util'
 import { gzipSync } from 'node:zlib'
 import type { LambdaAnswer } from '../support/lambda-bridge.ts'
-import { functionUrlEvent, httpApiEvent, lambdaContext, restEvent, type Sent } from '../support/lambda-events.ts'
+import { functionUrlEvent, httpApiEvent, httpApiEventV1, lambdaContext, restEvent, type Sent } from '../support/lambda-events.ts'
 import { problem } from '../support/http.ts'
 
 Object.assign(process.env, { DATA_DIR: ':memory:', LOG_LEVEL: 'silent', BUCKET_NAME: '', COUNTERS_TABLE: '' })
 const { handler } = await import('../../src/lambda.ts')
 
-const invoke = async (event: unknown): Promise<LambdaAnswer> => await handler(event as never, lambdaContext()) as LambdaAnswer
+const invoke = async (event: unknown): Promise<LambdaAnswer> => await handler(event, lambdaContext()) as LambdaAnswer
 const post = (topic: string, body: string | Buffer): Sent => ({
   method: 'POST', url: `/topics/${topic}/produce`, headers: { 'content-type': 'application/json' }, body: Buffer.from(body)
 })
@@ -33,6 +33,17 @@ const withBody: Record<string, (sent: Sent) => object> = {
   'HTTP API, named stage, greedy route': (sent) => httpApiEvent(sent, { stage: 'prod', routeKey: 'ANY /{proxy+}' }),
   'HTTP API, a stage named like the first part of the path': (sent) => httpApiEvent(sent, { stage: 'topics', routeKey: 'ANY /{proxy+}' }),
   'HTTP API, custom domain with a mapping': (sent) => httpApiEvent(sent, { basePath: 'streams', stage: 'prod', routeKey: 'ANY /{proxy+}' }),
+  'HTTP API, custom domain with a mapping, $default route': (sent) => httpApiEvent(sent, { basePath: 'streams/eu' }),
+  'HTTP API, custom domain with a mapping, $default route, named stage': (sent) => httpApiEvent(sent, { basePath: 'streams', stage: 'prod' }),
+  'HTTP API, custom domain with a mapping like a part of the path': (sent) => httpApiEvent(sent, { basePath: 'topics' }),
+  'HTTP API, custom domain with the mapping v1': (sent) => httpApiEvent(sent, { basePath: 'v1' }),
+  'HTTP API, payload 1.0, $default': (sent) => httpApiEventV1(sent),
+  'HTTP API, payload 1.0, named stage, $default route': (sent) => httpApiEventV1(sent, { stage: 'prod' }),
+  'HTTP API, payload 1.0, named stage, greedy route': (sent) => httpApiEventV1(sent, { stage: 'prod', routeKey: 'ANY /{proxy+}' }),
+  'HTTP API, payload 1.0, a stage named like the first part of the path': (sent) => httpApiEventV1(sent, { stage: 'topics' }),
+  'HTTP API, payload 1.0, custom domain with a mapping, $default route': (sent) => httpApiEventV1(sent, { basePath: 'streams', stage: 'prod' }),
+  'HTTP API, payload 1.0, custom domain with a mapping, greedy route': (sent) => httpApiEventV1(sent, { basePath: 'streams', stage: 'prod', routeKey: 'ANY /{proxy+}' }),
+  'HTTP API, payload 1.0, bodies as base64': (sent) => httpApiEventV1(sent, { base64: true }),
   'HTTP API, cookies': (sent) => httpApiEvent(sent, { cookies: ['a=1', 'b=2'] }),
   'function URL': functionUrlEvent
 }
@@ -59,6 +70,38 @@ test('routes of their own for each path, below a base path', async () => {
   assert.equal((await invoke(restEvent(post(name, '{"payload":1}'), options))).body, `{"topic":"${name}","offset":2}`)
   const http = { routeKey: `POST ${resource}`, pathParameters: { topic: name }, stage: 'prod' }
   assert.equal((await invoke(httpApiEvent(post(name, '{"payload":1}'), http))).body, `{"topic":"${name}","offset":3}`)
+})
+
+test('on a custom domain a path that is none of ours stays unknown, and 405 names the methods', async () => {
+  const mapped = (method: string, url: string): object => httpApiEvent({ method, url }, { basePath: 'streams' })
+  assert.equal((await invoke(mapped('GET', '/topics/a'))).statusCode, 404)
+  const answer = await invoke(mapped('DELETE', '/health'))
+  assert.deepEqual([answer.statusCode, answer.headers['allow']], [405, 'GET, HEAD'])
+})
+
+for (const [name, toEvent] of Object.entries({ REST: restEvent, 'HTTP 1.0': httpApiEventV1, 'HTTP 2.0': httpApiEvent, URL: functionUrlEvent })) {
+  test(`${name}: the client's own X-Request-Id is kept; without one it is that of the API`, async () => {
+    const own = await invoke(toEvent({ ...get('/health'), headers: { [name === 'REST' ? 'X-Request-Id' : 'x-request-id']: 'mine-1' } }))
+    assert.equal(own.headers['x-request-id'], 'mine-1')
+    const event = toEvent(get('/health'))
+    assert.equal((await invoke(event)).headers['x-request-id'], event.requestContext.requestId)
+  })
+}
+
+const otherEvents: Array<[event: unknown, source: string]> = [
+  [{ Records: [{ eventSource: 'aws:sqs', body: 'secret' }] }, 'an event of aws:sqs'],
+  [{ Records: [{ EventSource: 'aws:sns', Sns: { Message: 'secret' } }] }, 'an event of aws:sns'],
+  [{ source: 'aws.events', 'detail-type': 'Scheduled Event', detail: {} }, 'an event of aws.events'],
+  [{ requestContext: { connectionId: 'a', routeKey: '$connect' } }, 'an event of a WebSocket API'],
+  [{ key1: 'secret' }, 'another event'],
+  [{ source: 'a secret\nline' }, 'another event'],
+  [null, 'another event'],
+  ['text', 'another event']
+]
+test('an event that is no HTTP request is told as that, with its source and nothing of its content', async () => {
+  for (const [event, source] of otherEvents) {
+    await assert.rejects(invoke(event), { name: 'UnsupportedEventError', message: `event: expected an HTTP request of an API Gateway API or a function URL, got ${source}` })
+  }
 })
 
 test('an event of the console, with nulls where others have objects', async () => {
@@ -143,6 +186,15 @@ async function lines (call: string, event: object): Promise<Array<Record<string,
     env: { PATH: process.env['PATH'], DATA_DIR: ':memory:', EVENT: JSON.stringify(event), CONTEXT: JSON.stringify(lambdaContext()) }
   })
   return stdout.trim().split('\n').map((line) => JSON.parse(line) as Record<string, string>)
+}
+
+for (const call of ['handler(event, context)', 'streamHandler(event, out, context)']) {
+  test(`${call}: an event that is no HTTP request is one line in the log`, async () => {
+    const printed = await lines(`${call}.catch(() => {})`, { Records: [{ eventSource: 'aws:sqs', body: 'secret' }] })
+    assert.deepEqual(printed.map(({ msg, lambda_request_id: invocation }) => [msg, invocation]), [['unsupported event', '6bc28136-xmpl-4365-b021-0ce6b2e64ab0']])
+    assert.match(JSON.stringify(printed), /expected an HTTP request .* got an event of aws:sqs/)
+    assert.doesNotMatch(JSON.stringify(printed), /secret/)
+  })
 }
 
 for (const call of ['handler(event, context)', 'streamHandler(event, out, context)']) {

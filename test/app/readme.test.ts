@@ -62,7 +62,7 @@ test('the README\'s consumer loop gets all messages, and goes on where it was', 
 })
 
 test('the README\'s table has every setting with its default', () => {
-  const rows = [...readme.matchAll(/^\| `([A-Z_]+)` \| (?:`(.*?)`)? ?\|/gm)].map(([, name, value]) => [name, value])
+  const rows = [...readme.matchAll(/^\| `([A-Z0-9_]+)` \| (?:`(.*?)`)? ?\|/gm)].map(([, name, value]) => [name, value])
   const settings = Object.entries(SettingsSchema.properties).map(([name, schema]) => {
     const value = (schema as { default?: string | number }).default
     return [name, value === undefined ? undefined : String(value)]

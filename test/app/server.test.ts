@@ -10,6 +10,7 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { eventually } from '../support/eventually.ts'
 import { ask, consume, produce } from '../support/http.ts'
+import { scriptedServer } from '../support/scripted-server.ts'
 import { failedStart, startServer } from '../support/server.ts'
 import { temporaryFolder } from '../support/temporary-folder.ts'
 
@@ -212,6 +213,15 @@ test('a bucket and a table that are missing: the start stops and says what to cr
   const [bucket, table] = stderr.split('\n')
   assert.match(bucket!, /^the bucket "my-bucket" does not exist: create it/)
   assert.match(table!, /^the table "my-table" does not exist: create it with the partition key pk \(string\)/)
+})
+
+test('a store that replaces objects: the start stops and says what is missing', async (t) => {
+  const s3 = await scriptedServer(t, [{ status: 200, headers: { etag: '"e1"' } }])
+  const dynamo = await scriptedServer(t, [{ status: 200, headers: { 'content-type': 'application/x-amz-json-1.0' }, body: '{}' }])
+  const { code, stdout, stderr } = await failedStart(t, { ...aws(dynamo.endpoint), AWS_ENDPOINT_URL_S3: s3.endpoint })
+  assert.deepEqual([code, stdout], [1, ''])
+  assert.equal(stderr, 'the store of the bucket "my-bucket" does not keep If-None-Match: * (a second put of one key must fail with 412): ' +
+    'messages would be lost, so it can\'t be used\n')
 })
 
 test('storage that does not answer yet: it starts, warns, and is not ready', async (t) => {

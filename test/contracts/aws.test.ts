@@ -19,7 +19,7 @@ offsetCounterContract('DynamoDB (LocalStack)', async (t) => {
   return createDynamoOffsetCounter({ client, table })
 }, { io: true, skip: withoutLocalstack })
 
-// As they are on the wire: the SDK's own retries would count.
+// As they are on the wire.
 callsContract('S3 and DynamoDB (LocalStack)', async (t, onAttempt) => {
   const { settings, bucket, table } = await localstack(t)
   const segments = createS3SegmentStore({ ...settings, bucket, onAttempt })

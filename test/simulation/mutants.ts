@@ -47,6 +47,19 @@ export const mutants: readonly Mutant[] = [
     by: 'const segment = await lookahead.take(i).catch(() => ({ kind: \'seal\', sealed: \'hole\', first: this.expected, last: entry.last, writer: undefined, bytes: 0 }) as Segment)'
   },
   {
+    name: 'believe a list that is out of order',
+    file: 'domain/core.ts',
+    replace: 'if (last <= above) throw',
+    by: 'if (last < 0) throw'
+  },
+  {
+    name: 'take a missing date for a very old one',
+    from: 1_000,
+    file: 'domain/core.ts',
+    replace: 'if (!Number.isFinite(lastModified)) throw',
+    by: 'if (!Number.isFinite(lastModified)) Object.assign(entries.find((entry) => entry.last === last)!, { lastModified: -1e12 })\n    if (last < 0) throw'
+  },
+  {
     name: 'acknowledge on 412 without looking',
     file: 'domain/append.ts',
     replace: '        return await this.#resolveExisting()',
@@ -67,7 +80,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'sign a late put with the current time',
-    from: 3780,
+    from: 2700,
     file: 'domain/append.ts',
     replace: 'await this.#storage.put(last, object, at, Math',
     by: 'await this.#storage.put(last, object, clock.wall() + 0 * at, Math'

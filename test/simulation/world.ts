@@ -1,6 +1,6 @@
 import type { StoreError } from '../../src/ports/errors.ts'
 import type { OffsetCounter } from '../../src/ports/offset-counter.ts'
-import type { SegmentStore } from '../../src/ports/segment-store.ts'
+import type { SegmentListing, SegmentStore } from '../../src/ports/segment-store.ts'
 import { Random } from './random.ts'
 import type { Process, Scheduler } from './scheduler.ts'
 
@@ -11,11 +11,12 @@ import type { Process, Scheduler } from './scheduler.ts'
  * - `delay`: applied long after the caller stopped waiting, maybe after everything that has a time-out.
  * - `refuse`: 503, SlowDown or throttling; not applied.
  * - `conflict`: 409 to a put; not applied.
- * - `retry`: the SDK sends it twice, as the first answer was lost, and reports the second one (412 on its own success;
- *   a reservation counted twice).
+ * - `retry`: it arrives twice, as a proxy lost the first answer and asked again, and the second answer is reported (412 on
+ *   its own success; a reservation counted twice).
  * - `cut short`: a listing that ends early and says that there is more.
  * - `pause`, `pause frozen`: the process stops for a while before it sees the answer.
  * - `crash`: the process is killed before it sees the answer.
+ * Beside these, a listing may come from a store that does not keep what the log demands: in another order, or without dates.
  */
 export type FaultKind = 'lose request' | 'lose answer' | 'delay' | 'refuse' | 'conflict' | 'retry' | 'cut short' | 'pause' | 'pause frozen' | 'crash'
 
@@ -42,6 +43,8 @@ export class World {
   readonly #segments: SegmentStore
   readonly #counter: OffsetCounter
   readonly #calls = new Map<string, number>()
+  /** How likely it is for one listing; drawn apart from the other rates, whose seeds stay what they were. */
+  readonly #brokenListings: number
   #restarts = 0
 
   constructor (scheduler: Scheduler, storeError: typeof StoreError, options: WorldOptions, segments: SegmentStore, counter: OffsetCounter) {
@@ -50,6 +53,8 @@ export class World {
     this.#options = options
     this.#segments = segments
     this.#counter = counter
+    const random = new Random(options.seed, 'broken listings')
+    this.#brokenListings = random.chance(0.3) ? random.next() : 0
   }
 
   /** The stores end with their process: what is on its way to them is lost. */
@@ -68,7 +73,8 @@ export class World {
           `put ${object.metadata['sealed'] === undefined ? `${object.metadata['first']}…${last}` : `${object.metadata['sealed']} seal ${Buffer.from(object.body).toString()}`}`,
           () => segments.putIfAbsent(topic, last, object, options), (result) => result, PUT_FAULTS),
         get: (topic, last) => call(`get ${last}`, () => segments.get(topic, last), (object) => object === undefined ? 'nothing' : 'an object'),
-        list: (topic, from, limit) => call(`list from ${from}`, (cut) => segments.list(topic, from, cut?.int(1, 3) ?? limit),
+        list: (topic, from, limit) => call(`list from ${from}`,
+          async (cut) => this.#demandBroken(process, await segments.list(topic, from, cut?.int(1, 3) ?? limit)),
           (listing) => `${listing.entries.map((entry) => entry.last).join(' ')}${listing.truncated ? ' …' : ''}`, LIST_FAULTS),
         remove: (topic, lasts) => call(`remove ${lasts.join(' ')}`, () => segments.remove(topic, lasts), () => 'done'),
         check: () => segments.check()
@@ -131,7 +137,7 @@ export class World {
           return answer(there + back, () => reject(new this.#StoreError('conflict', 'none', 'conditional request conflict')))
         case 'retry':
           return arrive(there, (_, said) => {
-            note(`${said}, ANSWER LOST, RETRIED BY THE SDK`)
+            note(`${said}, ANSWER LOST, ASKED AGAIN BY A PROXY`)
             arrive(back, (outcome, again) => { note(again); answer(back, outcome) })
           })
         case 'pause': case 'pause frozen':
@@ -146,6 +152,18 @@ export class World {
           return arrive(there, (outcome, said) => { note(said); answer(back, outcome) })
       }
     })
+  }
+
+  #demandBroken (process: Process, listing: SegmentListing): SegmentListing {
+    if (!this.faultsOn) return listing
+    const name = `${process.name}#${this.#calls.get(process.name)} listing`
+    const random = new Random(this.#options.seed, name)
+    if (!random.chance(this.#brokenListings) || this.#options.without?.has(name) === true) return listing
+    this.injected.push(name)
+    const { entries } = listing
+    return random.chance(0.5)
+      ? { ...listing, entries: entries.toReversed() }
+      : { ...listing, entries: entries.map((entry) => ({ ...entry, lastModified: NaN })) }
   }
 
   #fault (random: Random, name: string, kinds: readonly FaultKind[]): FaultKind | undefined {

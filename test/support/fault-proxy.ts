@@ -24,9 +24,8 @@ export interface WireRequest {
   readonly service: 's3' | 'dynamodb'
   /** As the SDK names it, for what the adapters use; otherwise the HTTP method. */
   readonly operation: string
-  /** Which attempt of the SDK's this is, from 1, and how many it will make. */
-  readonly attempt: number
-  readonly attemptsMax: number
+  /** How many requests of this operation on this key have come, this one included. */
+  readonly nth: number
 }
 
 export interface FaultProxyOptions {
@@ -51,7 +50,7 @@ export interface FaultProxy {
   drained (): Promise<void>
 }
 
-interface Arrived extends WireRequest {
+interface Arrived extends Omit<WireRequest, 'nth'> {
   readonly url: string
   readonly method: string
   readonly headers: IncomingHttpHeaders
@@ -117,8 +116,9 @@ class Wire implements FaultProxy {
 
   async #pass (request: IncomingMessage, response: ServerResponse): Promise<void> {
     const arrived = await read(request)
-    const random = this.#randomFor(arrived)
-    const fault = this.#draw(arrived, random)
+    const nth = this.#count(arrived)
+    const random = new Random(this.#options.seed, keyOf(arrived), nth)
+    const fault = this.#draw({ ...arrived, nth }, random)
     if (fault === undefined || fault === 'cut') {
       const answer = await this.#forward(arrived)
       if (fault === undefined || answer.body.length < 2 || arrived.method === 'HEAD') return give(response, answer)
@@ -149,7 +149,7 @@ class Wire implements FaultProxy {
     }
   }
 
-  #draw (arrived: Arrived, random: Random): WireFault | undefined {
+  #draw (arrived: Arrived & WireRequest, random: Random): WireFault | undefined {
     if (!this.faultsOn) return undefined
     const rates = this.#options.rates(arrived)
     // One number for all, so that the rates add up to the share of requests that something happens to.
@@ -162,13 +162,11 @@ class Wire implements FaultProxy {
     return undefined
   }
 
-  #randomFor ({ service, operation, url, body }: Arrived): Random {
-    // Without the bucket or the table, whose names are other ones in each run.
-    const on = service === 's3' ? url.replace(/^\/[^/?]*/, '') : /"pk":\{"S":"[^"]*"/.exec(body.toString())?.[0]
-    const what = `${service} ${operation} ${on}`
-    const n = (this.#seen.get(what) ?? 0) + 1
-    this.#seen.set(what, n)
-    return new Random(this.#options.seed, what, n)
+  #count (arrived: Arrived): number {
+    const key = keyOf(arrived)
+    const nth = (this.#seen.get(key) ?? 0) + 1
+    this.#seen.set(key, nth)
+    return nth
   }
 
   #note ({ service }: Arrived, fault: WireFault): void {
@@ -191,12 +189,17 @@ class Wire implements FaultProxy {
   }
 }
 
+function keyOf ({ service, operation, url, body }: Arrived): string {
+  // Without the bucket or the table, whose names are other ones in each run.
+  const on = service === 's3' ? url.replace(/^\/[^/?]*/, '') : /"pk":\{"S":"[^"]*"/.exec(body.toString())?.[0]
+  return `${service} ${operation} ${on}`
+}
+
 async function read (request: IncomingMessage): Promise<Arrived> {
   const { method = '', url = '/', headers } = request
   const target = headers['x-amz-target']
-  const [, attempt = '1', attemptsMax = '1'] = /attempt=(\d+); max=(\d+)/.exec(String(headers['amz-sdk-request'])) ?? []
   const body = await buffer(request)
-  const about = { method, url, headers, body, attempt: Number(attempt), attemptsMax: Number(attemptsMax) }
+  const about = { method, url, headers, body }
   return typeof target === 'string'
     ? { ...about, service: 'dynamodb', operation: target.replace(/^.*\./, '') }
     : { ...about, service: 's3', operation: s3Operation(method, new URL(url, 'http://s3')) }

@@ -141,8 +141,8 @@ export function httpApiEvent (sent: Sent, options: HttpApiOptions = {}): APIGate
     requestContext: {
       accountId: '123456789012',
       apiId: 'r3pmxmplak',
-      domainName: 'r3pmxmplak.execute-api.us-east-2.amazonaws.com',
-      domainPrefix: 'r3pmxmplak',
+      domainName: basePath === undefined ? 'r3pmxmplak.execute-api.us-east-2.amazonaws.com' : 'api.example.com',
+      domainPrefix: basePath === undefined ? 'r3pmxmplak' : 'api',
       http: { method: sent.method, path: rawPath, protocol: 'HTTP/1.1', sourceIp: '205.255.255.176', userAgent: 'curl/8.7.1' },
       requestId: 'JKJaXmPLvHcESHA=',
       routeKey,
@@ -172,6 +172,25 @@ export function functionUrlEvent (sent: Sent): APIGatewayProxyEventV2 {
       http: { ...event.requestContext.http, path: rawPath },
       requestId: '9a9e1a5e-b1f0-4d1b-9c5a-4d0a4e0d6b6e'
     }
+  }
+}
+
+/**
+ * An HTTP API with payload format 1.0. As a REST API's, but the path begins with the stage, or a mapping's key, and the
+ * route `$default` has no parameters.
+ */
+export function httpApiEventV1 (sent: Sent, options: Omit<HttpApiOptions, 'cookies'> = {}): APIGatewayProxyEvent & { version: '1.0' } {
+  const { stage = '$default', routeKey = '$default', basePath, base64 = false } = options
+  const v2 = httpApiEvent(sent, options)
+  const rest = restEvent(sent, { stage, binary: base64, ...basePath === undefined ? {} : { basePath } })
+  const { apiId, domainName, domainPrefix } = v2.requestContext
+  return {
+    ...rest,
+    version: '1.0',
+    resource: routeKey.slice(routeKey.indexOf(' ') + 1),
+    path: v2.rawPath,
+    pathParameters: v2.pathParameters ?? null,
+    requestContext: { ...rest.requestContext, apiId, domainName, domainPrefix, resourcePath: routeKey, path: v2.rawPath }
   }
 }
 

@@ -1,16 +1,16 @@
 import {
-  ConditionalCheckFailedException, DynamoDBClient, GetItemCommand, UpdateItemCommand, type AttributeValue
+  ConditionalCheckFailedException, DynamoDBClient, GetItemCommand, UpdateItemCommand, type AttributeValue, type GetItemCommandOutput
 } from '@aws-sdk/client-dynamodb'
 import { StoreError } from '../../ports/errors.ts'
 import type { OffsetCounter } from '../../ports/offset-counter.ts'
 import type { CallOptions } from '../../ports/segment-store.ts'
-import { answersPlugin, clientConfig, serverTime, type AwsSettings } from '../aws/client.ts'
+import { clientConfig, hasAnswered, observeAnswers, serverTime, type AwsSettings } from '../aws/client.ts'
 import { guarded, type FailedCall, type Remedies } from '../aws/errors.ts'
 
 /** The client for {@link createDynamoOffsetCounter} and whatever else shares the table. Close it with `destroy()`. */
 export function createDynamoClient (settings: AwsSettings): DynamoDBClient {
   const client = new DynamoDBClient(clientConfig(settings))
-  client.middlewareStack.use(answersPlugin(settings.onAttempt))
+  observeAnswers(client, settings)
   return client
 }
 
@@ -35,13 +35,12 @@ export function createDynamoOffsetCounter ({ client, table }: { client: DynamoDB
   const remedies = remediesFor(table)
 
   function calling (call: string, options: CallOptions = {}): FailedCall {
-    return { call: `${call} in table ${table}`, remedies, signal: options.signal }
+    return { call: `${call} in table ${table}`, remedies, answeredBefore: hasAnswered(client), signal: options.signal }
   }
 
-  async function getItem (pk: string, options?: CallOptions): Promise<Item | undefined> {
+  async function getItem (pk: string, options?: CallOptions): Promise<GetItemCommandOutput> {
     const command = new GetItemCommand({ TableName: table, Key: { pk: { S: pk } }, ConsistentRead: true })
-    const { Item } = await guarded(calling(`GetItem ${pk}`, options), () => client.send(command, sending(options)))
-    return Item
+    return guarded(calling(`GetItem ${pk}`, options), () => client.send(command, sending(options)))
   }
 
   /** Sets a number of the topic's item unless it is as high already. */
@@ -81,12 +80,16 @@ export function createDynamoOffsetCounter ({ client, table }: { client: DynamoDB
         ReturnValues: 'UPDATED_NEW'
       })
       const output = await guarded(calling(`UpdateItem ${topic}`, options), () => client.send(command, sending(options)))
-      const last = numberOf(output.Attributes ?? {}, 'current_offset', topic) ?? 0
+      const last = numberOf(output.Attributes ?? {}, 'current_offset', topic)
+      if (last === undefined || last < count) {
+        throw new StoreError('misconfigured', 'unknown',
+          `current_offset of topic ${topic}: expected a number from ${count} in the answer to UpdateItem, got ${last ?? 'nothing'}`)
+      }
       return { first: last - count + 1, last, at: serverTime(output) }
     },
 
     async read (topic, options) {
-      const item = await getItem(topic, options)
+      const { Item: item } = await getItem(topic, options)
       if (item === undefined) return undefined
       return {
         currentOffset: numberOf(item, 'current_offset', topic) ?? 0,
@@ -117,7 +120,7 @@ export function createDynamoOffsetCounter ({ client, table }: { client: DynamoDB
     },
 
     async check (options) {
-      await getItem(CHECK_KEY, options)
+      serverTime(await getItem(CHECK_KEY, options))
     }
   }
 }
@@ -142,7 +145,9 @@ function remediesFor (table: string): Remedies {
   return {
     missing: `the table "${table}" does not exist: create it with the partition key pk (string), or set COUNTERS_TABLE to one that does`,
     denied: `the table "${table}" may not be used: allow dynamodb:GetItem and dynamodb:UpdateItem on it`,
-    refused: `DynamoDB can't be used with these settings: the table "${table}" must have the partition key pk (string) and no sort key, ` +
-      'AWS_REGION must be its region, AWS_ENDPOINT_URL, if set, a service that speaks DynamoDB'
+    settings: `DynamoDB can't be used with these settings: the table "${table}" must have the partition key pk (string) and no sort key, ` +
+      'AWS_REGION must be its region, and AWS_ENDPOINT_URL_DYNAMODB or AWS_ENDPOINT_URL, if set, a service that speaks DynamoDB',
+    archived: `the table "${table}" was archived: restore it`,
+    encryption: `the key that the table "${table}" is encrypted with can't be used: enable it, and allow kms:Decrypt`
   }
 }

@@ -1,17 +1,18 @@
 import { SignatureV4MultiRegion } from '@aws-sdk/signature-v4-multi-region'
 import type { Pluggable } from '@smithy/types'
+import { StoreError } from '../../ports/errors.ts'
 import { PUT_ACCEPTED_MS } from '../../ports/segment-store.ts'
 
 /**
  * The deadline of a put (log §3.2).
  *
- * S3 refuses a signature older than 15 minutes. A put that is signed with the time of its reservation, in every attempt,
- * is therefore refused by S3 itself once the reservation is older than that, whatever happened to the process meanwhile.
- * Left alone the SDK signs each attempt with the current time, and the retry of a process that slept for an hour would be
- * as good as new.
+ * S3 refuses a signature older than 15 minutes. A put that is signed with the time of its reservation, each time that it
+ * is sent, is therefore refused by S3 itself once the reservation is older than that, whatever happened to the process
+ * meanwhile. Left alone the SDK signs with the current time, and the put of a process that slept for an hour would be as
+ * good as new.
  *
- * How the date gets there: the SDK hands a signer nothing but the request, and each attempt signs a fresh copy of the
- * same one. So the date travels in a header of that request, which the signer takes off before it signs. It is never sent.
+ * How the date gets there: the SDK hands a signer nothing but the request. So the date travels in a header of that
+ * request, which the signer takes off before it signs. It is never sent.
  */
 const RESERVED_AT = 'x-reserved-at-ms'
 
@@ -36,10 +37,15 @@ export class DeadlineSigner extends SignatureV4MultiRegion {
 function pinned (request: Request, options: SigningOptions): [Request, SigningOptions] {
   const { [RESERVED_AT]: reservedAt, ...headers } = request.headers
   if (reservedAt === undefined) return [request, options]
-  // A copy: the next attempt starts from the original and must find the date again. The date given here wins over the
-  // one in `options`, which the SDK has corrected for a clock that is wrong.
+  // The date given here wins over the one in `options`, which the SDK has corrected for a clock that is wrong.
   return [{ ...request, headers }, { ...options, signingDate: new Date(Number(reservedAt)) }]
 }
+
+/**
+ * How far the counter's clock may be ahead of the store's. By as much longer the store takes a put, and with more than five
+ * minutes that would be after readers have passed over its range as dead (log §4.3).
+ */
+const CLOCKS_APART_MAX_MS = 4 * 60_000
 
 /** The store's clock as its answers tell it: what this machine's clock says never decides alone. */
 export class StoreClock {
@@ -60,10 +66,10 @@ export class StoreClock {
 }
 
 /**
- * For one put: sets the date that its attempts are signed with, and refuses attempts that come too late.
+ * For one put: sets the date that it is signed with, and refuses to send it when it is too late.
  *
  * S3 and MinIO would refuse those themselves; other compatible stores (LocalStack) do not look at the age of a signature.
- * For them this check, at the last moment before each attempt, is the nearest there is to the same promise: only a
+ * For them this check, at the last moment before it is sent, is the nearest there is to the same promise: only a
  * process that is frozen between the check and the sending of the request gets past it.
  */
 export function deadlinePlugin<Input extends object, Output extends object> (reservedAt: number, clock: StoreClock): Pluggable<Input, Output> {
@@ -76,6 +82,10 @@ export function deadlinePlugin<Input extends object, Output extends object> (res
       stack.add((next) => async (args) => {
         const now = clock.now()
         if (now !== undefined && now - reservedAt > PUT_ACCEPTED_MS) throw new RequestTimeTooSkewed(reservedAt)
+        if (now !== undefined && reservedAt - now > CLOCKS_APART_MAX_MS) {
+          throw new StoreError('misconfigured', 'none', `the clocks of the offset counter and the segment store are ${reservedAt - now} ms apart: ` +
+            `they must agree to ${CLOCKS_APART_MAX_MS} ms`)
+        }
         return next(args)
       }, { step: 'finalizeRequest', priority: 'low', name: 'deadlineMiddleware' })
     }

@@ -4,9 +4,9 @@ import {
   type GetObjectCommandOutput
 } from '@aws-sdk/client-s3'
 import { StoreError } from '../../ports/errors.ts'
-import type { SegmentEntry, SegmentStore } from '../../ports/segment-store.ts'
-import { answersPlugin, clientConfig, serverTime, type AwsSettings } from '../aws/client.ts'
-import { guarded, statusOf, toStoreError, type FailedCall, type Remedies } from '../aws/errors.ts'
+import type { CallOptions, SegmentEntry, SegmentObject, SegmentStore } from '../../ports/segment-store.ts'
+import { clientConfig, hasAnswered, isAws, observeAnswers, serverTime, type AwsSettings } from '../aws/client.ts'
+import { guarded, markSent, statusOf, toStoreError, type FailedCall, type Remedies } from '../aws/errors.ts'
 import { deadlinePlugin, DeadlineSigner, StoreClock } from './deadline.ts'
 
 export interface S3Settings extends AwsSettings {
@@ -16,6 +16,9 @@ export interface S3Settings extends AwsSettings {
 /** S3's bound for one ListObjectsV2 and for one DeleteObjects. */
 const KEYS_MAX = 1_000
 
+/** No topic has this key: `#` is not a character of topic names (log §2.2). */
+const PROBE_KEY = 'topics/#check'
+
 /**
  * Segments as objects of a bucket, `topics/{topic}/{last}.json` with `last` in 20 digits (log §2.1). It makes its own
  * client, because only one with the signer of deadline.ts keeps the promise of `putIfAbsent`.
@@ -24,36 +27,76 @@ export function createS3SegmentStore (settings: S3Settings): SegmentStore & { cl
   const { bucket } = settings
   const clock = new StoreClock()
   const client = createS3Client(settings)
-  client.middlewareStack.use(answersPlugin(settings.onAttempt, (time, sentAt) => { clock.heard(time, sentAt) }))
+  observeAnswers(client, settings, (time, sentAt) => { clock.heard(time, sentAt) })
   const remedies = remediesFor(bucket)
+  let probed = false
 
-  function calling (call: string, { signal }: { signal?: AbortSignal | undefined } = {}): FailedCall {
-    return { call: `${call} in bucket ${bucket}`, remedies, signal }
+  function calling (call: string, { signal }: CallOptions = {}): FailedCall {
+    return { call: `${call} in bucket ${bucket}`, remedies, isAws: isAws(settings), answeredBefore: hasAnswered(client), signal }
+  }
+
+  /** @param reservedAt as in `PutOptions` */
+  async function putIfAbsent (Key: string, object: SegmentObject, reservedAt: number | null, options?: CallOptions): Promise<'created' | 'exists'> {
+    const { body, contentType, contentEncoding, metadata } = object
+    const command = new PutObjectCommand({
+      Bucket: bucket,
+      Key,
+      IfNoneMatch: '*',
+      Body: body,
+      ContentType: contentType,
+      ContentEncoding: contentEncoding,
+      Metadata: { ...metadata }
+    })
+    if (reservedAt !== null) command.middlewareStack.use(deadlinePlugin(reservedAt, clock))
+    return guarded({ ...calling(`PutObject ${Key}`, options), pinned: reservedAt !== null }, async () => {
+      try {
+        const { ETag } = await client.send(command, sending(options?.signal))
+        if (ETag !== undefined) return 'created'
+      } catch (error) {
+        // Perhaps by an earlier put of the same object, whose answer was lost: the caller looks (log §3.3).
+        if (statusOf(error) === 412) return 'exists'
+        throw error
+      }
+      throw new StoreError('misconfigured', 'unknown', `${remedies.settings}. PutObject ${Key}: the answer has no ETag, so it is not that of a store`)
+    })
+  }
+
+  /**
+   * Checks what the log's safety rests on, with an object that is written once in the life of the bucket.
+   * @throws StoreError `misconfigured` when the store replaces an object in spite of `If-None-Match`, or its list does
+   *   not show at once what was put, with a date
+   */
+  async function probe (options?: CallOptions): Promise<void> {
+    const object = { body: Buffer.from('{}'), contentType: 'application/json', metadata: {} }
+    let put = await putProbe(object, options)
+    // The first process that uses the bucket creates the object. Only the second put shows that it is write-once.
+    if (put === 'created') put = await putProbe(object, options)
+    if (put === 'created') throw demand('does not keep If-None-Match: * (a second put of one key must fail with 412)')
+    const command = new ListObjectsV2Command({ Bucket: bucket, Prefix: PROBE_KEY, MaxKeys: 1 })
+    const output = await guarded(calling(`ListObjectsV2 ${PROBE_KEY}`, options), () => client.send(command, sending(options?.signal)))
+    serverTime(output)
+    const [found] = output.Contents ?? []
+    if (found?.Key !== PROBE_KEY) throw demand(`does not list an object that is there (${PROBE_KEY})`)
+    if (found.LastModified === undefined) throw demand('lists objects without LastModified')
+  }
+
+  async function putProbe (object: SegmentObject, options?: CallOptions): Promise<'created' | 'exists'> {
+    try {
+      return await putIfAbsent(PROBE_KEY, object, null, options)
+    } catch (error) {
+      // Another process has put it at the same moment, and the store has noticed.
+      if (error instanceof StoreError && error.failure === 'conflict') return 'exists'
+      throw error
+    }
+  }
+
+  function demand (text: string): StoreError {
+    return new StoreError('misconfigured', 'unknown', `the store of the bucket "${bucket}" ${text}: messages would be lost, so it can't be used`)
   }
 
   return {
-    async putIfAbsent (topic, last, object, { reservedAt, signal }) {
-      const { body, contentType, contentEncoding, metadata } = object
-      const command = new PutObjectCommand({
-        Bucket: bucket,
-        Key: keyOf(topic, last),
-        IfNoneMatch: '*',
-        Body: body,
-        ContentType: contentType,
-        ContentEncoding: contentEncoding,
-        Metadata: { ...metadata }
-      })
-      if (reservedAt !== null) command.middlewareStack.use(deadlinePlugin(reservedAt, clock))
-      return guarded({ ...calling(`PutObject ${keyOf(topic, last)}`, { signal }), pinned: reservedAt !== null }, async () => {
-        try {
-          await client.send(command, sending(signal))
-          return 'created'
-        } catch (error) {
-          // Perhaps by an earlier attempt of this very call, whose answer was lost: the caller looks (log §3.3).
-          if (statusOf(error) === 412) return 'exists'
-          throw error
-        }
-      })
+    putIfAbsent (topic, last, object, options) {
+      return putIfAbsent(keyOf(topic, last), object, options.reservedAt, options)
     },
 
     async get (topic, last, options) {
@@ -77,19 +120,24 @@ export function createS3SegmentStore (settings: S3Settings): SegmentStore & { cl
 
     async list (topic, from, limit, options) {
       const Prefix = prefixOf(topic)
+      const StartAfter = keyOf(topic, from - 1)
       const entries: SegmentEntry[] = []
-      let StartAfter = keyOf(topic, from - 1)
-      // More than one turn only where a whole page was foreign keys: an empty page would leave the caller where it was.
+      let ContinuationToken: string | undefined
+      // More than one turn only where a page has no key of ours: an empty listing would leave the caller where it was.
       for (;;) {
-        const command = new ListObjectsV2Command({ Bucket: bucket, Prefix, StartAfter, MaxKeys: Math.min(limit, KEYS_MAX) })
+        const command = new ListObjectsV2Command({ Bucket: bucket, Prefix, StartAfter, ContinuationToken, MaxKeys: Math.min(limit, KEYS_MAX) })
         const output = await guarded(calling(`ListObjectsV2 ${Prefix}`, options), () => client.send(command, sending(options?.signal)))
-        for (const { Key = '', Size = 0, LastModified } of output.Contents ?? []) {
-          StartAfter = Key
+        const { IsTruncated: truncated, NextContinuationToken: next, Contents = [] } = output
+        if (truncated === undefined) throw demand('answers a list without IsTruncated')
+        for (const { Key = '', Size = 0, LastModified } of Contents) {
           const last = lastOf(Key.slice(Prefix.length))
-          if (last !== undefined) entries.push({ last, size: Size, lastModified: LastModified?.getTime() ?? 0 })
+          if (last === undefined || !Key.startsWith(Prefix)) continue
+          if (LastModified === undefined) throw demand('lists objects without LastModified')
+          entries.push({ last, size: Size, lastModified: LastModified.getTime() })
         }
-        const truncated = output.IsTruncated ?? false
         if (entries.length > 0 || !truncated) return { entries, truncated, now: serverTime(output) }
+        if (next === undefined || next === ContinuationToken) throw demand('answers a list that is truncated without a new NextContinuationToken')
+        ContinuationToken = next
       }
     },
 
@@ -101,13 +149,20 @@ export function createS3SegmentStore (settings: S3Settings): SegmentStore & { cl
         const { Errors = [] } = await guarded(failed, () => client.send(command, sending(options?.signal)))
         const [first] = Errors
         if (first === undefined) continue
-        const { failure, message } = toStoreError({ name: first.Code, message: first.Message, code: first.Code }, failed)
+        const error = { name: first.Code, message: first.Message }
+        markSent(error)
+        const { failure, message } = toStoreError(error, failed)
         throw new StoreError(failure, 'unknown', `${message} (${Errors.length} of ${Objects.length} keys)`)
       }
     },
 
     async check (options) {
-      await guarded(calling('HeadBucket', options), () => client.send(new HeadBucketCommand({ Bucket: bucket }), sending(options?.signal)))
+      if (probed) {
+        await guarded(calling('HeadBucket', options), () => client.send(new HeadBucketCommand({ Bucket: bucket }), sending(options?.signal)))
+      } else {
+        await probe(options)
+        probed = true
+      }
     },
 
     close () {
@@ -122,12 +177,17 @@ function createS3Client (settings: S3Settings): S3Client {
     signerConstructor: DeadlineSigner,
     // A bucket in the host name needs DNS that a local endpoint does not have.
     forcePathStyle: settings.endpoint !== undefined,
-    // Segments carry a checksum of their own, and not every compatible store knows S3's.
-    requestChecksumCalculation: 'WHEN_REQUIRED',
+    requestChecksumCalculation: checksums(settings),
+    // Readers check the checksum that each segment carries.
     responseChecksumValidation: 'WHEN_REQUIRED',
     // With `Expect` the SDK opens a connection for each put, and waits a round trip before it sends the body.
     expectContinueHeader: false
   })
+}
+
+/** A bucket with Object Lock takes no put without a checksum, but not every compatible store knows S3's. */
+export function checksums (settings: AwsSettings): 'WHEN_SUPPORTED' | 'WHEN_REQUIRED' {
+  return isAws(settings) ? 'WHEN_SUPPORTED' : 'WHEN_REQUIRED'
 }
 
 function sending (signal: AbortSignal | undefined): { abortSignal?: AbortSignal } {
@@ -138,9 +198,14 @@ function sending (signal: AbortSignal | undefined): { abortSignal?: AbortSignal 
 async function readBody ({ Body, ContentLength }: GetObjectCommandOutput): Promise<Uint8Array> {
   const chunks: Uint8Array[] = []
   let length = 0
-  for await (const chunk of Body as Readable as AsyncIterable<Uint8Array>) {
-    chunks.push(chunk)
-    length += chunk.length
+  try {
+    for await (const chunk of Body as Readable as AsyncIterable<Uint8Array>) {
+      chunks.push(chunk)
+      length += chunk.length
+    }
+  } catch (error) {
+    markSent(error)
+    throw error
   }
   if (ContentLength !== undefined && length !== ContentLength) {
     throw new StoreError('unavailable', 'none', `the body ended after ${length} of ${ContentLength} bytes`)
@@ -168,7 +233,9 @@ function remediesFor (bucket: string): Remedies {
     missing: `the bucket "${bucket}" does not exist: create it, or set BUCKET_NAME to one that does`,
     denied: `the bucket "${bucket}" may not be used: allow s3:ListBucket on it, and s3:GetObject, s3:PutObject and ` +
       's3:DeleteObject on its topics/*',
-    refused: `S3 can't be used with these settings: AWS_REGION must be the region of the bucket "${bucket}", ` +
-      'AWS_ENDPOINT_URL, if set, a service that speaks S3'
+    settings: `S3 can't be used with these settings: AWS_REGION must be the region of the bucket "${bucket}", and ` +
+      'AWS_ENDPOINT_URL_S3 or AWS_ENDPOINT_URL, if set, a service that speaks S3 with conditional puts',
+    archived: `objects of the bucket "${bucket}" were moved to an archive: restore those below topics/, and let no lifecycle rule move them`,
+    encryption: `the key that the bucket "${bucket}" is encrypted with can't be used: enable it, and allow kms:GenerateDataKey and kms:Decrypt`
   }
 }

@@ -8,6 +8,8 @@ import type { Journal } from './journal.ts'
 const REMOVED_AT_ONCE = 100
 /** Most rows that one list returns. Its cost grows with the rows, and a page rarely needs more; a reader that does lists again. */
 const LISTED_AT_ONCE = 32
+/** Bytes that are read in one turn of the event loop; then other calls get a turn. */
+const READ_IN_TURN_BYTES = 1024 * 1024
 /** Pages that a small change writes: a leaf of the table, a leaf of its index, and sometimes one above. */
 const PAGES_A_CHANGE = 3
 
@@ -28,6 +30,9 @@ export function createSqliteSegmentStore (database: DatabaseSync, journal: Journ
     SELECT last, length(body) AS size, modified_ms AS lastModified FROM segments WHERE topic = ? AND last >= ? ORDER BY last LIMIT ?`)
   const remove = database.prepare('DELETE FROM segments WHERE topic = ? AND last IN (SELECT value FROM json_each(?))')
 
+  /** Bytes read in this turn of the event loop. */
+  const turn = { bytes: 0 }
+
   return {
     async putIfAbsent (topic, last, object, { reservedAt }) {
       const time = now()
@@ -44,7 +49,13 @@ export function createSqliteSegmentStore (database: DatabaseSync, journal: Journ
     },
 
     async get (topic, last) {
+      // Hundreds of reads that arrive together would hold the event loop until all of them are copied.
+      while (turn.bytes >= READ_IN_TURN_BYTES) await new Promise(setImmediate)
       const row = journal.read(() => select.get(topic, last)) as SegmentRow | undefined
+      if (row !== undefined) {
+        if (turn.bytes === 0) setImmediate(() => { turn.bytes = 0 })
+        turn.bytes += row.body.length
+      }
       await journal.durable('none')
       if (row === undefined) return undefined
       return {

@@ -15,16 +15,16 @@ declare module 'fastify' {
   interface FastifyRequest { awsLambda: { event: HttpEvent | undefined, context: Context | undefined } }
 }
 
-/** An invocation whose answer is streamed. */
+/** An invocation whose response is streamed. */
 interface Streaming {
   readonly out: Writable
   over?: Promise<void>
 }
 
-/** The invocation under way, if its answer is streamed; a buffered one has none. */
+/** The current invocation, if its response is streamed; `undefined` if it is buffered. */
 const streaming = new AsyncLocalStorage<Streaming>()
 
-/** Lambda ends an answer at 200 MB, or at 20 where it was never raised, and slows it down behind the first 6. */
+/** Lambda cuts a response off at 200 MB (20 MB where that limit was never raised), and slows it down after the first 6 MB. */
 const streamedBytesMax = 16 * 1024 * 1024
 
 const settings = loadLambdaSettings(process.env)
@@ -36,16 +36,16 @@ const app = buildApp({
   corsOrigins: listOf(settings.CORS_ORIGINS),
   logger,
   platformFacts: ({ awsLambda: { context } }) => context === undefined ? undefined : { lambda_request_id: context.awsRequestId },
-  // Who waits for messages gives up long before the 29 s of a REST API, so the function's own timeout is all there is to heed.
+  // Long polls end long before the 29 s of a REST API, so only the function's own timeout matters.
   timeLeft: ({ awsLambda: { context } }) => context?.getRemainingTimeInMillis(),
-  // A client of server-sent events comes back by itself, so without streaming it polls, and gets whole answers.
+  // A client of server-sent events reconnects by itself. So without streaming, it polls and gets complete responses.
   streamBounds: () => streaming.getStore() === undefined ? { bytes: limits.pageBytesMax, buffered: true } : { bytes: streamedBytesMax, buffered: false }
 })
 
 const routes: string[] = []
 app.addHook('onRoute', ({ url }) => { routes.push(url) })
 
-/** The app as the proxy sees it: what is to be streamed is answered here, and the proxy told only when it is over. */
+/** The app as the proxy sees it. A response that is streamed is sent here, and the proxy gets an empty one at its end. */
 const target = Object.create(app, {
   inject: {
     value (request: InjectOptions, done: LightMyRequestCallback) {
@@ -59,19 +59,19 @@ const target = Object.create(app, {
 
 const proxy = awsLambdaFastify(target, {
   decorateRequest: true,
-  // A comma is a character of a value like any other.
+  // A comma is an ordinary character of a value.
   parseCommaSeparatedQueryParams: false,
-  // normalizeEvent has taken the stage away, and a path may rightly begin like the stage.
+  // normalizeEvent has removed the stage already, and a path may begin with the stage's name.
   retainStage: true,
   enforceBase64: (answer) => needsBase64(answer as unknown as Parameters<typeof needsBase64>[0])
 })
 
-// Routes are compiled during the start of the function, which has more CPU than its first request.
+// Routes are compiled during the start of the function, which has more CPU time than its first request.
 await app.ready()
 
 const isRoute = routeMatcher(routes)
 
-/** @throws UnsupportedEventError, which is what the caller of the function gets to see */
+/** @throws UnsupportedEventError, which the caller of the function gets */
 function requestOf (event: unknown, { awsRequestId }: Context): HttpEvent {
   try {
     return normalizeEvent(httpEventOf(event), isRoute)
@@ -81,7 +81,7 @@ function requestOf (event: unknown, { awsRequestId }: Context): HttpEvent {
   }
 }
 
-/** For REST APIs, HTTP APIs and function URLs. A REST API has to name all types as binary, or its largest pages stay base64. */
+/** For REST APIs, HTTP APIs and function URLs. A REST API must have all types as binary media types, or its largest pages arrive as base64. */
 export async function handler (event: unknown, context: Context): Promise<unknown> {
   return proxy(requestOf(event, context), context)
 }
@@ -92,7 +92,7 @@ async function stream (event: unknown, out: Writable, context: Context): Promise
   await streaming.run(invocation, () => Promise.all([proxy(request, context), invocation.over]))
 }
 
-/** Another package may have made the global without what Lambda's runtime puts there. */
+/** Another package may have created the global without the functions of Lambda's runtime. */
 const runtime = (globalThis as { awslambda?: Partial<typeof awslambda> }).awslambda
 
 /** For function URLs with the invoke mode RESPONSE_STREAM, and REST APIs with the transfer mode STREAM. */

@@ -16,7 +16,7 @@ const url = { pattern: '^https?://[^\\s/]+', 'x-expected': 'a URL that begins wi
 export const SettingsSchema = Type.Object({
   BUCKET_NAME: Type.Optional(Type.String({
     description: 'The S3 bucket for messages; with COUNTERS_TABLE it selects S3 and DynamoDB',
-    // Directory buckets and their access points, and table buckets, have suffixes of their own.
+    // Directory buckets and their access points, and table buckets, have these suffixes.
     pattern: '^(?!.*--(x|xa|table)-s3$)[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$',
     'x-expected': 'the name of a general purpose S3 bucket'
   })),
@@ -141,7 +141,7 @@ export function loadSettings (environment: Readonly<Record<string, string | unde
 }
 
 /**
- * The same on Lambda, where each environment would keep a folder of its own that is gone after minutes.
+ * Loads the settings on Lambda. A data folder is refused: each environment would have its own, and lose it after minutes.
  * @throws SettingsError
  */
 export function loadLambdaSettings (environment: Readonly<Record<string, string | undefined>>): Settings {

@@ -3,13 +3,12 @@ import { pipeline } from 'node:stream/promises'
 import type { FastifyInstance, InjectOptions, LightMyRequestResponse } from 'fastify'
 
 /**
- * Hands a request to the app, and its answer to the response stream of an invocation: status and headers at once, the
- * body as it comes and as the stream takes it. Resolves when the answer is out or nobody is there to get it; rejects when
- * it broke off, and leaves it to Lambda's client to end the stream with that error.
+ * Passes a request to the app, and the response to the response stream of an invocation: status and headers at once, the
+ * body with back-pressure. Resolves when the response has been sent or its client has disconnected. Rejects when the
+ * response has failed; Lambda's runtime then ends the stream with that error.
  *
- * The `payloadAsStream` of @fastify/aws-lambda is not used: it does not tell the app when the response stream is
- * destroyed, so a live stream would go on into the next invocations, and it answers with an empty body where the first
- * byte is not there yet.
+ * `payloadAsStream` of @fastify/aws-lambda is not used. It does not notify the app when the response stream is destroyed, so
+ * a live stream would continue during the next invocations. And the body is empty if its first byte is not there yet.
  */
 export async function streamAnswer (app: FastifyInstance, request: InjectOptions, out: Writable): Promise<void> {
   const gone = new AbortController()
@@ -18,7 +17,7 @@ export async function streamAnswer (app: FastifyInstance, request: InjectOptions
   try {
     const answer = await app.inject({ ...request, payloadAsStream: true, signal: gone.signal })
     const body = awslambda.HttpResponseStream.from(out, headOf(answer))
-    // The head goes out with the first write, and with `end` alone it never would.
+    // Status and headers are sent with the first write, and never with `end` alone.
     body.write('')
     await pipeline(answer.stream(), body, { end: false })
     body.end()
@@ -29,7 +28,7 @@ export async function streamAnswer (app: FastifyInstance, request: InjectOptions
   }
 }
 
-/** Of the connection between Lambda and the client, which is not ours to describe. */
+/** Headers of the connection between Lambda and the client, which Lambda sets itself. */
 const hopByHop = new Set(['connection', 'keep-alive', 'transfer-encoding'])
 
 function headOf ({ statusCode, headers }: LightMyRequestResponse): { statusCode: number, headers: Record<string, string> } {

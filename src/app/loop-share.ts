@@ -1,6 +1,6 @@
 /**
- * Bounds the bytes that are copied in one turn of the event loop, for all connections together: sockets and caches can have
- * hundreds of megabytes ready at once, and every other request would wait until all of it is copied.
+ * Limits the bytes that are copied in one turn of the event loop, for all connections together. Sockets and caches can have
+ * hundreds of megabytes ready at the same time, and all other requests would wait until everything is copied.
  */
 export class LoopShare {
   readonly #bytesPerTurn: number
@@ -13,13 +13,13 @@ export class LoopShare {
   /** Whether this turn has room left. */
   get hasRoom (): boolean { return this.#used < this.#bytesPerTurn }
 
-  /** To be called with what was copied in this turn. */
+  /** To be called with the bytes that are copied in this turn. */
   spend (bytes: number): void {
     if (this.#used === 0) setImmediate(() => { this.#used = 0 })
     this.#used += bytes
   }
 
-  /** Resolves in a turn with room. The caller has to spend before it waits for anything else. */
+  /** Resolves in a turn with room. The caller must call `spend` before it awaits anything else. */
   async room (): Promise<void> {
     while (!this.hasRoom) await new Promise(setImmediate)
   }

@@ -5,7 +5,7 @@ import { defaultLimits as limits } from '../domain/limits.ts'
 import { LoopShare } from './loop-share.ts'
 import { serverBusy } from './memory-budget.ts'
 
-/** libuv would read 2 MiB from each of all connections before anything else is done. */
+/** Without this limit, libuv reads up to 2 MiB from every connection in one turn. */
 const received = new LoopShare(limits.copiedPerTurnBytes)
 
 /**

@@ -24,12 +24,12 @@ export class StoreError extends Error {
   }
 }
 
-/** Whether the same call may succeed a little later. Adapters send a call once: repeating it is up to who calls. */
+/** Whether the same call may succeed a little later. Adapters send a call once; their callers repeat it. */
 export function isPassing (error: unknown): boolean {
   return error instanceof StoreError && error.failure !== 'expired' && error.failure !== 'full' && error.failure !== 'misconfigured'
 }
 
-/** Could this call have taken effect, or still do so? Anything that is not a clear refusal could. */
+/** Whether a failed call may have taken effect, or may do so later: true unless the store certainly refused it. */
 export function mayHaveTakenEffect (error: unknown): boolean {
   return !(error instanceof StoreError && error.effect === 'none')
 }

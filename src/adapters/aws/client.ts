@@ -3,26 +3,26 @@ import type { MetadataBearer, Pluggable } from '@smithy/types'
 import { StoreError } from '../../ports/errors.ts'
 import { markSent } from './errors.ts'
 
-/** What both services are reached with. What is absent, the SDK finds by its own rules (environment, profile, role). */
+/** Settings of both services. The SDK finds absent ones by its own rules (environment, profile, role). */
 export interface AwsSettings {
   readonly region?: string | undefined
   /** LocalStack or another compatible service; absent for AWS itself. */
   readonly endpoint?: string | undefined
   readonly credentials?: { readonly accessKeyId: string, readonly secretAccessKey: string } | undefined
-  /** Hears the name of the operation for every HTTP request that is sent. */
+  /** Called with the name of the operation for every HTTP request that is sent. */
   readonly onAttempt?: ((operation: string) => void) | undefined
 }
 
 /**
- * A backstop: who calls has a shorter time-out of their own and gives it as a signal. It includes the wait for a socket
- * and the connection. (The handler's `connectionTimeout` is not set, because it counts the wait for a socket, too, and so
- * makes a burst of calls fail that has only to queue.)
+ * A last resort: callers have shorter timeouts, which they pass as a signal. Includes the wait for a socket and the
+ * connection. (The handler's `connectionTimeout` is not set, because it also includes the wait for a socket: a burst of
+ * calls, which only have to queue, would fail.)
  */
 const ATTEMPT_TIMEOUT_MS = 15_000
-/** Above what one page reads at once, many times over, and far below a Lambda's 1,024 file descriptors. */
+/** Many times what one page reads at the same time, and far below the 1,024 file descriptors of a Lambda function. */
 const SOCKETS_MAX = 128
 
-/** The configuration that the clients of both services share. */
+/** The configuration of the clients of both services. */
 export function clientConfig (settings: AwsSettings) {
   const { region, endpoint, credentials } = settings
   const agent = { keepAlive: true, maxSockets: SOCKETS_MAX }
@@ -30,24 +30,24 @@ export function clientConfig (settings: AwsSettings) {
     ...region !== undefined && { region },
     ...endpoint !== undefined && { endpoint },
     ...credentials !== undefined && { credentials },
-    // The log repeats calls, within its deadlines. The SDK would know neither them nor what a call may be repeated for: it
-    // sleeps as long as a Retry-After says, and tells only the last of several failures.
+    // The log repeats calls, within its deadlines, which the SDK does not know: it sleeps as long as a Retry-After says, and
+    // reports only the last of several failures.
     maxAttempts: 1,
     requestHandler: new NodeHttpHandler({
       httpAgent: agent,
       httpsAgent: agent,
       requestTimeout: ATTEMPT_TIMEOUT_MS,
-      // Without this the time-out above only prints a warning.
+      // Without this, `requestTimeout` only prints a warning.
       throwOnRequestTimeout: true,
-      // The answer's body has no other bound: the one above ends with the answer's headers.
+      // For the body of the response: `requestTimeout` ends with its headers.
       socketTimeout: ATTEMPT_TIMEOUT_MS,
-      // The handler would print to the console when requests wait for a socket; waiting is what the bound is for.
+      // The handler would print a warning to the console when requests wait for a socket, which is intended.
       logger: silent
     })
   }
 }
 
-/** Whether requests go to AWS itself, its dual-stack, FIPS and private endpoints included. */
+/** Whether requests go to AWS itself, including its dual-stack, FIPS and private endpoints. */
 export function isAws ({ endpoint }: AwsSettings): boolean {
   return endpoint === undefined || /\.amazonaws\.com(\.cn)?$/.test(URL.parse(endpoint)?.hostname ?? '')
 }
@@ -59,7 +59,7 @@ const times = new WeakMap<object, number>()
 
 const answered = new WeakSet<object>()
 
-/** Whether the service has answered a call of this client. */
+/** Whether this client has ever got a response from the service. */
 export function hasAnswered (client: object): boolean {
   return answered.has(client)
 }
@@ -67,7 +67,7 @@ export function hasAnswered (client: object): boolean {
 interface ObservedClient { readonly middlewareStack: { use (plugin: Pluggable<object, MetadataBearer>): void } }
 
 /**
- * Notes the `Date` header of every answer, which the SDK's outputs do not carry, and reports every HTTP request.
+ * Records the `Date` header of every response, which the SDK's outputs do not contain, and reports every HTTP request.
  * @param onAnswer gets the service's time (ms, whole seconds) and the local time at which the request was sent
  */
 export function observeAnswers (
@@ -91,7 +91,7 @@ export function observeAnswers (
           return result
         } catch (error) {
           markSent(error)
-          // The deserializer, which is inside of this, leaves the answer on the error that it makes of it.
+          // The deserializer, which runs inside of this middleware, adds the response to its error.
           heard((error as { $response?: unknown }).$response, sentAt)
           throw error
         }
@@ -101,8 +101,8 @@ export function observeAnswers (
 }
 
 /**
- * The service's clock when it gave this answer, in ms (whole seconds).
- * @throws StoreError `misconfigured` when the answer had no valid `Date`, which HTTP demands of every server with a clock
+ * The service's clock at the time of this response, in ms (whole seconds).
+ * @throws StoreError `misconfigured` if the response has no valid `Date`, which HTTP requires of every server with a clock
  */
 export function serverTime (output: object): number {
   const time = times.get(output) ?? NaN

@@ -1,9 +1,9 @@
 import type { StoreFailure } from '../../ports/errors.ts'
 
-/** What an operator has to mend; `Remedies` of errors.ts has the words for each service. */
+/** What an operator has to fix; `Remedies` in errors.ts has the text for each service. */
 export type Remedy = 'missing' | 'denied' | 'settings' | 'credentials' | 'archived' | 'encryption'
 
-/** Where a row comes from. */
+/** The source of a row. */
 export type Source = keyof typeof sources
 
 export const sources = {
@@ -16,7 +16,7 @@ export const sources = {
 } as const
 
 export interface ErrorRow {
-  /** Absent in a row that holds for a status whatever the name. */
+  /** Absent in a row that applies to a status with any other name. */
   readonly name?: string
   readonly status: number
   readonly kind: StoreFailure | Remedy
@@ -26,12 +26,12 @@ export interface ErrorRow {
 }
 
 /**
- * Every error of S3 and DynamoDB that is understood. The adapter sends each request once; the log repeats a call that
- * failed as `throttled`, `unavailable` or `conflict`, within its deadline (log §3.2, §4.2). Nobody repeats one that failed
- * with a remedy (`misconfigured`) or as `expired`.
+ * All known errors of S3 and DynamoDB. The adapter sends each request once. The log repeats a call that failed as
+ * `throttled`, `unavailable` or `conflict`, within its deadline (log §2.6). A call that failed with a remedy
+ * (`misconfigured`) or as `expired` is not repeated.
  *
- * The row with the name decides; without one, the row of the status; without one, `otherRefusal` or `unknownError`. The
- * effect is `unknown` wherever the service may have begun with the call.
+ * The row with the error's name is used; otherwise the row with its status; otherwise `otherRefusal` or `unknownError`. The
+ * effect is `unknown` if the service may have started the call.
  */
 export const errorTable: readonly ErrorRow[] = [
   { name: 'SlowDown', status: 503, kind: 'throttled', effect: 'none', source: 'S3' },
@@ -47,12 +47,12 @@ export const errorTable: readonly ErrorRow[] = [
   { name: 'RequestThrottledException', status: 400, kind: 'throttled', effect: 'none', source: 'SDK' },
   { name: 'TooManyRequestsException', status: 429, kind: 'throttled', effect: 'none', source: 'SDK' },
 
-  // S3 did not get the whole request in time, or the connection broke in it. Both are a 400.
+  // S3 did not receive the whole request in time, or the connection broke during it. Both have the status 400.
   { name: 'RequestTimeout', status: 400, kind: 'unavailable', effect: 'unknown', source: 'S3' },
   { name: 'IncompleteBody', status: 400, kind: 'unavailable', effect: 'unknown', source: 'S3' },
   { name: 'InternalError', status: 500, kind: 'unavailable', effect: 'unknown', source: 'S3' },
   { name: 'InternalServerError', status: 500, kind: 'unavailable', effect: 'unknown', source: 'DynamoDB' },
-  // The next attempt has new credentials, where they come from a provider.
+  // The next attempt has new credentials, if they come from a provider.
   { name: 'TokenRefreshRequired', status: 400, kind: 'unavailable', effect: 'none', source: 'S3' },
 
   { name: 'ConditionalRequestConflict', status: 409, kind: 'conflict', effect: 'none', source: 'S3' },
@@ -102,18 +102,18 @@ export const errorTable: readonly ErrorRow[] = [
   { status: 503, kind: 'throttled', effect: 'unknown', source: 'HTTP' }
 ]
 
-/** Another 3xx or 4xx is a refusal in HTTP's words, but a proxy may have sent it after the service had the request. */
+/** Any other 3xx or 4xx is a refusal in HTTP, but a proxy may have sent it after the service had received the request. */
 const otherRefusal = { kind: 'settings', effect: 'unknown' } as const
-/** The safe default: worth repeating, and it may have taken effect. */
+/** The safe default: the call is repeated, and may have taken effect. */
 const unknownError = { kind: 'unavailable', effect: 'unknown' } as const
 
 const byName = new Map(errorTable.flatMap((row) => row.name === undefined ? [] : [[row.name, row]]))
 const byStatus = new Map(errorTable.flatMap((row) => row.name === undefined ? [[row.status, row]] : []))
 
 /**
- * What an error of this name means, from an answer of this status.
- * @param status absent when there was no answer
- * @param isAws the endpoint is one of AWS: MinIO, for one, says `SlowDown` of writes that reached only some of its disks
+ * The meaning of an error with this name and status.
+ * @param status absent if there was no response
+ * @param isAws whether the endpoint is one of AWS. MinIO, for example, also sends `SlowDown` for writes that reached some disks
  */
 export function findError (name: string, status: number | undefined, isAws: boolean): Pick<ErrorRow, 'kind' | 'effect'> {
   const named = byName.get(name)

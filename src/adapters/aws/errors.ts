@@ -1,25 +1,25 @@
 import { StoreError } from '../../ports/errors.ts'
 import { findError, type ErrorRow, type Remedy } from './error-table.ts'
 
-/** What an operator has to do about each way in which a bucket or a table is not ready. Each is the start of a message. */
+/** What an operator has to do if a bucket or a table is not usable, for each cause. Each is the beginning of a message. */
 export type Remedies = Readonly<Record<Exclude<Remedy, 'credentials'>, string>>
 
 export interface FailedCall {
-  /** What was called on what, for the message. */
+  /** The operation and its object, for the message. */
   readonly call: string
   readonly remedies: Remedies
-  /** The endpoint is one of AWS itself; what its errors say of the effect can be believed. */
+  /** Whether the endpoint is one of AWS, so that the effects in the error table apply. */
   readonly isAws?: boolean
-  /** The service has answered before, so there were credentials once: that there are none now may pass. */
+  /** Whether the service has responded before. There were credentials then, so a lack of them may be temporary. */
   readonly answeredBefore: boolean
   readonly signal?: AbortSignal | undefined
-  /** The request was signed with an earlier time on purpose, so that its refusal as too old is an answer. */
+  /** Whether the request was intentionally signed with an earlier time, so that a refusal as too old is `expired`. */
   readonly pinned?: boolean | undefined
 }
 
 const CREDENTIALS = 'the AWS credentials are missing or not valid: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run with a role'
 
-/** What the SDK puts on the errors it throws; network errors of Node have a `code`. */
+/** The fields of the SDK's errors; Node's network errors have a `code`. */
 interface SdkError {
   readonly name?: string
   readonly message?: string
@@ -27,19 +27,19 @@ interface SdkError {
   readonly $metadata?: { readonly httpStatusCode?: number }
 }
 
-/** The HTTP status of the answer that an SDK error was made of. */
+/** The HTTP status of an SDK error; `undefined` if there was no response. */
 export function statusOf (error: unknown): number | undefined {
   return (error as SdkError).$metadata?.httpStatusCode
 }
 
 const afterSending = new WeakSet<object>()
 
-/** Notes that the error came up after the request was handed to the network. The effect of any other one is `none`. */
+/** Records that the error occurred after the request was given to the network. The effect of all other errors is `none`. */
 export function markSent (error: unknown): void {
   if (typeof error === 'object' && error !== null) afterSending.add(error)
 }
 
-/** Runs a call of the SDK; whatever it throws leaves as a StoreError. */
+/** Runs a call of the SDK. @throws StoreError for all errors */
 export async function guarded<T> (failed: FailedCall, call: () => Promise<T>): Promise<T> {
   if (failed.signal?.aborted === true) throw new StoreError('timeout', 'none', `${failed.call} was not sent: its time was over`)
   try {
@@ -73,20 +73,20 @@ function classify (error: SdkError, failed: FailedCall): Meaning {
 
 function classifySent (error: SdkError, { isAws = false, pinned = false }: FailedCall): Meaning {
   const status = statusOf(error)
-  // The SDK could not read a value of the answer, such as a date.
+  // The SDK could not parse a value of the response, such as a date.
   if (error instanceof TypeError && status !== undefined && status < 300) return { kind: 'settings', effect: 'unknown' }
   const found = findError(error.name ?? '', status, isAws)
-  // The local clock is wrong. The SDK has noted by how much, and signs the next attempt with the right time.
+  // The local clock is wrong. The SDK has recorded the difference, and signs the next attempt with the correct time.
   return found.kind === 'expired' && !pinned ? { ...found, kind: 'unavailable' } : found
 }
 
-/** Of an error before anything was sent: the settings, the credentials, or the deadline of deadline.ts. */
+/** The kind of an error before the request was sent: settings, credentials, or the deadline of deadline.ts. */
 function unsentKind (error: SdkError, { isAws = false, answeredBefore }: FailedCall): Meaning['kind'] {
   const { name = '', code } = error
   const status = statusOf(error)
   if (name === 'CredentialsProviderError' || name === 'TokenProviderError') return answeredBefore ? 'unavailable' : 'credentials'
   if (name === 'RequestTimeTooSkewed') return 'expired'
-  // An answer of the service that gives out credentials.
+  // A response of the service that provides credentials.
   if (status !== undefined) return ['throttled', 'unavailable'].includes(findError(name, status, isAws).kind) ? 'unavailable' : 'credentials'
   if (name === 'TimeoutError' || (code !== undefined && !code.startsWith('ERR_'))) return 'unavailable'
   return 'settings'

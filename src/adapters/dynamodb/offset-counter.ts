@@ -7,29 +7,29 @@ import type { CallOptions } from '../../ports/segment-store.ts'
 import { clientConfig, hasAnswered, observeAnswers, serverTime, type AwsSettings } from '../aws/client.ts'
 import { guarded, type FailedCall, type Remedies } from '../aws/errors.ts'
 
-/** The client for {@link createDynamoOffsetCounter} and whatever else shares the table. Close it with `destroy()`. */
+/** Creates a client for {@link createDynamoOffsetCounter} and other users of the table. To be closed with `destroy()`. */
 export function createDynamoClient (settings: AwsSettings): DynamoDBClient {
   const client = new DynamoDBClient(clientConfig(settings))
   observeAnswers(client, settings)
   return client
 }
 
-/** No topic can have this key: `#` is not a character of topic names (log §2.2). */
+/** Not the key of a topic: topic names cannot contain `#` (log §2.2). */
 const CHECK_KEY = '#check'
 
 /**
  * The topics' items, `pk` = topic (log §2.2):
  *
  *     current_offset N   the last reserved offset
- *     reserved_at    N   writer's clock at the newest reservation, ms; corrected by readers where it is in the future
- *     created_at     N   the same at the first one
- *     earliest       N   absent until a trim
- *     deleted_at     N   current_offset when it was deleted; absent until then
- *     kind           S   "topic"; only items with it are in the index that lists topics
+ *     reserved_at    N   writer's clock at the newest reservation, ms; corrected by readers if it is in the future
+ *     created_at     N   writer's clock at the first reservation, ms
+ *     earliest       N   absent before the first trim
+ *     deleted_at     N   current_offset at which the topic was deleted; otherwise absent
+ *     kind           S   "topic"; for a future index that lists topics
  *
- * Only `pk` and `current_offset` are sure to be there: other implementations write no more.
+ * Only `pk` and `current_offset` are required: other implementations write no others.
  *
- * @param options.client one of {@link createDynamoClient}: others do not keep the time of the answer, which is `Reservation.at`
+ * @param options.client from {@link createDynamoClient}: others do not record the time of the response, `Reservation.at`
  */
 export function createDynamoOffsetCounter ({ client, table }: { client: DynamoDBClient, table: string }): OffsetCounter {
   const remedies = remediesFor(table)
@@ -43,7 +43,7 @@ export function createDynamoOffsetCounter ({ client, table }: { client: DynamoDB
     return guarded(calling(`GetItem ${pk}`, options), () => client.send(command, sending(options)))
   }
 
-  /** Sets a number of the topic's item unless it is as high already. */
+  /** Sets a number of the topic's item unless it is already as high. */
   async function raise (topic: string, attribute: 'earliest' | 'deleted_at', to: number, options?: CallOptions): Promise<void> {
     const command = new UpdateItemCommand({
       TableName: table,
@@ -56,7 +56,7 @@ export function createDynamoOffsetCounter ({ client, table }: { client: DynamoDB
     await updateIf(topic, command, options)
   }
 
-  /** An update that is nothing to do where its condition does not hold. */
+  /** Sends a conditional update, which does nothing if its condition is false. */
   async function updateIf (topic: string, update: UpdateItemCommand, options?: CallOptions): Promise<void> {
     await guarded(calling(`UpdateItem ${topic}`, options), async () => {
       try {
@@ -115,7 +115,7 @@ export function createDynamoOffsetCounter ({ client, table }: { client: DynamoDB
     },
 
     async markDeleted (topic, currentOffset, options) {
-      // Of two deletions that overlap, the one that saw the higher offset is the later one.
+      // Of two concurrent deletions, the one that has read the higher offset is the later one.
       await raise(topic, 'deleted_at', currentOffset, options)
     },
 
@@ -127,7 +127,7 @@ export function createDynamoOffsetCounter ({ client, table }: { client: DynamoDB
 
 type Item = Record<string, AttributeValue>
 
-/** @throws StoreError `misconfigured` for what is not a whole number that a double holds exactly */
+/** @throws StoreError `misconfigured` if the value is not a safe integer */
 function numberOf (item: Item, attribute: string, topic: string): number | undefined {
   const value = item[attribute]
   if (value === undefined) return undefined

@@ -6,13 +6,12 @@ import { PUT_ACCEPTED_MS } from '../../ports/segment-store.ts'
 /**
  * The deadline of a put (log §3.2).
  *
- * S3 refuses a signature older than 15 minutes. A put that is signed with the time of its reservation, each time that it
- * is sent, is therefore refused by S3 itself once the reservation is older than that, whatever happened to the process
- * meanwhile. Left alone the SDK signs with the current time, and the put of a process that slept for an hour would be as
- * good as new.
+ * S3 refuses signatures older than 15 minutes. If every attempt at a put is signed with the time of its reservation, S3
+ * itself refuses the put when the reservation is older than that, even if the process was paused in between. By default the
+ * SDK signs with the current time, so the put of a process that was paused for an hour would be accepted.
  *
- * How the date gets there: the SDK hands a signer nothing but the request. So the date travels in a header of that
- * request, which the signer takes off before it signs. It is never sent.
+ * The SDK passes only the request to a signer. So the time is in a header of the request, which the signer removes before it
+ * signs. The header is never sent.
  */
 const RESERVED_AT = 'x-reserved-at-ms'
 
@@ -20,7 +19,7 @@ type Sign = SignatureV4MultiRegion['sign']
 type Request = Parameters<Sign>[0]
 type SigningOptions = NonNullable<Parameters<Sign>[1]>
 
-/** Signs requests that carry a reservation's time with that time, all others as they come. */
+/** Signs requests that have the time of a reservation with that time, and all others as usual. */
 export class DeadlineSigner extends SignatureV4MultiRegion {
   override async sign (request: Request, options: SigningOptions = {}): Promise<Request> {
     return super.sign(...pinned(request, options))
@@ -37,40 +36,40 @@ export class DeadlineSigner extends SignatureV4MultiRegion {
 function pinned (request: Request, options: SigningOptions): [Request, SigningOptions] {
   const { [RESERVED_AT]: reservedAt, ...headers } = request.headers
   if (reservedAt === undefined) return [request, options]
-  // The date given here wins over the one in `options`, which the SDK has corrected for a clock that is wrong.
+  // Replaces the date in `options`, which the SDK has corrected for a wrong clock.
   return [{ ...request, headers }, { ...options, signingDate: new Date(Number(reservedAt)) }]
 }
 
 /**
- * How far the counter's clock may be ahead of the store's. By as much longer the store takes a put, and with more than five
- * minutes that would be after readers have passed over its range as dead (log §4.3).
+ * How far the counter's clock may be ahead of the store's. The store accepts a put for that much longer. With more than five
+ * minutes, it would accept puts after readers have passed over their range (log §4.3).
  */
 const CLOCKS_APART_MAX_MS = 4 * 60_000
 
-/** The store's clock as its answers tell it: what this machine's clock says never decides alone. */
+/** The store's clock, as known from its responses. The local clock is used only for the time elapsed since. */
 export class StoreClock {
   #ahead: number | undefined
 
   /**
-   * Takes the time of an answer in. The distance is measured from the moment of sending, so that it errs by the time the
-   * answer took, and to the side of refusing early; a process that was frozen before it read the answer errs no more.
+   * Records the time of a response. The difference of the clocks is computed from the time of sending, so its error is the
+   * time until the response, and makes refusals earlier. A pause of the process before it reads the response adds no error.
    */
   heard (serverTime: number, sentAt: number): void {
     this.#ahead = serverTime - sentAt
   }
 
-  /** In ms; unknown until the first answer. */
+  /** The store's time in ms; `undefined` before the first response. */
   now (): number | undefined {
     return this.#ahead === undefined ? undefined : Date.now() + this.#ahead
   }
 }
 
 /**
- * For one put: sets the date that it is signed with, and refuses to send it when it is too late.
+ * For one put: sets the date with which it is signed, and refuses to send it too late.
  *
- * S3 and MinIO would refuse those themselves; other compatible stores (LocalStack) do not look at the age of a signature.
- * For them this check, at the last moment before it is sent, is the nearest there is to the same promise: only a
- * process that is frozen between the check and the sending of the request gets past it.
+ * S3 and MinIO refuse late puts themselves. Other compatible stores (LocalStack) do not check the age of a signature. For
+ * them, this check immediately before sending is the best approximation: it fails only if the process is paused between
+ * the check and the sending, or if the whole machine was stopped (log §7).
  */
 export function deadlinePlugin<Input extends object, Output extends object> (reservedAt: number, clock: StoreClock): Pluggable<Input, Output> {
   return {
@@ -92,7 +91,7 @@ export function deadlinePlugin<Input extends object, Output extends object> (res
   }
 }
 
-/** By the name under which S3 refuses the same, so that both are told in the same way. */
+/** Has the name of S3's own error for this case, so that both are handled in the same way. */
 class RequestTimeTooSkewed extends Error {
   override readonly name = 'RequestTimeTooSkewed'
 

@@ -13,15 +13,15 @@ export interface S3Settings extends AwsSettings {
   readonly bucket: string
 }
 
-/** S3's bound for one ListObjectsV2 and for one DeleteObjects. */
+/** S3's limit for one ListObjectsV2 and for one DeleteObjects. */
 const KEYS_MAX = 1_000
 
-/** No topic has this key: `#` is not a character of topic names (log §2.2). */
+/** Not the key of a topic: topic names cannot contain `#` (log §2.1). */
 const PROBE_KEY = 'topics/#check'
 
 /**
- * Segments as objects of a bucket, `topics/{topic}/{last}.json` with `last` in 20 digits (log §2.1). It makes its own
- * client, because only one with the signer of deadline.ts keeps the promise of `putIfAbsent`.
+ * Stores segments as objects of a bucket, `topics/{topic}/{last}.json` with `last` in 20 digits (log §2.1). It creates its
+ * own client, because `putIfAbsent` needs the signer of deadline.ts.
  */
 export function createS3SegmentStore (settings: S3Settings): SegmentStore & { close (): void } {
   const { bucket } = settings
@@ -53,7 +53,7 @@ export function createS3SegmentStore (settings: S3Settings): SegmentStore & { cl
         const { ETag } = await client.send(command, sending(options?.signal))
         if (ETag !== undefined) return 'created'
       } catch (error) {
-        // Perhaps by an earlier put of the same object, whose answer was lost: the caller looks (log §3.3).
+        // Perhaps an earlier put of the same object has created it, and its response was lost. The caller checks (log §3.3).
         if (statusOf(error) === 412) return 'exists'
         throw error
       }
@@ -62,14 +62,14 @@ export function createS3SegmentStore (settings: S3Settings): SegmentStore & { cl
   }
 
   /**
-   * Checks what the log's safety rests on, with an object that is written once in the life of the bucket.
-   * @throws StoreError `misconfigured` when the store replaces an object in spite of `If-None-Match`, or its list does
-   *   not show at once what was put, with a date
+   * Checks what the log's safety depends on, with an object that is created once for each bucket (log §2.6).
+   * @throws StoreError `misconfigured` if the store replaces an object despite `If-None-Match`, or if a list does not
+   *   immediately contain the object with a date
    */
   async function probe (options?: CallOptions): Promise<void> {
     const object = { body: Buffer.from('{}'), contentType: 'application/json', metadata: {} }
     let put = await putProbe(object, options)
-    // The first process that uses the bucket creates the object. Only the second put shows that it is write-once.
+    // The first process that uses the bucket creates the object. Only the second put shows whether it is write-once.
     if (put === 'created') put = await putProbe(object, options)
     if (put === 'created') throw demand('does not keep If-None-Match: * (a second put of one key must fail with 412)')
     const command = new ListObjectsV2Command({ Bucket: bucket, Prefix: PROBE_KEY, MaxKeys: 1 })
@@ -84,7 +84,7 @@ export function createS3SegmentStore (settings: S3Settings): SegmentStore & { cl
     try {
       return await putIfAbsent(PROBE_KEY, object, null, options)
     } catch (error) {
-      // Another process has put it at the same moment, and the store has noticed.
+      // Another process is putting it at the same time, and the store has detected that.
       if (error instanceof StoreError && error.failure === 'conflict') return 'exists'
       throw error
     }
@@ -123,7 +123,7 @@ export function createS3SegmentStore (settings: S3Settings): SegmentStore & { cl
       const StartAfter = keyOf(topic, from - 1)
       const entries: SegmentEntry[] = []
       let ContinuationToken: string | undefined
-      // More than one turn only where a page has no key of ours: an empty listing would leave the caller where it was.
+      // More than one request only if a page has no valid key: with an empty listing the caller could not continue.
       for (;;) {
         const command = new ListObjectsV2Command({ Bucket: bucket, Prefix, StartAfter, ContinuationToken, MaxKeys: Math.min(limit, KEYS_MAX) })
         const output = await guarded(calling(`ListObjectsV2 ${Prefix}`, options), () => client.send(command, sending(options?.signal)))
@@ -175,17 +175,17 @@ function createS3Client (settings: S3Settings): S3Client {
   return new S3Client({
     ...clientConfig(settings),
     signerConstructor: DeadlineSigner,
-    // A bucket in the host name needs DNS that a local endpoint does not have.
+    // A local endpoint has no DNS names for buckets.
     forcePathStyle: settings.endpoint !== undefined,
     requestChecksumCalculation: checksums(settings),
-    // Readers check the checksum that each segment carries.
+    // Readers check the checksum in the segment's metadata.
     responseChecksumValidation: 'WHEN_REQUIRED',
     // With `Expect` the SDK opens a connection for each put, and waits a round trip before it sends the body.
     expectContinueHeader: false
   })
 }
 
-/** A bucket with Object Lock takes no put without a checksum, but not every compatible store knows S3's. */
+/** A bucket with Object Lock refuses puts without a checksum, but not every compatible store supports S3's checksums. */
 export function checksums (settings: AwsSettings): 'WHEN_SUPPORTED' | 'WHEN_REQUIRED' {
   return isAws(settings) ? 'WHEN_SUPPORTED' : 'WHEN_REQUIRED'
 }
@@ -194,7 +194,7 @@ function sending (signal: AbortSignal | undefined): { abortSignal?: AbortSignal 
   return signal === undefined ? {} : { abortSignal: signal }
 }
 
-/** The body's bytes; a connection that breaks in it, or ends before its end, is an error with a `code`. */
+/** The bytes of the body. @throws an error with a `code` if the connection breaks; StoreError if the body is incomplete */
 async function readBody ({ Body, ContentLength }: GetObjectCommandOutput): Promise<Uint8Array> {
   const chunks: Uint8Array[] = []
   let length = 0
@@ -221,7 +221,7 @@ function keyOf (topic: string, last: number): string {
   return `${prefixOf(topic)}${String(last).padStart(20, '0')}.json`
 }
 
-/** The offset in a key's last part, or undefined when the key is none of ours. */
+/** The offset in the last part of a key; `undefined` if the key has another form. */
 function lastOf (name: string): number | undefined {
   if (!/^\d{20}\.json$/.test(name)) return undefined
   const last = Number(name.slice(0, 20))

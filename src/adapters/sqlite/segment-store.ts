@@ -49,7 +49,7 @@ export function createSqliteSegmentStore (database: DatabaseSync, journal: Journ
     },
 
     async get (topic, last) {
-      // Hundreds of reads that arrive together would hold the event loop until all of them are copied.
+      // Hundreds of reads that arrive together would block the event loop until all of them are copied.
       while (turn.bytes >= READ_IN_TURN_BYTES) await new Promise(setImmediate)
       const row = journal.read(() => select.get(topic, last)) as SegmentRow | undefined
       if (row !== undefined) {

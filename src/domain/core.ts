@@ -2,9 +2,10 @@ import type { Clock } from '../ports/clock.ts'
 import { StoreError } from '../ports/errors.ts'
 import type { OffsetCounter, Reservation, TopicState } from '../ports/offset-counter.ts'
 import type { SegmentListing, SegmentObject, SegmentStore } from '../ports/segment-store.ts'
-import type { SegmentCache } from './cache.ts'
+import { SegmentCache } from './cache.ts'
 import { LogError, type Written } from './errors.ts'
-import type { Limits } from './limits.ts'
+import { checkLimits, defaultLimits, type Limits } from './limits.ts'
+import { LinkWindow } from './link-window.ts'
 import { decodeSegment, type Compression, type Segment } from './segment.ts'
 import { within } from './wait.ts'
 
@@ -32,6 +33,20 @@ export interface LogDeps {
 /** What append and read share. */
 export interface LogCore extends Required<LogDeps> {
   readonly cache: SegmentCache
+  /** For puts of segments; seals are small, and go at once. */
+  readonly putWindow: LinkWindow
+}
+
+/** @throws Error when the limits contradict each other */
+export function createCore (deps: LogDeps): LogCore {
+  const limits = checkLimits(deps.limits ?? defaultLimits)
+  return {
+    random: Math.random,
+    ...deps,
+    limits,
+    cache: new SegmentCache(limits.segmentCacheBytes),
+    putWindow: new LinkWindow(deps.clock, limits, limits.storeCallsMax)
+  }
 }
 
 /** One operation's calls to storage: each under its time-out, each counted. They throw StoreError, `segment` also LogError. */

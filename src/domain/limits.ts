@@ -30,6 +30,23 @@ export const defaultLimits = {
   /** Segments larger than this are compressed when that makes them smaller (§2.4). */
   compressOverBytes: 1 * KiB,
 
+  // Overload (§3.6)
+  /** Calls of one kind in flight at one time, puts of segments or GETs and LISTs: together as many as the S3 client has sockets. */
+  storeCallsMax: 64,
+  /** The congestion window: bytes in flight at one time, of puts and of GETs each. */
+  windowBytesInitial: 1 * MiB,
+  windowBytesMin: 16 * KiB,
+  windowBytesMax: 32 * MiB,
+  /** What a call may take beyond the latency of an idle link: the window grows below this, and shrinks above twice as much. */
+  transferTargetMs: 500,
+  /** A call with no more than this in flight beside it tells the latency. A late answer never shrinks the window below it, only a time-out does. */
+  latencyProbeBytes: 64 * KiB,
+  /** What may wait to be sent, in windows and in bytes; beyond it appends are refused. */
+  backlogWindowsMax: 4,
+  backlogBytesMax: 128 * MiB,
+  /** A burst may exceed `backlogWindowsMax` for this long. */
+  overloadedAfterMs: 500,
+
   // Read (§4)
   readTimeoutMs: 20 * seconds,
   getTimeoutMs: 5 * seconds,
@@ -97,13 +114,15 @@ export function checkLimits (limits: Limits): Limits {
     [limits.appendTimeoutMs <= limits.reservationTtlMs, 'an append ends before its reservation'],
     [limits.reservationTtlMs < PUT_ACCEPTED_MS, 'a writer gives up before the store refuses'],
     [PUT_ACCEPTED_MS + minutes < limits.deadAfterMs, 'a hole is dead only when the store refuses its put for certain'],
+    [limits.giveUpMs + limits.putTimeoutMs < limits.appendTimeoutMs, 'an append may wait before it is sent'],
+    [limits.windowBytesMin <= limits.windowBytesInitial && limits.windowBytesInitial <= limits.windowBytesMax, 'windowBytesInitial is between windowBytesMin and windowBytesMax'],
     [limits.holeGraceMs < limits.deadAfterMs, 'a hole is sealed before it is dead'],
     [limits.followPollMinMs <= limits.followPollMaxMs, 'followPollMinMs is at most followPollMaxMs'],
     [Math.max(limits.waitMaxMs, limits.heartbeatMs, limits.appendTimeoutMs) < limits.stalledConnectionMs, 'a connection that waits for its answer is not stalled'],
     [limits.pageMessagesDefault <= limits.pageMessagesMax, 'pageMessagesDefault is at most pageMessagesMax'],
     [limits.pageBytesMax * 4 / 3 < 6_000_000 * 0.98, 'a page as base64 fits a Lambda answer'],
     [limits.requestMessagesMax <= limits.segmentMessagesMax && limits.requestBytesMax <= limits.segmentBytesMax, 'a batch fits into one segment'],
-    [limits.segmentMessagesMax >= 1 && limits.putsInFlightMax >= 1 && limits.readConcurrency >= 1, 'at least one of each']
+    [limits.segmentMessagesMax >= 1 && limits.putsInFlightMax >= 1 && limits.readConcurrency >= 1 && limits.storeCallsMax >= 1, 'at least one of each']
   ]
   for (const [holds, rule] of relations) if (!holds) throw new Error(`limits contradict each other: ${rule}`)
   return limits

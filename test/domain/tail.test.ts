@@ -3,7 +3,7 @@ import { test, type TestContext } from 'node:test'
 import { createMemoryOffsetCounter } from '../../src/adapters/memory/offset-counter.ts'
 import { createMemorySegmentStore } from '../../src/adapters/memory/segment-store.ts'
 import { systemClock } from '../../src/adapters/system/clock.ts'
-import { SegmentCache } from '../../src/domain/cache.ts'
+import { createCore } from '../../src/domain/core.ts'
 import { LogError } from '../../src/domain/errors.ts'
 import { defaultLimits, type Limits } from '../../src/domain/limits.ts'
 import { createLog, type Log } from '../../src/domain/log.ts'
@@ -139,8 +139,8 @@ test('a message that lands between a look and the wait is not missed', async (t)
 
 test('two segments that are acknowledged in the same turn are both heard of', async (t) => {
   const { segments, counter } = setUp()
-  const limits = { ...defaultLimits, followPollMinMs: 5_000, followPollMaxMs: 5_000 }
-  const tails = new Tails({ segments, counter, clock: systemClock, compression: 'none', limits, random: Math.random, cache: new SegmentCache(0) })
+  const limits = { ...defaultLimits, segmentCacheBytes: 0, followPollMinMs: 5_000, followPollMaxMs: 5_000 }
+  const tails = new Tails(createCore({ segments, counter, clock: systemClock, compression: 'none', limits }))
   const reader = tails.follow('t', 1)
   t.after(() => { reader.close() })
   await reader.next(size, 0)

@@ -1,0 +1,228 @@
+import type { Clock } from '../ports/clock.ts'
+import { StoreError } from '../ports/errors.ts'
+import { LogError } from './errors.ts'
+import type { Limits } from './limits.ts'
+
+/** By what the window shrinks: when a call timed out, and when one was answered late or throttled. */
+const AFTER_TIMEOUT = 1 / 4
+const AFTER_SLOW = 0.7
+/** The weight of a new sample in the moving average of the latency. */
+const LATENCY_WEIGHT = 1 / 4
+
+/** Something that waits for room. */
+export interface Waiter {
+  /** How many bytes it would send now. */
+  bytes (): number
+  /** There is room for `bytes`, which were measured by the method above. It enters the window at once, or never. */
+  start (bytes: number): void
+}
+
+/**
+ * The congestion window of the process's link to a store (log §3.6): how many bytes may be on their way at one time,
+ * whatever the topic. It grows as long as calls are answered quickly, and shrinks when they are late or time out, so
+ * that what is on its way gets through within one call's time-out. Those that find no room wait, in turn by key.
+ */
+export class LinkWindow {
+  readonly #clock: Clock
+  readonly #limits: Limits
+  readonly #callsMax: number
+  #bytes: number
+  #inFlight = 0
+  #inFlightBytes = 0
+  /** How long a call takes when the link is idle, in ms: the part of its duration that a smaller window can't change. */
+  #latencyMs = 0
+  /** Monotonic ms. A call that was sent before this tells nothing about the window as it is now. */
+  #shrunkAt = -Infinity
+  readonly #waiting = new Map<object, Waiter[]>()
+  #backlogBytes = 0
+  /** Monotonic ms since when the backlog has been larger than it should be. */
+  #overloadedSince: number | undefined
+
+  /** @param callsMax calls in flight at one time */
+  constructor (clock: Clock, limits: Limits, callsMax: number) {
+    this.#clock = clock
+    this.#limits = limits
+    this.#callsMax = callsMax
+    this.#bytes = limits.windowBytesInitial
+  }
+
+  /** How many bytes may be in flight. */
+  get bytes (): number { return this.#bytes }
+
+  /** Of the window, the part of each of those that use it or wait for it. */
+  get share (): number {
+    const users = Math.min(this.#callsMax, this.#inFlight + Math.max(1, this.#waiting.size))
+    return Math.max(this.#limits.windowBytesMin, this.#bytes / users)
+  }
+
+  /** Whether a call of `bytes` may start now, ahead of nobody. A call that is larger than the window goes alone. */
+  hasRoom (bytes: number): boolean {
+    return this.#waiting.size === 0 && this.#fits(bytes)
+  }
+
+  #fits (bytes: number): boolean {
+    return this.#inFlight === 0 || (this.#inFlight < this.#callsMax && this.#inFlightBytes + bytes <= this.#bytes)
+  }
+
+  enter (bytes: number): Flight {
+    const flight = new Flight(this, bytes, this.#inFlightBytes + bytes, bytes > this.#bytes)
+    this.#inFlight++
+    this.#inFlightBytes += bytes
+    return flight
+  }
+
+  /** To be called by the flight only. */
+  left (bytes: number): void {
+    this.#inFlight--
+    this.#inFlightBytes -= bytes
+    if (this.#waiting.size > 0) this.#serve()
+  }
+
+  /** Queues behind the others with the same key; keys take turns. */
+  wait (key: object, waiter: Waiter): void {
+    const waiters = this.#waiting.get(key)
+    if (waiters === undefined) this.#waiting.set(key, [waiter])
+    else waiters.push(waiter)
+  }
+
+  /** Takes a waiter out of the queue. */
+  cancel (key: object, waiter: Waiter): void {
+    const waiters = this.#waiting.get(key)
+    if (waiters === undefined) return
+    const rest = waiters.filter((other) => other !== waiter)
+    if (rest.length > 0) this.#waiting.set(key, rest)
+    else this.#waiting.delete(key)
+    this.#serve()
+  }
+
+  /**
+   * Enters with `bytes` as soon as there is room.
+   * @param deadline monotonic ms until which it waits
+   * @throws StoreError `timeout`, effect `none`
+   */
+  acquire (key: object, bytes: number, deadline: number): Flight | Promise<Flight> {
+    if (this.hasRoom(bytes)) return this.enter(bytes)
+    return new Promise((resolve, reject) => {
+      const waiter: Waiter = {
+        bytes: () => bytes,
+        start: () => {
+          cancelTimer()
+          resolve(this.enter(bytes))
+        }
+      }
+      const cancelTimer = this.#clock.timer(Math.max(0, deadline - this.#clock.monotonic()), () => {
+        this.cancel(key, waiter)
+        reject(new StoreError('timeout', 'none', 'the link to the store was busy until the deadline'))
+      })
+      this.wait(key, waiter)
+    })
+  }
+
+  #serve (): void {
+    for (const [key, waiters] of this.#waiting) {
+      const waiter = waiters[0]!
+      const bytes = waiter.bytes()
+      if (!this.#fits(bytes)) return
+      waiters.shift()
+      this.#waiting.delete(key)
+      if (waiters.length > 0) this.#waiting.set(key, waiters)
+      waiter.start(bytes)
+    }
+  }
+
+  /**
+   * Adds to the backlog: what was accepted and has not been sent yet.
+   * @param ownBytes the part of the backlog that is of the same topic
+   * @returns false, and adds nothing, when it would wait too long: the backlog has been too large for `overloadedAfterMs`,
+   *   and its topic has its share of it
+   */
+  addBacklog (bytes: number, ownBytes: number, now: number): boolean {
+    const { backlogBytesMax, backlogWindowsMax, overloadedAfterMs } = this.#limits
+    const backlog = this.#backlogBytes + bytes
+    if (backlog > backlogWindowsMax * this.#bytes) {
+      this.#overloadedSince ??= now
+      if (backlog > backlogBytesMax) return false
+      if (now - this.#overloadedSince >= overloadedAfterMs && ownBytes >= backlogWindowsMax * this.share) return false
+    }
+    this.#backlogBytes = backlog
+    return true
+  }
+
+  /** Adds what was sent, and has to be sent again. */
+  putBack (bytes: number): void {
+    this.#backlogBytes += bytes
+  }
+
+  removeBacklog (bytes: number): void {
+    this.#backlogBytes -= bytes
+    if (this.#overloadedSince !== undefined && this.#backlogBytes <= this.#limits.backlogWindowsMax * this.#bytes) this.#overloadedSince = undefined
+  }
+
+  /** To be called by the flight only. @param startedAt monotonic ms at which the call was sent */
+  answered (flight: Flight, startedAt: number): void {
+    const { transferTargetMs, windowBytesMax, latencyProbeBytes, putTimeoutMs } = this.#limits
+    const ms = this.#clock.monotonic() - startedAt
+    if (flight.inFlightBytes <= latencyProbeBytes) this.#latencyMs += (Math.min(ms, putTimeoutMs / 2) - this.#latencyMs) * LATENCY_WEIGHT
+    if (ms > this.#latencyMs + 2 * transferTargetMs) this.#shrink(flight, AFTER_SLOW, latencyProbeBytes, startedAt)
+    // A window that is not used proves nothing.
+    else if (ms < this.#latencyMs + transferTargetMs && 2 * this.#inFlightBytes >= this.#bytes) {
+      this.#bytes = Math.min(windowBytesMax, this.#bytes + flight.bytes)
+    }
+  }
+
+  /** To be called by the flight only. @param startedAt monotonic ms at which the call was sent */
+  failed (flight: Flight, error: unknown, startedAt: number): void {
+    if (!(error instanceof StoreError)) return
+    if (error.failure === 'timeout') this.#shrink(flight, AFTER_TIMEOUT, this.#limits.windowBytesMin, startedAt)
+    else if (error.failure === 'throttled') this.#shrink(flight, AFTER_SLOW, this.#limits.windowBytesMin, startedAt)
+  }
+
+  /** Once for all calls that were in flight together, as TCP does once a round trip. One that was too large went alone. */
+  #shrink ({ oversize }: Flight, factor: number, least: number, startedAt: number): void {
+    if (oversize || startedAt < this.#shrunkAt) return
+    this.#shrunkAt = this.#clock.monotonic()
+    this.#bytes = Math.max(Math.min(this.#bytes, least), this.#bytes * factor)
+  }
+}
+
+/** One segment on its way, with all attempts to send it. */
+export class Flight {
+  readonly bytes: number
+  /** In flight when it entered, itself included. */
+  readonly inFlightBytes: number
+  /** It was larger than the window. */
+  readonly oversize: boolean
+  readonly #window: LinkWindow
+  #left = false
+
+  constructor (window: LinkWindow, bytes: number, inFlightBytes: number, oversize: boolean) {
+    this.#window = window
+    this.bytes = bytes
+    this.inFlightBytes = inFlightBytes
+    this.oversize = oversize
+  }
+
+  /** Whether it is more than its share of the window as that is now. */
+  get tooLarge (): boolean { return this.bytes > this.#window.share }
+
+  /** @param startedAt monotonic ms at which the call was sent */
+  answered (startedAt: number): void {
+    this.#window.answered(this, startedAt)
+  }
+
+  /** @param startedAt monotonic ms at which the call was sent */
+  failed (error: unknown, startedAt: number): void {
+    this.#window.failed(this, error, startedAt)
+  }
+
+  /** It needs the link no more. Again has no effect. */
+  leave (): void {
+    if (this.#left) return
+    this.#left = true
+    this.#window.left(this.bytes)
+  }
+}
+
+export function overloaded (): LogError {
+  return new LogError('overloaded', 'More messages wait for the storage than can be written in time.', { written: 'no' })
+}

@@ -26,7 +26,7 @@ export async function appendSegment (
   core: LogCore, topic: string, messages: readonly NewMessage[], deadline: number, flight: Flight
 ): Promise<{ segment: MessageSegment, calls: StorageCalls }> {
   const { clock, limits } = core
-  const storage = new Storage(core, topic)
+  const storage = new Storage(core, topic, deadline)
   for (let attempt = 1; attempt <= limits.appendAttemptsMax; attempt++) {
     const left = deadline - limits.giveUpMs - clock.monotonic()
     if (left <= 0) throw timedOut()
@@ -121,7 +121,7 @@ class Placing {
   async #pause (attempt: number): Promise<void> {
     const { clock, limits, random } = this.#core
     const delay = Math.min(limits.retryDelayMs * 2 ** (attempt - 1), limits.retryDelayMaxMs)
-    await sleep(clock, delay * (0.5 + random() / 2))
+    await sleep(clock, Math.max(0, Math.min(delay * (0.5 + random() / 2), this.#deadline - clock.monotonic())))
   }
 
   /** The key was taken: by ourselves (an answer was lost), or by a seal (log §3.3). */
@@ -184,7 +184,7 @@ class Placing {
       const left = deadline - clock.monotonic()
       if (left <= 0) throw this.#unknown()
       try {
-        const found = await this.#storage.segment(last, Math.min(limits.putTimeoutMs, left))
+        const found = await this.#storage.ownSegment(last, Math.min(limits.putTimeoutMs, left))
         if (found === undefined) return 'gone'
         if (found.kind === 'seal') return 'seal'
         if (found.writer === this.#writer && found.first === first) return 'own'

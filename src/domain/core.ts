@@ -9,6 +9,12 @@ import { LinkWindow } from './link-window.ts'
 import { decodeSegment, type Compression, type Segment } from './segment.ts'
 import { within } from './wait.ts'
 
+/** What an entry of a LIST takes on the wire, about: S3 answers in XML. */
+const LIST_ENTRY_BYTES = 300
+const SHORT_LIST = 100
+/** What a segment is taken for until its size is known. */
+const UNKNOWN_SIZE_BYTES = 64 * 1024
+
 /** How many calls to storage an operation made; calls shared by a group commit count for each of its appends. */
 export interface StorageCalls { reserve: number, state: number, put: number, get: number, list: number }
 
@@ -35,6 +41,8 @@ export interface LogCore extends Required<LogDeps> {
   readonly cache: SegmentCache
   /** For puts of segments; seals are small, and go at once. */
   readonly putWindow: LinkWindow
+  /** For what is read. */
+  readonly getWindow: LinkWindow
 }
 
 /** @throws Error when the limits contradict each other */
@@ -45,58 +53,76 @@ export function createCore (deps: LogDeps): LogCore {
     ...deps,
     limits,
     cache: new SegmentCache(limits.segmentCacheBytes),
-    putWindow: new LinkWindow(deps.clock, limits, limits.storeCallsMax)
+    putWindow: new LinkWindow(deps.clock, limits),
+    getWindow: new LinkWindow(deps.clock, limits)
   }
 }
 
-/** One operation's calls to storage: each under its time-out, each counted. They throw StoreError, `segment` also LogError. */
+/**
+ * One operation's calls to storage: each under its time-out and the operation's deadline, each counted. They throw StoreError,
+ * those that get a segment also LogError.
+ */
 export class Storage {
   readonly calls = noCalls()
   readonly #core: LogCore
   readonly #topic: string
+  readonly #deadline: number
+  #waits = true
 
-  constructor (core: LogCore, topic: string) {
+  /** @param deadline monotonic ms by which every call has ended */
+  constructor (core: LogCore, topic: string, deadline = Infinity) {
     this.#core = core
     this.#topic = topic
+    this.#deadline = deadline
+  }
+
+  #within<T> (ms: number, what: string, call: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const { clock } = this.#core
+    return within(clock, Math.min(ms, this.#deadline - clock.monotonic()), what, call)
   }
 
   reserve (count: number, ms: number): Promise<Reservation> {
     this.calls.reserve++
     const { clock, counter } = this.#core
-    return within(clock, ms, 'the offset counter', (signal) => counter.reserve(this.#topic, count, { now: clock.wall(), signal }))
+    return this.#within(ms, 'the offset counter', (signal) => counter.reserve(this.#topic, count, { now: clock.wall(), signal }))
   }
 
   state (): Promise<TopicState | undefined> {
     this.calls.state++
-    const { clock, counter, limits } = this.#core
-    return within(clock, limits.getTimeoutMs, 'the offset counter', (signal) => counter.read(this.#topic, { signal }))
+    const { counter, limits } = this.#core
+    return this.#within(limits.getTimeoutMs, 'the offset counter', (signal) => counter.read(this.#topic, { signal }))
   }
 
   put (last: number, object: SegmentObject, reservedAt: number | null, ms: number): Promise<'created' | 'exists'> {
     this.calls.put++
-    const { clock, segments } = this.#core
-    return within(clock, ms, 'the segment store', (signal) => segments.putIfAbsent(this.#topic, last, object, { reservedAt, signal }))
+    const { segments } = this.#core
+    return this.#within(ms, 'the segment store', (signal) => segments.putIfAbsent(this.#topic, last, object, { reservedAt, signal }))
   }
 
-  list (from: number, limit: number): Promise<SegmentListing> {
-    this.calls.list++
-    const { clock, segments, limits } = this.#core
-    return within(clock, limits.getTimeoutMs, 'the segment store', (signal) => segments.list(this.#topic, from, limit, { signal }))
+  async list (from: number, limit: number): Promise<SegmentListing> {
+    const { limits, segments } = this.#core
+    const call = (ms: number): Promise<SegmentListing> => {
+      this.calls.list++
+      return this.#within(ms, 'the segment store', (signal) => segments.list(this.#topic, from, limit, { signal }))
+    }
+    // A short one does not queue: a page would wait for its turn twice.
+    if (limit <= SHORT_LIST) return call(limits.getTimeoutMs)
+    return this.#download(limit * LIST_ENTRY_BYTES, ({ entries }) => entries.length * LIST_ENTRY_BYTES, call)
   }
 
   raiseEarliest (to: number): Promise<void> {
-    const { clock, counter, limits } = this.#core
-    return within(clock, limits.getTimeoutMs, 'the offset counter', (signal) => counter.raiseEarliest(this.#topic, to, { signal }))
+    const { counter, limits } = this.#core
+    return this.#within(limits.getTimeoutMs, 'the offset counter', (signal) => counter.raiseEarliest(this.#topic, to, { signal }))
   }
 
   markDeleted (currentOffset: number): Promise<void> {
-    const { clock, counter, limits } = this.#core
-    return within(clock, limits.getTimeoutMs, 'the offset counter', (signal) => counter.markDeleted(this.#topic, currentOffset, { signal }))
+    const { counter, limits } = this.#core
+    return this.#within(limits.getTimeoutMs, 'the offset counter', (signal) => counter.markDeleted(this.#topic, currentOffset, { signal }))
   }
 
   remove (lasts: readonly number[]): Promise<void> {
-    const { clock, segments, limits } = this.#core
-    return within(clock, limits.getTimeoutMs, 'the segment store', (signal) => segments.remove(this.#topic, lasts, { signal }))
+    const { segments, limits } = this.#core
+    return this.#within(limits.getTimeoutMs, 'the segment store', (signal) => segments.remove(this.#topic, lasts, { signal }))
   }
 
   pageEnded (offset: number, segment: Segment): void {
@@ -112,17 +138,56 @@ export class Storage {
     return this.#core.cache.get(this.#topic, last)
   }
 
-  /** The segment stored at `last`, from the cache where it is there: segments never change. */
-  async segment (last: number, ms: number = this.#core.limits.getTimeoutMs): Promise<Segment | undefined> {
-    const { cache, clock, segments } = this.#core
+  /**
+   * The segment stored at `last`, from the cache where it is there: segments never change.
+   * @param size as stored, in bytes, where that is known
+   */
+  async segment (last: number, size: number = UNKNOWN_SIZE_BYTES): Promise<Segment | undefined> {
     const cached = this.cached(last)
     if (cached !== undefined) return cached
+    const object = await this.#download<SegmentObject | undefined>(size, (found) => found?.body.length ?? 0, (ms) => this.#get(last, ms))
+    return this.#decode(object, last)
+  }
+
+  /** From now on what finds no room on the link at once is not fetched. */
+  stopWaiting (): void {
+    this.#waits = false
+    this.#core.getWindow.drop(this)
+  }
+
+  /** What is at a writer's own key. The writer does not wait for those who read. */
+  async ownSegment (last: number, ms: number): Promise<Segment | undefined> {
+    return this.cached(last) ?? this.#decode(await this.#get(last, ms), last)
+  }
+
+  #get (last: number, ms: number): Promise<SegmentObject | undefined> {
     this.calls.get++
-    const object = await within(clock, ms, 'the segment store', (signal) => segments.get(this.#topic, last, { signal }))
+    return this.#within(ms, 'the segment store', (signal) => this.#core.segments.get(this.#topic, last, { signal }))
+  }
+
+  #decode (object: SegmentObject | undefined, last: number): Segment | undefined {
     if (object === undefined) return undefined
     const segment = decodeSegment(object, this.#topic, last)
-    cache.set(this.#topic, segment)
+    this.#core.cache.set(this.#topic, segment)
     return segment
+  }
+
+  /** Makes a call whose answer is about `bytes` long when there is room for it on the link; operations take turns. */
+  async #download<T> (bytes: number, sizeOf: (answer: T) => number, call: (ms: number) => Promise<T>): Promise<T> {
+    const { clock, getWindow, limits } = this.#core
+    const room = getWindow.acquire(this, bytes, this.#waits ? this.#deadline : clock.monotonic())
+    const flight = room instanceof Promise ? await room : room
+    const startedAt = clock.monotonic()
+    try {
+      const answer = await call(limits.getTimeoutMs)
+      flight.answered(startedAt, sizeOf(answer))
+      return answer
+    } catch (error) {
+      flight.failed(error, startedAt)
+      throw error
+    } finally {
+      flight.leave()
+    }
   }
 }
 

@@ -31,7 +31,7 @@ export const defaultLimits = {
   compressOverBytes: 1 * KiB,
 
   // Overload (§3.6)
-  /** Calls of one kind in flight at one time, puts of segments or GETs and LISTs: together as many as the S3 client has sockets. */
+  /** Puts of segments in flight at one time, and GETs and LISTs: together as many as the S3 client has sockets. */
   storeCallsMax: 64,
   /** The congestion window: bytes in flight at one time, of puts and of GETs each. */
   windowBytesInitial: 1 * MiB,
@@ -49,6 +49,8 @@ export const defaultLimits = {
 
   // Read (§4)
   readTimeoutMs: 20 * seconds,
+  /** After this a page that has something does not wait for room on the link. */
+  pageFillMs: 5 * seconds,
   getTimeoutMs: 5 * seconds,
   readConcurrency: 10,
   /** So much may be loaded ahead of what a page has; more only when the page has as much already. */

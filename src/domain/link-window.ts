@@ -15,6 +15,8 @@ export interface Waiter {
   bytes (): number
   /** There is room for `bytes`, which were measured by the method above. It enters the window at once, or never. */
   start (bytes: number): void
+  /** It will never start. */
+  dropped? (): void
 }
 
 /**
@@ -25,7 +27,6 @@ export interface Waiter {
 export class LinkWindow {
   readonly #clock: Clock
   readonly #limits: Limits
-  readonly #callsMax: number
   #bytes: number
   #inFlight = 0
   #inFlightBytes = 0
@@ -38,11 +39,9 @@ export class LinkWindow {
   /** Monotonic ms since when the backlog has been larger than it should be. */
   #overloadedSince: number | undefined
 
-  /** @param callsMax calls in flight at one time */
-  constructor (clock: Clock, limits: Limits, callsMax: number) {
+  constructor (clock: Clock, limits: Limits) {
     this.#clock = clock
     this.#limits = limits
-    this.#callsMax = callsMax
     this.#bytes = limits.windowBytesInitial
   }
 
@@ -51,7 +50,7 @@ export class LinkWindow {
 
   /** Of the window, the part of each of those that use it or wait for it. */
   get share (): number {
-    const users = Math.min(this.#callsMax, this.#inFlight + Math.max(1, this.#waiting.size))
+    const users = Math.min(this.#limits.storeCallsMax, this.#inFlight + Math.max(1, this.#waiting.size))
     return Math.max(this.#limits.windowBytesMin, this.#bytes / users)
   }
 
@@ -61,7 +60,7 @@ export class LinkWindow {
   }
 
   #fits (bytes: number): boolean {
-    return this.#inFlight === 0 || (this.#inFlight < this.#callsMax && this.#inFlightBytes + bytes <= this.#bytes)
+    return this.#inFlight === 0 || (this.#inFlight < this.#limits.storeCallsMax && this.#inFlightBytes + bytes <= this.#bytes)
   }
 
   enter (bytes: number): Flight {
@@ -85,6 +84,14 @@ export class LinkWindow {
     else waiters.push(waiter)
   }
 
+  /** Takes all waiters with that key out of the queue. */
+  drop (key: object): void {
+    const waiters = this.#waiting.get(key)
+    if (waiters === undefined) return
+    this.#waiting.delete(key)
+    for (const waiter of waiters) waiter.dropped?.()
+  }
+
   /** Takes a waiter out of the queue. */
   cancel (key: object, waiter: Waiter): void {
     const waiters = this.#waiting.get(key)
@@ -103,17 +110,24 @@ export class LinkWindow {
   acquire (key: object, bytes: number, deadline: number): Flight | Promise<Flight> {
     if (this.hasRoom(bytes)) return this.enter(bytes)
     return new Promise((resolve, reject) => {
+      const dropped = (): void => {
+        cancelTimer?.()
+        reject(new StoreError('timeout', 'none', 'the link to the store was busy'))
+      }
       const waiter: Waiter = {
         bytes: () => bytes,
         start: () => {
-          cancelTimer()
+          cancelTimer?.()
           resolve(this.enter(bytes))
-        }
+        },
+        dropped
       }
-      const cancelTimer = this.#clock.timer(Math.max(0, deadline - this.#clock.monotonic()), () => {
-        this.cancel(key, waiter)
-        reject(new StoreError('timeout', 'none', 'the link to the store was busy until the deadline'))
-      })
+      const cancelTimer = deadline === Infinity
+        ? undefined
+        : this.#clock.timer(Math.max(0, deadline - this.#clock.monotonic()), () => {
+          this.cancel(key, waiter)
+          dropped()
+        })
       this.wait(key, waiter)
     })
   }
@@ -158,24 +172,33 @@ export class LinkWindow {
     if (this.#overloadedSince !== undefined && this.#backlogBytes <= this.#limits.backlogWindowsMax * this.#bytes) this.#overloadedSince = undefined
   }
 
-  /** To be called by the flight only. @param startedAt monotonic ms at which the call was sent */
-  answered (flight: Flight, startedAt: number): void {
+  /**
+   * To be called by the flight only.
+   * @param startedAt monotonic ms at which the call was sent
+   * @param bytes what it carried
+   */
+  answered (flight: Flight, startedAt: number, bytes: number): void {
     const { transferTargetMs, windowBytesMax, latencyProbeBytes, putTimeoutMs } = this.#limits
     const ms = this.#clock.monotonic() - startedAt
-    if (flight.inFlightBytes <= latencyProbeBytes) this.#latencyMs += (Math.min(ms, putTimeoutMs / 2) - this.#latencyMs) * LATENCY_WEIGHT
-    if (ms > this.#latencyMs + 2 * transferTargetMs) this.#shrink(flight, AFTER_SLOW, latencyProbeBytes, startedAt)
+    if (flight.inFlightBytes - flight.bytes + bytes <= latencyProbeBytes) this.#latencyMs += (Math.min(ms, putTimeoutMs / 2) - this.#latencyMs) * LATENCY_WEIGHT
+    if (ms > this.#lateMs) this.#shrink(flight, AFTER_SLOW, latencyProbeBytes, startedAt)
     // A window that is not used proves nothing.
     else if (ms < this.#latencyMs + transferTargetMs && 2 * this.#inFlightBytes >= this.#bytes) {
-      this.#bytes = Math.min(windowBytesMax, this.#bytes + flight.bytes)
+      this.#bytes = Math.min(windowBytesMax, this.#bytes + bytes)
     }
   }
 
   /** To be called by the flight only. @param startedAt monotonic ms at which the call was sent */
   failed (flight: Flight, error: unknown, startedAt: number): void {
     if (!(error instanceof StoreError)) return
-    if (error.failure === 'timeout') this.#shrink(flight, AFTER_TIMEOUT, this.#limits.windowBytesMin, startedAt)
+    // One that had little time left when it was sent tells nothing.
+    const timedOut = error.failure === 'timeout' && this.#clock.monotonic() - startedAt > this.#lateMs
+    if (timedOut) this.#shrink(flight, AFTER_TIMEOUT, this.#limits.windowBytesMin, startedAt)
     else if (error.failure === 'throttled') this.#shrink(flight, AFTER_SLOW, this.#limits.windowBytesMin, startedAt)
   }
+
+  /** A call that takes longer, in ms, has too many others beside it. */
+  get #lateMs (): number { return this.#latencyMs + 2 * this.#limits.transferTargetMs }
 
   /** Once for all calls that were in flight together, as TCP does once a round trip. One that was too large went alone. */
   #shrink ({ oversize }: Flight, factor: number, least: number, startedAt: number): void {
@@ -205,9 +228,12 @@ export class Flight {
   /** Whether it is more than its share of the window as that is now. */
   get tooLarge (): boolean { return this.bytes > this.#window.share }
 
-  /** @param startedAt monotonic ms at which the call was sent */
-  answered (startedAt: number): void {
-    this.#window.answered(this, startedAt)
+  /**
+   * @param startedAt monotonic ms at which the call was sent
+   * @param bytes what it carried, where that was not known before
+   */
+  answered (startedAt: number, bytes: number = this.bytes): void {
+    this.#window.answered(this, startedAt, bytes)
   }
 
   /** @param startedAt monotonic ms at which the call was sent */

@@ -21,12 +21,17 @@ export interface ReadRequest extends PageSize {
  * @throws LogError when not even the first offset could be looked at
  */
 export async function readPage (core: LogCore, topic: string, request: ReadRequest): Promise<Page> {
-  const storage = new Storage(core, topic)
-  const reader = new Reader(core, storage, request)
+  const deadline = core.clock.monotonic() + core.limits.readTimeoutMs
+  const storage = new Storage(core, topic, deadline)
+  const reader = new Reader(core, storage, request, deadline)
+  const cancelLate = core.clock.timer(core.limits.pageFillMs, () => { reader.late() })
   try {
     await reader.run()
   } catch (error) {
     if (!reader.hasProgress) throw toLogError(error)
+  } finally {
+    cancelLate()
+    storage.stopWaiting()
   }
   const { page: { runs, count, stored }, expected: nextOffset, end } = reader
   return { runs, count, nextOffset, end, stored, calls: storage.calls }
@@ -49,15 +54,22 @@ class Reader {
   readonly #deadline: number
   readonly #sizes = new Sizes()
   #sealsLeft: number
+  #late = false
 
-  constructor (core: LogCore, storage: Storage, request: ReadRequest) {
+  constructor (core: LogCore, storage: Storage, request: ReadRequest, deadline: number) {
     this.#core = core
     this.#storage = storage
     this.#request = request
     this.page = new PageBuilder(request)
     this.expected = request.from
-    this.#deadline = core.clock.monotonic() + core.limits.readTimeoutMs
+    this.#deadline = deadline
     this.#sealsLeft = core.limits.sealsPerReadMax
+  }
+
+  /** From now on, if the page has something, it does not wait for room on the link. */
+  late (): void {
+    this.#late = true
+    if (this.page.count > 0) this.#storage.stopWaiting()
   }
 
   get hasProgress (): boolean { return this.expected > this.#request.from }
@@ -130,7 +142,7 @@ class Reader {
   /** Takes the listed segments in order until one is missing or the page is full. */
   async #walk (entries: readonly SegmentEntry[], now: number): Promise<WalkEnd> {
     const { readConcurrency: concurrency, readAheadBytes: aheadBytes } = this.#core.limits
-    const lookahead = new Lookahead(entries, (entry) => this.#storage.segment(entry.last), { sizes: this.#sizes, concurrency, aheadBytes })
+    const lookahead = new Lookahead(entries, (entry) => this.#storage.segment(entry.last, entry.size), { sizes: this.#sizes, concurrency, aheadBytes })
     for (const [i, entry] of entries.entries()) {
       if (this.#core.clock.monotonic() >= this.#deadline) return 'done'
       lookahead.plan(i, {
@@ -156,6 +168,7 @@ class Reader {
     this.expected = segment.kind === 'messages' ? this.page.take(segment, this.expected) : segment.last + 1
     if (this.expected <= segment.last) this.#storage.pageEnded(this.expected, segment)
     this.end = Math.max(this.end, segment.last + 1)
+    if (this.#late) this.late()
   }
 
   /** `pass`: go on with the segment; `again`: list anew; `done`: the page ends before the hole. */

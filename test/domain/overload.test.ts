@@ -6,11 +6,12 @@ import type { LogError } from '../../src/domain/errors.ts'
 import { defaultLimits, type Limits } from '../../src/domain/limits.ts'
 import { createLog } from '../../src/domain/log.ts'
 import { Process, Scheduler } from '../simulation/scheduler.ts'
-import { runAppends, type AppendLoad } from '../support/overload.ts'
+import { runAppends, runReads, type AppendLoad } from '../support/overload.ts'
 
 /** A link of 10 Mbit/s: the largest segment takes longer than a put's time-out. */
 const bytesPerSecond = 1_250_000
 const appendTimeoutSeconds = defaultLimits.appendTimeoutMs / 1_000
+const readTimeoutSeconds = defaultLimits.readTimeoutMs / 1_000
 const load: AppendLoad = { topics: 1, messageBytes: 50_000, loop: 'open', offered: 4 }
 
 for (const topics of [1, 20]) {
@@ -49,6 +50,26 @@ test('a large batch gets its turn among small messages', async () => {
   const batches = run.results.filter((result) => result.load === 1 && result.start > 5)
   const written = batches.filter(({ outcome }) => outcome === 'ok')
   assert.ok(batches.length >= 4 && written.length >= batches.length - 1, JSON.stringify(batches))
+})
+
+const readers = { bytesPerSecond, seconds: 80, segmentBytes: 50_000, segments: 200, maxBytes: 1_000_000 }
+
+for (const count of [10, 100]) {
+  test(`${count} readers far behind share a link: it is used well, also after a stall, and nobody is left out`, async () => {
+    const run = await runReads({ ...readers, readers: count, slow: { from: 40, until: 45, share: 0 } })
+    for (const [from, until] of [[20, 40], [55, 80]] as const) {
+      const goodput = run.goodput(from, until)
+      assert.ok(goodput >= 0.75, `${goodput} of the capacity from ${from} s to ${until} s`)
+    }
+    assert.ok(3 * Math.min(...run.bytes) >= Math.max(...run.bytes), `${Math.min(...run.bytes)} to ${Math.max(...run.bytes)} bytes`)
+    assert.ok(run.slowest <= readTimeoutSeconds, `a read took ${run.slowest} s`)
+  })
+}
+
+test('more readers than the link has segments for still get what it carries, and each an answer in time', async () => {
+  const run = await runReads({ ...readers, readers: 300, segmentBytes: 100_000 })
+  assert.ok(run.goodput(20, 80) >= 0.6, `${run.goodput(20, 80)}`)
+  assert.ok(run.slowest <= readTimeoutSeconds, `a read took ${run.slowest} s`)
 })
 
 /** A log whose puts of segments stay unanswered until they are let go. */

@@ -32,6 +32,7 @@ export class Link {
   /** Resolves when the bytes are through; never if it is aborted before. */
   transfer (bytes: number, signal: AbortSignal | undefined): Promise<void> {
     return new Promise((resolve) => {
+      if (signal?.aborted === true) return
       this.#advance()
       const transfer: Transfer = { left: bytes, done: resolve }
       this.#transfers.add(transfer)
@@ -83,6 +84,8 @@ export interface LinkedStores {
   readonly counter: OffsetCounter
   readonly up: Link
   readonly down: Link
+  /** The same stores without the link between. */
+  readonly near: { readonly segments: SegmentStore, readonly counter: OffsetCounter }
   /** Of both directions. */
   setBandwidth (bytesPerSecond: number): void
 }
@@ -110,6 +113,7 @@ export function linkedStores (scheduler: Scheduler, { bytesPerSecond, latencyMs 
   return {
     up,
     down,
+    near: { segments, counter },
     setBandwidth (value) {
       up.setBandwidth(value)
       down.setBandwidth(value)

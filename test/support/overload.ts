@@ -1,6 +1,7 @@
 import { defaultLimits, type Limits } from '../../src/domain/limits.ts'
 import { createLog, type Log } from '../../src/domain/log.ts'
 import { LogError } from '../../src/domain/errors.ts'
+import { encodeSegment } from '../../src/domain/segment.ts'
 import { Process, Scheduler } from '../simulation/scheduler.ts'
 import { linkedStores, type LinkedStores } from './link.ts'
 
@@ -109,6 +110,86 @@ export async function runAppends (options: AppendRunOptions): Promise<LinkRun> {
       return counts
     },
     slowest: Math.max(0, ...results.map((result) => result.end - result.start))
+  }
+}
+
+export interface ReadRunOptions {
+  readonly bytesPerSecond: number
+  readonly latencyMs?: number
+  readonly seconds: number
+  /** Each reads a topic of its own from the start, page after page; after a failure it waits for a second. */
+  readonly readers: number
+  readonly segmentBytes: number
+  readonly segments: number
+  readonly maxBytes: number
+  readonly slow?: { readonly from: number, readonly until: number, readonly share: number }
+  readonly create?: typeof createLog
+}
+
+export interface ReadRun {
+  /** Bytes of messages a second, relative to the link's capacity, on pages answered between two times, in seconds. */
+  goodput (from: number, until: number): number
+  /** Bytes of messages that each reader got. */
+  readonly bytes: readonly number[]
+  /** By code; `ok` for a page. */
+  readonly outcomes: Readonly<Record<string, number>>
+  /** The longest time that a read took, in seconds. */
+  readonly slowest: number
+}
+
+/** Readers far behind, over a simulated link, in virtual time. Nothing is cached. */
+export async function runReads (options: ReadRunOptions): Promise<ReadRun> {
+  const { bytesPerSecond, latencyMs = 20, seconds, readers, segmentBytes, segments, maxBytes, slow, create = createLog } = options
+  const scheduler = new Scheduler()
+  const stores = linkedStores(scheduler, { bytesPerSecond, latencyMs })
+  const log = logOf(scheduler, stores, create, undefined)
+  const begin = scheduler.now
+  const end = begin + seconds * 1_000
+  const payload = `"${'x'.repeat(segmentBytes - 2)}"`
+  for (let first = 1; first <= segments; first++) {
+    const { object } = encodeSegment([{ payload }], { first, timestamp: begin, writer: 'w', compression: 'none', compressOverBytes: 0 })
+    for (let r = 0; r < readers; r++) await stores.near.segments.putIfAbsent(`topic-${r}`, first, object, { reservedAt: null })
+  }
+  for (let r = 0; r < readers; r++) await stores.near.counter.reserve(`topic-${r}`, segments, { now: begin })
+  const pages: Array<{ end: number, bytes: number }> = []
+  const bytes = new Array<number>(readers).fill(0)
+  const outcomes: Record<string, number> = {}
+  let slowest = 0
+  let open = readers
+
+  const reader = async (r: number): Promise<void> => {
+    let from = 1
+    while (scheduler.now < end) {
+      const start = scheduler.now
+      const page = await log.read(`topic-${r}`, { from, limit: 20, maxBytes }).catch((error: unknown) => {
+        if (!(error instanceof Error) || error.name !== 'LogError') throw error
+        return (error as LogError).code
+      })
+      slowest = Math.max(slowest, (scheduler.now - start) / 1_000)
+      const outcome = typeof page === 'string' ? page : 'ok'
+      outcomes[outcome] = (outcomes[outcome] ?? 0) + 1
+      if (typeof page === 'string') {
+        await new Promise<void>((resolve) => { scheduler.at(scheduler.now + 1_000, undefined, resolve) })
+        continue
+      }
+      bytes[r]! += page.count * segmentBytes
+      pages.push({ end: (scheduler.now - begin) / 1_000, bytes: page.count * segmentBytes })
+      from = page.nextOffset >= page.end ? 1 : page.nextOffset
+    }
+    open--
+  }
+  for (let r = 0; r < readers; r++) scheduler.at(begin + r, undefined, () => { reader(r).catch((error: unknown) => { scheduler.fail(error) }) })
+  if (slow !== undefined) {
+    scheduler.at(begin + slow.from * 1_000, undefined, () => { stores.setBandwidth(bytesPerSecond * slow.share) })
+    scheduler.at(begin + slow.until * 1_000, undefined, () => { stores.setBandwidth(bytesPerSecond) })
+  }
+  await scheduler.run(() => open === 0, 10_000_000)
+  return {
+    goodput: (from, until) =>
+      pages.filter((page) => page.end >= from && page.end < until).reduce((sum, page) => sum + page.bytes, 0) / (until - from) / bytesPerSecond,
+    bytes,
+    outcomes,
+    slowest
   }
 }
 

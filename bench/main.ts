@@ -6,12 +6,13 @@ import { catchUp } from './scenarios/catch-up.ts'
 import { ceiling } from './scenarios/ceiling.ts'
 import { coldStart } from './scenarios/cold-start.ts'
 import { followerMemory } from './scenarios/follower-memory.ts'
+import { overload } from './scenarios/overload.ts'
 import { type Scenario, Skipped } from './scenarios/scenario.ts'
 import { sdkCpu } from './scenarios/sdk-cpu.ts'
 import { storageCalls } from './scenarios/storage-calls.ts'
 import { tail } from './scenarios/tail.ts'
 
-const scenarios: readonly Scenario[] = [ceiling, append1, append100, catchUp, tail, coldStart, followerMemory, sdkCpu, storageCalls]
+const scenarios: readonly Scenario[] = [ceiling, append1, append100, catchUp, tail, coldStart, followerMemory, sdkCpu, storageCalls, overload]
 
 const options = optionsOrEnd()
 const machine = describeMachine(options.dataDir)

@@ -41,7 +41,7 @@ export interface AppendResult {
   readonly outcome: string
 }
 
-export interface LinkRun {
+export interface AppendRun {
   readonly results: readonly AppendResult[]
   /** Written bytes a second, relative to the link's capacity, of appends acknowledged between two times, in seconds. */
   goodput (from: number, until: number): number
@@ -52,7 +52,7 @@ export interface LinkRun {
 }
 
 /** Appends over a simulated link, in virtual time. The same load gives the same results. */
-export async function runAppends (options: AppendRunOptions): Promise<LinkRun> {
+export async function runAppends (options: AppendRunOptions): Promise<AppendRun> {
   const { bytesPerSecond, latencyMs = 20, seconds, loads, slow, limits, create = createLog } = options
   const scheduler = new Scheduler()
   const stores = linkedStores(scheduler, { bytesPerSecond, latencyMs })

@@ -62,7 +62,8 @@ export class GroupCommit {
   append (messages: readonly NewMessage[]): Promise<Appended> {
     const size = sizeOf(messages)
     const now = this.#core.clock.monotonic()
-    if (!this.#core.putWindow.addBacklog(size, this.#pendingBytes, now)) {
+    const waitedMs = this.#pending.length === 0 ? 0 : now - this.#arrival(this.#pending[0]!)
+    if (!this.#core.putWindow.addBacklog(size, this.#pendingBytes, waitedMs)) {
       this.#settled()
       return Promise.reject(overloaded())
     }
@@ -84,8 +85,7 @@ export class GroupCommit {
     }
     // Like Kafka's linger.ms: a segment that is full does not wait for more.
     const full = this.#pendingMessages >= limits.segmentMessagesMax || this.#pendingBytes >= limits.segmentBytesMax
-    const arrived = this.#pending[0]!.deadline - limits.appendTimeoutMs
-    const lingerMs = arrived + limits.lingerMs - clock.monotonic()
+    const lingerMs = this.#arrival(this.#pending[0]!) + limits.lingerMs - clock.monotonic()
     if (limits.lingerMs > 0 && lingerMs > 0 && !full) {
       this.#cancelLinger ??= clock.timer(lingerMs, () => { this.#start() })
     } else if (!this.#scheduled) {
@@ -132,6 +132,11 @@ export class GroupCommit {
       if (this.#pending.length > 0) this.#watchExpiry()
       else this.#settled()
     })
+  }
+
+  /** Monotonic ms. */
+  #arrival ({ deadline }: Entry): number {
+    return deadline - this.#core.limits.appendTimeoutMs
   }
 
   /** Monotonic ms from which on an append is not sent any more: one put, and giving up in order, must fit before its deadline. */

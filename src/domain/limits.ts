@@ -44,7 +44,7 @@ export const defaultLimits = {
   /** What may wait to be sent, in windows and in bytes; beyond it appends are refused. */
   backlogWindowsMax: 4,
   backlogBytesMax: 128 * MiB,
-  /** A burst may exceed `backlogWindowsMax` for this long. */
+  /** A burst may exceed `backlogWindowsMax`, as long as none of its topic has waited for this long. */
   overloadedAfterMs: 500,
 
   // Read (§4)

@@ -36,8 +36,6 @@ export class LinkWindow {
   #shrunkAt = -Infinity
   readonly #waiting = new Map<object, Waiter[]>()
   #backlogBytes = 0
-  /** Monotonic ms since when the backlog has been larger than it should be. */
-  #overloadedSince: number | undefined
 
   constructor (clock: Clock, limits: Limits) {
     this.#clock = clock
@@ -147,16 +145,16 @@ export class LinkWindow {
   /**
    * Adds to the backlog: what was accepted and has not been sent yet.
    * @param ownBytes the part of the backlog that is of the same topic
-   * @returns false, and adds nothing, when it would wait too long: the backlog has been too large for `overloadedAfterMs`,
-   *   and its topic has its share of it
+   * @param waitedMs for how long the oldest part of that has waited
+   * @returns false, and adds nothing, when it would wait too long: the backlog is too large, its topic has its share of it,
+   *   and it is no burst
    */
-  addBacklog (bytes: number, ownBytes: number, now: number): boolean {
+  addBacklog (bytes: number, ownBytes: number, waitedMs: number): boolean {
     const { backlogBytesMax, backlogWindowsMax, overloadedAfterMs } = this.#limits
     const backlog = this.#backlogBytes + bytes
     if (backlog > backlogWindowsMax * this.#bytes) {
-      this.#overloadedSince ??= now
       if (backlog > backlogBytesMax) return false
-      if (now - this.#overloadedSince >= overloadedAfterMs && ownBytes >= backlogWindowsMax * this.share) return false
+      if (waitedMs >= overloadedAfterMs && ownBytes >= backlogWindowsMax * this.share) return false
     }
     this.#backlogBytes = backlog
     return true
@@ -169,7 +167,6 @@ export class LinkWindow {
 
   removeBacklog (bytes: number): void {
     this.#backlogBytes -= bytes
-    if (this.#overloadedSince !== undefined && this.#backlogBytes <= this.#limits.backlogWindowsMax * this.#bytes) this.#overloadedSince = undefined
   }
 
   /**

@@ -22,7 +22,8 @@ declare module 'fastify' {
 /** The one way out for errors: whatever was thrown becomes a problem, and a 5xx leaves its cause in the log. */
 export function handleError (error: unknown, request: FastifyRequest, reply: FastifyReply): void {
   const known = toLogError(error, request)
-  if (known.status >= 500) {
+  // A refusal under overload has no cause, and there are many: the request's own line has its code.
+  if (known.status >= 500 && known.code !== 'overloaded') {
     request.log.error({ request_id: request.id, code: known.code, err: known }, known.code === 'internal' ? 'internal error' : 'request failed')
   }
   request.facts.code = known.code

@@ -67,7 +67,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'sign a late put with the current time',
-    from: 3780,
+    from: 1100,
     file: 'domain/append.ts',
     replace: 'await this.#storage.put(last, object, at, Math',
     by: 'await this.#storage.put(last, object, clock.wall() + 0 * at, Math'

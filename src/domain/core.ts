@@ -9,9 +9,6 @@ import { LinkWindow } from './link-window.ts'
 import { decodeSegment, type Compression, type Segment } from './segment.ts'
 import { within } from './wait.ts'
 
-/** What an entry of a LIST takes on the wire, about: S3 answers in XML. */
-const LIST_ENTRY_BYTES = 300
-const SHORT_LIST = 100
 /** What a segment is taken for until its size is known. */
 const UNKNOWN_SIZE_BYTES = 64 * 1024
 
@@ -67,13 +64,18 @@ export class Storage {
   readonly #core: LogCore
   readonly #topic: string
   readonly #deadline: number
+  readonly #onWait: (() => void) | undefined
   #waits = true
 
-  /** @param deadline monotonic ms by which every call has ended */
-  constructor (core: LogCore, topic: string, deadline = Infinity) {
+  /**
+   * @param deadline monotonic ms by which every call has ended
+   * @param onWait called when a call has to wait for room on the link
+   */
+  constructor (core: LogCore, topic: string, deadline = Infinity, onWait?: () => void) {
     this.#core = core
     this.#topic = topic
     this.#deadline = deadline
+    this.#onWait = onWait
   }
 
   #within<T> (ms: number, what: string, call: (signal: AbortSignal) => Promise<T>): Promise<T> {
@@ -99,15 +101,10 @@ export class Storage {
     return this.#within(ms, 'the segment store', (signal) => segments.putIfAbsent(this.#topic, last, object, { reservedAt, signal }))
   }
 
-  async list (from: number, limit: number): Promise<SegmentListing> {
-    const { limits, segments } = this.#core
-    const call = (ms: number): Promise<SegmentListing> => {
-      this.calls.list++
-      return this.#within(ms, 'the segment store', (signal) => segments.list(this.#topic, from, limit, { signal }))
-    }
-    // A short one does not queue: a page would wait for its turn twice.
-    if (limit <= SHORT_LIST) return call(limits.getTimeoutMs)
-    return this.#download(limit * LIST_ENTRY_BYTES, ({ entries }) => entries.length * LIST_ENTRY_BYTES, call)
+  list (from: number, limit: number): Promise<SegmentListing> {
+    this.calls.list++
+    const { segments, limits } = this.#core
+    return this.#within(limits.getTimeoutMs, 'the segment store', (signal) => segments.list(this.#topic, from, limit, { signal }))
   }
 
   raiseEarliest (to: number): Promise<void> {
@@ -139,14 +136,28 @@ export class Storage {
   }
 
   /**
-   * The segment stored at `last`, from the cache where it is there: segments never change.
+   * The segment stored at `last`, from the cache where it is there: segments never change. Otherwise it is fetched when there
+   * is room on the link; operations take turns.
    * @param size as stored, in bytes, where that is known
    */
   async segment (last: number, size: number = UNKNOWN_SIZE_BYTES): Promise<Segment | undefined> {
     const cached = this.cached(last)
     if (cached !== undefined) return cached
-    const object = await this.#download<SegmentObject | undefined>(size, (found) => found?.body.length ?? 0, (ms) => this.#get(last, ms))
-    return this.#decode(object, last)
+    const { clock, getWindow, limits } = this.#core
+    const room = getWindow.acquire(this, size, this.#waits ? this.#deadline : clock.monotonic())
+    if (room instanceof Promise) this.#onWait?.()
+    const flight = room instanceof Promise ? await room : room
+    const startedAt = clock.monotonic()
+    try {
+      const object = await this.#get(last, limits.getTimeoutMs)
+      flight.answered(startedAt, object?.body.length ?? 0)
+      return this.#decode(object, last)
+    } catch (error) {
+      flight.failed(error, startedAt)
+      throw error
+    } finally {
+      flight.leave()
+    }
   }
 
   /** From now on what finds no room on the link at once is not fetched. */
@@ -170,24 +181,6 @@ export class Storage {
     const segment = decodeSegment(object, this.#topic, last)
     this.#core.cache.set(this.#topic, segment)
     return segment
-  }
-
-  /** Makes a call whose answer is about `bytes` long when there is room for it on the link; operations take turns. */
-  async #download<T> (bytes: number, sizeOf: (answer: T) => number, call: (ms: number) => Promise<T>): Promise<T> {
-    const { clock, getWindow, limits } = this.#core
-    const room = getWindow.acquire(this, bytes, this.#waits ? this.#deadline : clock.monotonic())
-    const flight = room instanceof Promise ? await room : room
-    const startedAt = clock.monotonic()
-    try {
-      const answer = await call(limits.getTimeoutMs)
-      flight.answered(startedAt, sizeOf(answer))
-      return answer
-    } catch (error) {
-      flight.failed(error, startedAt)
-      throw error
-    } finally {
-      flight.leave()
-    }
   }
 }
 

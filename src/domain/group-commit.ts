@@ -25,7 +25,7 @@ interface Entry {
  * ends. Nothing waits for a timer when idle; the batch forms by itself under load (the natural batching of Kafka's
  * producer and of databases' commit logs).
  */
-export class GroupCommit {
+export class GroupCommit implements Waiter {
   readonly #core: LogCore
   readonly #topic: string
   readonly #idle: () => void
@@ -38,7 +38,6 @@ export class GroupCommit {
   #cancelLinger: (() => void) | undefined
   /** In the queue of the link's window. */
   #waiting = false
-  readonly #waiter: Waiter
   #cancelExpiry: (() => void) | undefined
 
   /**
@@ -50,13 +49,6 @@ export class GroupCommit {
     this.#topic = topic
     this.#idle = idle
     this.#appended = appended
-    this.#waiter = {
-      bytes: () => this.#nextBytes(),
-      start: (bytes) => {
-        this.#waiting = false
-        this.#send(bytes)
-      }
-    }
   }
 
   append (messages: readonly NewMessage[]): Promise<Appended> {
@@ -87,31 +79,37 @@ export class GroupCommit {
     const full = this.#pendingMessages >= limits.segmentMessagesMax || this.#pendingBytes >= limits.segmentBytesMax
     const lingerMs = this.#arrival(this.#pending[0]!) + limits.lingerMs - clock.monotonic()
     if (limits.lingerMs > 0 && lingerMs > 0 && !full) {
-      this.#cancelLinger ??= clock.timer(lingerMs, () => { this.#start() })
+      this.#cancelLinger ??= clock.timer(lingerMs, () => { this.#begin() })
     } else if (!this.#scheduled) {
       this.#scheduled = true
-      clock.soon(() => { this.#start() })
+      clock.soon(() => { this.#begin() })
     }
   }
 
-  #start (): void {
+  #begin (): void {
     this.#cancelLinger?.()
     this.#cancelLinger = undefined
     this.#scheduled = false
     // What was waited for may have left already, full.
     if (this.#inFlight >= this.#core.limits.putsInFlightMax || this.#pending.length === 0 || this.#waiting) return
-    const bytes = this.#nextBytes()
+    const bytes = this.bytes()
     if (this.#core.putWindow.hasRoom(bytes)) {
       this.#send(bytes)
     } else {
       this.#waiting = true
-      this.#core.putWindow.wait(this, this.#waiter)
+      this.#core.putWindow.wait(this, this)
       this.#watchExpiry()
     }
   }
 
+  /** For the window: there is room. */
+  start (bytes: number): void {
+    this.#waiting = false
+    this.#send(bytes)
+  }
+
   /** About the size of the next segment, if it left now. */
-  #nextBytes (): number {
+  bytes (): number {
     const most = Math.min(this.#pendingBytes, this.#core.limits.segmentBytesMax, this.#core.putWindow.share)
     return Math.max(most, this.#pending[0]?.size ?? 0)
   }
@@ -150,7 +148,7 @@ export class GroupCommit {
     this.#cancelExpiry = undefined
     if (this.#waiting) {
       this.#waiting = false
-      this.#core.putWindow.cancel(this, this.#waiter)
+      this.#core.putWindow.cancel(this, this)
     }
     if (this.#inFlight === 0) this.#idle()
   }

@@ -31,7 +31,7 @@ export const defaultLimits = {
   compressOverBytes: 1 * KiB,
 
   // Overload (§3.6)
-  /** Puts of segments in flight at one time, and GETs and LISTs: together as many as the S3 client has sockets. */
+  /** Puts of segments in flight at one time, and GETs of them: together as many as the S3 client has sockets. */
   storeCallsMax: 64,
   /** The congestion window: bytes in flight at one time, of puts and of GETs each. */
   windowBytesInitial: 1 * MiB,

@@ -22,16 +22,14 @@ export interface ReadRequest extends PageSize {
  */
 export async function readPage (core: LogCore, topic: string, request: ReadRequest): Promise<Page> {
   const deadline = core.clock.monotonic() + core.limits.readTimeoutMs
-  const storage = new Storage(core, topic, deadline)
+  const storage = new Storage(core, topic, deadline, () => { reader.watchFill() })
   const reader = new Reader(core, storage, request, deadline)
-  const cancelLate = core.clock.timer(core.limits.pageFillMs, () => { reader.late() })
   try {
     await reader.run()
   } catch (error) {
     if (!reader.hasProgress) throw toLogError(error)
   } finally {
-    cancelLate()
-    storage.stopWaiting()
+    reader.finish()
   }
   const { page: { runs, count, stored }, expected: nextOffset, end } = reader
   return { runs, count, nextOffset, end, stored, calls: storage.calls }
@@ -54,6 +52,7 @@ class Reader {
   readonly #deadline: number
   readonly #sizes = new Sizes()
   #sealsLeft: number
+  #cancelFill: (() => void) | undefined
   #late = false
 
   constructor (core: LogCore, storage: Storage, request: ReadRequest, deadline: number) {
@@ -66,10 +65,19 @@ class Reader {
     this.#sealsLeft = core.limits.sealsPerReadMax
   }
 
-  /** From now on, if the page has something, it does not wait for room on the link. */
-  late (): void {
-    this.#late = true
-    if (this.page.count > 0) this.#storage.stopWaiting()
+  /** To be called when the page has to wait for room on the link: after `pageFillMs` it does so only if it has nothing. */
+  watchFill (): void {
+    const { clock, limits } = this.#core
+    this.#cancelFill ??= clock.timer(Math.max(0, this.#deadline - limits.readTimeoutMs + limits.pageFillMs - clock.monotonic()), () => {
+      this.#late = true
+      if (this.page.count > 0) this.#storage.stopWaiting()
+    })
+  }
+
+  finish (): void {
+    if (this.#cancelFill === undefined) return
+    this.#cancelFill()
+    this.#storage.stopWaiting()
   }
 
   get hasProgress (): boolean { return this.expected > this.#request.from }
@@ -168,7 +176,7 @@ class Reader {
     this.expected = segment.kind === 'messages' ? this.page.take(segment, this.expected) : segment.last + 1
     if (this.expected <= segment.last) this.#storage.pageEnded(this.expected, segment)
     this.end = Math.max(this.end, segment.last + 1)
-    if (this.#late) this.late()
+    if (this.#late && this.page.count > 0) this.#storage.stopWaiting()
   }
 
   /** `pass`: go on with the segment; `again`: list anew; `done`: the page ends before the hole. */

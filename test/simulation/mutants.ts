@@ -131,8 +131,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'a deadline of a read that its seals may exceed',
     file: 'domain/read.ts',
-    replace: 'const storage = new Storage(core, topic, deadline)',
-    by: 'const storage = new Storage(core, topic)'
+    replace: 'new Storage(core, topic, deadline, ',
+    by: 'new Storage(core, topic, Infinity, '
   },
   {
     name: 'send a segment again in smaller ones although it may have been written',

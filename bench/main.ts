@@ -6,6 +6,7 @@ import { catchUp } from './scenarios/catch-up.ts'
 import { ceiling } from './scenarios/ceiling.ts'
 import { coldStart } from './scenarios/cold-start.ts'
 import { followerMemory } from './scenarios/follower-memory.ts'
+import { overload } from './scenarios/overload.ts'
 import { type Scenario, Skipped } from './scenarios/scenario.ts'
 import { secondOpinion } from './scenarios/second-opinion.ts'
 import { sdkCpu } from './scenarios/sdk-cpu.ts'
@@ -13,7 +14,9 @@ import { storageCalls } from './scenarios/storage-calls.ts'
 import { tail } from './scenarios/tail.ts'
 import { underAttack } from './scenarios/under-attack.ts'
 
-const scenarios: readonly Scenario[] = [ceiling, append1, append100, secondOpinion, catchUp, tail, coldStart, followerMemory, underAttack, sdkCpu, storageCalls]
+const scenarios: readonly Scenario[] = [
+  ceiling, append1, append100, secondOpinion, catchUp, tail, coldStart, followerMemory, underAttack, sdkCpu, storageCalls, overload
+]
 
 const options = optionsOrEnd()
 const machine = describeMachine(options.dataDir)

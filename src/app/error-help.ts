@@ -120,6 +120,11 @@ export const errorHelp: Readonly<Record<ErrorCode, ErrorHelp>> = {
     remedy: 'For the operator: the log and `/ready` name the part. See the README for the permissions.',
     detail: 'The storage refused the request: it is not set up for this service.'
   },
+  overloaded: {
+    cause: 'More messages wait than the link to the storage can take in time.',
+    remedy: 'Retry after the seconds of `Retry-After`, with growing pauses. If it comes often, send less, or use more servers.',
+    detail: 'More messages are waiting than can be written in time.'
+  },
   append_timeout: {
     cause: 'The storage was too slow to take the message within 20 seconds.',
     remedy: 'Retry. See `written` for whether the message may be there.',

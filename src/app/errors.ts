@@ -23,7 +23,8 @@ declare module 'fastify' {
 /** Sends every error as a problem document, and logs the cause of a 5xx. */
 export function handleError (error: unknown, request: FastifyRequest, reply: FastifyReply): void {
   const known = toLogError(error, request)
-  if (known.status >= 500) {
+  // A refusal under overload has no cause, and there are many: the request's own line has its code.
+  if (known.status >= 500 && known.code !== 'overloaded') {
     request.log.error({ request_id: request.id, code: known.code, err: known }, known.code === 'internal' ? 'internal error' : 'request failed')
   }
   request.facts.code = known.code

@@ -3,6 +3,7 @@ import type { Reservation } from '../ports/offset-counter.ts'
 import type { SegmentObject } from '../ports/segment-store.ts'
 import { retryDelay, Storage, toLogError, type LogCore, type StorageCalls } from './core.ts'
 import { LogError } from './errors.ts'
+import type { Flight } from './link-window.ts'
 import type { NewMessage } from './message.ts'
 import { encodeLargeSegment, encodeSeal, encodeSegment, isLarge, type MessageSegment } from './segment.ts'
 import { sleep } from './wait.ts'
@@ -17,14 +18,15 @@ type Found = 'own' | 'seal' | 'gone'
  * Appends the messages as one segment (log §3): reserve, put once, and find out for certain what happened where an
  * answer is missing.
  * @param deadline monotonic ms by which the caller has an answer
+ * @param flight its room on the link; it leaves when the segment is not sent any more
  * @returns the segment, whose messages are in the order given
  * @throws LogError with `written` set, always
  */
 export async function appendSegment (
-  core: LogCore, topic: string, messages: readonly NewMessage[], deadline: number
+  core: LogCore, topic: string, messages: readonly NewMessage[], deadline: number, flight: Flight
 ): Promise<{ segment: MessageSegment, calls: StorageCalls }> {
   const { clock, limits } = core
-  const storage = new Storage(core, topic)
+  const storage = new Storage(core, topic, deadline)
   for (let attempt = 1; attempt <= limits.appendAttemptsMax; attempt++) {
     const left = deadline - limits.resolveBySealMs - clock.monotonic()
     if (left <= 0) throw timedOut()
@@ -35,7 +37,7 @@ export async function appendSegment (
       // At worst a range was handed out that nobody uses; readers seal it.
       throw toLogError(error, 'no')
     }
-    const segment = await new ReservationWriter(core, storage, topic, messages, reservation, deadline).run()
+    const segment = await new ReservationWriter(core, storage, topic, messages, reservation, deadline, flight).run()
     if (segment === 'sealed') continue
     core.cache.set(topic, segment)
     return { segment, calls: storage.calls }
@@ -55,18 +57,20 @@ class ReservationWriter {
   readonly #messages: readonly NewMessage[]
   readonly #reservation: Reservation
   readonly #deadline: number
+  readonly #flight: Flight
   readonly #writer: string
   readonly #reservedAtMonotonic: number
   /** Some put had an unknown outcome: from here on only what is at the key tells what happened. */
   #uncertain = false
 
-  constructor (core: LogCore, storage: Storage, topic: string, messages: readonly NewMessage[], reservation: Reservation, deadline: number) {
+  constructor (core: LogCore, storage: Storage, topic: string, messages: readonly NewMessage[], reservation: Reservation, deadline: number, flight: Flight) {
     this.#core = core
     this.#storage = storage
     this.#topic = topic
     this.#messages = messages
     this.#reservation = reservation
     this.#deadline = deadline
+    this.#flight = flight
     this.#writer = randomId(core.random)
     this.#reservedAtMonotonic = core.clock.monotonic()
   }
@@ -86,15 +90,21 @@ class ReservationWriter {
     const { last, at } = this.#reservation
     let failure: unknown
     for (let attempt = 1; this.#mayStart(); attempt++) {
+      const startedAt = clock.monotonic()
       try {
-        const left = this.#deadline - limits.resolveBySealMs - clock.monotonic()
-        if (await this.#storage.put(last, object, at, Math.min(limits.putTimeoutMs, left)) === 'created') return 'written'
+        const left = this.#deadline - limits.resolveBySealMs - startedAt
+        const put = await this.#storage.put(last, object, at, Math.min(limits.putTimeoutMs, left))
+        this.#flight.answered(startedAt)
+        if (put === 'created') return 'written'
         return await this.#resolveExisting()
       } catch (error) {
         if (error instanceof LogError) throw error
         failure = error
         this.#uncertain ||= mayHaveTakenEffect(error)
+        this.#flight.failed(error, startedAt)
         if (!isPassing(error)) break
+        // It would hardly get through the next time. Once it is certainly not written its appends leave in smaller segments.
+        if (isTimeout(error) && this.#flight.tooLarge) break
       }
       await this.#pause(attempt)
     }
@@ -109,7 +119,8 @@ class ReservationWriter {
   }
 
   async #pause (attempt: number): Promise<void> {
-    await sleep(this.#core.clock, retryDelay(this.#core, attempt))
+    const { clock } = this.#core
+    await sleep(clock, Math.max(0, Math.min(retryDelay(this.#core, attempt), this.#deadline - clock.monotonic())))
   }
 
   /** The key was taken: by ourselves (an answer was lost), or by a seal (log §3.3). */
@@ -141,6 +152,7 @@ class ReservationWriter {
   async #resolveBySeal (failure: unknown): Promise<Outcome> {
     const { clock, limits } = this.#core
     const { first, last } = this.#reservation
+    this.#flight.leave()
     const seal = encodeSeal(first, last, 'range', this.#writer)
     for (let attempt = 1; ; attempt++) {
       const left = this.#deadline - clock.monotonic()
@@ -171,7 +183,7 @@ class ReservationWriter {
       const left = deadline - clock.monotonic()
       if (left <= 0) throw this.#unknown()
       try {
-        const found = await this.#storage.segmentOnce(last, Math.min(limits.putTimeoutMs, left))
+        const found = await this.#storage.ownSegment(last, Math.min(limits.putTimeoutMs, left))
         if (found === undefined) return 'gone'
         if (found.kind === 'seal') return 'seal'
         if (found.writer === this.#writer && found.first === first) return 'own'
@@ -191,6 +203,10 @@ class ReservationWriter {
   #unknown (cause?: unknown): LogError {
     return new LogError('storage_unavailable', 'The storage did not answer in time; the message may have been written.', { written: 'unknown', cause })
   }
+}
+
+export function isTimeout (error: unknown): boolean {
+  return error instanceof StoreError && error.failure === 'timeout'
 }
 
 /** 96 random bits: unique among the writers that can meet at one key. */

@@ -2,12 +2,16 @@ import type { Clock } from '../ports/clock.ts'
 import { isPassing, StoreError } from '../ports/errors.ts'
 import type { OffsetCounter, Reservation, ReservationTime, TopicState } from '../ports/offset-counter.ts'
 import type { SegmentListing, SegmentObject, SegmentStore } from '../ports/segment-store.ts'
-import type { SegmentCache } from './cache.ts'
+import { SegmentCache } from './cache.ts'
 import { LogError, type Written } from './errors.ts'
-import type { Limits } from './limits.ts'
+import { checkLimits, defaultLimits, type Limits } from './limits.ts'
+import { LinkWindow } from './link-window.ts'
 import { decodeSegment, type Compression, type Segment } from './segment.ts'
-import type { Turns } from './turns.ts'
+import { Turns } from './turns.ts'
 import { sleep, within } from './wait.ts'
+
+/** What a segment is taken for until its size is known. */
+const UNKNOWN_SIZE_BYTES = 64 * 1024
 
 /** How many calls to storage an operation made; calls shared by a group commit count for each of its appends. */
 export interface StorageCalls { reserve: number, state: number, put: number, get: number, list: number }
@@ -35,6 +39,24 @@ export interface LogCore extends Required<LogDeps> {
   readonly cache: SegmentCache
   /** For the encoding of large segments. */
   readonly turns: Turns
+  /** For puts of segments; seals are small, and go at once. */
+  readonly putWindow: LinkWindow
+  /** For what is read. */
+  readonly getWindow: LinkWindow
+}
+
+/** @throws Error when the limits contradict each other */
+export function createCore (deps: LogDeps): LogCore {
+  const limits = checkLimits(deps.limits ?? defaultLimits)
+  return {
+    random: Math.random,
+    ...deps,
+    limits,
+    cache: new SegmentCache(limits.segmentCacheBytes),
+    turns: new Turns((callback) => { deps.clock.soon(callback) }),
+    putWindow: new LinkWindow(deps.clock, limits),
+    getWindow: new LinkWindow(deps.clock, limits)
+  }
 }
 
 const SEGMENTS = 'the segment store'
@@ -46,18 +68,32 @@ export function retryDelay ({ limits, random }: LogCore, attempt: number): numbe
 }
 
 /**
- * One operation's calls to storage: each attempt counted, each call under one time-out. All but `put` and `segmentOnce`,
- * which append repeats by rules of its own, are repeated when their failure may pass. They throw StoreError, `segment` also
- * LogError.
+ * One operation's calls to storage: each attempt counted, each call under one time-out and the operation's deadline. All but
+ * `put` and `ownSegment`, which append repeats by rules of its own, are repeated when their failure may pass. They throw
+ * StoreError, those that get a segment also LogError.
  */
 export class Storage {
   readonly calls = noCalls()
   readonly #core: LogCore
   readonly #topic: string
+  readonly #deadline: number
+  readonly #onWait: (() => void) | undefined
+  #waits = true
 
-  constructor (core: LogCore, topic: string) {
+  /**
+   * @param deadline monotonic ms by which every call has ended
+   * @param onWait called when a call has to wait for room on the link
+   */
+  constructor (core: LogCore, topic: string, deadline = Infinity, onWait?: () => void) {
     this.#core = core
     this.#topic = topic
+    this.#deadline = deadline
+    this.#onWait = onWait
+  }
+
+  #within<T> (ms: number, what: string, call: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const { clock } = this.#core
+    return within(clock, Math.min(ms, this.#deadline - clock.monotonic()), what, call)
   }
 
   reserve (count: number, ms: number): Promise<Reservation> {
@@ -72,8 +108,8 @@ export class Storage {
 
   put (last: number, object: SegmentObject, reservedAt: number | null, ms: number): Promise<'created' | 'exists'> {
     this.calls.put++
-    const { clock, segments } = this.#core
-    return within(clock, ms, SEGMENTS, (signal) => segments.putIfAbsent(this.#topic, last, object, { reservedAt, signal }))
+    const { segments } = this.#core
+    return this.#within(ms, SEGMENTS, (signal) => segments.putIfAbsent(this.#topic, last, object, { reservedAt, signal }))
   }
 
   async list (from: number, limit: number): Promise<SegmentListing> {
@@ -116,23 +152,50 @@ export class Storage {
     return this.#core.cache.get(this.#topic, last)
   }
 
-  /** The segment stored at `last`, from the cache where it is there: segments never change. */
-  async segment (last: number): Promise<Segment | undefined> {
-    const { limits, segments } = this.#core
-    return this.cached(last) ?? this.#decoded(last,
-      await this.#repeated('get', SEGMENTS, limits.getTimeoutMs, (signal) => segments.get(this.#topic, last, { signal })))
+  /**
+   * The segment stored at `last`, from the cache where it is there: segments never change. Otherwise it is fetched when there
+   * is room on the link; operations take turns.
+   * @param size as stored, in bytes, where that is known
+   */
+  async segment (last: number, size: number = UNKNOWN_SIZE_BYTES): Promise<Segment | undefined> {
+    const cached = this.cached(last)
+    if (cached !== undefined) return cached
+    const { clock, getWindow, limits, segments } = this.#core
+    const room = getWindow.acquire(this, size, this.#waits ? this.#deadline : clock.monotonic())
+    if (room instanceof Promise) this.#onWait?.()
+    const flight = room instanceof Promise ? await room : room
+    let startedAt = clock.monotonic()
+    try {
+      const object = await this.#repeated('get', SEGMENTS, limits.getTimeoutMs, (signal) => {
+        startedAt = clock.monotonic()
+        return segments.get(this.#topic, last, { signal })
+      })
+      flight.answered(startedAt, object?.body.length ?? 0)
+      return this.#decode(object, last)
+    } catch (error) {
+      flight.failed(error, startedAt)
+      throw error
+    } finally {
+      flight.leave()
+    }
   }
 
-  /** The same in one attempt, within `ms`. */
-  async segmentOnce (last: number, ms: number): Promise<Segment | undefined> {
-    const { clock, segments } = this.#core
+  /** From now on what finds no room on the link at once is not fetched. */
+  stopWaiting (): void {
+    this.#waits = false
+    this.#core.getWindow.drop(this)
+  }
+
+  /** What is at a writer's own key. The writer does not wait for those who read. */
+  async ownSegment (last: number, ms: number): Promise<Segment | undefined> {
     const cached = this.cached(last)
     if (cached !== undefined) return cached
     this.calls.get++
-    return this.#decoded(last, await within(clock, ms, SEGMENTS, (signal) => segments.get(this.#topic, last, { signal })))
+    const { segments } = this.#core
+    return this.#decode(await this.#within(ms, SEGMENTS, (signal) => segments.get(this.#topic, last, { signal })), last)
   }
 
-  #decoded (last: number, object: SegmentObject | undefined): Segment | undefined {
+  #decode (object: SegmentObject | undefined, last: number): Segment | undefined {
     if (object === undefined) return undefined
     const segment = decodeSegment(object, this.#topic, last)
     this.#core.cache.set(this.#topic, segment)
@@ -142,7 +205,7 @@ export class Storage {
   /** Calls until an attempt succeeds, fails for good, or is the last of `callAttemptsMax`; all of it within `ms`. */
   #repeated<T> (counted: keyof StorageCalls | undefined, store: string, ms: number, call: (signal: AbortSignal) => Promise<T>): Promise<T> {
     const { clock, limits } = this.#core
-    return within(clock, ms, store, async (signal) => {
+    return this.#within(ms, store, async (signal) => {
       for (let attempt = 1; ; attempt++) {
         if (counted !== undefined) this.calls[counted]++
         try {

@@ -20,6 +20,7 @@ export const errorTable = {
   internal: { status: 500, retriable: false, title: 'Internal server error' },
   not_implemented: { status: 501, retriable: false, title: 'The request needs what this server does not implement' },
   segment_corrupt: { status: 500, retriable: false, title: 'A stored segment is damaged' },
+  overloaded: { status: 503, retriable: true, title: 'More messages wait than can be written in time' },
   server_busy: { status: 503, retriable: true, title: 'The server has too much in memory' },
   storage_throttled: { status: 503, retriable: true, title: 'The storage asked to slow down' },
   storage_unavailable: { status: 503, retriable: true, title: 'The storage did not answer' },

@@ -1,6 +1,7 @@
-import { appendSegment } from './append.ts'
+import { appendSegment, isTimeout } from './append.ts'
 import { toLogError, type LogCore, type StorageCalls } from './core.ts'
 import { LogError } from './errors.ts'
+import { overloaded, type Waiter } from './link-window.ts'
 import type { NewMessage } from './message.ts'
 import type { MessageSegment } from './segment.ts'
 
@@ -24,7 +25,7 @@ interface Entry {
  * ends. Nothing waits for a timer when idle; the batch forms by itself under load (the natural batching of Kafka's
  * producer and of databases' commit logs).
  */
-export class GroupCommit {
+export class GroupCommit implements Waiter {
   readonly #core: LogCore
   readonly #topic: string
   readonly #idle: () => void
@@ -35,6 +36,9 @@ export class GroupCommit {
   #inFlight = 0
   #scheduled = false
   #cancelLinger: (() => void) | undefined
+  /** In the queue of the link's window. */
+  #waiting = false
+  #cancelExpiry: (() => void) | undefined
 
   /**
    * @param idle called whenever nothing is pending or in flight any more
@@ -48,9 +52,15 @@ export class GroupCommit {
   }
 
   append (messages: readonly NewMessage[]): Promise<Appended> {
+    const size = sizeOf(messages)
+    const now = this.#core.clock.monotonic()
+    const waitedMs = this.#pending.length === 0 ? 0 : now - this.#arrival(this.#pending[0]!)
+    if (!this.#core.putWindow.addBacklog(size, this.#pendingBytes, waitedMs)) {
+      this.#settled()
+      return Promise.reject(overloaded())
+    }
     return new Promise((resolve, reject) => {
-      const deadline = this.#core.clock.monotonic() + this.#core.limits.appendTimeoutMs
-      const size = sizeOf(messages)
+      const deadline = now + this.#core.limits.appendTimeoutMs
       this.#pending.push({ messages, size, deadline, resolve, reject })
       this.#pendingMessages += messages.length
       this.#pendingBytes += size
@@ -60,55 +70,123 @@ export class GroupCommit {
 
   #schedule (): void {
     const { clock, limits } = this.#core
-    if (this.#inFlight >= limits.putsInFlightMax || this.#pending.length === 0) return
+    if (this.#pending.length === 0) return
+    if (this.#inFlight >= limits.putsInFlightMax || this.#waiting) {
+      this.#watchExpiry()
+      return
+    }
     // Like Kafka's linger.ms: a segment that is full does not wait for more.
     const full = this.#pendingMessages >= limits.segmentMessagesMax || this.#pendingBytes >= limits.segmentBytesMax
-    const arrived = this.#pending[0]!.deadline - limits.appendTimeoutMs
-    const lingerMs = arrived + limits.lingerMs - clock.monotonic()
+    const lingerMs = this.#arrival(this.#pending[0]!) + limits.lingerMs - clock.monotonic()
     if (limits.lingerMs > 0 && lingerMs > 0 && !full) {
-      this.#cancelLinger ??= clock.timer(lingerMs, () => { this.#start() })
+      this.#cancelLinger ??= clock.timer(lingerMs, () => { this.#begin() })
     } else if (!this.#scheduled) {
       this.#scheduled = true
-      clock.soon(() => { this.#start() })
+      clock.soon(() => { this.#begin() })
     }
   }
 
-  #start (): void {
+  #begin (): void {
     this.#cancelLinger?.()
     this.#cancelLinger = undefined
     this.#scheduled = false
     // What was waited for may have left already, full.
-    if (this.#inFlight >= this.#core.limits.putsInFlightMax || this.#pending.length === 0) return
-    this.#commit(this.#takeGroup()).catch(() => {}) // it settles its entries itself
+    if (this.#inFlight >= this.#core.limits.putsInFlightMax || this.#pending.length === 0 || this.#waiting) return
+    const bytes = this.bytes()
+    if (this.#core.putWindow.hasRoom(bytes)) {
+      this.#send(bytes)
+    } else {
+      this.#waiting = true
+      this.#core.putWindow.wait(this, this)
+      this.#watchExpiry()
+    }
+  }
+
+  /** For the window: there is room. */
+  start (bytes: number): void {
+    this.#waiting = false
+    this.#send(bytes)
+  }
+
+  /** About the size of the next segment, if it left now. */
+  bytes (): number {
+    const most = Math.min(this.#pendingBytes, this.#core.limits.segmentBytesMax, this.#core.putWindow.share)
+    return Math.max(most, this.#pending[0]?.size ?? 0)
+  }
+
+  #send (bytesMax: number): void {
+    const group = this.#takeGroup(bytesMax)
+    this.#commit(group).catch(() => {}) // it settles its entries itself
     this.#schedule()
   }
 
-  /** The longest run of pending appends that fits into one segment; at least one. */
-  #takeGroup (): Entry[] {
-    const { segmentMessagesMax, segmentBytesMax } = this.#core.limits
+  /** An append that waits until there is no time left to write it is refused then, and not written late. */
+  #watchExpiry (): void {
+    const { clock } = this.#core
+    this.#cancelExpiry ??= clock.timer(Math.max(0, this.#latestStart(this.#pending[0]!) - clock.monotonic()), () => {
+      this.#cancelExpiry = undefined
+      const now = clock.monotonic()
+      while (this.#pending.length > 0 && this.#latestStart(this.#pending[0]!) <= now) this.#take(1)[0]!.reject(overloaded())
+      if (this.#pending.length > 0) this.#watchExpiry()
+      else this.#settled()
+    })
+  }
+
+  /** Monotonic ms. */
+  #arrival ({ deadline }: Entry): number {
+    return deadline - this.#core.limits.appendTimeoutMs
+  }
+
+  /** Monotonic ms from which on an append is not sent any more: one put, and giving up in order, must fit before its deadline. */
+  #latestStart ({ deadline }: Entry): number {
+    return deadline - this.#core.limits.resolveBySealMs - this.#core.limits.putTimeoutMs
+  }
+
+  #settled (): void {
+    if (this.#pending.length > 0) return
+    this.#cancelExpiry?.()
+    this.#cancelExpiry = undefined
+    if (this.#waiting) {
+      this.#waiting = false
+      this.#core.putWindow.cancel(this, this)
+    }
+    if (this.#inFlight === 0) this.#idle()
+  }
+
+  /** The longest run of pending appends that fits into `bytesMax` and one segment; at least one. */
+  #takeGroup (bytesMax: number): Entry[] {
+    const { segmentMessagesMax } = this.#core.limits
     let count = 0
     let messages = 0
     let bytes = 0
     for (const entry of this.#pending) {
       messages += entry.messages.length
       bytes += entry.size
-      if (count > 0 && (messages > segmentMessagesMax || bytes > segmentBytesMax)) break
+      if (count > 0 && (messages > segmentMessagesMax || bytes > bytesMax)) break
       count++
     }
+    return this.#take(count)
+  }
+
+  #take (count: number): Entry[] {
     const group = this.#pending.splice(0, count)
+    const before = this.#pendingBytes
     for (const entry of group) {
       this.#pendingMessages -= entry.messages.length
       this.#pendingBytes -= entry.size
     }
+    this.#core.putWindow.removeBacklog(before - this.#pendingBytes)
     return group
   }
 
   async #commit (group: readonly Entry[]): Promise<void> {
+    const { clock, putWindow } = this.#core
     this.#inFlight++
+    const flight = putWindow.enter(group.reduce((bytes, { size }) => bytes + size, 0))
     try {
       const messages = group.length === 1 ? group[0]!.messages : group.flatMap((entry) => entry.messages)
       // The first entry has waited longest.
-      const { segment, calls } = await appendSegment(this.#core, this.#topic, messages, group[0]!.deadline)
+      const { segment, calls } = await appendSegment(this.#core, this.#topic, messages, group[0]!.deadline, flight)
       let offset = segment.first
       for (const entry of group) {
         entry.resolve({ first: offset, last: offset + entry.messages.length - 1, calls })
@@ -117,11 +195,26 @@ export class GroupCommit {
       this.#appended(segment)
     } catch (error) {
       const failure = toLogError(error, 'unknown')
-      for (const entry of group) entry.reject(failure)
+      const now = clock.monotonic()
+      // Certainly not written: whoever still has the time is sent again, in what is one segment now.
+      const again = failure.code === 'append_timeout' && failure.written === 'no' && isTimeout(failure.cause) ? group.filter((entry) => this.#latestStart(entry) > now) : []
+      for (const entry of group.slice(0, group.length - again.length)) entry.reject(failure)
+      this.#putBack(again)
     } finally {
       this.#inFlight--
+      flight.leave()
       if (this.#pending.length > 0) this.#schedule()
-      else if (this.#inFlight === 0) this.#idle()
+      else this.#settled()
+    }
+  }
+
+  /** They have waited longest: the first in the queue again, whatever the backlog is. */
+  #putBack (group: readonly Entry[]): void {
+    this.#pending.unshift(...group)
+    for (const { messages, size } of group) {
+      this.#pendingMessages += messages.length
+      this.#pendingBytes += size
+      this.#core.putWindow.putBack(size)
     }
   }
 }

@@ -32,8 +32,27 @@ export const defaultLimits = {
   /** Segments larger than this are compressed when that makes them smaller (§2.4). */
   compressOverBytes: 1 * KiB,
 
+  // Overload (§3.6)
+  /** Puts of segments in flight at one time, and GETs of them: together as many as the S3 client has sockets. */
+  storeCallsMax: 64,
+  /** The congestion window: bytes in flight at one time, of puts and of GETs each. */
+  windowBytesInitial: 1 * MiB,
+  windowBytesMin: 16 * KiB,
+  windowBytesMax: 32 * MiB,
+  /** What a call may take beyond the latency of an idle link: the window grows below this, and shrinks above twice as much. */
+  transferTargetMs: 500,
+  /** A call with no more than this in flight beside it tells the latency. A late answer never shrinks the window below it, only a time-out does. */
+  latencyProbeBytes: 64 * KiB,
+  /** What may wait to be sent, in windows and in bytes; beyond it appends are refused. */
+  backlogWindowsMax: 4,
+  backlogBytesMax: 128 * MiB,
+  /** A burst may exceed `backlogWindowsMax`, as long as none of its topic has waited for this long. */
+  overloadedAfterMs: 500,
+
   // Read (§4)
   readTimeoutMs: 20 * seconds,
+  /** After this a page that has something does not wait for room on the link. */
+  pageFillMs: 5 * seconds,
   getTimeoutMs: 5 * seconds,
   readConcurrency: 10,
   /** Bytes that may be loaded ahead of what a page has; more only if the page has more already. */
@@ -110,12 +129,14 @@ export function checkLimits (limits: Limits): Limits {
     [limits.reservationTtlMs < PUT_ACCEPTED_MS, 'a writer gives up before the store refuses'],
     [PUT_ACCEPTED_MS + minutes < limits.holeUnfillableAfterMs, 'a hole is unfillable only when the store certainly refuses its put'],
     [limits.holeGraceMs < limits.holeUnfillableAfterMs, 'a hole is sealed before it is unfillable'],
+    [limits.resolveBySealMs + limits.putTimeoutMs < limits.appendTimeoutMs, 'an append may wait before it is sent'],
+    [limits.windowBytesMin <= limits.windowBytesInitial && limits.windowBytesInitial <= limits.windowBytesMax, 'windowBytesInitial is between windowBytesMin and windowBytesMax'],
     [limits.followPollMinMs <= limits.followPollMaxMs, 'followPollMinMs is at most followPollMaxMs'],
     [Math.max(limits.waitMaxMs, limits.heartbeatMs, limits.appendTimeoutMs) < limits.stalledConnectionMs, 'a connection that waits for its answer is not stalled'],
     [limits.pageMessagesDefault <= limits.pageMessagesMax, 'pageMessagesDefault is at most pageMessagesMax'],
     [limits.pageBytesMax * 4 / 3 < 6_000_000 * 0.98, 'a page as base64 fits a Lambda answer'],
     [limits.requestMessagesMax <= limits.segmentMessagesMax && limits.requestBytesMax <= limits.segmentBytesMax, 'a batch fits into one segment'],
-    [limits.segmentMessagesMax >= 1 && limits.putsInFlightMax >= 1 && limits.readConcurrency >= 1 && limits.callAttemptsMax >= 1, 'at least one of each']
+    [[limits.segmentMessagesMax, limits.putsInFlightMax, limits.readConcurrency, limits.callAttemptsMax, limits.storeCallsMax].every((count) => count >= 1), 'at least one of each']
   ]
   for (const [holds, rule] of relations) if (!holds) throw new Error(`limits contradict each other: ${rule}`)
   return limits

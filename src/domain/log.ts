@@ -1,14 +1,11 @@
-import { SegmentCache } from './cache.ts'
-import { Storage, toLogError, type LogCore, type LogDeps } from './core.ts'
+import { createCore, Storage, toLogError, type LogDeps } from './core.ts'
 import { LogError } from './errors.ts'
 import { GroupCommit, type Appended } from './group-commit.ts'
-import { checkLimits, defaultLimits } from './limits.ts'
 import type { NewMessage } from './message.ts'
 import type { Page } from './page.ts'
 import { readPage, type ReadRequest } from './read.ts'
 import { FollowedTopics, type Follower } from './tail.ts'
 import { deleteTopic, trim } from './trim.ts'
-import { Turns } from './turns.ts'
 
 export type { LogDeps, StorageCalls } from './core.ts'
 export type { Appended } from './group-commit.ts'
@@ -34,14 +31,7 @@ export interface Log {
 }
 
 export function createLog (deps: LogDeps): Log {
-  const limits = checkLimits(deps.limits ?? defaultLimits)
-  const core: LogCore = {
-    random: Math.random,
-    ...deps,
-    limits,
-    cache: new SegmentCache(limits.segmentCacheBytes),
-    turns: new Turns((callback) => { deps.clock.soon(callback) })
-  }
+  const core = createCore(deps)
   const followedTopics = new FollowedTopics(core)
   const queues = new Map<string, GroupCommit>()
   let closed: (() => void) | undefined

@@ -23,12 +23,15 @@ export interface ReadRequest extends PageSize {
  * @throws LogError `offset_out_of_range` when `from` is beyond the end; others when not even the first offset could be looked at
  */
 export async function readPage (core: LogCore, topic: string, request: ReadRequest): Promise<Page> {
-  const storage = new Storage(core, topic)
-  const reader = new Reader(core, storage, request)
+  const deadline = core.clock.monotonic() + core.limits.readTimeoutMs
+  const storage = new Storage(core, topic, deadline, () => { reader.watchFill() })
+  const reader = new Reader(core, storage, request, deadline)
   try {
     await reader.run()
   } catch (error) {
     if (!reader.hasProgress) throw toLogError(error)
+  } finally {
+    reader.finish()
   }
   const { page: { runs, count, stored }, expected: nextOffset, end } = reader
   return { runs, count, nextOffset, end, stored, calls: storage.calls }
@@ -51,15 +54,32 @@ class Reader {
   readonly #deadline: number
   readonly #sizes = new Sizes()
   #sealsLeft: number
+  #cancelFill: (() => void) | undefined
+  #late = false
 
-  constructor (core: LogCore, storage: Storage, request: ReadRequest) {
+  constructor (core: LogCore, storage: Storage, request: ReadRequest, deadline: number) {
     this.#core = core
     this.#storage = storage
     this.#request = request
     this.page = new PageBuilder(request)
     this.expected = request.from
-    this.#deadline = core.clock.monotonic() + core.limits.readTimeoutMs
+    this.#deadline = deadline
     this.#sealsLeft = core.limits.sealsPerReadMax
+  }
+
+  /** To be called when the page has to wait for room on the link: after `pageFillMs` it does so only if it has nothing. */
+  watchFill (): void {
+    const { clock, limits } = this.#core
+    this.#cancelFill ??= clock.timer(Math.max(0, this.#deadline - limits.readTimeoutMs + limits.pageFillMs - clock.monotonic()), () => {
+      this.#late = true
+      if (this.page.count > 0) this.#storage.stopWaiting()
+    })
+  }
+
+  finish (): void {
+    if (this.#cancelFill === undefined) return
+    this.#cancelFill()
+    this.#storage.stopWaiting()
   }
 
   get hasProgress (): boolean { return this.expected > this.#request.from }
@@ -135,7 +155,7 @@ class Reader {
   /** Takes the listed segments in order until one is missing or the page is full. */
   async #walk (entries: readonly SegmentEntry[], now: number): Promise<WalkEnd> {
     const { readConcurrency: concurrency, readAheadBytes: aheadBytes } = this.#core.limits
-    const lookahead = new Lookahead(entries, (entry) => this.#storage.segment(entry.last), { sizes: this.#sizes, concurrency, aheadBytes })
+    const lookahead = new Lookahead(entries, (entry) => this.#storage.segment(entry.last, entry.size), { sizes: this.#sizes, concurrency, aheadBytes })
     for (const [i, entry] of entries.entries()) {
       if (this.#core.clock.monotonic() >= this.#deadline) return 'done'
       lookahead.plan(i, {
@@ -161,6 +181,7 @@ class Reader {
     this.expected = segment.kind === 'messages' ? this.page.take(segment, this.expected) : segment.last + 1
     if (this.expected <= segment.last) this.#storage.rememberSegmentAt(this.expected, segment)
     this.end = Math.max(this.end, segment.last + 1)
+    if (this.#late && this.page.count > 0) this.#storage.stopWaiting()
   }
 
   /** `pass`: go on with the segment; `again`: list anew; `done`: the page ends before the hole. */

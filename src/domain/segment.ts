@@ -144,6 +144,9 @@ function encoded (count: number, plain: Buffer, checksum: number, compressed: Bu
   }
 }
 
+/** No seal is larger than this, whatever its offsets. */
+export const SEAL_BYTES_MAX = 64
+
 /** @param sealed `hole`: put by a reader, `first` is `last`; `range`: put by the writer that owns `first … last` */
 export function encodeSeal (first: number, last: number, sealed: 'hole' | 'range', writer?: string): SegmentObject {
   return {

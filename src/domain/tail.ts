@@ -4,6 +4,7 @@ import { LogError } from './errors.ts'
 import { pageOf, type Page, type PageSize } from './page.ts'
 import { endOf, readPage } from './read.ts'
 import type { MessageSegment } from './segment.ts'
+import { unlessLater } from './wait.ts'
 
 /** Reads from an offset on, and waits if there are no messages yet. */
 export interface Follower {
@@ -13,7 +14,8 @@ export interface Follower {
   /** The calls to storage so far, those shared with other followers included, without the polls. */
   readonly calls: StorageCalls
   /**
-   * The next messages; or, when there are none within `waitMs` or the follower is closed, a page without any.
+   * The next messages; or, when there are none within `waitMs`, or the time of a read if that is more, or the follower is
+   * closed, a page without any.
    * One call at a time.
    * @throws LogError as a read; the follower can go on after it
    */
@@ -213,21 +215,29 @@ class TailFollower implements Follower {
   }
 
   async next (size: PageSize, waitMs: number): Promise<Page> {
-    const { clock } = this.#core
-    const deadline = clock.monotonic() + waitMs
+    const { clock, limits } = this.#core
+    const began = clock.monotonic()
+    const deadline = began + waitMs
+    const nothing = (): Page => ({ runs: [], count: 0, nextOffset: this.position, end: this.position, calls: noCalls() })
     let state: TopicState | undefined
+    let waited = false
     for (;;) {
       if (this.#readUpToVersion !== this.#tail.version) {
         const { version } = this.#tail
-        const page = this.#take(await this.#tail.read(this.position, size, state), version)
+        const reading = this.#tail.read(this.position, size, state)
+        // The first read ends in time by itself.
+        const read = waited ? await unlessLater(clock, began + Math.max(waitMs, limits.readTimeoutMs) - clock.monotonic(), reading, undefined) : await reading
+        if (read === undefined) return nothing()
+        const page = this.#take(read, version)
         addCalls(this.calls, page.calls)
         if (page.count > 0) return page
       }
       const left = deadline - clock.monotonic()
-      if (this.closed || left <= 0) return { runs: [], count: 0, nextOffset: this.position, end: this.position, calls: noCalls() }
+      if (this.closed || left <= 0) return nothing()
       const update = await this.#tail.wait(this.position, size, left, (cancel) => { this.#cancelWait = cancel })
       if (update?.page !== undefined) return this.#take(update.page, update.version)
       state = update?.state
+      waited = true
     }
   }
 

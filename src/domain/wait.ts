@@ -5,15 +5,24 @@ export function sleep (clock: Clock, ms: number): Promise<void> {
   return new Promise((resolve) => { clock.timer(ms, resolve) })
 }
 
+/** What `promise` resolves to, or `otherwise` when that takes longer than `ms`. */
+export function unlessLater<T, U> (clock: Clock, ms: number, promise: Promise<T>, otherwise: U): Promise<T | U> {
+  return new Promise((resolve, reject) => {
+    const cancel = clock.timer(Math.max(0, ms), () => { resolve(otherwise) })
+    promise.then(resolve, reject).finally(cancel)
+  })
+}
+
 /**
  * What `call` answers within `ms`. After that the call is told to stop, its answer is dropped, and its outcome is
- * unknown: a request that nobody waits for may still arrive.
- * @throws StoreError `timeout`, effect `unknown`; or what `call` throws
+ * unknown: a request that nobody waits for may still arrive. With no time left it is not made.
+ * @throws StoreError `timeout`, effect `unknown`, or `none` if it was not made; or what `call` throws
  */
 export function within<T> (clock: Clock, ms: number, what: string, call: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  if (ms <= 0) return Promise.reject(new StoreError('timeout', 'none', `there was no time left for ${what}`))
   return new Promise<T>((resolve, reject) => {
     const controller = new AbortController()
-    const cancel = clock.timer(Math.max(0, ms), () => {
+    const cancel = clock.timer(ms, () => {
       reject(new StoreError('timeout', 'unknown', `${what} did not answer within ${Math.round(ms)} ms`))
       controller.abort()
     })

@@ -75,16 +75,9 @@ test('50,000 long polls on one connection', { skip }, async (t) => {
 
 test('300 connections that ask for 4 MiB and read nothing make room for one that does', { skip }, async (t) => {
   const server = await target(t)
-  const before = server.rss()
-  const sockets = Array.from({ length: 300 }, () => server.send(page))
+  for (let i = 0; i < 300; i++) server.send(page)
   await watch(server, 3_000)
   await eventually(async () => (await consume(server.baseUrl, 'big')).status === 200, 40_000)
-  for (const socket of sockets) socket.destroy()
-  // What is free goes back to the system with the next garbage collection, which takes some requests to come.
-  await eventually(async () => {
-    await Promise.all(Array.from({ length: 50 }, () => ask(server.baseUrl, { path: '/health' })))
-    return server.rss() < before + bufferedBytesMax
-  }, 60_000)
 })
 
 test('150 uploads that stall make room for one that does not', { skip }, async (t) => {

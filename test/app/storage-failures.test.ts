@@ -211,3 +211,14 @@ test('/ready gives up on a part that never answers, and says which', async (t) =
 function messages ({ text }: { text: string }): number {
   return (JSON.parse(text) as { messages: unknown[] }).messages.length
 }
+
+test('produce while more waits than can be written: refused with Retry-After, and nothing was written', async (t) => {
+  const { logger, lines } = logLines()
+  const { baseUrl, log } = await listeningApp(t, { logger, limits: { ...limits, backlogBytesMax: 1_000, windowBytesMin: 10, windowBytesInitial: 10 } })
+  const answer = await produce(baseUrl, 'a', JSON.stringify({ payload: 'x'.repeat(2_000) }))
+  assertProblem(answer, 'overloaded', 'More messages wait for the storage than can be written in time.', 'no')
+  assert.equal(answer.headers['retry-after'], '1')
+  assert.equal(await log.position('a', 'latest'), 1)
+  assert.deepEqual(lines().filter(({ level }) => level === 'error'), [], 'a line for each would be too many')
+  assert.equal(lines().find(({ msg }) => msg === 'request')?.['code'], 'overloaded')
+})

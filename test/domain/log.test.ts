@@ -325,6 +325,23 @@ test('trim moves earliest and deletes what is wholly below it; a deleted topic g
   assert.deepEqual([await log.position('t', 'earliest'), await log.position('t', 'latest')], [4, 5])
 })
 
+// Without the seal a put that is late would be acknowledged at an offset that readers have passed.
+test('trim leaves a seal for as long as a put may still come to its place', async () => {
+  const { log, segments, counter, time } = setUp()
+  await counter.reserve('t', 1, { now: time.now })
+  await segments.putIfAbsent('t', 1, encodeSeal(1, 1, 'hole'), { reservedAt: null })
+  const reservedAt = time.now
+  await log.append('t', [{ payload: `"${'x'.repeat(100)}"` }])
+  assert.equal(await log.trim('t', 3), 3)
+  const lasts = async (): Promise<number[]> => (await segments.list('t', 1, 10)).entries.map(({ last }) => last)
+  assert.deepEqual(await lasts(), [1])
+  assert.equal(await segments.putIfAbsent('t', 1, segment(1, '"late"'), { reservedAt }), 'exists')
+  time.now += defaultLimits.holeUnfillableAfterMs + 1
+  await log.append('t', [{ payload: `"${'x'.repeat(100)}"` }])
+  await log.trim('t', 4)
+  assert.deepEqual(await lasts(), [])
+})
+
 test('a closed log refuses appends after those under way are answered', async () => {
   const { log } = setUp()
   const append = log.append('t', [{ payload: '1' }])

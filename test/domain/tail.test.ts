@@ -3,13 +3,12 @@ import { test, type TestContext } from 'node:test'
 import { createMemoryOffsetCounter } from '../../src/adapters/memory/offset-counter.ts'
 import { createMemorySegmentStore } from '../../src/adapters/memory/segment-store.ts'
 import { systemClock } from '../../src/adapters/system/clock.ts'
-import { SegmentCache } from '../../src/domain/cache.ts'
+import { createCore } from '../../src/domain/core.ts'
 import { LogError } from '../../src/domain/errors.ts'
 import { defaultLimits, type Limits } from '../../src/domain/limits.ts'
 import { createLog, type Log } from '../../src/domain/log.ts'
 import { encodeSegment } from '../../src/domain/segment.ts'
 import { FollowedTopics } from '../../src/domain/tail.ts'
-import { Turns } from '../../src/domain/turns.ts'
 import { StoreError } from '../../src/ports/errors.ts'
 import type { OffsetCounter } from '../../src/ports/offset-counter.ts'
 import type { SegmentStore } from '../../src/ports/segment-store.ts'
@@ -140,8 +139,8 @@ test('a message that lands between a look and the wait is not missed', async (t)
 
 test('two segments that are acknowledged in the same turn are both heard of', async (t) => {
   const { segments, counter } = setUp()
-  const limits = { ...defaultLimits, followPollMinMs: 5_000, followPollMaxMs: 5_000 }
-  const followedTopics = new FollowedTopics({ segments, counter, clock: systemClock, compression: 'none', limits, random: Math.random, cache: new SegmentCache(0), turns: new Turns(setImmediate) })
+  const limits = { ...defaultLimits, segmentCacheBytes: 0, followPollMinMs: 5_000, followPollMaxMs: 5_000 }
+  const followedTopics = new FollowedTopics(createCore({ segments, counter, clock: systemClock, compression: 'none', limits }))
   const reader = followedTopics.follow('t', 1)
   t.after(() => { reader.close() })
   await reader.next(size, 0)

@@ -114,9 +114,9 @@ export class Checker {
     }
   }
 
-  /** A segment was stored at `first … last` just now: nobody may have gone past it. */
+  /** A segment was stored at `first … last` just now: nobody may have gone past it, unless it was below `earliest` by then. */
   stored (first: number, last: number): void {
-    for (let offset = Math.max(first, this.trimmedTo); offset <= last; offset++) {
+    for (let offset = first; offset <= last; offset++) {
       if (this.#passed.has(offset)) throw new Violation(`a reader went past offset ${offset}, and now there is a message`)
     }
   }

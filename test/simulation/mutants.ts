@@ -147,6 +147,37 @@ export const mutants: readonly Mutant[] = [
     by: '  await storage.remove([earliest, earliest - 1, earliest - 2])\n  await storage.raiseEarliest(earliest)\n'
   },
   {
+    name: 'a trim that deletes a young seal',
+    from: 900,
+    file: 'domain/trim.ts',
+    replace: 'return size <= SEAL_BYTES_MAX && ',
+    by: 'return size < 0 * SEAL_BYTES_MAX && '
+  },
+  {
+    name: 'a deadline that a look at the item may exceed',
+    file: 'domain/append.ts',
+    replace: 'const storage = new Storage(core, topic, deadline)',
+    by: 'const storage = new Storage(core, topic)'
+  },
+  {
+    name: 'a deadline of a read that its seals may exceed',
+    file: 'domain/read.ts',
+    replace: 'new Storage(core, topic, deadline, ',
+    by: 'new Storage(core, topic, Infinity, '
+  },
+  {
+    name: 'send a segment again in smaller ones although it may have been written',
+    file: 'domain/group-commit.ts',
+    replace: 'failure.code === \'append_timeout\' && failure.written === \'no\' && isTimeout(failure.cause)',
+    by: 'isTimeout(failure.cause)'
+  },
+  {
+    name: 'send an append whose deadline can\'t be met',
+    file: 'domain/group-commit.ts',
+    replace: 'return deadline - this.#core.limits.resolveBySealMs - this.#core.limits.putTimeoutMs',
+    by: 'return deadline + 60_000'
+  },
+  {
     name: 'a reservation that is read, then written',
     file: 'adapters/memory/offset-counter.ts',
     replace: 'const before = topics.get(topic) ?? none\n      const last',

@@ -99,7 +99,8 @@ class Run {
       putsInFlightMax: random.pick([1, 1, 3]),
       lingerMs: random.pick([0, 0, 20]),
       segmentCacheBytes: random.pick([0, 1_000_000]),
-      sealsPerReadMax: random.pick([1, 3, 64])
+      sealsPerReadMax: random.pick([1, 3, 64]),
+      ...new Random(scenario.seed, 'window').pick([{}, {}, { windowBytesInitial: 100, windowBytesMin: 50 }, { windowBytesInitial: 400, windowBytesMin: 100, storeCallsMax: 2 }])
     }
   }
 
@@ -165,9 +166,10 @@ class Run {
   async #hears (end: number): Promise<void> {
     const process = new Process(this.scheduler, 'listener', 0)
     const follower = this.#log(process).follow(topic, end)
-    await this.#nextPage(follower, process.name, { limit: 10, maxBytes: 1_000 }, 10_000)
-    const hears = this.#nextPage(follower, process.name, { limit: 10, maxBytes: 1_000 }, 60_000)
-    await this.#append(this.#log(new Process(this.scheduler, 'speaker', 0)), 'speaker', 1)
+    await this.#nextPage(follower, process, process.name, { limit: 10, maxBytes: 1_000 }, 10_000)
+    const hears = this.#nextPage(follower, process, process.name, { limit: 10, maxBytes: 1_000 }, 60_000)
+    const speaker = new Process(this.scheduler, 'speaker', 0)
+    await this.#append(this.#log(speaker), speaker, 'speaker', 1)
     const since = this.scheduler.now
     if (await hears !== end + 1) throw new Violation(`a follower at ${end} did not hear of the message there`)
     const took = this.scheduler.now - since
@@ -224,20 +226,23 @@ class Run {
     const lane = async (l: number): Promise<void> => {
       for (let n = 1; n <= appends; n++) {
         await this.#sleep(process, random.heavyTail(random.pick([10, 200, 3_000])))
-        await this.#append(log, `${process.name}-${l}-${n}`, random.chance(0.5) ? 1 : random.int(2, this.#batchMax))
+        await this.#append(log, process, `${process.name}-${l}-${n}`, random.chance(0.5) ? 1 : random.int(2, this.#batchMax))
       }
     }
     await Promise.all(Array.from({ length: lanes }, (_, l) => lane(l)))
   }
 
-  async #append (log: Log, id: string, count: number): Promise<void> {
+  async #append (log: Log, process: Process, id: string, count: number): Promise<void> {
     const append = this.#checker.startAppend(id, count)
+    const inTime = this.#deadline(process, `append ${id}`, this.#limits.appendTimeoutMs)
     try {
       const { first, last } = await log.append(topic, Array.from({ length: count }, (_, i) => ({ payload: `"${id}.${i}"` })))
+      inTime()
       this.scheduler.note(id, `acknowledged at ${first}…${last}`)
       this.#checker.acknowledged(append, first, last)
     } catch (error) {
       const { written } = this.#known(error)
+      inTime()
       if (written === undefined) throw new Violation(`append ${id} failed without saying whether it is written: ${String(error)}`)
       this.scheduler.note(id, written === 'no' ? 'NOT WRITTEN' : 'UNKNOWN')
       this.#checker.failed(append, written)
@@ -253,31 +258,43 @@ class Run {
     }
   }
 
+  /** To be called when the operation ends: within its time, its process's pauses not counted. */
+  #deadline (process: Process, what: string, ms: number): () => void {
+    const began = this.scheduler.now - process.pausedMs
+    return () => {
+      const took = this.scheduler.now - process.pausedMs - began
+      if (took > ms + 1) throw new Violation(`${what} took ${Math.round(took)} ms, of at most ${ms} ms`)
+    }
+  }
+
   async #follow (log: Log, process: Process, position: { at: number, pages: number }): Promise<void> {
     if (position.pages === 0) return
     const random = new Random(this.#scenario.seed, process.name, 'follow')
     const follower = log.follow(topic, position.at)
     const name = `${process.name}'s follower`
     while (position.pages-- > 0) {
-      position.at = await this.#nextPage(follower, name, { limit: random.pick([1, 3, 100]), maxBytes: random.pick([100, 1_000_000]) }, random.pick([0, 300, 5_000]))
+      position.at = await this.#nextPage(follower, process, name, { limit: random.pick([1, 3, 100]), maxBytes: random.pick([100, 1_000_000]) }, random.pick([0, 300, 5_000]))
       if (random.chance(0.4)) await this.#sleep(process, random.heavyTail(random.pick([20, 2_000])))
     }
     follower.close()
   }
 
   /** @returns where to go on */
-  async #nextPage (follower: Follower, name: string, size: PageSize, waitMs: number): Promise<number> {
+  async #nextPage (follower: Follower, process: Process, name: string, size: PageSize, waitMs: number): Promise<number> {
     const from = follower.position
+    const inTime = this.#deadline(process, name, Math.max(waitMs, this.#limits.readTimeoutMs))
     const start = this.#checker.startRead()
     const { knownEnd } = this.#checker
     try {
       const page = await follower.next(size, waitMs)
+      inTime()
       this.scheduler.note(name, `heard from ${from}: ${page.count} messages, go on at ${page.nextOffset}`)
       this.#checker.page(name, start, from, page, 'live')
       if (page.nextOffset !== follower.position) throw new Violation(`${name} is at ${follower.position} after a page up to ${page.nextOffset}`)
       return page.nextOffset
     } catch (error) {
       this.#checker.outOfRange(name, from, knownEnd, this.#known(error))
+      inTime()
       return follower.position
     }
   }
@@ -286,21 +303,26 @@ class Run {
   async #poll (log: Log, process: Process, from: number, limit: number, maxBytes: number): Promise<number> {
     const start = this.#checker.startRead()
     const { knownEnd } = this.#checker
+    const inTime = this.#deadline(process, `the read of ${process.name} from ${from}`, this.#limits.readTimeoutMs)
     try {
       const page = await log.read(topic, { from, limit, maxBytes })
+      inTime()
       this.scheduler.note(process.name, `read from ${from}: ${page.count} messages, go on at ${page.nextOffset}`)
       this.#checker.page(process.name, start, from, page)
       return page.nextOffset
     } catch (error) {
       this.#checker.outOfRange(process.name, from, knownEnd, this.#known(error))
+      inTime()
       return from
     }
   }
 
   async #trim (log: Log, process: Process): Promise<void> {
     const random = new Random(this.#scenario.seed, process.name, 'trim')
+    // In some runs late enough to meet the seals of holes that writers left.
+    const pauseMs = new Random(this.#scenario.seed, 'trims').pick([5_000, 20_000])
     for (let n = 0; n < 3; n++) {
-      await this.#sleep(process, random.heavyTail(5_000))
+      await this.#sleep(process, random.heavyTail(pauseMs))
       try {
         const end = await log.position(topic, 'latest')
         if (random.chance(0.3)) {
@@ -351,7 +373,13 @@ class Run {
       ...store,
       putIfAbsent: async (topic, last, object, options) => {
         const result = await store.putIfAbsent(topic, last, object, options)
-        if (result === 'created' && object.metadata['sealed'] === undefined) this.#checker.stored(Number(object.metadata['first']), last)
+        if (result !== 'created' || object.metadata['sealed'] !== undefined) return result
+        try {
+          this.#checker.stored(Number(object.metadata['first']), last)
+        } catch (error) {
+          // Nobody hears the answer to a put that is late.
+          this.scheduler.fail(error)
+        }
         return result
       }
     }

@@ -99,6 +99,8 @@ function before (a: Event, b: Event): boolean {
 export class Process {
   dead = false
   pausedUntil = 0
+  /** All its pauses together. */
+  pausedMs = 0
   onDeath: (() => void) | undefined
   readonly name: string
   readonly #scheduler: Scheduler
@@ -119,8 +121,12 @@ export class Process {
 
   /** @param frozen its monotonic clock stands still, too, as when a whole machine is suspended */
   pause (ms: number, frozen: boolean): void {
-    this.pausedUntil = this.#scheduler.now + ms
-    if (frozen) this.#frozenMs += ms
+    // Answers to several calls can each pause it: what they have in common counts once.
+    const until = Math.max(this.pausedUntil, this.#scheduler.now + ms)
+    const more = until - Math.max(this.pausedUntil, this.#scheduler.now)
+    this.pausedUntil = until
+    this.pausedMs += more
+    if (frozen) this.#frozenMs += more
     this.#scheduler.note(this.name, `PAUSES for ${Math.round(ms / 1000)} s${frozen ? ', its clock with it' : ''}`)
   }
 

@@ -33,7 +33,7 @@ export const produceRoute: FastifyPluginCallbackTypebox<ProduceRouteOptions> = (
       response: {
         200: Type.Ref(Produced),
         ...problems('malformed_request', 'missing_body', 'malformed_json', 'invalid_encoding', 'invalid_request', 'invalid_topic', 'body_too_large',
-          'unsupported_media_type', 'server_busy', ...storageProblems, 'append_timeout', 'append_contended', 'shutting_down', 'storage_full')
+          'unsupported_media_type', 'server_busy', ...storageProblems, 'overloaded', 'append_timeout', 'append_contended', 'shutting_down', 'storage_full')
       }
     },
     validatorCompiler: ({ schema, httpPart }) => httpPart === 'body' ? validBody : compile(schema)

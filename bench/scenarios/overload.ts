@@ -38,7 +38,7 @@ export const overload: Scenario = {
       tables: [
         {
           caption: 'Appends',
-          columns: ['topics, loop', 'offered', 'before', 'during the stall', `${recoverySeconds} s after it`, 'then', 'refused', 'slowest answer, s'],
+          columns: ['topics, loop', 'offered', 'before', 'during the stall', `first ${recoverySeconds} s after it`, 'then', 'refused', 'slowest answer, s'],
           rows: runs.map(({ topics, loop, offered, run }) => [
             `${topics}, ${loop}`,
             String(offered),
@@ -52,7 +52,7 @@ export const overload: Scenario = {
         },
         {
           caption: 'Reads of readers far behind, each of a topic of its own, segments of 50 kB, a stall from 40 s to 45 s',
-          columns: ['readers', 'before', '10 s after the stall', 'slowest answer, s', 'failed reads'],
+          columns: ['readers', 'before', 'from 10 s after the stall on', 'slowest answer, s', 'failed reads'],
           rows: reads
         }
       ],

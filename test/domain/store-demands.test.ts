@@ -71,7 +71,7 @@ describe('a call whose failure may pass is repeated', () => {
 })
 
 test('an append that the store has refused every time was not written, although its seal was refused, too', async () => {
-  const limits = { ...defaultLimits, appendTimeoutMs: 300, resolveBySealMs: 100, reserveTimeoutMs: 100, retryDelayMs: 5, retryDelayMaxMs: 10 }
+  const limits = { ...defaultLimits, appendTimeoutMs: 300, resolveBySealMs: 100, reserveTimeoutMs: 100, putTimeoutMs: 100, retryDelayMs: 5, retryDelayMaxMs: 10 }
   const segments = withFaults(createMemorySegmentStore(() => NOW), { putIfAbsent: failing('throttled', 'none') })
   const log = createLog({ segments, counter: createMemoryOffsetCounter(() => NOW), clock: systemClock, compression: 'none', limits })
   const error = await log.append('t', [{ payload: '1' }]).then(() => undefined, (error: unknown) => error)

@@ -26,7 +26,8 @@ describe('the embedded store and SQLite\'s own flushes', { skip: straceMissing()
     const steps = readFileSync(trace, 'utf8').split('\n').flatMap((line) => {
       const [, call, file] = /(\w+)\(\d+<([^>]*)>/.exec(line) ?? []
       if (line.includes('opened')) return ['answer']
-      return file?.startsWith(join(folder, 'streams.db')) === true ? [`${call} ${file.endsWith('-wal') ? 'log' : 'database'}`] : []
+      const path = join(folder, 'streams.db')
+      return file === path ? [`${call} database`] : file === `${path}-wal` ? [`${call} log`] : []
     })
     const untilAnswer = steps.slice(0, steps.indexOf('answer')).filter((step, i, all) => step !== all[i - 1])
     assert.deepEqual(untilAnswer.filter((step) => step !== 'ftruncate database'),

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
-import { chmodSync, copyFileSync, existsSync, mkdirSync, readdirSync, rmSync, statSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync, closeSync, copyFileSync, existsSync, mkdirSync, openSync, readdirSync, rmSync, statSync, symlinkSync, truncateSync, writeFileSync, writeSync
+} from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { describe, test, type TestContext } from 'node:test'
@@ -86,7 +88,32 @@ describe('the embedded store at its start', () => {
     for (let i = 0; i < 1_200; i++) await append(store, 't', body)
     copyFileSync(join(folder, 'streams.db-wal'), join(copy, 'streams.db-wal'))
     store.close()
-    assert.throws(() => openStore(t, copy), startFailure('damaged', copy, 'are of different times', 'npm run backup'))
+    for (const start of [1, 2]) {
+      assert.throws(() => openStore(t, copy), startFailure('damaged', copy, 'are of different times', 'npm run backup'), `start ${start}`)
+    }
+  })
+
+  test('takes a database that a kill left half-moved: with its log it is whole', async (t) => {
+    const [folder, copy] = [temporaryFolder(t), temporaryFolder(t)]
+    for (let start = 0; start < 3; start++) {
+      const store = openStore(t, folder)
+      await append(store, 't', 'x')
+      if (start < 2) {
+        store.close()
+        continue
+      }
+      for (const file of ['streams.db', 'streams.db-wal']) copyFileSync(join(folder, file), join(copy, file))
+      store.close()
+    }
+    const database = new DatabaseSync(join(folder, 'streams.db'))
+    const { rootpage } = database.prepare("SELECT rootpage FROM sqlite_schema WHERE name = 'log_generation'").get() as { rootpage: number }
+    const pageBytes = Number((database.prepare('PRAGMA page_size').get() as { page_size: number }).page_size)
+    database.close()
+    // The page is in the log as well.
+    const descriptor = openSync(join(copy, 'streams.db'), 'r+')
+    writeSync(descriptor, Buffer.alloc(pageBytes), 0, pageBytes, (rootpage - 1) * pageBytes)
+    closeSync(descriptor)
+    assert.equal(await append(openStore(t, copy), 't', 'x'), 4)
   })
 
   test('refuses a database that is newer than its log', async (t) => {

@@ -148,7 +148,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'a trim that deletes a young seal',
-    from: 900,
+    from: 3600,
     file: 'domain/trim.ts',
     replace: 'return size <= SEAL_BYTES_MAX && ',
     by: 'return size < 0 * SEAL_BYTES_MAX && '

@@ -9,10 +9,9 @@ import { DatabaseSync } from 'node:sqlite'
  * is then a generation, one higher than before. So the generation with the log is equal to that of the database alone, or
  * one higher.
  */
-export interface Generations {
-  /** Generation of the database without its log; `undefined` if it has none yet. */
+interface Generations {
+  /** `undefined` if the file has none. */
   readonly database: number | undefined
-  /** Generation of the database with its log; `undefined` if an earlier version wrote them. */
   readonly together: number | undefined
 }
 
@@ -22,33 +21,38 @@ export function generationCounter (database: DatabaseSync): () => void {
   return () => { raise.run() }
 }
 
-export function belongTogether ({ database, together }: Generations): boolean {
+/**
+ * Whether a database and its log can belong together. To be called before this process opens the database: closing the
+ * file here would release its lock. Nothing is written, not even when the files are closed: SQLite would move a wrong log to
+ * the database then.
+ * @returns true also if one cannot be read alone: a kill while the log is moved leaves a database that is whole only with its
+ *   log, and a running server lets nobody read. Opening the store reports what is wrong then.
+ */
+export function belongTogether (file: string): boolean {
+  const url = pathToFileURL(file)
+  try {
+    const together = readGeneration(url)
+    url.searchParams.set('immutable', '1')
+    return mayBeOf({ database: readGeneration(url), together })
+  } catch {
+    return true
+  }
+}
+
+function mayBeOf ({ database, together }: Generations): boolean {
+  // An earlier version wrote them.
   if (together === undefined) return true
   const ahead = together - (database ?? 0)
   return ahead === 0 || ahead === 1
 }
 
-/** The generation of an open database with its log. */
-export function readGeneration (database: DatabaseSync): number | undefined {
-  if (database.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'log_generation'").get() === undefined) return undefined
-  return (database.prepare('SELECT generation FROM log_generation').get() as { generation: number } | undefined)?.generation
-}
-
-/**
- * The generation of the database file without its log. To be called before this process opens the database: closing the
- * file here would release its lock.
- */
-export function readGenerationOfFile (file: string): number | undefined {
-  const url = pathToFileURL(file)
-  url.searchParams.set('immutable', '1')
-  let database: DatabaseSync | undefined
+/** @param url of the database; with `immutable=1`, its log is not read */
+function readGeneration (url: URL): number | undefined {
+  const database = new DatabaseSync(url, { readOnly: true })
   try {
-    database = new DatabaseSync(url, { readOnly: true })
-    return readGeneration(database)
-  } catch {
-    // If the file is damaged, opening the store reports it.
-    return undefined
+    if (database.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'log_generation'").get() === undefined) return undefined
+    return (database.prepare('SELECT generation FROM log_generation').get() as { generation: number } | undefined)?.generation
   } finally {
-    database?.close()
+    database.close()
   }
 }

@@ -10,7 +10,7 @@ import { createStoreClock } from './clock.ts'
 import * as sqlite from './errors.ts'
 import { SqliteStartError } from './errors.ts'
 import { createFile, DATABASE_FILE, flushFolder, FOLDER_MODE, LOG_FILE } from './files.ts'
-import { belongTogether, readGeneration, readGenerationOfFile } from './generation.ts'
+import { belongTogether } from './generation.ts'
 import { createJournal, type Sync } from './journal.ts'
 import { createSqliteOffsetCounter } from './offset-counter.ts'
 import { APPLICATION_ID, PAGE_BYTES, SCHEMA, SCHEMA_VERSION } from './schema.ts'
@@ -56,11 +56,11 @@ export function openSqliteStore (folder: string, options: SqliteStoreOptions = {
   makeFolder(path)
   refuseWriteProtected(path)
   makeFile(join(path, DATABASE_FILE))
-  const generation = readGenerationOfFile(join(path, DATABASE_FILE))
   const log = hasLog(path)
+  if (log && !belongTogether(join(path, DATABASE_FILE))) throw doNotBelongTogether(path)
   const database = openDatabase(path)
   try {
-    const moved = prepare(database, path, generation)
+    const moved = prepare(database, path)
     const clock = createStoreClock(newestTime(database), now, elapsed)
     const wal = openSync(join(path, LOG_FILE), 'r+')
     const journal = createJournal(database, { wal, walPages: moved ? 0 : Math.ceil(fstatSync(wal).size / PAGE_BYTES), sync, freeBytes, elapsed })
@@ -141,11 +141,10 @@ function doNotBelongTogether (path: string, options?: ErrorOptions): SqliteStart
 }
 
 /** @returns whether the whole write-ahead log has been moved to the database */
-function prepare (database: DatabaseSync, path: string, generation: number | undefined): boolean {
+function prepare (database: DatabaseSync, path: string): boolean {
   // Before the first access, which then takes the lock and keeps it.
   database.exec(`PRAGMA locking_mode = EXCLUSIVE; PRAGMA page_size = ${PAGE_BYTES}`)
   refuseForeign(database, path)
-  if (!belongTogether({ database: generation, together: readGeneration(database) })) throw doNotBelongTogether(path)
   if (pragma(database, 'journal_mode = WAL') !== 'wal') {
     throw new SqliteStartError('failed', `DATA_DIR: SQLite cannot keep a write-ahead log in ${path}`)
   }

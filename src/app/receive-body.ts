@@ -23,11 +23,18 @@ export function receiveBody (request: FastifyRequest, payload: Readable, done: (
   }
   const chunks: Buffer[] = []
   let length = 0
+  let finished = false
   const finish = (error: Error | null): void => {
+    if (finished) return
+    finished = true
     hold.clientDone()
-    payload.off('data', take).off('end', end).off('error', finish)
-    if (error === null) done(null, Buffer.concat(chunks, length))
-    else done(error)
+    if (error === null) {
+      // Node hands over copies: no other request writes to them.
+      done(null, chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, length))
+      return
+    }
+    payload.off('data', take)
+    done(error)
   }
   const take = (chunk: Buffer): void => {
     length += chunk.length

@@ -64,6 +64,9 @@ describe('what the table does not have', () => {
     ['a 502 of a proxy', { status: 502, body: '<html>a proxy</html>' }, 'unavailable unknown'],
     ['a status that nobody knows', { status: 599 }, 'unavailable unknown'],
     ['a connection that ends', 'cut', 'unavailable unknown'],
+    // The name, which would tell, is lost with the body.
+    ...[307, 400, 403, 404, 409, 500].map((status): [string, ScriptedAnswer, string] =>
+      [`a ${status} whose body is cut`, { ...s3Error(status, 'NoSuchBucket'), then: 'cut' }, 'unavailable unknown']),
     ['another refusal', s3Error(422, 'SomethingNew'), 'misconfigured unknown'],
     ['a known name with another status', s3Error(500, 'AccessDenied'), 'misconfigured unknown']
   ]
@@ -72,6 +75,20 @@ describe('what the table does not have', () => {
       assert.equal(await failureOfPut(t, answer), `${failure} after 1`)
     })
   }
+
+  test('a refused reservation whose body is cut is unavailable unknown', async (t) => {
+    const answer: ScriptedAnswer = { ...dynamoError(400, 'ProvisionedThroughputExceededException'), then: 'cut' }
+    assert.equal(await failureOfReservation(t, answer), 'unavailable unknown after 1')
+  })
+})
+
+test('a refusal whose body stalls is a time-out', async (t) => {
+  const { endpoint } = await scriptedServer(t, [{ ...s3Error(404, 'NoSuchKey'), then: 'hang' }])
+  const store = createS3SegmentStore({ ...reached, bucket: 'bucket', endpoint })
+  t.after(() => { store.close() })
+  const began = performance.now()
+  await assert.rejects(store.get('t', 1, { signal: AbortSignal.timeout(500) }), { failure: 'timeout', effect: 'unknown' })
+  assert.ok(performance.now() - began < 10_000)
 })
 
 // MinIO says SlowDown of writes that reached only some of its disks, and may be read later.

@@ -105,7 +105,7 @@ export const errorTable: readonly ErrorRow[] = [
 /** Any other 3xx or 4xx is a refusal in HTTP, but a proxy may have sent it after the service had received the request. */
 const otherRefusal = { kind: 'settings', effect: 'unknown' } as const
 /** The safe default: the call is repeated, and may have taken effect. */
-const unknownError = { kind: 'unavailable', effect: 'unknown' } as const
+export const unknownError = { kind: 'unavailable', effect: 'unknown' } as const
 
 const byName = new Map(errorTable.flatMap((row) => row.name === undefined ? [] : [[row.name, row]]))
 const byStatus = new Map(errorTable.flatMap((row) => row.name === undefined ? [[row.status, row]] : []))

@@ -1,5 +1,5 @@
 import { StoreError } from '../../ports/errors.ts'
-import { findError, type ErrorRow, type Remedy } from './error-table.ts'
+import { findError, unknownError, type ErrorRow, type Remedy } from './error-table.ts'
 
 /** What an operator has to do if a bucket or a table is not usable, for each cause. Each is the beginning of a message. */
 export type Remedies = Readonly<Record<Exclude<Remedy, 'credentials'>, string>>
@@ -24,6 +24,8 @@ interface SdkError {
   readonly name?: string
   readonly message?: string
   readonly code?: string
+  /** Set if the error is a parsed response of the service. */
+  readonly $fault?: string
   readonly $metadata?: { readonly httpStatusCode?: number }
 }
 
@@ -75,6 +77,8 @@ function classifySent (error: SdkError, { isAws = false, pinned = false }: Faile
   const status = statusOf(error)
   // The SDK could not parse a value of the response, such as a date.
   if (error instanceof TypeError && status !== undefined && status < 300) return { kind: 'settings', effect: 'unknown' }
+  // The connection broke during the body of the response, which has the name of the error: its status is not enough to judge.
+  if (error.code !== undefined && error.$fault === undefined) return unknownError
   const found = findError(error.name ?? '', status, isAws)
   // The local clock is wrong. The SDK has recorded the difference, and signs the next attempt with the correct time.
   return found.kind === 'expired' && !pinned ? { ...found, kind: 'unavailable' } : found

@@ -6,7 +6,7 @@ WORKDIR /app
 COPY package.json package-lock.json ./
 RUN npm ci --omit=dev --ignore-scripts && npm cache clean --force
 COPY src ./src
-COPY docker ./docker
+COPY scripts ./scripts
 
 # The embedded store's folder, for the case that no bucket is named.
 RUN mkdir /data && chown node:node /data

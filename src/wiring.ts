@@ -1,10 +1,10 @@
 import { resolve } from 'node:path'
 import { systemClock } from './adapters/system/clock.ts'
 import type { Settings } from './app/config.ts'
-import type { StoreCheck } from './app/routes/service.ts'
+import type { StoreCheck } from './app/routes/service/health.ts'
 import { defaultLimits } from './domain/limits.ts'
-import { createLog, type Log } from './domain/log.ts'
-import type { Compression } from './domain/segment.ts'
+import { createLog, type Log } from './domain/log/log.ts'
+import type { Compression } from './domain/segments/segment.ts'
 import type { OffsetCounter } from './ports/offset-counter.ts'
 import type { SegmentStore } from './ports/segment-store.ts'
 

@@ -2,7 +2,7 @@ import { createDynamoClient, createDynamoOffsetCounter } from '../../src/adapter
 import { createS3SegmentStore } from '../../src/adapters/s3/segment-store.ts'
 import { systemClock } from '../../src/adapters/system/clock.ts'
 import { buildApp } from '../../src/app/build-app.ts'
-import { createLog } from '../../src/domain/log.ts'
+import { createLog } from '../../src/domain/log/log.ts'
 
 export interface Storage {
   readonly settings: { readonly endpoint: string, readonly region: string, readonly credentials: { readonly accessKeyId: string, readonly secretAccessKey: string } }

@@ -1,6 +1,6 @@
 import { type Static, type TSchema, Type } from '@sinclair/typebox'
 import { Value } from '@sinclair/typebox/value'
-import { show } from './validation.ts'
+import { show } from './http/validation.ts'
 
 const oneOf = (...names: string[]): string => `one of ${names.join(', ')}`
 const levels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
-import { errorHelp } from '../../src/app/error-help.ts'
+import { errorHelp } from '../../src/app/http/error-help.ts'
+import { toProblem } from '../../src/app/http/problem.ts'
 import { type ErrorCode, errorTable, LogError } from '../../src/domain/errors.ts'
-import { toProblem } from '../../src/app/problem.ts'
 import { memoryApp } from '../support/app.ts'
 
 test('docs/errors.md has the table as it is', () => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { loadSettings } from '../../src/app/config.ts'
-import { servedHosts } from '../../src/app/host-check.ts'
+import { servedHosts } from '../../src/app/http/host-check.ts'
 import { memoryApp } from '../support/app.ts'
 import { ask, assertProblem, consume } from '../support/http.ts'
 import { startServer } from '../support/server.ts'

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { MemoryBudget } from '../../src/app/memory-budget.ts'
+import { MemoryBudget } from '../../src/app/http/bounds/memory-budget.ts'
 import { defaultLimits } from '../../src/domain/limits.ts'
 
 const MiB = 1024 * 1024

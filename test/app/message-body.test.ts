@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { JsonReading, LinesReading, type MessageBody, parseJsonBody, parseLinesBody, type Reading } from '../../src/app/http/bodies/message-body.ts'
 import { LogError } from '../../src/domain/errors.ts'
-import { JsonReading, LinesReading, type MessageBody, parseJsonBody, parseLinesBody, type Reading } from '../../src/app/message-body.ts'
 
 const MiB = 1024 * 1024
 const sliceChars = 65_536

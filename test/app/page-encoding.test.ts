@@ -4,7 +4,7 @@ import { gunzipSync, zstdDecompressSync } from 'node:zlib'
 import { createMemoryOffsetCounter } from '../../src/adapters/memory/offset-counter.ts'
 import { createMemorySegmentStore } from '../../src/adapters/memory/segment-store.ts'
 import { systemClock } from '../../src/adapters/system/clock.ts'
-import { createLog, type Log } from '../../src/domain/log.ts'
+import { createLog, type Log } from '../../src/domain/log/log.ts'
 import { listeningApp } from '../support/app.ts'
 import { type Answer, ask } from '../support/http.ts'
 

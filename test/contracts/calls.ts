@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, test, type TestContext } from 'node:test'
 import { systemClock } from '../../src/adapters/system/clock.ts'
-import { createLog, type Log, type StorageCalls } from '../../src/domain/log.ts'
-import type { NewMessage } from '../../src/domain/message.ts'
+import { createLog, type Log, type StorageCalls } from '../../src/domain/log/log.ts'
+import type { NewMessage } from '../../src/domain/segments/message.ts'
 import type { OffsetCounter } from '../../src/ports/offset-counter.ts'
 import type { SegmentStore } from '../../src/ports/segment-store.ts'
 

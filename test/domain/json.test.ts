@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { codeUnits, type JsonHandler, JsonNestingError, JsonScanner, JsonSyntaxError, onOneLine, parseValue } from '../../src/domain/json.ts'
+import { codeUnits, type JsonHandler, JsonNestingError, JsonScanner, JsonSyntaxError, onOneLine, parseValue } from '../../src/domain/segments/json-scanner.ts'
 import { jsonText, mutated } from '../support/fuzz.ts'
 
 /** JSON text with white space between any two tokens. */

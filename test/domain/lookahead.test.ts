@@ -6,8 +6,8 @@ import { createMemoryOffsetCounter } from '../../src/adapters/memory/offset-coun
 import { createMemorySegmentStore } from '../../src/adapters/memory/segment-store.ts'
 import { systemClock } from '../../src/adapters/system/clock.ts'
 import { defaultLimits, type Limits } from '../../src/domain/limits.ts'
-import { createLog, type Log } from '../../src/domain/log.ts'
-import { encodeSegment } from '../../src/domain/segment.ts'
+import { createLog, type Log } from '../../src/domain/log/log.ts'
+import { encodeSegment } from '../../src/domain/segments/segment.ts'
 import { textsOf } from '../support/pages.ts'
 
 /** A segment to be: so many messages, each of so many bytes, that zstd makes so many times smaller. */

@@ -4,7 +4,7 @@ import { createMemoryOffsetCounter } from '../../src/adapters/memory/offset-coun
 import { createMemorySegmentStore } from '../../src/adapters/memory/segment-store.ts'
 import type { LogError } from '../../src/domain/errors.ts'
 import { defaultLimits, type Limits } from '../../src/domain/limits.ts'
-import { createLog } from '../../src/domain/log.ts'
+import { createLog } from '../../src/domain/log/log.ts'
 import { Process, Scheduler } from '../simulation/scheduler.ts'
 import { runAppends, runReads, type AppendLoad } from '../support/overload.ts'
 

@@ -4,10 +4,10 @@ import { gunzipSync, zstdDecompressSync } from 'node:zlib'
 import { createMemoryOffsetCounter } from '../../src/adapters/memory/offset-counter.ts'
 import { createMemorySegmentStore } from '../../src/adapters/memory/segment-store.ts'
 import { systemClock } from '../../src/adapters/system/clock.ts'
-import { SegmentCache } from '../../src/domain/cache.ts'
 import { defaultLimits } from '../../src/domain/limits.ts'
-import { createLog, type Log, type Page } from '../../src/domain/log.ts'
-import { encodeSegment, type Compression } from '../../src/domain/segment.ts'
+import { createLog, type Log, type Page } from '../../src/domain/log/log.ts'
+import { SegmentCache } from '../../src/domain/log/segment-cache.ts'
+import { encodeSegment, type Compression } from '../../src/domain/segments/segment.ts'
 import { offsetsOf, textsOf } from '../support/pages.ts'
 
 const everything = { limit: 1_000, maxBytes: 4_000_000 }

@@ -5,9 +5,9 @@ import { createMemoryOffsetCounter } from '../../src/adapters/memory/offset-coun
 import { createMemorySegmentStore } from '../../src/adapters/memory/segment-store.ts'
 import { systemClock } from '../../src/adapters/system/clock.ts'
 import { defaultLimits } from '../../src/domain/limits.ts'
-import { createLog } from '../../src/domain/log.ts'
-import { Lookahead, Sizes } from '../../src/domain/lookahead.ts'
-import { encodeSegment, type Segment } from '../../src/domain/segment.ts'
+import { createLog } from '../../src/domain/log/log.ts'
+import { Lookahead, Sizes } from '../../src/domain/log/lookahead.ts'
+import { encodeSegment, type Segment } from '../../src/domain/segments/segment.ts'
 
 const document = readFileSync(new URL('../../docs/protocol.md', import.meta.url), 'utf8')
 const [text = '', table = ''] = document.split('\n## Limits\n')

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { gzipSync } from 'node:zlib'
 import fc from 'fast-check'
 import { LogError } from '../../src/domain/errors.ts'
-import { type Compression, decodeSegment, encodeLargeSegment, encodeSeal, encodeSegment, isLarge, type MessageSegment } from '../../src/domain/segment.ts'
+import { type Compression, decodeSegment, encodeLargeSegment, encodeSeal, encodeSegment, isLarge, type MessageSegment } from '../../src/domain/segments/segment.ts'
 import { Turns } from '../../src/domain/turns.ts'
 
 const message = fc.record({

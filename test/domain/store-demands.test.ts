@@ -5,11 +5,11 @@ import { createMemorySegmentStore } from '../../src/adapters/memory/segment-stor
 import { systemClock } from '../../src/adapters/system/clock.ts'
 import { LogError } from '../../src/domain/errors.ts'
 import { defaultLimits } from '../../src/domain/limits.ts'
-import { createLog } from '../../src/domain/log.ts'
+import { createLog } from '../../src/domain/log/log.ts'
 import { StoreError } from '../../src/ports/errors.ts'
 import type { SegmentListing } from '../../src/ports/segment-store.ts'
-import { payloadsOf } from '../support/pages.ts'
 import { failing, withFaults, type Fault, type Faults } from '../support/faults.ts'
+import { payloadsOf } from '../support/pages.ts'
 
 const NOW = 1_702_000_000_000
 const everything = { from: 1, limit: 1_000, maxBytes: 1_000_000 }

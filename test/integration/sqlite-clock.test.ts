@@ -5,9 +5,9 @@ import { describe, test, type TestContext } from 'node:test'
 import type { SqliteStore } from '../../src/adapters/sqlite/open.ts'
 import { systemClock } from '../../src/adapters/system/clock.ts'
 import { defaultLimits } from '../../src/domain/limits.ts'
-import { createLog, type Log } from '../../src/domain/log.ts'
-import { openStore } from '../support/sqlite.ts'
+import { createLog, type Log } from '../../src/domain/log/log.ts'
 import { offsetsOf } from '../support/pages.ts'
+import { openStore } from '../support/sqlite.ts'
 import { temporaryFolder } from '../support/temporary-folder.ts'
 
 const hours = 3_600_000

@@ -8,12 +8,12 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { SqliteStore } from '../../src/adapters/sqlite/open.ts'
 import { RESERVE_BYTES } from '../../src/adapters/sqlite/space.ts'
 import { systemClock } from '../../src/adapters/system/clock.ts'
-import { createLog } from '../../src/domain/log.ts'
+import { createLog } from '../../src/domain/log/log.ts'
 import { StoreError } from '../../src/ports/errors.ts'
 import { ask, assertProblem, consume, produce } from '../support/http.ts'
 import { startServer } from '../support/server.ts'
-import { append, object, openStore, startFailure, startProcess } from '../support/sqlite.ts'
 import { bodyOf } from '../support/sqlite-process.ts'
+import { append, object, openStore, startFailure, startProcess } from '../support/sqlite.ts'
 
 const body = Buffer.alloc(20_000, 'x')
 

@@ -1,7 +1,7 @@
 import type { LogError } from '../../src/domain/errors.ts'
-import type { Page } from '../../src/domain/log.ts'
-import { Violation } from './scheduler.ts'
+import type { Page } from '../../src/domain/log/log.ts'
 import { textsOf } from '../support/pages.ts'
+import { Violation } from './scheduler.ts'
 
 /** One append of the history. Its messages are `id.0`, `id.1`, …, each of them unique in the run. */
 export interface AppendOperation {

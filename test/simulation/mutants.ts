@@ -15,7 +15,7 @@ export interface Mutant {
 export const mutants: readonly Mutant[] = [
   {
     name: 'seal bottom-up',
-    file: 'domain/holes.ts',
+    file: 'domain/log/holes.ts',
     replace: `  let at = top
   while (at >= bottom && puts < budget) {`,
     by: `  for (let up = bottom; up <= top && puts < budget; up++, puts++) await storage.put(up, encodeSeal(up, up, 'hole'), null, limits.putTimeoutMs)
@@ -24,64 +24,64 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'go past a sealed hole without reading it again',
-    file: 'domain/read.ts',
+    file: 'domain/log/read.ts',
     replace: 'return await this.#seal(above.first - 1) ? \'again\' : \'done\'',
     by: 'await this.#seal(above.first - 1); this.expected = above.first; return \'pass\''
   },
   {
     name: 'go on sealing inside a segment that refused a seal',
-    file: 'domain/holes.ts',
+    file: 'domain/log/holes.ts',
     replace: 'at = found.first - 1',
     by: 'at = found.last - 1'
   },
   {
     name: 'pass a hole without judging it',
-    file: 'domain/read.ts',
+    file: 'domain/log/read.ts',
     replace: 'const verdict = judgeHoleBelow(above, lastModified, now, this.#core.limits)',
     by: 'const verdict = judgeHoleBelow(above, lastModified, now, this.#core.limits) && \'pass\''
   },
   {
     name: 'skip a segment that can\'t be loaded',
-    file: 'domain/read.ts',
+    file: 'domain/log/read.ts',
     replace: 'const segment = await lookahead.take(i)',
     by: 'const segment = await lookahead.take(i).catch(() => ({ kind: \'seal\', sealed: \'hole\', first: this.expected, last: entry.last, writer: undefined, bytes: 0 }) as Segment)'
   },
   {
     name: 'believe a list that is out of order',
-    file: 'domain/core.ts',
+    file: 'domain/log/topic-storage.ts',
     replace: 'if (last <= above) throw',
     by: 'if (last < 0) throw'
   },
   {
     name: 'take a missing date for a very old one',
     from: 1_000,
-    file: 'domain/core.ts',
+    file: 'domain/log/topic-storage.ts',
     replace: 'if (!Number.isFinite(lastModified)) throw',
     by: 'if (!Number.isFinite(lastModified)) Object.assign(entries.find((entry) => entry.last === last)!, { lastModified: -1e12 })\n    if (last < 0) throw'
   },
   {
     name: 'acknowledge on 412 without looking',
-    file: 'domain/append.ts',
+    file: 'domain/log/append.ts',
     replace: '        return await this.#resolveExisting()',
     by: '        return \'written\''
   },
   {
     name: 'say "not written" after a time-out without sealing',
-    file: 'domain/append.ts',
+    file: 'domain/log/append.ts',
     replace: '    return this.#resolveBySeal(failure)',
     by: '    throw this.#notWritten(failure)'
   },
   {
     name: 'say "not written" when the range was trimmed meanwhile',
     from: 3100,
-    file: 'domain/append.ts',
+    file: 'domain/log/append.ts',
     replace: 'return state !== undefined && state.earliest <= this.#reservation.first',
     by: 'return true'
   },
   {
     name: 'sign a late put with the current time',
     from: 2700,
-    file: 'domain/append.ts',
+    file: 'domain/log/append.ts',
     replace: 'await this.#storage.put(last, object, at, Math',
     by: 'await this.#storage.put(last, object, clock.wall() + 0 * at, Math'
   },
@@ -94,19 +94,19 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'judge a hole by the reader\'s clock',
-    file: 'domain/read.ts',
+    file: 'domain/log/read.ts',
     replace: 'const verdict = judgeHoleBelow(above, lastModified, now, this.#core.limits)',
     by: 'const verdict = judgeHoleBelow(above, lastModified, now * 0 + this.#core.clock.wall(), this.#core.limits)'
   },
   {
     name: 'wait for a hole below a segment from the future',
-    file: 'domain/holes.ts',
+    file: 'domain/log/holes.ts',
     replace: 'Math.abs(age) > limits.holeGraceMs',
     by: 'age > limits.holeGraceMs'
   },
   {
     name: 'wait for the time of a tail hole that is in the future',
-    file: 'domain/holes.ts',
+    file: 'domain/log/holes.ts',
     replace: 'reservedAt === undefined || reservedAt - now > limits.holeGraceMs',
     by: 'reservedAt === undefined'
   },
@@ -118,19 +118,19 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'pass a tail hole over as dead',
-    file: 'domain/read.ts',
+    file: 'domain/log/read.ts',
     replace: 'return verdict === \'seal\' && await this.#seal(state.currentOffset)',
     by: 'if (state.reservedAt !== undefined && now - state.reservedAt > this.#core.limits.holeUnfillableAfterMs) { this.expected = state.currentOffset + 1; return false }\n    return verdict === \'seal\' && await this.#seal(state.currentOffset)'
   },
   {
     name: 'go on behind the last message found, whatever is below',
-    file: 'domain/read.ts',
+    file: 'domain/log/read.ts',
     replace: '      if (segment.first > this.expected) {',
     by: '      if (segment.first > this.expected) this.expected = segment.first\n      if (segment.first > this.expected) {'
   },
   {
     name: 'go on at the topic\'s end when the listing is at its end',
-    file: 'domain/read.ts',
+    file: 'domain/log/read.ts',
     replace: '      if (!await this.#tailHole(listing.now)) return',
     by: '      this.expected = end\n      return'
   },
@@ -142,38 +142,38 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'delete before moving earliest',
-    file: 'domain/trim.ts',
+    file: 'domain/log/trim.ts',
     replace: '  await storage.raiseEarliest(earliest)\n',
     by: '  await storage.remove([earliest, earliest - 1, earliest - 2])\n  await storage.raiseEarliest(earliest)\n'
   },
   {
     name: 'a trim that deletes a young seal',
     from: 3600,
-    file: 'domain/trim.ts',
+    file: 'domain/log/trim.ts',
     replace: 'return size <= SEAL_BYTES_MAX && ',
     by: 'return size < 0 * SEAL_BYTES_MAX && '
   },
   {
     name: 'a deadline that a look at the item may exceed',
-    file: 'domain/append.ts',
+    file: 'domain/log/append.ts',
     replace: 'const storage = new Storage(core, topic, deadline)',
     by: 'const storage = new Storage(core, topic)'
   },
   {
     name: 'a deadline of a read that its seals may exceed',
-    file: 'domain/read.ts',
+    file: 'domain/log/read.ts',
     replace: 'new Storage(core, topic, deadline, ',
     by: 'new Storage(core, topic, Infinity, '
   },
   {
     name: 'send a segment again in smaller ones although it may have been written',
-    file: 'domain/group-commit.ts',
+    file: 'domain/log/group-commit.ts',
     replace: 'failure.code === \'append_timeout\' && failure.written === \'no\' && isTimeout(failure.cause)',
     by: 'isTimeout(failure.cause)'
   },
   {
     name: 'send an append whose deadline can\'t be met',
-    file: 'domain/group-commit.ts',
+    file: 'domain/log/group-commit.ts',
     replace: 'return deadline - this.#core.limits.resolveBySealMs - this.#core.limits.putTimeoutMs',
     by: 'return deadline + 60_000'
   },
@@ -191,7 +191,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'put the first message of a batch by itself, then the batch',
-    file: 'domain/append.ts',
+    file: 'domain/log/append.ts',
     replace: '    return await this.#putSegment(object) === \'written\' ? segment : \'sealed\'',
     by: `    const alone = encodeSegment(this.#messages.slice(0, 1), { first, timestamp: 0, writer: this.#writer, compression, compressOverBytes: limits.compressOverBytes })
     if (this.#messages.length > 1) await this.#storage.put(first, alone.object, null, limits.putTimeoutMs).catch(() => {})
@@ -199,31 +199,31 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'give each caller of a group commit the first offset',
-    file: 'domain/group-commit.ts',
+    file: 'domain/log/group-commit.ts',
     replace: 'offset += entry.messages.length',
     by: 'offset += 0'
   },
   {
     name: 'tell a reader to go on behind the page although it stopped inside a segment',
-    file: 'domain/read.ts',
+    file: 'domain/log/read.ts',
     replace: 'this.page.take(segment, this.expected) : segment.last + 1',
     by: '(this.page.take(segment, this.expected), segment.last + 1) : segment.last + 1'
   },
   {
     name: 'hand a segment to a follower that waits below it',
-    file: 'domain/tail.ts',
+    file: 'domain/log/follow.ts',
     replace: 'if (from < segment.first) {',
     by: 'if (from < segment.first) notify({ version: this.version, page: pageOf(segment, segment.first, size) })\n      if (from < 0) {'
   },
   {
     name: 'tell a follower to go on behind a segment of which it got a part',
-    file: 'domain/page.ts',
+    file: 'domain/log/page.ts',
     replace: 'return { runs, count, nextOffset, end',
     by: 'return { runs, count, nextOffset: Math.max(nextOffset, segment.last + 1), end'
   },
   {
     name: 'followers that hear of their own process only',
-    file: 'domain/tail.ts',
+    file: 'domain/log/follow.ts',
     replace: '      onCancel(() => { waiter.notify(undefined) })\n      this.#schedulePoll()',
     by: '      onCancel(() => { waiter.notify(undefined) })'
   }

@@ -52,7 +52,7 @@ for (const small of [
 }
 
 test('a copy of the code without a fault planted is as sound as the original', async () => {
-  const { subject: copy, remove } = await load({ name: 'none', file: 'domain/holes.ts', replace: '  let at = top\n', by: '  let at = top\n' })
+  const { subject: copy, remove } = await load({ name: 'none', file: 'domain/log/holes.ts', replace: '  let at = top\n', by: '  let at = top\n' })
   try {
     assert.equal(await firstViolation(copy, 1, 200), undefined)
   } finally {

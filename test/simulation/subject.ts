@@ -2,7 +2,7 @@ import { createMemoryOffsetCounter } from '../../src/adapters/memory/offset-coun
 import { createMemorySegmentStore } from '../../src/adapters/memory/segment-store.ts'
 import { createStoreClock } from '../../src/adapters/sqlite/clock.ts'
 import { defaultLimits } from '../../src/domain/limits.ts'
-import { createLog } from '../../src/domain/log.ts'
+import { createLog } from '../../src/domain/log/log.ts'
 import { StoreError } from '../../src/ports/errors.ts'
 import type { Subject } from './scenario.ts'
 

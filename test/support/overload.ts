@@ -1,7 +1,7 @@
-import { defaultLimits, type Limits } from '../../src/domain/limits.ts'
-import { createLog, type Log } from '../../src/domain/log.ts'
 import { LogError } from '../../src/domain/errors.ts'
-import { encodeSegment } from '../../src/domain/segment.ts'
+import { defaultLimits, type Limits } from '../../src/domain/limits.ts'
+import { createLog, type Log } from '../../src/domain/log/log.ts'
+import { encodeSegment } from '../../src/domain/segments/segment.ts'
 import { Process, Scheduler } from '../simulation/scheduler.ts'
 import { linkedStores, type LinkedStores } from './link.ts'
 

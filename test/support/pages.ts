@@ -1,4 +1,4 @@
-import { messagesOf, type Page } from '../../src/domain/log.ts'
+import { messagesOf, type Page } from '../../src/domain/log/log.ts'
 
 type Runs = Pick<Page, 'runs'>
 

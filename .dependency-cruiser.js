@@ -1,0 +1,55 @@
+/**
+ * Which room may import which. A room is a folder, or the files directly in a folder (`/*`). Type imports and `import()` count.
+ * `log/log.ts` is the door of its room: outside of the domain, the log is used through this file only. Rooms that do not
+ * exist yet are listed, so that the first file in them is already checked.
+ */
+const door = (room) => `${room}/${room.split('/').at(-1)}.ts`
+const pure = ['src/domain/topics', 'src/domain/segments', 'src/domain/producers', 'src/domain/access']
+const edge = ['src/ports', 'src/domain/*', 'src/domain/segments', door('src/domain/log')]
+
+/** Each room, and the rooms and files that it may import besides itself. Packages are not restricted. */
+export const rooms = {
+  'src/ports': [],
+  'src/domain/*': ['src/ports'],
+  ...Object.fromEntries(pure.map((room) => [room, ['src/ports', 'src/domain/*']])),
+  'src/domain/log': ['src/ports', 'src/domain/*', ...pure],
+  'src/domain/catalog': ['src/ports', 'src/domain/*', ...pure, door('src/domain/log')],
+  'src/domain/groups': ['src/ports', 'src/domain/*', ...pure, door('src/domain/log')],
+  'src/adapters/aws': ['src/ports'],
+  'src/adapters/s3': ['src/ports', 'src/adapters/aws'],
+  'src/adapters/dynamodb': ['src/ports', 'src/adapters/aws'],
+  'src/adapters/[^/]+': ['src/ports'],
+  'src/app/http': edge,
+  'src/app/lambda': ['src/app/http'],
+  'src/app/access': ['src/app/http', ...edge, 'src/domain/access'],
+  'src/app/console': ['src/app/http'],
+  'src/app/routes': [
+    'src/app/http', 'src/app/access', ...edge, ...pure, door('src/domain/catalog'), door('src/domain/groups')
+  ],
+  'src/app/*': ['src/app', ...edge],
+  'src/*': ['src']
+}
+
+/** The regular expression of a room's files. Also used by the test of these rules. */
+export function filesOf (room) {
+  if (room.endsWith('.ts')) return `^${room.replaceAll('.', '\\.')}$`
+  return room.endsWith('/*') ? `^${room.slice(0, -1)}[^/]+$` : `^${room}/`
+}
+
+/** A folder has the first row that fits, so rows with a wildcard exclude what stands above them. */
+const rules = Object.entries(rooms).map(([room, allowed], index, rows) => ({
+  name: room,
+  comment: `${room} may import: ${['itself', ...allowed].join(', ')}`,
+  severity: 'error',
+  from: { path: filesOf(room), pathNot: rows.slice(0, index).map(([other]) => filesOf(other)) },
+  to: { pathNot: [room.includes('[') ? '^(src/adapters/[^/]+)/' : filesOf(room), ...allowed.map(filesOf)], path: '^(src|test|bench|scripts|clients|cli|console|infra)/' }
+}))
+
+export default {
+  forbidden: [
+    ...rules,
+    { name: 'no-cycle', comment: 'Imports have no cycles.', severity: 'error', from: {}, to: { circular: true } },
+    { name: 'entry-file', comment: 'Nobody imports an entry file.', severity: 'error', from: { path: '^src/' }, to: { path: '^src/(server|lambda|backup)\\.ts$' } }
+  ],
+  options: { doNotFollow: { path: 'node_modules' }, tsPreCompilationDeps: true, tsConfig: { fileName: 'tsconfig.json' }, enhancedResolveOptions: { extensions: ['.ts', '.js', '.mjs'] } }
+}

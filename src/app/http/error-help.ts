@@ -1,0 +1,148 @@
+import type { ErrorCode } from '../../domain/errors.ts'
+
+export interface ErrorHelp {
+  readonly cause: string
+  readonly remedy: string
+  /** The `detail` of an example; if it is about a field, of a read. */
+  readonly detail: string
+  /** The same for an append, if it differs. */
+  readonly appendDetail?: string
+}
+
+/**
+ * Cause and remedy of each error, for the page /docs/errors and for the examples in OpenAPI. docs/errors.md is checked
+ * against this table. Text between backticks is code.
+ */
+export const errorHelp: Readonly<Record<ErrorCode, ErrorHelp>> = {
+  malformed_request: {
+    cause: 'The request breaks a rule of HTTP, or its body does not match its `Content-Encoding` or its length.',
+    remedy: 'Look at what the client or a proxy in between really sends.',
+    detail: 'host: expected a header of that name, got none'
+  },
+  missing_body: {
+    cause: 'An append came without a body.',
+    remedy: 'Send a message. With curl, check that the file after `@` exists.',
+    detail: 'body: expected a JSON object, got nothing'
+  },
+  malformed_json: {
+    cause: 'The body, or a line of it, is not JSON.',
+    remedy: 'Look at the position in `detail`. It counts UTF-16 units of the body or of the line, from 0.',
+    detail: 'body: expected valid JSON, got a syntax error at position 12'
+  },
+  invalid_encoding: {
+    cause: 'The body has bytes that are not UTF-8.',
+    remedy: 'Encode text as UTF-8, and put binary data into a string, for example as base64.',
+    detail: 'body: expected UTF-8, got bytes that are not'
+  },
+  invalid_request: {
+    cause: 'A query parameter, a header or a member of a message is missing, unknown or out of bounds.',
+    remedy: '`detail` names the field, what was expected and what came.',
+    detail: 'limit: expected a whole number from 1, got "0"',
+    appendDetail: 'key: expected a string of at most 1024 bytes, got 7'
+  },
+  offset_out_of_range: {
+    cause: 'The topic ends before the offset: it is not the topic that this consumer read before. An older back-up was restored, a `:memory:` server was restarted, or the name is another topic\'s.',
+    remedy: 'Go on at `end` to get new messages only, or at `earliest` to read all again.',
+    detail: 'offset: expected at most 4, the end of the topic, got 500'
+  },
+  invalid_topic: {
+    cause: 'The topic name has other characters than letters, digits, `.`, `_` and `-`, is too long, or is `.` or `..`.',
+    remedy: 'Use another name.',
+    detail: 'topic: expected 1 to 249 characters of A-Z, a-z, 0-9, ".", "_" and "-", and not "." or "..", got "a b"'
+  },
+  not_found: {
+    cause: 'No operation has this path. A topic that nobody has written to is not an error: it is empty.',
+    remedy: 'Compare the path with those at `/docs`.',
+    detail: 'There is nothing at this path; see /docs for all paths.'
+  },
+  method_not_allowed: {
+    cause: 'The path exists, but not with this method. For `OPTIONS` from a browser: CORS is off.',
+    remedy: 'Use a method of the `Allow` header. For web pages of other origins, set `CORS_ORIGINS`.',
+    detail: 'method: expected POST, got GET'
+  },
+  request_timeout: {
+    cause: 'The headers or the body did not arrive within about 60 seconds.',
+    remedy: 'Send smaller batches over slow connections, then retry.',
+    detail: 'The request did not arrive in time.'
+  },
+  body_too_large: {
+    cause: 'The body, after decompression, has more than 4 MiB.',
+    remedy: 'Split the batch. A file of lines: `split -l 1000`.',
+    detail: 'body: expected at most 4194304 bytes, got more'
+  },
+  unsupported_media_type: {
+    cause: 'The `Content-Type` is neither `application/json` nor `application/x-ndjson`, the charset is not UTF-8, or the `Content-Encoding` is not known.',
+    remedy: 'Name the type of the body. curl sends forms unless it has `-H \'content-type: application/json\'`.',
+    detail: 'content-type: expected application/json or application/x-ndjson in UTF-8, got "text/plain"'
+  },
+  misdirected_request: {
+    cause: 'A server on a loopback address serves only the names of this machine, so that web pages can\'t reach it under their own name (DNS rebinding).',
+    remedy: 'Put the name into `ALLOWED_HOSTS`, or let the proxy send `Host: localhost`.',
+    detail: 'host: expected localhost, 127.0.0.1, [::1] or a name from the setting ALLOWED_HOSTS, got "streams.example.com"'
+  },
+  request_headers_too_large: {
+    cause: 'The request line and the headers have more than 16 KiB together.',
+    remedy: 'Send fewer or shorter headers; often it is cookies.',
+    detail: 'header: expected at most 16384 bytes together, got more'
+  },
+  internal: {
+    cause: 'A defect of the server. Its log has the cause under the request id.',
+    remedy: 'Report it with the log line. After an append, see `written`.',
+    detail: 'The request could not be completed.'
+  },
+  not_implemented: {
+    cause: 'The request uses a `Transfer-Encoding` other than `chunked`.',
+    remedy: 'Compress bodies with `Content-Encoding` instead.',
+    detail: 'transfer-encoding: expected chunked, got "gzip, chunked"'
+  },
+  segment_corrupt: {
+    cause: 'A stored segment was changed or damaged. The read ends before it, because skipping it would lose messages silently.',
+    remedy: 'The server\'s log names the segment. Restore it from a back-up.',
+    detail: 'The segment of topic orders that ends at offset 7 is damaged: its body is not what its metadata says.'
+  },
+  server_busy: {
+    cause: 'The bodies and answers that the server holds for all clients reach `MAX_BUFFERED_BYTES`.',
+    remedy: 'Retry after the seconds of `Retry-After`. If it comes often, use more servers, smaller pages, or a greater bound.',
+    detail: 'The server has reached its limit for bytes that are held for clients (MAX_BUFFERED_BYTES).'
+  },
+  storage_throttled: {
+    cause: 'S3 or DynamoDB limits the rate of requests.',
+    remedy: 'Retry with growing pauses. Larger batches need fewer requests.',
+    detail: 'The storage asked to slow down.'
+  },
+  storage_unavailable: {
+    cause: 'The storage could not be reached, or did not answer in time.',
+    remedy: 'Retry. After an append with `written` `unknown`, the message may be there already. `/ready` tells which part does not answer.',
+    detail: 'The storage could not be reached.'
+  },
+  storage_misconfigured: {
+    cause: 'The bucket or the table is missing, or the server may not use it.',
+    remedy: 'For the operator: the log and `/ready` name the part. See the README for the permissions.',
+    detail: 'The storage refused the request: it is not set up for this service.'
+  },
+  overloaded: {
+    cause: 'More messages wait than the link to the storage can take in time.',
+    remedy: 'Retry after the seconds of `Retry-After`, with growing pauses. If it comes often, send less, or use more servers.',
+    detail: 'More messages are waiting than can be written in time.'
+  },
+  append_timeout: {
+    cause: 'The storage was too slow to take the message within 20 seconds.',
+    remedy: 'Retry. See `written` for whether the message may be there.',
+    detail: 'The message could not be written in time.'
+  },
+  append_contended: {
+    cause: 'Readers gave up waiting for the message again and again, because its writes took longer than 5 seconds.',
+    remedy: 'Retry. If it comes often, the storage is too slow for this load.',
+    detail: 'The reserved offsets were sealed before the message was written, several times over.'
+  },
+  shutting_down: {
+    cause: 'The server is stopping and takes no new messages.',
+    remedy: 'Retry: another server, or this one after its restart, takes the message.',
+    detail: 'The server is shutting down.'
+  },
+  storage_full: {
+    cause: 'The disk of the data folder, or a quota of the storage, has no room for more messages. Reading goes on.',
+    remedy: 'Free space, then retry: no restart is needed. `/ready` is 503 until then.',
+    detail: 'No space is left in the storage. Reading goes on.'
+  }
+}

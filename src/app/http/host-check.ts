@@ -1,0 +1,57 @@
+import type { FastifyInstance } from 'fastify'
+import { LogError } from '../../domain/errors.ts'
+import { listOf, type Settings } from '../config.ts'
+import { show } from './validation.ts'
+
+const loopbackNames = ['localhost', '127.0.0.1', '[::1]']
+
+export function isLoopback (host: string): boolean {
+  return /^(localhost|127\.[\d.]+|::1)$/i.test(host)
+}
+
+/**
+ * The `Host` names that are served, in lower case and without a port; `undefined`: all. On a loopback address the server is
+ * for this machine only. But a web page can make its own name resolve there, and then read and write (DNS rebinding).
+ */
+export function servedHosts ({ HOST: host, ALLOWED_HOSTS: allowed }: Settings): readonly string[] | undefined {
+  if (!isLoopback(host) && allowed === undefined) return undefined
+  return [...loopbackNames, host.includes(':') ? `[${host}]` : host, ...listOf(allowed)].map((name) => name.toLowerCase())
+}
+
+/**
+ * Refuses other `Host` names, and requests with no `Host` or more than one, as HTTP/1.1 requires (RFC 9112, 3.2).
+ * @param served see `servedHosts`
+ */
+export function addHostCheck (app: FastifyInstance, served: readonly string[] | undefined): void {
+  // Most requests have the same header as the one before.
+  let lastServed: string | undefined
+  app.addHook('onRequest', (request, _reply, done) => {
+    const { httpVersion, headers: { host }, rawHeaders } = request.raw
+    if (host === undefined) {
+      done(httpVersion === '1.1' ? new LogError('malformed_request', 'host: expected a header of that name, got none') : undefined)
+      return
+    }
+    if (isDoubled(rawHeaders)) {
+      done(new LogError('malformed_request', 'host: expected one header of that name, got more'))
+      return
+    }
+    if (served !== undefined && host !== lastServed) {
+      if (!served.includes(host.toLowerCase().replace(/:\d*$/, ''))) {
+        done(new LogError('misdirected_request', `host: expected ${loopbackNames.join(', ')} or a name from the setting ALLOWED_HOSTS, got ${show.text(host)}`))
+        return
+      }
+      lastServed = host
+    }
+    done()
+  })
+}
+
+/** Whether there is more than one `Host`, of which Node keeps only the first. */
+function isDoubled (rawHeaders: readonly string[]): boolean {
+  let count = 0
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    const name = rawHeaders[i]!
+    if (name.length === 4 && name.toLowerCase() === 'host') count++
+  }
+  return count > 1
+}

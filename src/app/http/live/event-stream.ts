@@ -1,0 +1,172 @@
+import { Readable, type Writable } from 'node:stream'
+import { LogError } from '../../../domain/errors.ts'
+import { defaultLimits as limits } from '../../../domain/limits.ts'
+import { type Follower, messagesOf, type Page } from '../../../domain/log/log.ts'
+import type { Hold } from '../bounds/memory-budget.ts'
+import { toProblem } from '../problem.ts'
+
+/*
+ * A stream of server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html):
+ *
+ *   retry: MS LF id: N LF LF              at the beginning; N is the offset before the requested one, so that a client
+ *                                         that has received nothing else resumes at the same offset
+ *   id: OFFSET LF data: LINE LF LF        a message, in its wire form, which is one line
+ *   : LF LF                               a heartbeat
+ *   event: problem LF data: JSON LF LF    the last event of a stream that cannot go on
+ */
+
+/** Size of one page of a stream, and the most memory for a client that has stopped reading. */
+const pageSize = { limit: limits.pageMessagesMax, maxBytes: limits.streamPageBytes }
+
+/** Limits that a platform sets on a stream. The stream ends gracefully before them, and its client resumes. */
+export interface StreamBounds {
+  readonly bytes: number
+  /** True where the platform delivers a response only when it is complete (buffered Lambda): the stream then ends as soon as it has messages. */
+  readonly buffered: boolean
+}
+
+export interface EventStreamOptions {
+  readonly follower: Follower
+  /** The offset at which the follower begins. */
+  readonly from: number
+  /** When the stream ends gracefully, in ms of `performance.now`. */
+  readonly endsAt: number
+  readonly bounds: StreamBounds | undefined
+  /** The response to write to, and the memory that is held for it. */
+  readonly client: { readonly hold: Hold, readonly raw: Writable }
+  /** Called with the number of messages of every page that is sent. */
+  readonly onPage: (messages: number) => void
+  /** Called with the error that ends the stream. */
+  readonly onError: (error: LogError) => void
+}
+
+/**
+ * A stream of server-sent events. It reads messages only when the client has received the ones before, so a slow client costs
+ * two pages of memory. If there is no room for them, the stream ends and its client resumes.
+ */
+export class EventStream extends Readable {
+  readonly #options: EventStreamOptions
+  #opening: Buffer | undefined
+  /** The offset after which the client would resume. */
+  #id: number
+  #fetching = false
+  #ended = false
+  #endsAt: number
+  #bytes = 0
+
+  constructor (options: EventStreamOptions) {
+    super({ highWaterMark: 1 })
+    this.#options = options
+    this.#endsAt = options.endsAt
+    this.#id = options.from - 1
+  }
+
+  /**
+   * Reads the messages that are already there. To be called before the stream is read.
+   * @throws LogError
+   */
+  async open (): Promise<void> {
+    const opening = `retry: ${limits.streamRetryMs}\nid: ${this.#id}\n\n`
+    const page = await this.#options.follower.next(pageSize, 0)
+    this.#opening = Buffer.concat([Buffer.from(opening), this.#take(page)])
+    const { hold, raw } = this.#options.client
+    raw.on('drain', () => { hold.resize(0) })
+  }
+
+  override _read (): void {
+    if (this.#opening !== undefined) {
+      const opening = this.#opening
+      this.#opening = undefined
+      this.push(opening)
+      return
+    }
+    if (this.#fetching) return
+    this.#fetching = true
+    this.#next().then((bytes) => {
+      this.#fetching = false
+      if (!this.destroyed) this.push(bytes)
+    }, (error: unknown) => { this.destroy(error as Error) })
+  }
+
+  /** @returns the next bytes; `null` at the end */
+  async #next (): Promise<Buffer | null> {
+    const { follower, onError } = this.#options
+    if (this.#ended) return null
+    this.#holdUnsent()
+    const left = Math.max(0, this.#endsAt - performance.now())
+    try {
+      const page = await follower.next(pageSize, Math.min(limits.heartbeatMs, left))
+      if (page.count > 0) return this.#mayTake(page) ? this.#take(page) : null
+      return follower.closed || performance.now() >= this.#endsAt ? null : this.#heartbeat()
+    } catch (error) {
+      const known = error instanceof LogError ? error : new LogError('internal', 'The stream could not be continued.', { cause: error })
+      if (known.retriable && left > limits.streamRetryMs) {
+        // Ending the stream would be worse: EventSource reconnects, and gives up if it gets anything but a 200.
+        await new Promise((resolve) => { setTimeout(resolve, limits.streamRetryMs) })
+        return this.#heartbeat()
+      }
+      onError(known)
+      this.#ended = true
+      return Buffer.from(`event: problem\ndata: ${JSON.stringify(toProblem(known))}\n\n`)
+    }
+  }
+
+  #holdUnsent (): void {
+    const { hold, raw } = this.#options.client
+    if (hold.bytes === 0 && raw.writableLength > 0) hold.awaitClient(() => { raw.destroy() })
+    hold.resize(raw.writableLength)
+  }
+
+  /** Whether there is room for the page. It needs none if the client has received everything before it. */
+  #mayTake (page: Page): boolean {
+    const { bounds, client: { hold } } = this.#options
+    const { length } = eventsOf(page)
+    if (this.#bytes + length > (bounds?.bytes ?? Infinity)) return false
+    this.#holdUnsent()
+    return hold.bytes === 0 || hold.tryAdd(length)
+  }
+
+  #take (page: Page): Buffer {
+    const last = page.runs.at(-1)
+    if (last !== undefined) this.#id = last.first + last.stop - last.start - 1
+    this.#options.onPage(page.count)
+    const bytes = eventsOf(page)
+    this.#bytes += bytes.length
+    // The stream ends soon, but messages that are already there are still sent.
+    if (this.#options.bounds?.buffered === true && page.count > 0) this.#endsAt = 0
+    return bytes
+  }
+
+  /** Has an `id` if sealed offsets were passed, so that a client that resumes does not read them again. */
+  #heartbeat (): Buffer {
+    const { position } = this.#options.follower
+    const moved = this.#id < position - 1
+    this.#id = position - 1
+    return Buffer.from(moved ? `:\nid: ${this.#id}\n\n` : ':\n\n')
+  }
+
+  override _destroy (error: Error | null, callback: (error: Error | null) => void): void {
+    this.#options.follower.close()
+    callback(error)
+  }
+}
+
+/** Encoded pages by their runs, which followers at the same offset share. */
+const encoded = new WeakMap<Page['runs'], Buffer>()
+
+function eventsOf (page: Page): Buffer {
+  let bytes = encoded.get(page.runs)
+  if (bytes === undefined) {
+    bytes = encode(page)
+    encoded.set(page.runs, bytes)
+  }
+  return bytes
+}
+
+function encode (page: Page): Buffer {
+  const parts: Uint8Array[] = []
+  for (const { offset, line } of messagesOf(page)) parts.push(Buffer.from(`id: ${offset}\ndata: `, 'latin1'), line, eventEnd)
+  return Buffer.concat(parts)
+}
+
+const eventEnd = Buffer.from('\n\n')

@@ -1,0 +1,88 @@
+import { randomUUID } from 'node:crypto'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { ErrorCode, Written } from '../../domain/errors.ts'
+import type { StorageCalls } from '../../domain/log/log.ts'
+
+/** Fields that a handler adds to its request's log line. Must not contain anything of a message. */
+export class RequestFacts {
+  topic: string | undefined = undefined
+  /** The first offset that was appended, or at which the read began. */
+  offset: number | undefined = undefined
+  messages: number | undefined = undefined
+  storage: StorageCalls | undefined = undefined
+  code: ErrorCode | undefined = undefined
+  /** For a failed append whose error has no `written`: `unknown` as soon as the log has been called. */
+  written: Written = 'no'
+}
+
+declare module 'fastify' {
+  interface FastifyRequest { facts: RequestFacts }
+}
+
+/** Fields from the platform, such as the id of the Lambda invocation. */
+export type PlatformFacts = (request: FastifyRequest) => Record<string, string> | undefined
+
+/** A client's own request id is used only in this form; others could forge log lines or flood the log. */
+const sane = /^[\w.:=@+/-]{1,128}$/
+
+export function requestId (request: IncomingMessage): string {
+  const given = request.headers['x-request-id']
+  return typeof given === 'string' && sane.test(given) ? given : randomUUID()
+}
+
+const unlogged = Symbol('unlogged')
+
+/** On the raw response, so that one function listens to all of them and no request needs a closure of its own. */
+interface LoggedResponse extends ServerResponse {
+  /** Set until the request has been logged. */
+  [unlogged]?: { log: FastifyInstance['log'], request: FastifyRequest, reply: FastifyReply, platform: PlatformFacts | undefined } | undefined
+}
+
+/** Logs one line per request, when its response has been sent or its client has disconnected. */
+export function addRequestLog (app: FastifyInstance, platform: PlatformFacts | undefined): void {
+  const { log } = app
+  app.decorateRequest('facts', null as unknown as RequestFacts)
+  app.addHook('onRequest', (request, reply, done) => {
+    request.facts = new RequestFacts()
+    reply.header('x-request-id', request.id)
+    const response: LoggedResponse = reply.raw
+    response[unlogged] = { log, request, reply, platform }
+    response.on('close', logAborted)
+    done()
+  })
+  app.addHook('onResponse', (request, reply, done) => {
+    (reply.raw as LoggedResponse)[unlogged] = undefined
+    logRequest(log, request, reply, platform)
+    done()
+  })
+}
+
+/** Fastify does not call onResponse if the connection was closed before the response. */
+function logAborted (this: LoggedResponse): void {
+  if (this[unlogged] === undefined) return
+  const { log, request, reply, platform } = this[unlogged]
+  logRequest(log, request, reply, platform, true)
+}
+
+export function logRequest (
+  log: FastifyInstance['log'], request: FastifyRequest, reply: FastifyReply, platform?: PlatformFacts, aborted = false
+): void {
+  if (log.level === 'silent') return
+  const { topic, offset, messages, storage, code } = request.facts
+  log.info({
+    request_id: request.id,
+    method: request.method,
+    // The route's pattern, not the path, which may contain anything.
+    route: request.routeOptions.url,
+    status: aborted ? undefined : reply.statusCode,
+    aborted: aborted ? true : undefined,
+    code,
+    topic,
+    offset,
+    messages,
+    duration_ms: Math.round(reply.elapsedTime * 1000) / 1000,
+    storage,
+    ...platform?.(request)
+  }, 'request')
+}

@@ -1,0 +1,50 @@
+import { Type } from '@sinclair/typebox'
+import { type ErrorCode, errorTable, LogError } from '../../domain/errors.ts'
+import { topicExpected, topicPattern } from '../../domain/topics/name.ts'
+import { errorHelp } from '../http/error-help.ts'
+import { type Problem, problemType, ProblemSchema, toProblem } from '../http/problem.ts'
+
+/** Validation, static types and OpenAPI come from the schemas in this folder. For the keywords `x-…` see validation.ts. */
+
+export const TopicParams = Type.Object({
+  topic: Type.String({ pattern: topicPattern, description: `The topic's name: ${topicExpected}.`, 'x-expected': topicExpected, example: 'orders' })
+})
+
+export const Status = Type.Object({ status: Type.Literal('ok') }, { $id: 'Status' })
+
+/** Errors of all operations that use the storage. */
+export const storageProblems = ['storage_throttled', 'storage_unavailable', 'storage_misconfigured'] as const
+
+/** Errors of all operations. */
+const anyProblems = ['malformed_request', 'request_timeout', 'misdirected_request', 'request_headers_too_large', 'not_implemented', 'internal'] as const
+
+/** The documented error responses of a route for the given codes, each with an example. */
+export function problems (...codes: ErrorCode[]): Record<number, unknown> {
+  const ofAppend = codes.includes('append_timeout')
+  const byStatus = new Map<number, ErrorCode[]>()
+  for (const code of new Set([...codes, ...anyProblems])) {
+    const { status } = errorTable[code]
+    byStatus.set(status, [...byStatus.get(status) ?? [], code])
+  }
+  return Object.fromEntries([...byStatus].map(([status, all]) => [status, {
+    description: all.map((code) => `\`${code}\`: ${errorTable[code].title}.`).join(' '),
+    ...status === 503 ? { headers: { 'retry-after': { type: 'integer', minimum: 1, description: 'Seconds to wait before a retry.' } } } : {},
+    content: {
+      [problemType]: {
+        schema: Type.Ref(ProblemSchema),
+        examples: Object.fromEntries(all.map((code) => [code, { value: exampleOf(code, ofAppend) }]))
+      }
+    }
+  }]))
+}
+
+/** Errors that occur before a request has a route, so before it is known to be an append. */
+const withoutRoute: readonly ErrorCode[] = ['request_timeout', 'request_headers_too_large']
+
+function exampleOf (code: ErrorCode, ofAppend: boolean): Problem {
+  const { detail, appendDetail = detail } = errorHelp[code]
+  return toProblem(new LogError(code, ofAppend ? appendDetail : detail, {
+    ...ofAppend && !withoutRoute.includes(code) ? { written: 'no' } : {},
+    ...code === 'offset_out_of_range' ? { range: { earliest: 1, end: 4 } } : {}
+  }))
+}

@@ -1,0 +1,84 @@
+import { createHash } from 'node:crypto'
+import fastifySwagger from '@fastify/swagger'
+import fastifySwaggerUi from '@fastify/swagger-ui'
+import type { TObject } from '@sinclair/typebox'
+import type { FastifyInstance, FastifySchema } from 'fastify'
+import { errorHelp } from '../../http/error-help.ts'
+import { errorRows, errorsPath } from '../../http/problem.ts'
+
+/** Adds the OpenAPI specification, generated from the route schemas, and the pages that show it. */
+export function addDocs (app: FastifyInstance): void {
+  app.register(fastifySwagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: {
+        title: 'Serverless Streams',
+        version: '0.1.0',
+        description: 'Topics over HTTP: ordered, durable logs of JSON messages.'
+      },
+      servers: [{ url: '/' }, { url: '/v1', description: 'The same operations, with the version in the path.' }],
+      tags: [
+        { name: 'topics', description: 'Write to topics and read them.' },
+        { name: 'service', description: 'Health of the service.' }
+      ]
+    },
+    transform: ({ schema, url }) => ({ schema: withClientTypes(schema), url }),
+    refResolver: { buildLocalReference: (json, _baseUri, _fragment, i) => typeof json.$id === 'string' ? json.$id : `def-${i}` }
+  })
+  app.register(fastifySwaggerUi, {
+    routePrefix: '/docs',
+    staticCSP: true,
+    // With this directive, pages could not load their scripts over plain HTTP from other hosts than localhost.
+    transformStaticCSP: (header) => header.replace('upgrade-insecure-requests;', '')
+  })
+  // Relative, because the path may begin with a stage.
+  app.get('/', { schema: { hide: true } }, async (_request, reply) => reply.redirect('./docs'))
+  app.get(errorsPath, { schema: { hide: true } }, async (_request, reply) =>
+    reply.type('text/html; charset=utf-8').header('content-security-policy', errorsPolicy).send(errorsPage()))
+}
+
+export function addSpecification (app: FastifyInstance): void {
+  let text: string | undefined
+  app.get('/openapi.json', { schema: { hide: true } }, async (_request, reply) => {
+    text ??= JSON.stringify(app.swagger())
+    return reply.type('application/json; charset=utf-8').send(text)
+  })
+}
+
+/** Replaces the patterns with which a route's parameters are validated by their types for clients. */
+function withClientTypes (schema: FastifySchema): FastifySchema {
+  return {
+    ...schema,
+    ...schema.querystring === undefined ? {} : { querystring: clientTypes(schema.querystring as TObject) },
+    ...schema.headers === undefined ? {} : { headers: clientTypes(schema.headers as TObject) }
+  }
+}
+
+function clientTypes (parameters: TObject): object {
+  const properties = Object.entries(parameters.properties).map(([name, { description, 'x-openapi': type }]) => {
+    return [name, { ...type as object, ...description === undefined ? {} : { description } }] as const
+  })
+  return { type: 'object', properties: Object.fromEntries(properties) }
+}
+
+const errorsStyle = 'body{font:16px/1.5 sans-serif;margin:2em auto;max-width:75em;padding:0 1em}' +
+  'td,th{text-align:left;vertical-align:top;padding:.4em .8em .4em 0;border-bottom:1px solid #ccc}:target{background:#ffc}'
+
+/** The page has no scripts and loads nothing. */
+const errorsPolicy = `default-src 'none'; style-src 'sha256-${createHash('sha256').update(errorsStyle).digest('base64')}'; ` +
+  "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+
+function errorsPage (): string {
+  const rows = errorRows().map(({ code, status, retriable, title }) => {
+    const { cause, remedy } = errorHelp[code]
+    const cells = [`<code>${code}</code>`, status, retriable ? 'yes' : 'no', title, html(cause), html(remedy)]
+    return `<tr id="${code}">${cells.map((cell) => `<td>${cell}</td>`).join('')}</tr>`
+  })
+  return `<!doctype html><html lang="en"><meta charset="utf-8"><title>Errors</title><style>${errorsStyle}</style><h1>Errors</h1>` +
+    `<table><tr><th>code<th>status<th>retriable<th>meaning<th>cause<th>what to do</tr>${rows.join('')}</table></html>\n`
+}
+
+/** Text in which backticks mark code. */
+function html (text: string): string {
+  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll(/`([^`]*)`/g, '<code>$1</code>')
+}

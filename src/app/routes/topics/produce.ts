@@ -1,0 +1,55 @@
+import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox'
+import { Type } from '@sinclair/typebox'
+import { LogError } from '../../../domain/errors.ts'
+import type { Log } from '../../../domain/log/log.ts'
+import type { MessageBody } from '../../http/bodies/message-body.ts'
+import { Batch, Message, Messages } from '../../http/bodies/message.schema.ts'
+import { jsonType, linesType } from '../../http/bodies/raw-body.ts'
+import { compiler } from '../../http/validation.ts'
+import { problems, storageProblems, TopicParams } from '../common.schema.ts'
+import { Produced } from './produce.schema.ts'
+
+export interface ProduceRouteOptions { readonly log: Log, readonly hide: boolean }
+
+/** `POST /topics/{topic}/produce` */
+export const produceRoute: FastifyPluginCallbackTypebox<ProduceRouteOptions> = (app, { log, hide }, done) => {
+  const compile = compiler()
+  // The messages were validated when they were read.
+  const validBody = ({ error }: MessageBody): true | { error: Error } => error === undefined || { error }
+
+  app.post<{ Params: { topic: string }, Body: MessageBody | undefined }>('/topics/:topic/produce', {
+    config: { appends: true },
+    schema: {
+      hide,
+      operationId: 'produce',
+      tags: ['topics'],
+      summary: 'Append a message or a batch of messages',
+      params: TopicParams,
+      body: {
+        content: {
+          [jsonType]: { schema: Type.Union([Message, Batch]) },
+          [linesType]: { schema: { ...Messages, description: 'One message per line; blank lines are ignored. Always a batch, even of one message.' } }
+        }
+      },
+      response: {
+        200: Type.Ref(Produced),
+        ...problems('malformed_request', 'missing_body', 'malformed_json', 'invalid_encoding', 'invalid_request', 'invalid_topic', 'body_too_large',
+          'unsupported_media_type', 'server_busy', ...storageProblems, 'overloaded', 'append_timeout', 'append_contended', 'shutting_down', 'storage_full')
+      }
+    },
+    validatorCompiler: ({ schema, httpPart }) => httpPart === 'body' ? validBody : compile(schema)
+  }, async ({ params: { topic }, body, facts }) => {
+    // Fastify does not call parsers and validators without a body.
+    if (body === undefined) throw new LogError('missing_body', 'body: expected a JSON object, got nothing')
+    facts.topic = topic
+    const { messages, batch } = body
+    facts.written = 'unknown'
+    const { first, last, calls } = await log.append(topic, messages)
+    facts.offset = first
+    facts.messages = messages.length
+    facts.storage = calls
+    return batch ? { topic, offset: first, last_offset: last, count: messages.length } : { topic, offset: first }
+  })
+
+  done()
+}

@@ -1,0 +1,217 @@
+import { isPassing, mayHaveTakenEffect, StoreError } from '../../ports/errors.ts'
+import type { Reservation } from '../../ports/offset-counter.ts'
+import type { SegmentObject } from '../../ports/segment-store.ts'
+import { LogError } from '../errors.ts'
+import type { NewMessage } from '../segments/message.ts'
+import { encodeLargeSegment, encodeSeal, encodeSegment, isLarge, type MessageSegment } from '../segments/segment.ts'
+import { sleep } from '../wait.ts'
+import type { Flight } from './link-window.ts'
+import { retryDelay, Storage, toLogError, type LogCore, type StorageCalls } from './topic-storage.ts'
+
+/** What became of one reservation. `sealed`: a reader closed it, so nothing will ever be in it. */
+type Outcome = 'written' | 'sealed'
+
+/** What an object at the own key turned out to be. `gone`: something was there and has been trimmed since. */
+type Found = 'own' | 'seal' | 'gone'
+
+/**
+ * Appends the messages as one segment (log §3): reserve, put once, and find out for certain what happened where an
+ * answer is missing.
+ * @param deadline monotonic ms by which the caller has an answer
+ * @param flight its room on the link; it leaves when the segment is not sent any more
+ * @returns the segment, whose messages are in the order given
+ * @throws LogError with `written` set, always
+ */
+export async function appendSegment (
+  core: LogCore, topic: string, messages: readonly NewMessage[], deadline: number, flight: Flight
+): Promise<{ segment: MessageSegment, calls: StorageCalls }> {
+  const { clock, limits } = core
+  const storage = new Storage(core, topic, deadline)
+  for (let attempt = 1; attempt <= limits.appendAttemptsMax; attempt++) {
+    const left = deadline - limits.resolveBySealMs - clock.monotonic()
+    if (left <= 0) throw timedOut()
+    let reservation: Reservation
+    try {
+      reservation = await storage.reserve(messages.length, Math.min(limits.reserveTimeoutMs, left))
+    } catch (error) {
+      // At worst a range was handed out that nobody uses; readers seal it.
+      throw toLogError(error, 'no')
+    }
+    const segment = await new ReservationWriter(core, storage, topic, messages, reservation, deadline, flight).run()
+    if (segment === 'sealed') continue
+    core.cache.set(topic, segment)
+    return { segment, calls: storage.calls }
+  }
+  throw new LogError('append_contended', 'The reserved offsets were sealed before the message was written, several times over.', { written: 'no' })
+}
+
+function timedOut (cause?: unknown): LogError {
+  return new LogError('append_timeout', 'The message could not be written in time.', { written: 'no', cause })
+}
+
+/** The puts for one reservation, until its outcome is known (log §3.2, §3.3). */
+class ReservationWriter {
+  readonly #core: LogCore
+  readonly #storage: Storage
+  readonly #topic: string
+  readonly #messages: readonly NewMessage[]
+  readonly #reservation: Reservation
+  readonly #deadline: number
+  readonly #flight: Flight
+  readonly #writer: string
+  readonly #reservedAtMonotonic: number
+  /** Some put had an unknown outcome: from here on only what is at the key tells what happened. */
+  #uncertain = false
+
+  constructor (core: LogCore, storage: Storage, topic: string, messages: readonly NewMessage[], reservation: Reservation, deadline: number, flight: Flight) {
+    this.#core = core
+    this.#storage = storage
+    this.#topic = topic
+    this.#messages = messages
+    this.#reservation = reservation
+    this.#deadline = deadline
+    this.#flight = flight
+    this.#writer = randomId(core.random)
+    this.#reservedAtMonotonic = core.clock.monotonic()
+  }
+
+  async run (): Promise<MessageSegment | 'sealed'> {
+    const { clock, limits, compression, turns } = this.#core
+    const { first } = this.#reservation
+    const options = { first, timestamp: clock.wall(), writer: this.#writer, compression, compressOverBytes: limits.compressOverBytes }
+    const { object, segment } = isLarge(this.#messages, limits.sliceChars)
+      ? await encodeLargeSegment(this.#messages, options, turns, limits.sliceChars)
+      : encodeSegment(this.#messages, options)
+    return await this.#putSegment(object) === 'written' ? segment : 'sealed'
+  }
+
+  async #putSegment (object: SegmentObject): Promise<Outcome> {
+    const { clock, limits } = this.#core
+    const { last, at } = this.#reservation
+    let failure: unknown
+    for (let attempt = 1; this.#mayStart(); attempt++) {
+      const startedAt = clock.monotonic()
+      try {
+        const left = this.#deadline - limits.resolveBySealMs - startedAt
+        const put = await this.#storage.put(last, object, at, Math.min(limits.putTimeoutMs, left))
+        this.#flight.answered(startedAt)
+        if (put === 'created') return 'written'
+        return await this.#resolveExisting()
+      } catch (error) {
+        if (error instanceof LogError) throw error
+        failure = error
+        this.#uncertain ||= mayHaveTakenEffect(error)
+        this.#flight.failed(error, startedAt)
+        if (!isPassing(error)) break
+        // It would hardly get through the next time. Once it is certainly not written its appends leave in smaller segments.
+        if (isTimeout(error) && this.#flight.tooLarge) break
+      }
+      await this.#pause(attempt)
+    }
+    return this.#resolveBySeal(failure)
+  }
+
+  /** No attempt starts when little time is left to resolve the range by a seal, or when the reservation is old (log §3.2). */
+  #mayStart (): boolean {
+    const { clock, limits } = this.#core
+    const now = clock.monotonic()
+    return now < this.#deadline - limits.resolveBySealMs && now - this.#reservedAtMonotonic < limits.reservationTtlMs
+  }
+
+  async #pause (attempt: number): Promise<void> {
+    const { clock } = this.#core
+    await sleep(clock, Math.max(0, Math.min(retryDelay(this.#core, attempt), this.#deadline - clock.monotonic())))
+  }
+
+  /** The key was taken: by ourselves (an answer was lost), or by a seal (log §3.3). */
+  async #resolveExisting (): Promise<Outcome> {
+    const found = await this.#readOwnKey(this.#deadline)
+    if (found === 'own') return 'written'
+    if (found === 'seal' && await this.#rangeNotTrimmed()) return 'sealed'
+    throw this.#unknown()
+  }
+
+  /**
+   * With a seal at the key nothing will be there any more, but a segment that landed before may have been read and
+   * then been deleted by a trim, which made room for the seal. A trim moves `earliest` before it deletes.
+   */
+  async #rangeNotTrimmed (): Promise<boolean> {
+    try {
+      const state = await this.#storage.state()
+      return state !== undefined && state.earliest <= this.#reservation.first
+    } catch {
+      return false
+    }
+  }
+
+  /**
+   * Resolves the reservation: puts a seal over the own range, then looks at the key. The own segment there means `written`; a seal
+   * means `not written`, unless a put may have landed and a trim removed it. No answer means `unknown`, unless every put
+   * was certainly refused: then the seal only saves readers the wait for the hole.
+   */
+  async #resolveBySeal (failure: unknown): Promise<Outcome> {
+    const { clock, limits } = this.#core
+    const { first, last } = this.#reservation
+    this.#flight.leave()
+    const seal = encodeSeal(first, last, 'range', this.#writer)
+    for (let attempt = 1; ; attempt++) {
+      const left = this.#deadline - clock.monotonic()
+      if (left <= 0) break
+      try {
+        const put = await this.#storage.put(last, seal, null, Math.min(limits.putTimeoutMs, left))
+        const found = put === 'created' ? 'seal' : await this.#readOwnKey(this.#deadline)
+        if (found === 'own') return 'written'
+        const certain = found === 'seal' && (!this.#uncertain || await this.#rangeNotTrimmed())
+        throw certain ? this.#notWritten(failure) : this.#unknown(failure)
+      } catch (error) {
+        if (error instanceof LogError) throw error
+        if (!isPassing(error)) break
+      }
+      await this.#pause(attempt)
+    }
+    throw this.#uncertain ? this.#unknown(failure) : this.#notWritten(failure)
+  }
+
+  /**
+   * Looks at what is at the own key until an answer comes.
+   * @throws LogError when something is there that neither this append nor a seal explains, or no answer came in time
+   */
+  async #readOwnKey (deadline: number): Promise<Found> {
+    const { clock, limits } = this.#core
+    const { first, last } = this.#reservation
+    for (let attempt = 1; ; attempt++) {
+      const left = deadline - clock.monotonic()
+      if (left <= 0) throw this.#unknown()
+      try {
+        const found = await this.#storage.ownSegment(last, Math.min(limits.putTimeoutMs, left))
+        if (found === undefined) return 'gone'
+        if (found.kind === 'seal') return 'seal'
+        if (found.writer === this.#writer && found.first === first) return 'own'
+        throw new LogError('segment_corrupt', `Offset ${last} of topic ${this.#topic}, which was reserved for this append, holds a segment of another writer.`, { written: 'no' })
+      } catch (error) {
+        if (error instanceof LogError) throw toLogError(error, 'unknown')
+        if (!isPassing(error)) throw this.#unknown(error)
+      }
+      await this.#pause(attempt)
+    }
+  }
+
+  #notWritten (cause: unknown): LogError {
+    return cause instanceof StoreError && cause.failure !== 'timeout' && cause.failure !== 'expired' ? toLogError(cause, 'no') : timedOut(cause)
+  }
+
+  #unknown (cause?: unknown): LogError {
+    return new LogError('storage_unavailable', 'The storage did not answer in time; the message may have been written.', { written: 'unknown', cause })
+  }
+}
+
+export function isTimeout (error: unknown): boolean {
+  return error instanceof StoreError && error.failure === 'timeout'
+}
+
+/** 96 random bits: unique among the writers that can meet at one key. */
+function randomId (random: () => number): string {
+  let id = ''
+  for (let i = 0; i < 3; i++) id += Math.floor(random() * 0x1_0000_0000).toString(16).padStart(8, '0')
+  return id
+}

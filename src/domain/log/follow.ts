@@ -1,0 +1,257 @@
+import type { TopicState } from '../../ports/offset-counter.ts'
+import { LogError } from '../errors.ts'
+import type { MessageSegment } from '../segments/segment.ts'
+import { unlessLater } from '../wait.ts'
+import { pageOf, type Page, type PageSize } from './page.ts'
+import { endOf, readPage } from './read.ts'
+import { addCalls, noCalls, Storage, type LogCore, type StorageCalls } from './topic-storage.ts'
+
+/** Reads from an offset on, and waits if there are no messages yet. */
+export interface Follower {
+  /** The first offset not accounted for by the pages so far. */
+  readonly position: number
+  readonly closed: boolean
+  /** The calls to storage so far, those shared with other followers included, without the polls. */
+  readonly calls: StorageCalls
+  /**
+   * The next messages; or, when there are none within `waitMs`, or the time of a read if that is more, or the follower is
+   * closed, a page without any.
+   * One call at a time.
+   * @throws LogError as a read; the follower can go on after it
+   */
+  next (size: PageSize, waitMs: number): Promise<Page>
+  /** Ends the wait of a call in progress. A topic is watched until all its followers are closed. */
+  close (): void
+}
+
+/** Sent to waiting followers: the page, if this process appended it; otherwise a hint to read, with the topic's state if a poll has just read it. */
+interface TailUpdate {
+  /** The tail's version after this update. */
+  readonly version: number
+  readonly page?: Page
+  readonly state?: TopicState | undefined
+}
+
+interface Waiter {
+  readonly from: number
+  readonly size: PageSize
+  readonly notify: (update: TailUpdate | undefined) => void
+}
+
+/** The topics that have followers. Each is watched once, for all its followers (log §4.5). */
+export class FollowedTopics {
+  readonly #core: LogCore
+  readonly #topics = new Map<string, FollowedTopic>()
+
+  constructor (core: LogCore) {
+    this.#core = core
+  }
+
+  follow (topic: string, from: number): Follower {
+    let tail = this.#topics.get(topic)
+    if (tail === undefined) {
+      tail = new FollowedTopic(this.#core, topic, () => { this.#topics.delete(topic) })
+      this.#topics.set(topic, tail)
+    }
+    return new TailFollower(this.#core, tail, from)
+  }
+
+  /** To be called with each segment that this process has written, after it is acknowledged. */
+  appended (topic: string, segment: MessageSegment): void {
+    this.#topics.get(topic)?.appended(segment)
+  }
+}
+
+/**
+ * Shared by all followers of a topic. Segments that this process appends are passed to waiting followers without a read.
+ * Appends of other processes are found by one poll of the topic's item for all followers; polls become less frequent while
+ * nothing is found.
+ */
+class FollowedTopic {
+  /** Number of updates so far. A follower that has read everything at version n reads again when it is n + 1. */
+  version = 0
+  readonly #core: LogCore
+  readonly #topic: string
+  readonly #unused: () => void
+  readonly #waiting = new Set<Waiter>()
+  readonly #reading = new Map<string, Promise<Page>>()
+  #followers = 0
+  /** The highest end that a poll found. */
+  #end = 0
+  #pollMs: number
+  #cancelPoll: (() => void) | undefined
+  #polling = false
+  /** Monotonic ms of the newest LIST that found nothing to go on with. */
+  #lastEmptyListMs = -Infinity
+
+  constructor (core: LogCore, topic: string, unused: () => void) {
+    this.#core = core
+    this.#topic = topic
+    this.#unused = unused
+    this.#pollMs = core.limits.followPollMinMs
+  }
+
+  join (): void {
+    this.#followers++
+  }
+
+  leave (): void {
+    if (--this.#followers === 0) this.#unused()
+  }
+
+  /**
+   * Reads a page. Followers at the same offset share the read: an update for a thousand of them costs one.
+   * @param state the topic's item, if it has just been read
+   */
+  read (from: number, size: PageSize, state: TopicState | undefined): Promise<Page> {
+    const key = `${this.version} ${from} ${size.limit} ${size.maxBytes}`
+    const underway = this.#reading.get(key)
+    if (underway !== undefined) return underway.catch((error: unknown) => this.#readIfOutOfRange(error, from, size))
+    const reading = this.#read(from, size, state).finally(() => { this.#reading.delete(key) })
+    this.#reading.set(key, reading)
+    return reading
+  }
+
+  async #read (from: number, size: PageSize, state: TopicState | undefined): Promise<Page> {
+    const { clock, limits } = this.#core
+    const mayList = clock.monotonic() - this.#lastEmptyListMs >= limits.followListMs
+    const page = await readPage(this.#core, this.#topic, { from, ...size, mayList, ...(state === undefined ? {} : { state }) })
+    if (page.calls.list > 0 && page.nextOffset === from) this.#lastEmptyListMs = clock.monotonic()
+    return page
+  }
+
+  /** A shared read may have begun before `from` came into range, so its `offset_out_of_range` is not shared. */
+  #readIfOutOfRange (error: unknown, from: number, size: PageSize): Promise<Page> {
+    if (error instanceof LogError && error.code === 'offset_out_of_range') return this.#read(from, size, undefined)
+    throw error
+  }
+
+  /** Resolves with an update at or after `from`, or with `undefined` after `ms` or when the function given to `onCancel` is called. */
+  wait (from: number, size: PageSize, ms: number, onCancel: (cancel: () => void) => void): Promise<TailUpdate | undefined> {
+    return new Promise((resolve) => {
+      const cancelTimer = this.#core.clock.timer(ms, () => { waiter.notify(undefined) })
+      const waiter: Waiter = {
+        from,
+        size,
+        notify: (update) => {
+          cancelTimer()
+          this.#waiting.delete(waiter)
+          if (this.#waiting.size === 0) this.#stopPolling()
+          resolve(update)
+        }
+      }
+      this.#waiting.add(waiter)
+      onCancel(() => { waiter.notify(undefined) })
+      this.#schedulePoll()
+    })
+  }
+
+  appended (segment: MessageSegment): void {
+    this.version++
+    if (this.#waiting.size === 0) return
+    // The reservation of this append has returned the same end as a poll would.
+    this.#stopPolling()
+    const cut = new Map<string, Page>()
+    for (const { from, size, notify } of [...this.#waiting]) {
+      if (from > segment.last) continue
+      // Other processes have appended in between.
+      if (from < segment.first) {
+        notify({ version: this.version })
+        continue
+      }
+      const key = `${from} ${size.limit} ${size.maxBytes}`
+      const page = cut.get(key) ?? pageOf(segment, from, size)
+      cut.set(key, page)
+      notify({ version: this.version, page })
+    }
+    this.#schedulePoll()
+  }
+
+  #schedulePoll (): void {
+    if (this.#cancelPoll !== undefined || this.#polling || this.#waiting.size === 0) return
+    this.#cancelPoll = this.#core.clock.timer(this.#pollMs, () => {
+      this.#cancelPoll = undefined
+      this.#polling = true
+      new Storage(this.#core, this.#topic).state().catch(() => undefined).then((state) => {
+        this.#polling = false
+        this.#polled(state)
+        this.#schedulePoll()
+      }, () => {})
+    })
+  }
+
+  #stopPolling (): void {
+    this.#cancelPoll?.()
+    this.#cancelPoll = undefined
+  }
+
+  /** @param state `undefined` if the topic was never written to, or the poll failed; the next poll follows soon */
+  #polled (state: TopicState | undefined): void {
+    const { followPollMinMs, followPollMaxMs } = this.#core.limits
+    const end = endOf(state)
+    this.#pollMs = end > this.#end ? followPollMinMs : Math.min(this.#pollMs * 1.5, followPollMaxMs)
+    this.#end = Math.max(this.#end, end)
+    const behind = [...this.#waiting].filter(({ from }) => from < end)
+    if (behind.length > 0) this.version++
+    for (const { notify } of behind) notify({ version: this.version, state })
+  }
+}
+
+class TailFollower implements Follower {
+  position: number
+  closed = false
+  readonly calls = noCalls()
+  readonly #core: LogCore
+  readonly #tail: FollowedTopic
+  /** The tail's version at which this follower had read everything. */
+  #readUpToVersion = -1
+  #cancelWait: (() => void) | undefined
+
+  constructor (core: LogCore, tail: FollowedTopic, from: number) {
+    this.#core = core
+    this.#tail = tail
+    this.position = from
+    tail.join()
+  }
+
+  async next (size: PageSize, waitMs: number): Promise<Page> {
+    const { clock, limits } = this.#core
+    const began = clock.monotonic()
+    const deadline = began + waitMs
+    const nothing = (): Page => ({ runs: [], count: 0, nextOffset: this.position, end: this.position, calls: noCalls() })
+    let state: TopicState | undefined
+    let waited = false
+    for (;;) {
+      if (this.#readUpToVersion !== this.#tail.version) {
+        const { version } = this.#tail
+        const reading = this.#tail.read(this.position, size, state)
+        // The first read ends in time by itself.
+        const read = waited ? await unlessLater(clock, began + Math.max(waitMs, limits.readTimeoutMs) - clock.monotonic(), reading, undefined) : await reading
+        if (read === undefined) return nothing()
+        const page = this.#take(read, version)
+        addCalls(this.calls, page.calls)
+        if (page.count > 0) return page
+      }
+      const left = deadline - clock.monotonic()
+      if (this.closed || left <= 0) return nothing()
+      const update = await this.#tail.wait(this.position, size, left, (cancel) => { this.#cancelWait = cancel })
+      if (update?.page !== undefined) return this.#take(update.page, update.version)
+      state = update?.state
+      waited = true
+    }
+  }
+
+  /** After a full page, the next one is read at once. At a hole, the next read waits for an update. */
+  #take (page: Page, version: number): Page {
+    this.position = page.nextOffset
+    if (page.nextOffset >= page.end || page.count === 0) this.#readUpToVersion = version
+    return page
+  }
+
+  close (): void {
+    if (this.closed) return
+    this.closed = true
+    this.#cancelWait?.()
+    this.#tail.leave()
+  }
+}

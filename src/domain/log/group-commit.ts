@@ -1,0 +1,227 @@
+import { LogError } from '../errors.ts'
+import type { NewMessage } from '../segments/message.ts'
+import type { MessageSegment } from '../segments/segment.ts'
+import { appendSegment, isTimeout } from './append.ts'
+import { overloaded, type Waiter } from './link-window.ts'
+import { toLogError, type LogCore, type StorageCalls } from './topic-storage.ts'
+
+export interface Appended {
+  readonly first: number
+  readonly last: number
+  readonly calls: StorageCalls
+}
+
+interface Entry {
+  readonly messages: readonly NewMessage[]
+  readonly size: number
+  /** Monotonic ms by which the caller has an answer. */
+  readonly deadline: number
+  readonly resolve: (appended: Appended) => void
+  readonly reject: (error: LogError) => void
+}
+
+/**
+ * Group commit for one topic (log §3.5): what arrives while a put is in flight leaves together as one segment when it
+ * ends. Nothing waits for a timer when idle; the batch forms by itself under load (the natural batching of Kafka's
+ * producer and of databases' commit logs).
+ */
+export class GroupCommit implements Waiter {
+  readonly #core: LogCore
+  readonly #topic: string
+  readonly #idle: () => void
+  readonly #appended: (segment: MessageSegment) => void
+  #pending: Entry[] = []
+  #pendingMessages = 0
+  #pendingBytes = 0
+  #inFlight = 0
+  #scheduled = false
+  #cancelLinger: (() => void) | undefined
+  /** In the queue of the link's window. */
+  #waiting = false
+  #cancelExpiry: (() => void) | undefined
+
+  /**
+   * @param idle called whenever nothing is pending or in flight any more
+   * @param appended called with each segment that was written
+   */
+  constructor (core: LogCore, topic: string, idle: () => void, appended: (segment: MessageSegment) => void) {
+    this.#core = core
+    this.#topic = topic
+    this.#idle = idle
+    this.#appended = appended
+  }
+
+  append (messages: readonly NewMessage[]): Promise<Appended> {
+    const size = sizeOf(messages)
+    const now = this.#core.clock.monotonic()
+    const waitedMs = this.#pending.length === 0 ? 0 : now - this.#arrival(this.#pending[0]!)
+    if (!this.#core.putWindow.addBacklog(size, this.#pendingBytes, waitedMs)) {
+      this.#settled()
+      return Promise.reject(overloaded())
+    }
+    return new Promise((resolve, reject) => {
+      const deadline = now + this.#core.limits.appendTimeoutMs
+      this.#pending.push({ messages, size, deadline, resolve, reject })
+      this.#pendingMessages += messages.length
+      this.#pendingBytes += size
+      this.#schedule()
+    })
+  }
+
+  #schedule (): void {
+    const { clock, limits } = this.#core
+    if (this.#pending.length === 0) return
+    if (this.#inFlight >= limits.putsInFlightMax || this.#waiting) {
+      this.#watchExpiry()
+      return
+    }
+    // Like Kafka's linger.ms: a segment that is full does not wait for more.
+    const full = this.#pendingMessages >= limits.segmentMessagesMax || this.#pendingBytes >= limits.segmentBytesMax
+    const lingerMs = this.#arrival(this.#pending[0]!) + limits.lingerMs - clock.monotonic()
+    if (limits.lingerMs > 0 && lingerMs > 0 && !full) {
+      this.#cancelLinger ??= clock.timer(lingerMs, () => { this.#begin() })
+    } else if (!this.#scheduled) {
+      this.#scheduled = true
+      clock.soon(() => { this.#begin() })
+    }
+  }
+
+  #begin (): void {
+    this.#cancelLinger?.()
+    this.#cancelLinger = undefined
+    this.#scheduled = false
+    // What was waited for may have left already, full.
+    if (this.#inFlight >= this.#core.limits.putsInFlightMax || this.#pending.length === 0 || this.#waiting) return
+    const bytes = this.bytes()
+    if (this.#core.putWindow.hasRoom(bytes)) {
+      this.#send(bytes)
+    } else {
+      this.#waiting = true
+      this.#core.putWindow.wait(this, this)
+      this.#watchExpiry()
+    }
+  }
+
+  /** For the window: there is room. */
+  start (bytes: number): void {
+    this.#waiting = false
+    this.#send(bytes)
+  }
+
+  /** About the size of the next segment, if it left now. */
+  bytes (): number {
+    const most = Math.min(this.#pendingBytes, this.#core.limits.segmentBytesMax, this.#core.putWindow.share)
+    return Math.max(most, this.#pending[0]?.size ?? 0)
+  }
+
+  #send (bytesMax: number): void {
+    const group = this.#takeGroup(bytesMax)
+    this.#commit(group).catch(() => {}) // it settles its entries itself
+    this.#schedule()
+  }
+
+  /** An append that waits until there is no time left to write it is refused then, and not written late. */
+  #watchExpiry (): void {
+    const { clock } = this.#core
+    this.#cancelExpiry ??= clock.timer(Math.max(0, this.#latestStart(this.#pending[0]!) - clock.monotonic()), () => {
+      this.#cancelExpiry = undefined
+      const now = clock.monotonic()
+      while (this.#pending.length > 0 && this.#latestStart(this.#pending[0]!) <= now) this.#take(1)[0]!.reject(overloaded())
+      if (this.#pending.length > 0) this.#watchExpiry()
+      else this.#settled()
+    })
+  }
+
+  /** Monotonic ms. */
+  #arrival ({ deadline }: Entry): number {
+    return deadline - this.#core.limits.appendTimeoutMs
+  }
+
+  /** Monotonic ms from which on an append is not sent any more: one put, and giving up in order, must fit before its deadline. */
+  #latestStart ({ deadline }: Entry): number {
+    return deadline - this.#core.limits.resolveBySealMs - this.#core.limits.putTimeoutMs
+  }
+
+  #settled (): void {
+    if (this.#pending.length > 0) return
+    this.#cancelExpiry?.()
+    this.#cancelExpiry = undefined
+    if (this.#waiting) {
+      this.#waiting = false
+      this.#core.putWindow.cancel(this, this)
+    }
+    if (this.#inFlight === 0) this.#idle()
+  }
+
+  /** The longest run of pending appends that fits into `bytesMax` and one segment; at least one. */
+  #takeGroup (bytesMax: number): Entry[] {
+    const { segmentMessagesMax } = this.#core.limits
+    let count = 0
+    let messages = 0
+    let bytes = 0
+    for (const entry of this.#pending) {
+      messages += entry.messages.length
+      bytes += entry.size
+      if (count > 0 && (messages > segmentMessagesMax || bytes > bytesMax)) break
+      count++
+    }
+    return this.#take(count)
+  }
+
+  #take (count: number): Entry[] {
+    const group = this.#pending.splice(0, count)
+    const before = this.#pendingBytes
+    for (const entry of group) {
+      this.#pendingMessages -= entry.messages.length
+      this.#pendingBytes -= entry.size
+    }
+    this.#core.putWindow.removeBacklog(before - this.#pendingBytes)
+    return group
+  }
+
+  async #commit (group: readonly Entry[]): Promise<void> {
+    const { clock, putWindow } = this.#core
+    this.#inFlight++
+    const flight = putWindow.enter(group.reduce((bytes, { size }) => bytes + size, 0))
+    try {
+      const messages = group.length === 1 ? group[0]!.messages : group.flatMap((entry) => entry.messages)
+      // The first entry has waited longest.
+      const { segment, calls } = await appendSegment(this.#core, this.#topic, messages, group[0]!.deadline, flight)
+      let offset = segment.first
+      for (const entry of group) {
+        entry.resolve({ first: offset, last: offset + entry.messages.length - 1, calls })
+        offset += entry.messages.length
+      }
+      this.#appended(segment)
+    } catch (error) {
+      const failure = toLogError(error, 'unknown')
+      const now = clock.monotonic()
+      // Certainly not written: whoever still has the time is sent again, in what is one segment now.
+      const again = failure.code === 'append_timeout' && failure.written === 'no' && isTimeout(failure.cause) ? group.filter((entry) => this.#latestStart(entry) > now) : []
+      for (const entry of group.slice(0, group.length - again.length)) entry.reject(failure)
+      this.#putBack(again)
+    } finally {
+      this.#inFlight--
+      flight.leave()
+      if (this.#pending.length > 0) this.#schedule()
+      else this.#settled()
+    }
+  }
+
+  /** They have waited longest: the first in the queue again, whatever the backlog is. */
+  #putBack (group: readonly Entry[]): void {
+    this.#pending.unshift(...group)
+    for (const { messages, size } of group) {
+      this.#pendingMessages += messages.length
+      this.#pendingBytes += size
+      this.#core.putWindow.putBack(size)
+    }
+  }
+}
+
+/** About the bytes of the messages' lines: what bounds a segment need not be exact. */
+function sizeOf (messages: readonly NewMessage[]): number {
+  let size = 0
+  for (const { payload, key = '', headers = '' } of messages) size += payload.length + key.length + headers.length + 64
+  return size
+}

@@ -1,0 +1,63 @@
+import type { TopicState } from '../../ports/offset-counter.ts'
+import type { Limits } from '../limits.ts'
+import { encodeSeal, type Segment } from '../segments/segment.ts'
+import type { Storage } from './topic-storage.ts'
+
+/**
+ * What to do about a hole, offsets without an object below the end (log §4.3). `wait`: the writer is probably still
+ * putting. `pass`: nobody can put there any more. `seal`: put a seal, so that nobody can.
+ */
+export type Verdict = 'wait' | 'pass' | 'seal'
+
+/**
+ * Decides about a hole below a segment. It was reserved before that segment, so it is at least as old.
+ *
+ * If the segment's time is in the future, the store's clock was wrong, and the age is not known. The hole is then sealed at
+ * once: a seal is safe at any age, and the clock may take years to reach that time.
+ * @param now the segment store's own clock, ms, from the listing that named the segment
+ */
+export function judgeHoleBelow (above: Segment, aboveLastModified: number, now: number, limits: Limits): Verdict {
+  const age = now - aboveLastModified
+  if (age > limits.holeUnfillableAfterMs) return 'pass'
+  // The reader that put this seal had examined everything below it, too.
+  if (above.kind === 'seal' && above.sealed === 'hole') return 'seal'
+  return Math.abs(age) > limits.holeGraceMs ? 'seal' : 'wait'
+}
+
+/**
+ * Decides about a hole that reaches up to the topic's end. Its age is known only from `reservedAt`, which may be by a
+ * writer's clock. So it is never passed over: a seal is safe with any clock, passing over is not.
+ *
+ * `correct`: `reservedAt` is absent or in the future. Set it to `now`; the grace is counted from then on. The hole is not
+ * sealed at once, because the writer may be alive and only its clock wrong. Correct clocks may differ a little, so a time
+ * that is ahead by less than the grace is accepted.
+ * @param now the segment store's own clock, ms
+ */
+export function judgeTailHole ({ reservedAt }: TopicState, now: number, limits: Limits): 'wait' | 'seal' | 'correct' {
+  if (reservedAt === undefined || reservedAt - now > limits.holeGraceMs) return 'correct'
+  return now - reservedAt > limits.holeGraceMs ? 'seal' : 'wait'
+}
+
+/**
+ * Seals `bottom … top`, one offset at a time, from the top down and never in parallel: a batch is put at its last
+ * offset. If a lower offset were sealed first, the batch could still be stored above it, and its lower messages would be
+ * lost. If a seal is refused, a segment is there, and sealing continues below that segment's first offset.
+ * @param budget the most seals to put
+ * @returns the number of puts
+ * @throws StoreError, LogError; the seals put until then remain, which is safe
+ */
+export async function sealDown (storage: Storage, top: number, bottom: number, budget: number, limits: Limits): Promise<number> {
+  let puts = 0
+  let at = top
+  while (at >= bottom && puts < budget) {
+    puts++
+    if (await storage.put(at, encodeSeal(at, at, 'hole'), null, limits.putTimeoutMs) === 'created') {
+      at--
+      continue
+    }
+    const found = await storage.segment(at)
+    if (found === undefined) break // trimmed in the meantime: the next read of the topic's item shows it
+    at = found.first - 1
+  }
+  return puts
+}

@@ -1,0 +1,249 @@
+import { StoreError } from '../../ports/errors.ts'
+import type { TopicState } from '../../ports/offset-counter.ts'
+import type { SegmentEntry } from '../../ports/segment-store.ts'
+import { LogError, type OffsetRange } from '../errors.ts'
+import type { Segment } from '../segments/segment.ts'
+import { judgeHoleBelow, judgeTailHole, sealDown } from './holes.ts'
+import { Lookahead, Sizes } from './lookahead.ts'
+import { PageBuilder, type Page, type PageSize } from './page.ts'
+import { Storage, toLogError, type LogCore } from './topic-storage.ts'
+
+export interface ReadRequest extends PageSize {
+  /** An offset from 1. */
+  readonly from: number
+  /** The topic's item, where the caller has just read it. */
+  readonly state?: TopicState | undefined
+  /** False: near the end, stop rather than LIST; holes are then not examined. Followers set it for `followListMs` after a LIST that found nothing. */
+  readonly mayList?: boolean
+}
+
+/**
+ * A gap-free prefix of the log from `from` on (log §4). It stops at the first offset it can't account for by a
+ * message or a seal; a segment that can't be loaded ends the page before it and is never skipped.
+ * @throws LogError `offset_out_of_range` when `from` is beyond the end; others when not even the first offset could be looked at
+ */
+export async function readPage (core: LogCore, topic: string, request: ReadRequest): Promise<Page> {
+  const deadline = core.clock.monotonic() + core.limits.readTimeoutMs
+  const storage = new Storage(core, topic, deadline, () => { reader.watchFill() })
+  const reader = new Reader(core, storage, request, deadline)
+  try {
+    await reader.run()
+  } catch (error) {
+    if (!reader.hasProgress) throw toLogError(error)
+  } finally {
+    reader.finish()
+  }
+  const { page: { runs, count, stored }, expected: nextOffset, end } = reader
+  return { runs, count, nextOffset, end, stored, calls: storage.calls }
+}
+
+/** A LIST costs as much as twelve GETs, but two of them find what there is most often, and one after the other takes time. */
+const TAIL_GETS_MAX = 2
+
+/** Where a walk over a listing stopped. `again`: something changed, list anew from `expected`. */
+type WalkEnd = 'done' | 'again' | 'end of listing'
+
+class Reader {
+  readonly page: PageBuilder
+  /** The first offset not accounted for yet. */
+  expected: number
+  end = 1
+  readonly #core: LogCore
+  readonly #storage: Storage
+  readonly #request: ReadRequest
+  readonly #deadline: number
+  readonly #sizes = new Sizes()
+  #sealsLeft: number
+  #cancelFill: (() => void) | undefined
+  #late = false
+
+  constructor (core: LogCore, storage: Storage, request: ReadRequest, deadline: number) {
+    this.#core = core
+    this.#storage = storage
+    this.#request = request
+    this.page = new PageBuilder(request)
+    this.expected = request.from
+    this.#deadline = deadline
+    this.#sealsLeft = core.limits.sealsPerReadMax
+  }
+
+  /** To be called when the page has to wait for room on the link: after `pageFillMs` it does so only if it has nothing. */
+  watchFill (): void {
+    const { clock, limits } = this.#core
+    this.#cancelFill ??= clock.timer(Math.max(0, this.#deadline - limits.readTimeoutMs + limits.pageFillMs - clock.monotonic()), () => {
+      this.#late = true
+      if (this.page.count > 0) this.#storage.stopWaiting()
+    })
+  }
+
+  finish (): void {
+    if (this.#cancelFill === undefined) return
+    this.#cancelFill()
+    this.#storage.stopWaiting()
+  }
+
+  get hasProgress (): boolean { return this.expected > this.#request.from }
+
+  async run (): Promise<void> {
+    const { from: first, state: known } = this.#request
+    // A handed state that ends before `from` is outdated: only a fresh one can say that `from` is out of range.
+    const state = known !== undefined && first <= endOf(known) ? known : await this.#storage.state()
+    const end = this.end = endOf(state)
+    if (first > end) throw outOfRange(first, { earliest: state?.earliest ?? 1, end })
+    if (state === undefined) return
+    this.expected = Math.max(this.expected, state.earliest)
+    if (this.expected >= end) return
+    await this.#readKnown()
+    if (this.page.full || this.expected >= end || await this.#readTail(end)) return
+    if (this.#request.mayList === false && end - this.expected <= this.#request.limit) return
+    let from = this.expected
+    // Each segment but a seal has a message: the page hardly needs more keys than messages.
+    let keys = this.#request.limit
+    while (!this.page.full && this.#core.clock.monotonic() < this.#deadline) {
+      const listing = await this.#storage.list(from, Math.min(keys, this.#core.limits.listMax))
+      keys = this.#core.limits.listMax
+      const walked = await this.#walk(listing.entries, listing.now)
+      if (walked === 'done') return
+      from = this.expected
+      if (walked === 'again') continue
+      const listed = listing.entries.at(-1)
+      if (listing.truncated && listed !== undefined) {
+        from = Math.max(from, listed.last + 1)
+        continue
+      }
+      if (this.expected >= end) return
+      if (!await this.#tailHole(listing.now)) return
+    }
+  }
+
+  /** Reads segments whose keys are known without a LIST: the first with a GET if it is not cached, the following ones only from the cache. */
+  async #readKnown (): Promise<void> {
+    let last = this.#storage.lastOffsetOfSegmentAt(this.expected)
+    let segment = last === undefined ? undefined : await this.#readIfAvailable(last)
+    while (segment !== undefined && !this.page.full) {
+      this.#take(segment)
+      last = this.#storage.lastOffsetOfSegmentAt(this.expected)
+      segment = last === undefined ? undefined : this.#storage.cached(last)
+    }
+  }
+
+  /**
+   * Near the end, where a poll most often finds just one new segment, a GET of the key that it would have takes the
+   * place of a LIST, which costs twelve times as much (log §4.2). The last key covers everything if one append was
+   * newer than `expected`; with more, each ends where the next begins. What the cache has costs nothing.
+   * @returns whether the page is complete
+   */
+  async #readTail (end: number): Promise<boolean> {
+    if (end - this.expected > this.#request.limit) return false
+    const { calls } = this.#storage
+    const getsMax = calls.get + TAIL_GETS_MAX
+    const newestFirst: Segment[] = []
+    for (let last = end - 1; last >= this.expected; last = newestFirst.at(-1)!.first - 1) {
+      const segment = this.#storage.cached(last) ?? (calls.get < getsMax ? await this.#readIfAvailable(last) : undefined)
+      if (segment === undefined) return false
+      newestFirst.push(segment)
+    }
+    for (const segment of newestFirst.reverse()) if (!this.page.full) this.#take(segment)
+    return true
+  }
+
+  /** The segment that ends at `last`; `undefined` if there is none or the GET fails. The walk over a listing then decides what that means. */
+  #readIfAvailable (last: number): Promise<Segment | undefined> {
+    return this.#storage.segment(last).catch(() => undefined)
+  }
+
+  /** Takes the listed segments in order until one is missing or the page is full. */
+  async #walk (entries: readonly SegmentEntry[], now: number): Promise<WalkEnd> {
+    const { readConcurrency: concurrency, readAheadBytes: aheadBytes } = this.#core.limits
+    const lookahead = new Lookahead(entries, (entry) => this.#storage.segment(entry.last, entry.size), { sizes: this.#sizes, concurrency, aheadBytes })
+    for (const [i, entry] of entries.entries()) {
+      if (this.#core.clock.monotonic() >= this.#deadline) return 'done'
+      lookahead.plan(i, {
+        lastOffset: this.expected + this.#request.limit - this.page.count - 1,
+        bytes: this.#request.maxBytes - this.page.bytes,
+        taken: this.page.bytes
+      })
+      const segment = await lookahead.take(i)
+      // Deleted since the listing, by a trim or a lifecycle rule: a hole, to be judged by what is above it.
+      if (segment === undefined) continue
+      if (segment.last < this.expected) continue
+      if (segment.first > this.expected) {
+        const filled = await this.#holeBelow(segment, entry.lastModified, now)
+        if (filled !== 'pass') return filled
+      }
+      this.#take(segment)
+      if (this.page.full) return 'done'
+    }
+    return 'end of listing'
+  }
+
+  #take (segment: Segment): void {
+    this.expected = segment.kind === 'messages' ? this.page.take(segment, this.expected) : segment.last + 1
+    if (this.expected <= segment.last) this.#storage.rememberSegmentAt(this.expected, segment)
+    this.end = Math.max(this.end, segment.last + 1)
+    if (this.#late && this.page.count > 0) this.#storage.stopWaiting()
+  }
+
+  /** `pass`: go on with the segment; `again`: list anew; `done`: the page ends before the hole. */
+  async #holeBelow (above: Segment, lastModified: number, now: number): Promise<'pass' | 'again' | 'done'> {
+    if (await this.#trimmed()) return 'again'
+    const verdict = judgeHoleBelow(above, lastModified, now, this.#core.limits)
+    if (verdict === 'pass') this.expected = above.first
+    if (verdict !== 'seal') return verdict === 'pass' ? 'pass' : 'done'
+    return await this.#seal(above.first - 1) ? 'again' : 'done'
+  }
+
+  /** @returns whether it is worth listing again */
+  async #tailHole (now: number): Promise<boolean> {
+    const state = await this.#state()
+    if (state === undefined) return false
+    if (state.earliest > this.expected) {
+      this.expected = state.earliest
+      return this.expected <= state.currentOffset
+    }
+    const verdict = judgeTailHole(state, now, this.#core.limits)
+    if (verdict === 'correct') await this.#ifSpace(this.#storage.correctReservedAt({ currentOffset: state.currentOffset, at: now }))
+    return verdict === 'seal' && await this.#seal(state.currentOffset)
+  }
+
+  /** Where the topic was trimmed past `expected`, goes on at the new `earliest`. */
+  async #trimmed (): Promise<boolean> {
+    const state = await this.#state()
+    if (state === undefined || state.earliest <= this.expected) return false
+    this.expected = state.earliest
+    return true
+  }
+
+  async #state (): Promise<TopicState | undefined> {
+    const state = await this.#storage.state()
+    this.end = Math.max(this.end, endOf(state))
+    return state
+  }
+
+  async #seal (top: number): Promise<boolean> {
+    if (this.#sealsLeft <= 0) return false
+    const puts = await this.#ifSpace(sealDown(this.#storage, top, this.expected, this.#sealsLeft, this.#core.limits))
+    if (puts === undefined) return false
+    this.#sealsLeft -= puts
+    return true
+  }
+
+  /** What a full store cannot take now, a later read writes; until then the page ends before the hole. */
+  async #ifSpace<T> (write: Promise<T>): Promise<T | undefined> {
+    try {
+      return await write
+    } catch (error) {
+      if (error instanceof StoreError && error.failure === 'full') return undefined
+      throw error
+    }
+  }
+}
+
+function outOfRange (from: number, range: OffsetRange): LogError {
+  return new LogError('offset_out_of_range', `offset: expected at most ${range.end}, the end of the topic, got ${from}`, { range })
+}
+
+/** The offset that the next message would get. */
+export function endOf (state: TopicState | undefined): number {
+  return state === undefined ? 1 : Math.max(state.currentOffset + 1, state.earliest)
+}

@@ -1,0 +1,255 @@
+import type { Clock } from '../../ports/clock.ts'
+import { isPassing, StoreError } from '../../ports/errors.ts'
+import type { OffsetCounter, Reservation, ReservationTime, TopicState } from '../../ports/offset-counter.ts'
+import type { SegmentListing, SegmentObject, SegmentStore } from '../../ports/segment-store.ts'
+import { LogError, type Written } from '../errors.ts'
+import { checkLimits, defaultLimits, type Limits } from '../limits.ts'
+import { decodeSegment, type Compression, type Segment } from '../segments/segment.ts'
+import { Turns } from '../turns.ts'
+import { sleep, within } from '../wait.ts'
+import { LinkWindow } from './link-window.ts'
+import { SegmentCache } from './segment-cache.ts'
+
+/** What a segment is taken for until its size is known. */
+const UNKNOWN_SIZE_BYTES = 64 * 1024
+
+/** How many calls to storage an operation made; calls shared by a group commit count for each of its appends. */
+export interface StorageCalls { reserve: number, state: number, put: number, get: number, list: number }
+
+export function noCalls (): StorageCalls {
+  return { reserve: 0, state: 0, put: 0, get: 0, list: 0 }
+}
+
+export function addCalls (to: StorageCalls, more: StorageCalls): void {
+  for (const call of Object.keys(to) as Array<keyof StorageCalls>) to[call] += more[call]
+}
+
+export interface LogDeps {
+  readonly segments: SegmentStore
+  readonly counter: OffsetCounter
+  readonly clock: Clock
+  readonly compression: Compression
+  readonly limits?: Limits
+  /** A number in [0, 1), for delays and writer ids. */
+  readonly random?: () => number
+}
+
+/** What append and read share. */
+export interface LogCore extends Required<LogDeps> {
+  readonly cache: SegmentCache
+  /** For the encoding of large segments. */
+  readonly turns: Turns
+  /** For puts of segments; seals are small, and go at once. */
+  readonly putWindow: LinkWindow
+  /** For what is read. */
+  readonly getWindow: LinkWindow
+}
+
+/** @throws Error when the limits contradict each other */
+export function createCore (deps: LogDeps): LogCore {
+  const limits = checkLimits(deps.limits ?? defaultLimits)
+  return {
+    random: Math.random,
+    ...deps,
+    limits,
+    cache: new SegmentCache(limits.segmentCacheBytes),
+    turns: new Turns((callback) => { deps.clock.soon(callback) }),
+    putWindow: new LinkWindow(deps.clock, limits),
+    getWindow: new LinkWindow(deps.clock, limits)
+  }
+}
+
+const SEGMENTS = 'the segment store'
+const COUNTER = 'the offset counter'
+
+/** How long to wait before the next attempt at a call, ms. @param attempt the one that failed, from 1 */
+export function retryDelay ({ limits, random }: LogCore, attempt: number): number {
+  return Math.min(limits.retryDelayMs * 2 ** (attempt - 1), limits.retryDelayMaxMs) * (0.5 + random() / 2)
+}
+
+/**
+ * One operation's calls to storage: each attempt counted, each call under one time-out and the operation's deadline. All but
+ * `put` and `ownSegment`, which append repeats by rules of its own, are repeated when their failure may pass. They throw
+ * StoreError, those that get a segment also LogError.
+ */
+export class Storage {
+  readonly calls = noCalls()
+  readonly #core: LogCore
+  readonly #topic: string
+  readonly #deadline: number
+  readonly #onWait: (() => void) | undefined
+  #waits = true
+
+  /**
+   * @param deadline monotonic ms by which every call has ended
+   * @param onWait called when a call has to wait for room on the link
+   */
+  constructor (core: LogCore, topic: string, deadline = Infinity, onWait?: () => void) {
+    this.#core = core
+    this.#topic = topic
+    this.#deadline = deadline
+    this.#onWait = onWait
+  }
+
+  #within<T> (ms: number, what: string, call: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const { clock } = this.#core
+    return within(clock, Math.min(ms, this.#deadline - clock.monotonic()), what, call)
+  }
+
+  reserve (count: number, ms: number): Promise<Reservation> {
+    const { clock, counter } = this.#core
+    return this.#repeated('reserve', COUNTER, ms, (signal) => counter.reserve(this.#topic, count, { now: clock.wall(), signal }))
+  }
+
+  state (): Promise<TopicState | undefined> {
+    const { counter, limits } = this.#core
+    return this.#repeated('state', COUNTER, limits.getTimeoutMs, (signal) => counter.read(this.#topic, { signal }))
+  }
+
+  put (last: number, object: SegmentObject, reservedAt: number | null, ms: number): Promise<'created' | 'exists'> {
+    this.calls.put++
+    const { segments } = this.#core
+    return this.#within(ms, SEGMENTS, (signal) => segments.putIfAbsent(this.#topic, last, object, { reservedAt, signal }))
+  }
+
+  async list (from: number, limit: number): Promise<SegmentListing> {
+    const { segments, limits } = this.#core
+    const listing = await this.#repeated('list', SEGMENTS, limits.getTimeoutMs, (signal) => segments.list(this.#topic, from, limit, { signal }))
+    checkListing(listing, from)
+    return listing
+  }
+
+  correctReservedAt (reservation: ReservationTime): Promise<void> {
+    const { counter, limits } = this.#core
+    return this.#repeated(undefined, COUNTER, limits.getTimeoutMs, (signal) => counter.correctReservedAt(this.#topic, reservation, { signal }))
+  }
+
+  raiseEarliest (to: number): Promise<void> {
+    const { counter, limits } = this.#core
+    return this.#repeated(undefined, COUNTER, limits.getTimeoutMs, (signal) => counter.raiseEarliest(this.#topic, to, { signal }))
+  }
+
+  markDeleted (currentOffset: number): Promise<void> {
+    const { counter, limits } = this.#core
+    return this.#repeated(undefined, COUNTER, limits.getTimeoutMs, (signal) => counter.markDeleted(this.#topic, currentOffset, { signal }))
+  }
+
+  remove (lasts: readonly number[]): Promise<void> {
+    const { segments, limits } = this.#core
+    return this.#repeated(undefined, SEGMENTS, limits.getTimeoutMs, (signal) => segments.remove(this.#topic, lasts, { signal }))
+  }
+
+  rememberSegmentAt (offset: number, segment: Segment): void {
+    this.#core.cache.rememberSegmentAt(this.#topic, offset, segment)
+  }
+
+  /** The last offset of the segment that contains `offset`, if its key is known. */
+  lastOffsetOfSegmentAt (offset: number): number | undefined {
+    return this.#core.cache.lastOffsetOfSegmentAt(this.#topic, offset)
+  }
+
+  cached (last: number): Segment | undefined {
+    return this.#core.cache.get(this.#topic, last)
+  }
+
+  /**
+   * The segment stored at `last`, from the cache where it is there: segments never change. Otherwise it is fetched when there
+   * is room on the link; operations take turns.
+   * @param size as stored, in bytes, where that is known
+   */
+  async segment (last: number, size: number = UNKNOWN_SIZE_BYTES): Promise<Segment | undefined> {
+    const cached = this.cached(last)
+    if (cached !== undefined) return cached
+    const { clock, getWindow, limits, segments } = this.#core
+    const room = getWindow.acquire(this, size, this.#waits ? this.#deadline : clock.monotonic())
+    if (room instanceof Promise) this.#onWait?.()
+    const flight = room instanceof Promise ? await room : room
+    let startedAt = clock.monotonic()
+    try {
+      const object = await this.#repeated('get', SEGMENTS, limits.getTimeoutMs, (signal) => {
+        startedAt = clock.monotonic()
+        return segments.get(this.#topic, last, { signal })
+      })
+      flight.answered(startedAt, object?.body.length ?? 0)
+      return this.#decode(object, last)
+    } catch (error) {
+      flight.failed(error, startedAt)
+      throw error
+    } finally {
+      flight.leave()
+    }
+  }
+
+  /** From now on what finds no room on the link at once is not fetched. */
+  stopWaiting (): void {
+    this.#waits = false
+    this.#core.getWindow.drop(this)
+  }
+
+  /** What is at a writer's own key. The writer does not wait for those who read. */
+  async ownSegment (last: number, ms: number): Promise<Segment | undefined> {
+    const cached = this.cached(last)
+    if (cached !== undefined) return cached
+    this.calls.get++
+    const { segments } = this.#core
+    return this.#decode(await this.#within(ms, SEGMENTS, (signal) => segments.get(this.#topic, last, { signal })), last)
+  }
+
+  #decode (object: SegmentObject | undefined, last: number): Segment | undefined {
+    if (object === undefined) return undefined
+    const segment = decodeSegment(object, this.#topic, last)
+    this.#core.cache.set(this.#topic, segment)
+    return segment
+  }
+
+  /** Calls until an attempt succeeds, fails for good, or is the last of `callAttemptsMax`; all of it within `ms`. */
+  #repeated<T> (counted: keyof StorageCalls | undefined, store: string, ms: number, call: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const { clock, limits } = this.#core
+    return this.#within(ms, store, async (signal) => {
+      for (let attempt = 1; ; attempt++) {
+        if (counted !== undefined) this.calls[counted]++
+        try {
+          return await call(signal)
+        } catch (error) {
+          if (attempt >= limits.callAttemptsMax || !isPassing(error)) throw error
+          await sleep(clock, retryDelay(this.#core, attempt))
+          // Nobody waits any more.
+          if (signal.aborted) throw error
+        }
+      }
+    })
+  }
+}
+
+/**
+ * A store whose lists are out of order, or without dates, would lead readers past messages. It is not used (log §2.6).
+ * @throws StoreError `misconfigured`
+ */
+function checkListing ({ entries, now }: SegmentListing, from: number): void {
+  let above = from - 1
+  for (const { last, lastModified } of entries) {
+    if (last <= above) throw wrongListing(`a key above ${above}, got ${last}`)
+    if (!Number.isFinite(lastModified)) throw wrongListing(`the time at which ${last} was stored, got ${lastModified}`)
+    above = last
+  }
+  if (!Number.isFinite(now)) throw wrongListing(`the store's time, got ${now}`)
+}
+
+function wrongListing (text: string): StoreError {
+  return new StoreError('misconfigured', 'none', `list: expected ${text}: the store does not keep what the log demands, so it can't be used`)
+}
+
+/** Converts an error of a store to one of the log. Errors of the log are returned unchanged, except that `written` is added. */
+export function toLogError (error: unknown, written?: Written): LogError {
+  if (error instanceof LogError && (written === undefined || error.written !== undefined)) return error
+  const options = { cause: error, ...(written === undefined ? {} : { written }) }
+  if (error instanceof LogError) return new LogError(error.code, error.message, options)
+  if (!(error instanceof StoreError)) return new LogError('internal', 'Something unexpected happened.', options)
+  switch (error.failure) {
+    case 'throttled': return new LogError('storage_throttled', 'The storage asked to slow down.', options)
+    case 'misconfigured': return new LogError('storage_misconfigured', 'The storage refused the request: it is not set up for this service.', options)
+    case 'full': return new LogError('storage_full', 'No space is left in the storage. Reading goes on.', options)
+    case 'timeout': return new LogError('storage_unavailable', 'The storage did not answer in time.', options)
+    default: return new LogError('storage_unavailable', 'The storage could not be reached.', options)
+  }
+}

@@ -1,0 +1,52 @@
+import { onOneLine } from './json-scanner.ts'
+
+/** A message to append. Payload and headers are JSON text that is never parsed again. */
+export interface NewMessage {
+  /** Valid JSON text of any value. */
+  readonly payload: string
+  readonly key?: string | undefined
+  /** Valid JSON text of an object of strings, on one line. It is text because the object would take several times the memory. */
+  readonly headers?: string | undefined
+}
+
+/**
+ * Encodes a message in its stored form, which is also its wire form (log §2.1, §2.3), on one line:
+ *
+ *     {"offset":N,"payload":JSON,"timestamp":MS[,"key":STRING][,"headers":{STRING:STRING,…}]}
+ */
+export function encodeMessage (message: NewMessage, offset: number, timestamp: string): string {
+  return beforePayload(offset) + onOneLine(message.payload) + afterPayload(message, timestamp)
+}
+
+/** Yields the same text in pieces with about `chars` characters of the payload each, which end between two code points. */
+export function * messagePieces (message: NewMessage, offset: number, timestamp: string, chars: number): Generator<string> {
+  const { payload } = message
+  yield beforePayload(offset)
+  for (let start = 0; start < payload.length;) {
+    let end = start + chars
+    if (isHighSurrogate(payload.charCodeAt(end - 1))) end++
+    yield onOneLine(payload.slice(start, end))
+    start = end
+  }
+  yield afterPayload(message, timestamp)
+}
+
+function beforePayload (offset: number): string {
+  return '{"offset":' + offset + ',"payload":'
+}
+
+function afterPayload ({ key, headers }: NewMessage, timestamp: string): string {
+  let text = ',"timestamp":' + timestamp
+  if (key !== undefined) text += `,"key":${JSON.stringify(key)}`
+  if (headers !== undefined) text += ',"headers":' + headers
+  return text + '}'
+}
+
+function isHighSurrogate (c: number): boolean {
+  return c >= 0xd800 && c <= 0xdbff
+}
+
+/** The beginning of each line that `encodeMessage` returns: a cheap check that a line has the expected offset. */
+export function lineStart (offset: number): string {
+  return `{"offset":${offset},"`
+}

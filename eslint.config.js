@@ -19,7 +19,7 @@ const forbid = (folder, others, why) => ({
 })
 
 export default [
-  ...neostandard({ ts: true, ignores: ['node_modules', 'data', 'dist', '.mutants'] }),
+  ...neostandard({ ts: true, ignores: ['node_modules', 'data', 'dist', '.planted'] }),
   ...tseslint.configs.recommendedTypeCheckedOnly.map((config) => ({ ...config, files: ['**/*.ts'] })),
   {
     files: ['**/*.ts'],

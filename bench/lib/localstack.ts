@@ -12,7 +12,7 @@ export async function withLocalstack<T> (use: (storage: Storage) => Promise<T>):
   try {
     if (process.env['TEST_LOCALSTACK_ENDPOINT'] === undefined) return undefined
     // Reads the variable when it is loaded.
-    const { localstack } = await import('../../test/support/localstack.ts')
+    const { localstack } = await import('../../test/support/storage/localstack.ts')
     const context = { name: 'benchmark', after: (done: () => Promise<void>) => { after.push(done) } }
     return await use(await localstack(context as unknown as TestContext))
   } finally {

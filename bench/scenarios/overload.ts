@@ -1,4 +1,4 @@
-import { runAppends, runReads, type AppendRun } from '../../test/support/overload.ts'
+import { runAppends, runReads, type AppendRun } from '../../test/support/storage/overload.ts'
 import type { Options } from '../lib/options.ts'
 import { number, type ScenarioResult } from '../lib/report.ts'
 import type { Scenario } from './scenario.ts'

@@ -1,9 +1,9 @@
 import { createDynamoClient, createDynamoOffsetCounter } from '../../src/adapters/dynamodb/offset-counter.ts'
 import { createS3SegmentStore } from '../../src/adapters/s3/segment-store.ts'
-import { localstack, withoutLocalstack } from '../support/localstack.ts'
-import { callsContract } from './calls.ts'
-import { offsetCounterContract } from './offset-counter.ts'
-import { segmentStoreContract } from './segment-store.ts'
+import { localstack, withoutLocalstack } from '../support/storage/localstack.ts'
+import { callsContract } from './calls.contract.ts'
+import { offsetCounterContract } from './offset-counter.contract.ts'
+import { segmentStoreContract } from './segment-store.contract.ts'
 
 segmentStoreContract('S3 (LocalStack)', async (t) => {
   const { settings, bucket } = await localstack(t)

@@ -1,7 +1,7 @@
-import { openStore } from '../support/sqlite.ts'
-import { callsContract, counted } from './calls.ts'
-import { offsetCounterContract } from './offset-counter.ts'
-import { segmentStoreContract } from './segment-store.ts'
+import { openStore } from '../support/storage/sqlite.ts'
+import { callsContract, counted } from './calls.contract.ts'
+import { offsetCounterContract } from './offset-counter.contract.ts'
+import { segmentStoreContract } from './segment-store.contract.ts'
 
 segmentStoreContract('sqlite', (t) => openStore(t).segments)
 offsetCounterContract('sqlite', (t) => openStore(t).counter, { ownTime: true })

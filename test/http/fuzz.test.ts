@@ -4,9 +4,9 @@ import { METHODS } from 'node:http'
 import { test } from 'node:test'
 import { brotliCompressSync, gzipSync, zstdCompressSync } from 'node:zlib'
 import fc from 'fast-check'
-import { hurried, listeningApp } from '../support/app.ts'
-import { anyText, assertRefused, check, encode, firstAnswer, jsonText, mutated, sendBytes } from '../support/fuzz.ts'
-import { ask, consume, produce } from '../support/http.ts'
+import { hurried, listeningApp } from '../support/http/app.ts'
+import { anyText, assertRefused, check, encode, firstAnswer, jsonText, mutated, sendBytes } from '../support/http/fuzz.ts'
+import { ask, consume, produce } from '../support/http/requests.ts'
 
 const nameCharacters = /^[A-Za-z0-9._-]+$/
 

@@ -1,6 +1,6 @@
-import { lambdaBridge, type Handler } from '../support/lambda-bridge.ts'
-import { functionUrlEvent, httpApiEvent, restEvent } from '../support/lambda-events.ts'
-import { httpSuite } from './suite.ts'
+import { lambdaBridge, type Handler } from '../support/lambda/bridge.ts'
+import { functionUrlEvent, httpApiEvent, restEvent } from '../support/lambda/events.ts'
+import { httpSuite } from './http.suite.ts'
 
 Object.assign(process.env, { DATA_DIR: ':memory:', LOG_LEVEL: 'silent', BUCKET_NAME: '', COUNTERS_TABLE: '' })
 const { handler } = await import('../../src/lambda.ts') as { handler: Handler }

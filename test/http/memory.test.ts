@@ -1,4 +1,4 @@
-import { listeningApp } from '../support/app.ts'
-import { httpSuite } from './suite.ts'
+import { listeningApp } from '../support/http/app.ts'
+import { httpSuite } from './http.suite.ts'
 
 httpSuite('the app on memory', (t) => listeningApp(t))

@@ -2,10 +2,10 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js'
 import fc from 'fast-check'
-import { hurried, listeningApp } from '../support/app.ts'
-import { anyText, check } from '../support/fuzz.ts'
-import { type Answer, ask } from '../support/http.ts'
-import { mostlyDescribed, type OpenApi, type Operation, type Schema } from '../support/openapi.ts'
+import { hurried, listeningApp } from '../support/http/app.ts'
+import { anyText, check } from '../support/http/fuzz.ts'
+import { mostlyDescribed, type OpenApi, type Operation, type Schema } from '../support/http/openapi.ts'
+import { type Answer, ask } from '../support/http/requests.ts'
 
 /** The extensions that the document carries, written again from their description. */
 function validator (document: OpenApi): Ajv2020 {

@@ -1,7 +1,7 @@
-import { environmentOf, localstack, withoutLocalstack } from '../support/localstack.ts'
-import { startServer } from '../support/server.ts'
+import { startServer } from '../support/processes/server.ts'
+import { environmentOf, localstack, withoutLocalstack } from '../support/storage/localstack.ts'
 import { temporaryFolder } from '../support/temporary-folder.ts'
-import { httpSuite } from './suite.ts'
+import { httpSuite } from './http.suite.ts'
 
 httpSuite('a server on memory', (t) => startServer(t, { DATA_DIR: ':memory:' }))
 

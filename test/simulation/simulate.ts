@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util'
-import { simulate } from './scenario.ts'
-import { shrink } from './shrink.ts'
-import { subject } from './subject.ts'
+import { shrink } from './log/shrink.ts'
+import { subject } from './log/subject.ts'
+import { simulate } from './log/workload.ts'
 
 /** `npm run simulate -- --seeds 100000 [--from 1] [--seed N]`: runs seeds, and tells the story of the first that fails. */
 const { values } = parseArgs({ options: { seeds: { type: 'string', default: '1000' }, from: { type: 'string', default: '1' }, seed: { type: 'string' }, trace: { type: 'boolean' } } })

@@ -1,0 +1,112 @@
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { connect } from 'node:net'
+import { test } from 'node:test'
+import { listeningApp } from '../../support/http/app.ts'
+import { logLines } from '../../support/http/log-lines.ts'
+import { ask, assertProblem, exchange, problem } from '../../support/http/requests.ts'
+
+function parsed (received: string): { statusLine: string, headers: string[], body: unknown } {
+  const [head = '', body = ''] = received.split('\r\n\r\n')
+  const [statusLine = '', ...headers] = head.split('\r\n')
+  return { statusLine, headers, body: JSON.parse(body) }
+}
+
+test('what is not HTTP gets a problem, and the connection ends', async (t) => {
+  const { logger, lines } = logLines()
+  const { baseUrl } = await listeningApp(t, { logger })
+  for (const bytes of ['nonsense\r\n\r\n', 'GET /health HTTP/9.9\r\n\r\n', 'FOO /health HTTP/1.1\r\n\r\n', 'GET /health HTTP/1.1\r\nbad header\r\n\r\n',
+    'POST /topics/a/produce HTTP/1.1\r\nhost: x\r\ncontent-length: 1\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n']) {
+    const { statusLine, headers, body } = parsed(await exchange(baseUrl, bytes))
+    assert.equal(statusLine, 'HTTP/1.1 400 Bad Request', bytes)
+    assert(headers.includes('content-type: application/problem+json'))
+    for (const header of ['connection: close', 'cache-control: no-store', 'x-content-type-options: nosniff']) assert(headers.includes(header))
+    assert.deepEqual(body, problem('malformed_request', 'The request is not valid HTTP.'))
+    const { time, parser, request_id: id, ...line } = lines().at(-1)!
+    assert(headers.includes(`x-request-id: ${String(id)}`), String(id))
+    assert.deepEqual(line, { level: 'info', msg: 'request refused before routing', status: 400, code: 'malformed_request' })
+    assert.match(parser as string, /^HPE_/)
+  }
+})
+
+test('headers that are too large', async (t) => {
+  const { baseUrl } = await listeningApp(t)
+  const { statusLine, body } = parsed(await exchange(baseUrl, `GET /health HTTP/1.1\r\nhost: x\r\nx: ${'y'.repeat(20_000)}\r\n\r\n`))
+  assert.equal(statusLine, 'HTTP/1.1 431 Request Header Fields Too Large')
+  assert.deepEqual(body, problem('request_headers_too_large', 'header: expected at most 16384 bytes together, got more'))
+})
+
+test('a body that is too large is answered, however it comes', async (t) => {
+  const { baseUrl } = await listeningApp(t)
+  const tooLarge = 'body: expected at most 4194304 bytes, got more'
+  const headers = { 'content-type': 'application/json' }
+  assertProblem(await ask(baseUrl, { method: 'POST', path: '/topics/a/produce', headers, body: Buffer.alloc(10 * 1024 * 1024, 0x20) }), 'body_too_large', tooLarge)
+  const chunked = await fetch(`${baseUrl}/topics/a/produce`, {
+    method: 'POST',
+    headers,
+    duplex: 'half',
+    body: new ReadableStream({
+      start (controller) {
+        for (let i = 0; i < 6; i++) controller.enqueue(new Uint8Array(1024 * 1024).fill(0x20))
+        controller.close()
+      }
+    })
+  })
+  assert.equal(chunked.status, 413)
+  assert.deepEqual(await chunked.json(), problem('body_too_large', tooLarge, 'no'))
+})
+
+test('who is still sending a body that is too large gets the answer, not a reset', async (t) => {
+  const { baseUrl } = await listeningApp(t)
+  const { hostname, port } = new URL(baseUrl)
+  // Sends all of it before it looks for an answer, as simple clients do.
+  const socket = connect({ port: Number(port), host: hostname, allowHalfOpen: true }).pause()
+  let received = ''
+  socket.on('data', (chunk) => { received += chunk.toString() }).pause()
+  const ended = once(socket, 'end')
+  const failed = once(socket, 'error')
+  socket.write('POST /topics/a/produce HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 5242880\r\n\r\n')
+  for (let i = 0; i < 5; i++) {
+    await new Promise((resolve) => { setTimeout(resolve, 50) })
+    socket.write(Buffer.alloc(1024 * 1024, 0x20))
+  }
+  socket.resume()
+  assert.equal(await Promise.race([ended.then(() => 'ended'), failed.then(() => 'reset')]), 'ended')
+  socket.destroy()
+  assert.equal(parsed(received).statusLine, 'HTTP/1.1 413 Payload Too Large')
+})
+
+test('a body that never ends is not taken in for ever', async (t) => {
+  const { baseUrl } = await listeningApp(t)
+  const sent = `POST /topics/a/produce HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: ${10 ** 12}\r\n\r\n`
+  const start = performance.now()
+  const { statusLine, headers } = parsed(await exchange(baseUrl, sent))
+  assert.equal(statusLine, 'HTTP/1.1 413 Payload Too Large')
+  assert(headers.some((header) => header.toLowerCase() === 'connection: close'))
+  assert(performance.now() - start < 10_000)
+})
+
+test('a connection stays open after a body that was wrong but complete', async (t) => {
+  const { baseUrl } = await listeningApp(t)
+  const wrong = 'POST /topics/a/produce HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 1\r\n\r\n{'
+  const last = 'GET /health HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n'
+  const received = await exchange(baseUrl, wrong + last)
+  assert.match(received, /^HTTP\/1\.1 400 .*"malformed_json".*HTTP\/1\.1 200 .*\{"status":"ok"\}$/s)
+})
+
+test('methods that only a real server sees', async (t) => {
+  const { baseUrl } = await listeningApp(t)
+  for (const method of ['PROPFIND', 'PURGE', 'TRACE', 'QUERY', 'SEARCH', 'M-SEARCH']) {
+    const answer = await ask(baseUrl, { method, path: '/health' })
+    assertProblem(answer, 'method_not_allowed', `method: expected GET, HEAD, got ${method}`)
+    assert.equal(answer.headers['allow'], 'GET, HEAD')
+  }
+  assertProblem(await ask(baseUrl, { method: 'OPTIONS', path: '*' }), 'method_not_allowed', 'method: expected GET, HEAD, got OPTIONS')
+})
+
+test('a page of 1,000 is the largest there is', async (t) => {
+  const { baseUrl, log } = await listeningApp(t)
+  for (const count of [600, 500]) await log.append('a', [...Array(count).keys()].map((n) => ({ payload: String(n) })))
+  const { messages, next_offset: next } = JSON.parse((await ask(baseUrl, { path: '/topics/a/consume?limit=1100' })).text) as { messages: unknown[], next_offset: number }
+  assert.deepEqual([messages.length, next], [1000, 1001])
+})

@@ -1,0 +1,201 @@
+import type { StoreError } from '../../../src/ports/errors.ts'
+import type { OffsetCounter } from '../../../src/ports/offset-counter.ts'
+import type { SegmentListing, SegmentStore } from '../../../src/ports/segment-store.ts'
+import { Random } from './random.ts'
+import type { Process, Scheduler } from './scheduler.ts'
+
+/**
+ * What can go wrong with a call, as a store's client meets it:
+ * - `lose request`: never applied, and the caller hears nothing, or a broken connection.
+ * - `lose answer`: applied, and the caller hears nothing, or a broken connection.
+ * - `delay`: applied long after the caller stopped waiting, maybe after everything that has a time-out.
+ * - `refuse`: 503, SlowDown or throttling; not applied.
+ * - `conflict`: 409 to a put; not applied.
+ * - `retry`: it arrives twice, as a proxy lost the first answer and asked again, and the second answer is reported (412 on
+ *   its own success; a reservation counted twice).
+ * - `cut short`: a listing that ends early and says that there is more.
+ * - `pause`, `pause frozen`: the process stops for a while before it sees the answer.
+ * - `crash`: the process is killed before it sees the answer.
+ * Beside these, a listing may come from a store that does not keep what the log demands: in another order, or without dates.
+ */
+export type FaultKind = 'lose request' | 'lose answer' | 'delay' | 'refuse' | 'conflict' | 'retry' | 'cut short' | 'pause' | 'pause frozen' | 'crash'
+
+/** How likely each fault is for one call; each seed draws its own (swarm testing), many of them 0. */
+export type FaultRates = Readonly<Record<FaultKind, number>>
+
+export interface WorldOptions {
+  readonly seed: number
+  readonly rates: FaultRates
+  /** Typical ms from a process to a store. */
+  readonly latencyMs: number
+  /** Faults to leave out, by their names `process#call`: shrinking takes away what a violation does not need. */
+  readonly without?: ReadonlySet<string>
+}
+
+/** Stores behind a network that loses, delays and repeats, under the scheduler's time. */
+export class World {
+  /** Faults that were injected, by name. */
+  readonly injected: string[] = []
+  faultsOn = true
+  readonly #scheduler: Scheduler
+  readonly #StoreError: typeof StoreError
+  readonly #options: WorldOptions
+  readonly #segments: SegmentStore
+  readonly #counter: OffsetCounter
+  readonly #calls = new Map<string, number>()
+  /** How likely it is for one listing; drawn apart from the other rates, whose seeds stay what they were. */
+  readonly #brokenListings: number
+  #restarts = 0
+
+  constructor (scheduler: Scheduler, storeError: typeof StoreError, options: WorldOptions, segments: SegmentStore, counter: OffsetCounter) {
+    this.#scheduler = scheduler
+    this.#StoreError = storeError
+    this.#options = options
+    this.#segments = segments
+    this.#counter = counter
+    const random = new Random(options.seed, 'broken listings')
+    this.#brokenListings = random.chance(0.3) ? random.next() : 0
+  }
+
+  /** The stores end with their process: what is on its way to them is lost. */
+  restart (): void {
+    this.#restarts++
+  }
+
+  /** The stores as `process` reaches them. */
+  stores (process: Process): { segments: SegmentStore, counter: OffsetCounter } {
+    const { segments, counter } = { segments: this.#segments, counter: this.#counter }
+    const call = <T>(what: string, apply: (cut: Random | undefined) => Promise<T>, show: (result: T) => unknown, kinds: readonly FaultKind[] = READ_FAULTS): Promise<T> =>
+      this.#call(process, what, apply, show, kinds)
+    return {
+      segments: {
+        putIfAbsent: (topic, last, object, options) => call(
+          `put ${object.metadata['sealed'] === undefined ? `${object.metadata['first']}…${last}` : `${object.metadata['sealed']} seal ${Buffer.from(object.body).toString()}`}`,
+          () => segments.putIfAbsent(topic, last, object, options), (result) => result, PUT_FAULTS),
+        get: (topic, last) => call(`get ${last}`, () => segments.get(topic, last), (object) => object === undefined ? 'nothing' : 'an object'),
+        list: (topic, from, limit) => call(`list from ${from}`,
+          async (cut) => this.#demandBroken(process, await segments.list(topic, from, cut?.int(1, 3) ?? limit)),
+          (listing) => `${listing.entries.map((entry) => entry.last).join(' ')}${listing.truncated ? ' …' : ''}`, LIST_FAULTS),
+        remove: (topic, lasts) => call(`remove ${lasts.join(' ')}`, () => segments.remove(topic, lasts), () => 'done'),
+        check: () => segments.check()
+      },
+      counter: {
+        reserve: (topic, count, options) => call(`reserve ${count}`, () => counter.reserve(topic, count, options),
+          (reservation) => `${reservation.first}…${reservation.last}`, WRITE_FAULTS),
+        read: (topic) => call('read the counter', () => counter.read(topic), (state) => state === undefined ? 'nothing' : `current ${state.currentOffset}, earliest ${state.earliest}`),
+        correctReservedAt: (topic, reservation) => call(`correct the time of ${reservation.currentOffset}`, () => counter.correctReservedAt(topic, reservation), () => 'done', WRITE_FAULTS),
+        raiseEarliest: (topic, to) => call(`raise earliest to ${to}`, () => counter.raiseEarliest(topic, to), () => 'done', WRITE_FAULTS),
+        markDeleted: (topic, currentOffset) => call('mark deleted', () => counter.markDeleted(topic, currentOffset), () => 'done', WRITE_FAULTS),
+        check: () => counter.check()
+      }
+    }
+  }
+
+  #call<T> (process: Process, what: string, apply: (cut: Random | undefined) => Promise<T>, show: (result: T) => unknown, kinds: readonly FaultKind[]): Promise<T> {
+    const scheduler = this.#scheduler
+    const n = (this.#calls.get(process.name) ?? 0) + 1
+    this.#calls.set(process.name, n)
+    const random = new Random(this.#options.seed, process.name, n)
+    const there = this.faultsOn ? random.heavyTail(this.#options.latencyMs) : 5
+    const back = this.faultsOn ? random.heavyTail(this.#options.latencyMs) : 5
+    const fault = this.#fault(random, `${process.name}#${n}`, kinds)
+    const restarts = this.#restarts
+
+    return new Promise<T>((resolve, reject) => {
+      const answer = (after: number, deliver: () => void): void => { scheduler.at(scheduler.now + after, process, deliver) }
+      const arrive = (after: number, then: (outcome: () => void, said: string) => void): void => {
+        // Not an event of the process: what is on the wire arrives even if the sender is dead.
+        scheduler.at(scheduler.now + after, undefined, () => {
+          if (restarts !== this.#restarts) return
+          apply(fault === 'cut short' ? random : undefined).then(
+            (result) => then(() => resolve(result), String(show(result))),
+            (error: unknown) => then(() => reject(error instanceof Error ? error : new Error(String(error))), String(error))
+          ).catch((error: unknown) => scheduler.fail(error))
+        })
+      }
+      const note = (said: string): void => scheduler.note(process.name, `${what} -> ${said}`)
+      const silent = random.chance(0.5)
+      const broken = (after: number): void => {
+        if (!silent) answer(after, () => reject(new this.#StoreError('unavailable', 'unknown', 'connection reset')))
+      }
+
+      switch (fault) {
+        case 'lose request':
+          note('LOST')
+          return broken(there + back)
+        case 'lose answer':
+          return arrive(there, (_, said) => { note(`${said}, ANSWER LOST`); broken(back) })
+        case 'delay':
+          note('DELAYED')
+          if (!silent) broken(there + back)
+          return arrive(random.pick([3_000, 10_000, 60_000, 16 * 60_000, 40 * 60_000]) * (0.5 + random.next()), (_, said) => note(`${said}, LATE`))
+        case 'refuse':
+          note('503')
+          return answer(there + back, () => reject(new this.#StoreError('throttled', kinds === PUT_FAULTS ? 'unknown' : 'none', 'slow down')))
+        case 'conflict':
+          note('409')
+          return answer(there + back, () => reject(new this.#StoreError('conflict', 'none', 'conditional request conflict')))
+        case 'retry':
+          return arrive(there, (_, said) => {
+            note(`${said}, ANSWER LOST, ASKED AGAIN BY A PROXY`)
+            arrive(back, (outcome, again) => { note(again); answer(back, outcome) })
+          })
+        case 'pause': case 'pause frozen':
+          return arrive(there, (outcome, said) => {
+            note(said)
+            process.pause(random.pick([3_000, 5_000, 5_000, 10_000, 70_000, 16 * 60_000, 45 * 60_000, 45 * 60_000]) * (0.7 + random.next()), fault === 'pause frozen')
+            answer(back, outcome)
+          })
+        case 'crash':
+          return arrive(there, (_, said) => { note(said); process.kill() })
+        default:
+          return arrive(there, (outcome, said) => { note(said); answer(back, outcome) })
+      }
+    })
+  }
+
+  #demandBroken (process: Process, listing: SegmentListing): SegmentListing {
+    if (!this.faultsOn) return listing
+    const name = `${process.name}#${this.#calls.get(process.name)} listing`
+    const random = new Random(this.#options.seed, name)
+    if (!random.chance(this.#brokenListings) || this.#options.without?.has(name) === true) return listing
+    this.injected.push(name)
+    const { entries } = listing
+    return random.chance(0.5)
+      ? { ...listing, entries: entries.toReversed() }
+      : { ...listing, entries: entries.map((entry) => ({ ...entry, lastModified: NaN })) }
+  }
+
+  #fault (random: Random, name: string, kinds: readonly FaultKind[]): FaultKind | undefined {
+    if (!this.faultsOn) return undefined
+    const chosen = kinds.find((kind) => random.chance(this.#options.rates[kind]))
+    if (chosen === undefined || this.#options.without?.has(name) === true) return undefined
+    this.injected.push(name)
+    return chosen
+  }
+}
+
+const READ_FAULTS: readonly FaultKind[] = ['crash', 'lose request', 'lose answer', 'refuse', 'pause', 'pause frozen']
+const LIST_FAULTS: readonly FaultKind[] = [...READ_FAULTS, 'cut short']
+const WRITE_FAULTS: readonly FaultKind[] = [...READ_FAULTS, 'delay', 'retry']
+const PUT_FAULTS: readonly FaultKind[] = [...WRITE_FAULTS, 'conflict']
+
+const swarm: Readonly<Record<FaultKind, number>> = {
+  'lose request': 0.1,
+  'lose answer': 0.15,
+  delay: 0.15,
+  refuse: 0.2,
+  conflict: 0.2,
+  retry: 0.15,
+  'cut short': 0.3,
+  pause: 0.08,
+  'pause frozen': 0.08,
+  crash: 0.05
+}
+
+/** Each seed has about half of the kinds, each at a strength of its own. */
+export function drawRates (random: Random): FaultRates {
+  const rates = { ...swarm }
+  for (const kind of Object.keys(swarm) as FaultKind[]) rates[kind] = random.chance(0.5) ? 0 : swarm[kind] * random.next()
+  return rates
+}

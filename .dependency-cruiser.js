@@ -3,12 +3,16 @@
  * `log/log.ts` is the door of its room: outside of the domain, the log is used through this file only. Rooms that do not
  * exist yet are listed, so that the first file in them is already checked.
  */
+/** @param {string} room */
 const door = (room) => `${room}/${room.split('/').at(-1)}.ts`
 const pure = ['src/domain/topics', 'src/domain/segments', 'src/domain/producers', 'src/domain/access']
 const edge = ['src/ports', 'src/domain/*', 'src/domain/segments', door('src/domain/log')]
 
-/** Each room, and the rooms and files that it may import besides itself. Packages are not restricted. */
-export const rooms = {
+/**
+ * Each room, and the rooms and files that it may import besides itself. Packages are not restricted.
+ * @type {Record<string, string[]>}
+ */
+const rooms = {
   'src/ports': [],
   'src/domain/*': ['src/ports'],
   ...Object.fromEntries(pure.map((room) => [room, ['src/ports', 'src/domain/*']])),
@@ -30,26 +34,47 @@ export const rooms = {
   'src/*': ['src']
 }
 
-/** The regular expression of a room's files. Also used by the test of these rules. */
-export function filesOf (room) {
+/**
+ * The regular expression of a room's files.
+ * @param {string} room
+ */
+function filesOf (room) {
   if (room.endsWith('.ts')) return `^${room.replaceAll('.', '\\.')}$`
   return room.endsWith('/*') ? `^${room.slice(0, -1)}[^/]+$` : `^${room}/`
 }
 
-/** A folder has the first row that fits, so rows with a wildcard exclude what stands above them. */
+/**
+ * A file has the first row that fits, so each row excludes what stands above it.
+ * @type {import('dependency-cruiser').IForbiddenRuleType[]}
+ */
 const rules = Object.entries(rooms).map(([room, allowed], index, rows) => ({
   name: room,
   comment: `${room} may import: ${['itself', ...allowed].join(', ')}`,
   severity: 'error',
-  from: { path: filesOf(room), pathNot: rows.slice(0, index).map(([other]) => filesOf(other)) },
-  to: { pathNot: [room.includes('[') ? '^(src/adapters/[^/]+)/' : filesOf(room), ...allowed.map(filesOf)], path: '^(src|test|bench|scripts|clients|cli|console|infra)/' }
+  from: { path: room.includes('[') ? '^(src/adapters/[^/]+)/' : filesOf(room), pathNot: rows.slice(0, index).map(([other]) => filesOf(other)) },
+  to: {
+    path: '^(src|test|bench|scripts|clients|cli|console|infra)/',
+    pathNot: [room.includes('[') ? '^$1/' : filesOf(room), ...allowed.map(filesOf)]
+  }
 }))
 
+/** @satisfies {import('dependency-cruiser').IConfiguration} */
 export default {
   forbidden: [
     ...rules,
     { name: 'no-cycle', comment: 'Imports have no cycles.', severity: 'error', from: {}, to: { circular: true } },
-    { name: 'entry-file', comment: 'Nobody imports an entry file.', severity: 'error', from: { path: '^src/' }, to: { path: '^src/(server|lambda|backup)\\.ts$' } }
+    {
+      name: 'entry-file',
+      comment: 'Nobody imports an entry file.',
+      severity: 'error',
+      from: { path: '^src/' },
+      to: { path: '^src/(server|lambda|backup)\\.ts$' }
+    }
   ],
-  options: { doNotFollow: { path: 'node_modules' }, tsPreCompilationDeps: true, tsConfig: { fileName: 'tsconfig.json' }, enhancedResolveOptions: { extensions: ['.ts', '.js', '.mjs'] } }
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: 'tsconfig.json' },
+    enhancedResolveOptions: { extensions: ['.ts', '.js', '.mjs'] }
+  }
 }

@@ -75,5 +75,5 @@ test('what the table allows passes', async (t) => {
 
 test('a cycle is found', async (t) => {
   const found = await violations(t, { 'src/domain/log/a.ts': "import './b.ts'\n", 'src/domain/log/b.ts': "import './a.ts'\n" })
-  assert.deepEqual(found.map((line) => line.split(':')[0]), ['no-cycle', 'no-cycle'])
+  assert.deepEqual(found.map((line) => line.split(':')[0]), ['no-cycle'])
 })

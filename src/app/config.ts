@@ -1,5 +1,6 @@
 import { type Static, type TSchema, Type } from '@sinclair/typebox'
 import { Value } from '@sinclair/typebox/value'
+import { isLoopback, loopbackNames } from './http/host-check.ts'
 import { show } from './http/validation.ts'
 
 const oneOf = (...names: string[]): string => `one of ${names.join(', ')}`
@@ -110,6 +111,15 @@ export type Settings = Static<typeof SettingsSchema>
 /** The items of a setting that is a list separated by commas. */
 export function listOf (text: string | undefined): string[] {
   return text === undefined ? [] : text.split(',').map((item) => item.trim())
+}
+
+/**
+ * The `Host` names that are served, in lower case and without a port; `undefined`: all. On a loopback address the server is
+ * for this machine only. But a web page can make its own name resolve there, and then read and write (DNS rebinding).
+ */
+export function servedHosts ({ HOST: host, ALLOWED_HOSTS: allowed }: Settings): readonly string[] | undefined {
+  if (!isLoopback(host) && allowed === undefined) return undefined
+  return [...loopbackNames, host.includes(':') ? `[${host}]` : host, ...listOf(allowed)].map((name) => name.toLowerCase())
 }
 
 /** The message has one line for each invalid variable: `NAME: expected …, got …`. */

@@ -1,26 +1,16 @@
 import type { FastifyInstance } from 'fastify'
 import { LogError } from '../../domain/errors.ts'
-import { listOf, type Settings } from '../config.ts'
 import { show } from './validation.ts'
 
-const loopbackNames = ['localhost', '127.0.0.1', '[::1]']
+export const loopbackNames = ['localhost', '127.0.0.1', '[::1]']
 
 export function isLoopback (host: string): boolean {
   return /^(localhost|127\.[\d.]+|::1)$/i.test(host)
 }
 
 /**
- * The `Host` names that are served, in lower case and without a port; `undefined`: all. On a loopback address the server is
- * for this machine only. But a web page can make its own name resolve there, and then read and write (DNS rebinding).
- */
-export function servedHosts ({ HOST: host, ALLOWED_HOSTS: allowed }: Settings): readonly string[] | undefined {
-  if (!isLoopback(host) && allowed === undefined) return undefined
-  return [...loopbackNames, host.includes(':') ? `[${host}]` : host, ...listOf(allowed)].map((name) => name.toLowerCase())
-}
-
-/**
  * Refuses other `Host` names, and requests with no `Host` or more than one, as HTTP/1.1 requires (RFC 9112, 3.2).
- * @param served see `servedHosts`
+ * @param served names in lower case and without a port; `undefined`: all
  */
 export function addHostCheck (app: FastifyInstance, served: readonly string[] | undefined): void {
   // Most requests have the same header as the one before.

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { loadSettings } from '../../../src/app/config.ts'
-import { servedHosts } from '../../../src/app/http/host-check.ts'
+import { loadSettings, servedHosts } from '../../../src/app/config.ts'
 import { memoryApp } from '../../support/http/app.ts'
 import { ask, assertProblem, consume } from '../../support/http/requests.ts'
 import { startServer } from '../../support/processes/server.ts'

@@ -1,0 +1,32 @@
+import { isDeleted, type Fact, type TopicItem } from '../../ports/topic-store.ts'
+
+/** Whether the topic exists: it was created, or a message was appended, and it has not been deleted since. */
+export function existsTopic (item: TopicItem | undefined): item is TopicItem {
+  return item !== undefined && !isDeleted(item)
+}
+
+/** The lowest offset that a reader may ask for. */
+export function earliestOf (item: TopicItem | undefined): number {
+  // Older versions mark a deletion without moving `earliest` in the same update.
+  return item === undefined ? 1 : Math.max(item.earliest, (item.deletedAtOffset ?? 0) + 1)
+}
+
+/** The offset that the next message gets. */
+export function endOf (item: TopicItem | undefined): number {
+  return Math.max((item?.currentOffset ?? 0) + 1, earliestOf(item))
+}
+
+/** Facts of an earlier life of the topic do not count, though deletions by older versions leave them in the item. */
+export function counts (item: Pick<TopicItem, 'deletedAtOffset'>, last: number): boolean {
+  return last > (item.deletedAtOffset ?? 0)
+}
+
+/** The last offset for ever, if the item tells that the topic is closed. */
+export function closedOf (item: TopicItem | undefined): number | undefined {
+  return item?.closed !== undefined && counts(item, item.closed) ? item.closed : undefined
+}
+
+/** A closing append that may stand. */
+export function closingOf (item: TopicItem | undefined): Fact | undefined {
+  return item?.closing !== undefined && counts(item, item.closing.last) ? item.closing : undefined
+}

@@ -8,6 +8,7 @@ import { defaultLimits, type Limits } from '../../../src/domain/limits.ts'
 import { FollowedTopics } from '../../../src/domain/log/follow.ts'
 import { createLog, type Log } from '../../../src/domain/log/log.ts'
 import { createCore } from '../../../src/domain/log/topic-storage.ts'
+import { createOperation } from '../../../src/domain/operation.ts'
 import { encodeSegment } from '../../../src/domain/segments/segment.ts'
 import { StoreError } from '../../../src/ports/errors.ts'
 import type { OffsetCounter } from '../../../src/ports/offset-counter.ts'
@@ -141,7 +142,7 @@ test('two segments that are acknowledged in the same turn are both heard of', as
   const { segments, counter } = setUp()
   const limits = { ...defaultLimits, segmentCacheBytes: 0, followPollMinMs: 5_000, followPollMaxMs: 5_000 }
   const followedTopics = new FollowedTopics(createCore({ segments, counter, clock: systemClock, compression: 'none', limits }))
-  const reader = followedTopics.follow('t', 1)
+  const reader = followedTopics.follow('t', 1, createOperation())
   t.after(() => { reader.close() })
   await reader.next(size, 0)
   const first = reader.next(size, long)

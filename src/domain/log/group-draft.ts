@@ -146,7 +146,7 @@ export class GroupDraft {
     }
     if (producer === undefined) return undefined
     const drafted = this.#producers.get(producer.id)
-    if (drafted !== undefined) return this.#judgeBeside(append, producer, drafted)
+    if (drafted !== undefined) return judgeBeside(producer, drafted)
     const known = this.#recordOf(producer)
     if ('need' in known) return { kind: 'waits', need: known.need }
     const verdict = judgeProducer(known.record, producer)
@@ -157,15 +157,6 @@ export class GroupDraft {
       case 'unresolved': return { kind: 'waits', need: { kind: 'range', range: openRange(known.record!, known.version!) } }
       default: return this.#producers.size >= FACTS_MAX ? LATER : undefined
     }
-  }
-
-  /** An append of a producer that is in the group already. */
-  #judgeBeside (append: PendingAppend, { epoch, seq }: ProducerAppend, { record, epoch: drafted, added }: ProducerDraft): Judgement | undefined {
-    if (epoch !== drafted) return LATER
-    const base = record?.base ?? -1
-    const copy = added[seq - base - 1]
-    if (copy !== undefined) return { kind: 'waits', need: { kind: 'copy', of: copy.append } }
-    return seq <= base || added.length >= PRODUCER_WINDOW ? LATER : undefined
   }
 
   #judgeSequence (append: PendingAppend): Judgement | undefined {
@@ -329,6 +320,15 @@ export class GroupDraft {
     // A close alone has no range that could be void: it holds at once.
     return resolveProducer({ ...before, riding }, item?.currentOffset ?? 0, 'stands')
   }
+}
+
+/** An append of a producer that is in the group already. */
+function judgeBeside ({ epoch, seq }: ProducerAppend, { record, epoch: drafted, added }: ProducerDraft): Judgement | undefined {
+  if (epoch !== drafted) return LATER
+  const base = record?.base ?? -1
+  const copy = added[seq - base - 1]
+  if (copy !== undefined) return { kind: 'waits', need: { kind: 'copy', of: copy.append } }
+  return seq <= base || added.length >= PRODUCER_WINDOW ? LATER : undefined
 }
 
 function openRange ({ count, writer, timeS }: { readonly count: number, readonly writer: string, readonly timeS: number }, last: number): OpenRange {

@@ -32,6 +32,28 @@ export const defaultLimits = {
   /** Segments larger than this are compressed when that makes them smaller (§2.4). */
   compressOverBytes: 1 * KiB,
 
+  // Facts (§6)
+  /** FACT_WAIT: from the first look at a range on, its writer is given this time, however old the range is. */
+  factWaitMs: 1 * seconds,
+  factPollMs: 250,
+  /** FACT_AGE_MAX: an open range that is older may have been removed by a lifecycle rule. */
+  factAgeMaxMs: 24 * 60 * minutes,
+  /** GAP_WAIT: an append of a producer waits for the one before it. */
+  gapWaitMs: 1 * seconds,
+  /** INLINE_BYTES: the records of producers in a topic's item, before those that are idle leave it. Each started KiB of the item costs a write unit. */
+  inlineRecordsBytes: 700,
+  /** INLINE_MAX: the same, as a number of records, before even busy ones leave. */
+  inlineRecordsMax: 64,
+  /** PRODUCER_IDLE: a producer that has not appended for this time may leave the item. */
+  producerIdleMs: 1 * minutes,
+  /** PRODUCER_TTL: its record is kept for this time after that, at least. */
+  producerTtlMs: 7 * 24 * 60 * minutes,
+  /** An idempotency key is known for this time, at least. */
+  keyTtlMs: 24 * 60 * minutes,
+  producerIdBytesMax: 256,
+  idempotencyKeyCharsMax: 256,
+  orderBytesMax: 256,
+
   // Overload (§3.6)
   /** Puts of segments in flight at one time, and GETs of them: together as many as the S3 client has sockets. */
   storeCallsMax: 64,
@@ -131,6 +153,8 @@ export function checkLimits (limits: Limits): Limits {
     [limits.holeGraceMs < limits.holeUnfillableAfterMs, 'a hole is sealed before it is unfillable'],
     [limits.resolveBySealMs + limits.putTimeoutMs < limits.appendTimeoutMs, 'an append may wait before it is sent'],
     [limits.windowBytesMin <= limits.windowBytesInitial && limits.windowBytesInitial <= limits.windowBytesMax, 'windowBytesInitial is between windowBytesMin and windowBytesMax'],
+    [limits.holeGraceMs + limits.putTimeoutMs + limits.resolveBySealMs < limits.appendTimeoutMs, 'an append that meets an open range has the time to resolve it'],
+    [limits.holeUnfillableAfterMs < limits.factAgeMaxMs, 'a range is unfillable before it counts as lost'],
     [limits.followPollMinMs <= limits.followPollMaxMs, 'followPollMinMs is at most followPollMaxMs'],
     [Math.max(limits.waitMaxMs, limits.heartbeatMs, limits.appendTimeoutMs) < limits.stalledConnectionMs, 'a connection that waits for its answer is not stalled'],
     [limits.pageMessagesDefault <= limits.pageMessagesMax, 'pageMessagesDefault is at most pageMessagesMax'],

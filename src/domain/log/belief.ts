@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache'
 import type { Fact, TopicItem } from '../../ports/topic-store.ts'
 
 /**
@@ -65,4 +66,21 @@ function remember<K, V> (map: Map<K, V>, key: K, value: V): void {
   map.delete(key)
   map.set(key, value)
   if (map.size > REMEMBERED_MAX) map.delete(map.keys().next().value!)
+}
+
+/** Topics that a process knows the item of. */
+const TOPICS_MAX = 100_000
+
+/** The beliefs about all topics; those that were not used for longest are forgotten. */
+export class TopicBeliefs {
+  // `maxSize`, because lru-cache allocates all slots of `max` at construction.
+  readonly #topics = new LRUCache<string, TopicBelief>({ maxSize: TOPICS_MAX, sizeCalculation: () => 1 })
+
+  of (topic: string): TopicBelief {
+    const known = this.#topics.get(topic)
+    if (known !== undefined) return known
+    const belief = new TopicBelief()
+    this.#topics.set(topic, belief)
+    return belief
+  }
 }

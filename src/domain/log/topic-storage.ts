@@ -2,7 +2,9 @@ import type { Clock } from '../../ports/clock.ts'
 import { isPassing, StoreError } from '../../ports/errors.ts'
 import type { OffsetCounter, Reservation, ReservationTime, TopicState } from '../../ports/offset-counter.ts'
 import type { SegmentListing, SegmentObject, SegmentStore } from '../../ports/segment-store.ts'
+import type { RecordName, RecordStore } from '../../ports/record-store.ts'
 import type { Telemetry } from '../../ports/telemetry.ts'
+import type { Belief, Fact, Refused, Reserved, TopicItem, TopicStore, Wanted } from '../../ports/topic-store.ts'
 import { LogError, withWritten, type Written } from '../errors.ts'
 import { checkLimits, defaultLimits, type Limits } from '../limits.ts'
 import type { Operation, StorageCalls } from '../operation.ts'
@@ -10,8 +12,10 @@ import { decodeSegment, type Compression, type Segment } from '../segments/segme
 import { observedCounter, observedSegments } from '../telemetry.ts'
 import { Turns } from '../turns.ts'
 import { sleep, within } from '../wait.ts'
+import { TopicBeliefs } from './belief.ts'
 import { LinkWindow } from './link-window.ts'
 import { SegmentCache } from './segment-cache.ts'
+import { StoreTime } from './store-time.ts'
 
 /** What a segment is taken for until its size is known. */
 const UNKNOWN_SIZE_BYTES = 64 * 1024
@@ -19,6 +23,8 @@ const UNKNOWN_SIZE_BYTES = 64 * 1024
 export interface LogDeps {
   readonly segments: SegmentStore
   readonly counter: OffsetCounter
+  readonly topics: TopicStore
+  readonly records: RecordStore
   readonly clock: Clock
   readonly compression: Compression
   readonly limits?: Limits
@@ -37,14 +43,19 @@ export interface LogCore extends Required<Omit<LogDeps, 'telemetry'>> {
   readonly putWindow: LinkWindow
   /** For what is read. */
   readonly getWindow: LinkWindow
+  readonly storeTime: StoreTime
+  /** What this process takes each topic's item for. */
+  readonly beliefs: TopicBeliefs
 }
 
 /** @throws Error when the limits contradict each other */
-export function createCore ({ segments, counter, clock, compression, random = Math.random, telemetry, ...deps }: LogDeps): LogCore {
+export function createCore ({ segments, counter, topics, records, clock, compression, random = Math.random, telemetry, ...deps }: LogDeps): LogCore {
   const limits = checkLimits(deps.limits ?? defaultLimits)
   return {
     segments: telemetry === undefined ? segments : observedSegments(segments, telemetry, clock),
     counter: telemetry === undefined ? counter : observedCounter(counter, telemetry, clock),
+    topics,
+    records,
     clock,
     compression,
     random,
@@ -52,7 +63,9 @@ export function createCore ({ segments, counter, clock, compression, random = Ma
     cache: new SegmentCache(limits.segmentCacheBytes),
     turns: new Turns((callback) => { clock.soon(callback) }),
     putWindow: new LinkWindow(clock, limits),
-    getWindow: new LinkWindow(clock, limits)
+    getWindow: new LinkWindow(clock, limits),
+    storeTime: new StoreTime(clock),
+    beliefs: new TopicBeliefs()
   }
 }
 
@@ -96,6 +109,33 @@ export class Storage {
     const { clock } = this.#core
     if (this.#signal?.aborted === true) return Promise.reject(new StoreError('timeout', 'none', `the caller no longer waited for ${what}`))
     return within(clock, Math.min(ms, this.#deadline - clock.monotonic()), what, call)
+  }
+
+  /** Conditional: a second attempt at a call that was applied is refused, and its item then has the caller's writer. */
+  reserveIf (wanted: Wanted, belief: Belief, ms: number): Promise<Reserved | Refused> {
+    const { clock, topics } = this.#core
+    return this.#repeated('reserve', COUNTER, ms, (signal) => topics.reserve(this.#topic, wanted, belief, { now: clock.wall(), signal }))
+  }
+
+  item (): Promise<TopicItem | undefined> {
+    const { topics, limits } = this.#core
+    return this.#repeated('state', COUNTER, limits.getTimeoutMs, (signal) => topics.read(this.#topic, { signal }))
+  }
+
+  markClosed (closing: number): Promise<void> {
+    const { topics, limits } = this.#core
+    return this.#repeated('reserve', COUNTER, limits.getTimeoutMs, (signal) => topics.markClosed(this.#topic, closing, { signal }))
+  }
+
+  record (name: RecordName): Promise<Fact | undefined> {
+    const { records, limits } = this.#core
+    return this.#repeated('state', COUNTER, limits.getTimeoutMs, (signal) => records.read(name, { signal }))
+  }
+
+  replaceRecord (name: RecordName, record: Fact, seen: number | null, ttlMs: number): Promise<'replaced' | Fact> {
+    const { records, limits, clock } = this.#core
+    return this.#repeated('reserve', COUNTER, limits.getTimeoutMs, (signal) =>
+      records.replace(name, record, seen, { expiresAtMs: clock.wall() + ttlMs, signal }))
   }
 
   reserve (count: number, ms: number): Promise<Reservation> {

@@ -12,8 +12,14 @@ import { retryDelay, Storage, toLogError, type LogCore } from './topic-storage.t
 /** What became of one reservation. `sealed`: a reader closed it, so nothing will ever be in it. */
 type Outcome = 'written' | 'sealed'
 
-/** What an object at the own key turned out to be. `gone`: something was there and has been trimmed since. */
-type Found = 'own' | 'seal' | 'gone'
+/**
+ * What is at the own key. `gone`: something was there and has been trimmed since. An error: neither this append nor a seal
+ * explains what is there, or no answer came in time.
+ */
+type Found = 'own' | 'seal' | 'gone' | LogError
+
+/** @property failure what the last attempt threw; `undefined` if there was no time left for one */
+type Answered<T> = { readonly ok: true, readonly answer: T } | { readonly ok: false, readonly failure: unknown }
 
 export interface AppendOptions {
   readonly operation: Operation
@@ -98,22 +104,22 @@ class ReservationWriter {
     let failure: unknown
     for (let attempt = 1; this.#mayStart(); attempt++) {
       const startedAt = clock.monotonic()
+      const left = this.#deadline - limits.resolveBySealMs - startedAt
+      let put: 'created' | 'exists'
       try {
-        const left = this.#deadline - limits.resolveBySealMs - startedAt
-        const put = await this.#storage.put(last, object, at, Math.min(limits.putTimeoutMs, left))
-        this.#flight.answered(startedAt)
-        if (put === 'created') return 'written'
-        return await this.#resolveExisting()
+        put = await this.#storage.put(last, object, at, Math.min(limits.putTimeoutMs, left))
       } catch (error) {
-        if (error instanceof LogError) throw error
         failure = error
         this.#uncertain ||= mayHaveTakenEffect(error)
         this.#flight.failed(error, startedAt)
         if (!isPassing(error)) break
         // It would hardly get through the next time. Once it is certainly not written its appends leave in smaller segments.
         if (isTimeout(error) && this.#flight.tooLarge) break
+        await this.#pause(attempt)
+        continue
       }
-      await this.#pause(attempt)
+      this.#flight.answered(startedAt)
+      return put === 'created' ? 'written' : this.#resolveExisting()
     }
     return this.#resolveBySeal(failure)
   }
@@ -130,12 +136,12 @@ class ReservationWriter {
     await sleep(clock, Math.max(0, Math.min(retryDelay(this.#core, attempt), this.#deadline - clock.monotonic())))
   }
 
-  /** The key was taken: by ourselves (an answer was lost), or by a seal (log §3.3). */
+  /** The key was taken: by this append, whose answer was lost, or by a seal (log §3.3). */
   async #resolveExisting (): Promise<Outcome> {
-    const found = await this.#readOwnKey(this.#deadline)
+    const found = await this.#readOwnKey()
     if (found === 'own') return 'written'
     if (found === 'seal' && await this.#rangeNotTrimmed()) return 'sealed'
-    throw this.#unknown()
+    throw found instanceof LogError ? found : this.#unknown()
   }
 
   /**
@@ -152,52 +158,55 @@ class ReservationWriter {
   }
 
   /**
-   * Resolves the reservation: puts a seal over the own range, then looks at the key. The own segment there means `written`; a seal
-   * means `not written`, unless a put may have landed and a trim removed it. No answer means `unknown`, unless every put
-   * was certainly refused: then the seal only saves readers the wait for the hole.
+   * Resolves the reservation by a seal over the own range. The own segment at the key means `written`; a seal means `not
+   * written`, unless a put may have landed and a trim removed it. No answer means `unknown`, unless every put was certainly
+   * refused: then the seal only saves readers the wait for the hole.
    */
   async #resolveBySeal (failure: unknown): Promise<Outcome> {
-    const { clock, limits } = this.#core
-    const { first, last } = this.#reservation
     this.#flight.leave()
-    const seal = encodeSeal(first, last, 'range', this.#writer)
-    for (let attempt = 1; ; attempt++) {
-      const left = this.#deadline - clock.monotonic()
-      if (left <= 0) break
-      try {
-        const put = await this.#storage.put(last, seal, null, Math.min(limits.putTimeoutMs, left))
-        const found = put === 'created' ? 'seal' : await this.#readOwnKey(this.#deadline)
-        if (found === 'own') return 'written'
-        const certain = found === 'seal' && (!this.#uncertain || await this.#rangeNotTrimmed())
-        throw certain ? this.#notWritten(failure) : this.#unknown(failure)
-      } catch (error) {
-        if (error instanceof LogError) throw error
-        if (!isPassing(error)) break
-      }
-      await this.#pause(attempt)
+    const found = await this.#sealOwnRange()
+    switch (found) {
+      case 'own': return 'written'
+      case 'seal': throw !this.#uncertain || await this.#rangeNotTrimmed() ? this.#notWritten(failure) : this.#unknown(failure)
+      case 'gone': throw this.#unknown(failure)
+      case 'no answer': throw this.#uncertain ? this.#unknown(failure) : this.#notWritten(failure)
+      default: throw found
     }
-    throw this.#uncertain ? this.#unknown(failure) : this.#notWritten(failure)
+  }
+
+  /** Puts a seal over the own range. @returns what is at the key then; `no answer` if that put was not answered */
+  async #sealOwnRange (): Promise<Found | 'no answer'> {
+    const { first, last } = this.#reservation
+    const seal = encodeSeal(first, last, 'range', this.#writer)
+    const put = await this.#untilAnswered((ms) => this.#storage.put(last, seal, null, ms))
+    if (!put.ok) return 'no answer'
+    return put.answer === 'created' ? 'seal' : this.#readOwnKey()
+  }
+
+  async #readOwnKey (): Promise<Found> {
+    const { first, last } = this.#reservation
+    const read = await this.#untilAnswered((ms) => this.#storage.ownSegment(last, ms))
+    if (!read.ok) return read.failure instanceof LogError ? toLogError(read.failure, 'unknown') : this.#unknown(read.failure)
+    const found = read.answer
+    if (found === undefined) return 'gone'
+    if (found.kind === 'seal') return 'seal'
+    if (found.writer === this.#writer && found.first === first) return 'own'
+    return new LogError('segment_corrupt', `Offset ${last} of topic ${this.#topic}, which was reserved for this append, holds a segment of another writer.`, { written: 'no' })
   }
 
   /**
-   * Looks at what is at the own key until an answer comes.
-   * @throws LogError when something is there that neither this append nor a seal explains, or no answer came in time
+   * Repeats a call until it is answered, fails for good, or the deadline is reached. Never throws.
+   * @param call gets the time that it may take, in ms
    */
-  async #readOwnKey (deadline: number): Promise<Found> {
+  async #untilAnswered<T> (call: (ms: number) => Promise<T>): Promise<Answered<T>> {
     const { clock, limits } = this.#core
-    const { first, last } = this.#reservation
     for (let attempt = 1; ; attempt++) {
-      const left = deadline - clock.monotonic()
-      if (left <= 0) throw this.#unknown()
+      const left = this.#deadline - clock.monotonic()
+      if (left <= 0) return { ok: false, failure: undefined }
       try {
-        const found = await this.#storage.ownSegment(last, Math.min(limits.putTimeoutMs, left))
-        if (found === undefined) return 'gone'
-        if (found.kind === 'seal') return 'seal'
-        if (found.writer === this.#writer && found.first === first) return 'own'
-        throw new LogError('segment_corrupt', `Offset ${last} of topic ${this.#topic}, which was reserved for this append, holds a segment of another writer.`, { written: 'no' })
-      } catch (error) {
-        if (error instanceof LogError) throw toLogError(error, 'unknown')
-        if (!isPassing(error)) throw this.#unknown(error)
+        return { ok: true, answer: await call(Math.min(limits.putTimeoutMs, left)) }
+      } catch (failure) {
+        if (!isPassing(failure)) return { ok: false, failure }
       }
       await this.#pause(attempt)
     }

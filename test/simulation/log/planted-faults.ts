@@ -62,8 +62,8 @@ export const plantedFaults: readonly PlantedFault[] = [
   {
     name: 'acknowledge on 412 without looking',
     file: 'domain/log/append.ts',
-    replace: '        return await this.#resolveExisting()',
-    by: '        return \'written\''
+    replace: 'return put === \'created\' ? \'written\' : this.#resolveExisting()',
+    by: 'return \'written\''
   },
   {
     name: 'say "not written" after a time-out without sealing',

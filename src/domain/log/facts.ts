@@ -18,18 +18,19 @@ export function decodeClosing (text: string): RangeOf {
 /** The newest value of the string sequence, which holds if its range stands, and the one before, which holds if it is void. */
 export interface OrderFact {
   readonly before: string | undefined
-  readonly value: string
+  /** `undefined`: it was found void, and there was none before. */
+  readonly value: string | undefined
   /** Absent once the range is resolved. */
   readonly range: RangeOf | undefined
 }
 
-/** The text of `order`: `[before, value, count, writer, timeS]`, or `[null, value]` when it is resolved. */
-export function encodeOrder ({ before = null as string | null, value, range }: { before?: string | null | undefined, value: string, range: RangeOf | undefined }): string {
-  return JSON.stringify(range === undefined ? [null, value] : [before, value, range.count, range.writer, range.timeS])
+/** The text of `order`: `[before, value, count, writer, timeS]`, or `[null, value]` when it is resolved; `null` for none. */
+export function encodeOrder ({ before, value, range }: OrderFact): string {
+  return JSON.stringify(range === undefined ? [null, value ?? null] : [before ?? null, value, range.count, range.writer, range.timeS])
 }
 
 export function decodeOrder (text: string): OrderFact {
-  const [before, value, count, writer, timeS] = JSON.parse(text) as [string | null, string, number?, string?, number?]
+  const [before, value, count, writer, timeS] = JSON.parse(text) as [string | null, string | null, number?, string?, number?]
   const range = count === undefined || writer === undefined || timeS === undefined ? undefined : { count, writer, timeS }
-  return { before: before ?? undefined, value, range }
+  return { before: before ?? undefined, value: value ?? undefined, range }
 }

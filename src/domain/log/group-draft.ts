@@ -79,6 +79,8 @@ export class GroupDraft {
     this.#options = options
   }
 
+  get closes (): boolean { return this.#closes }
+
   get hasFacts (): boolean {
     return this.#producers.size > 0 || this.#keys.size > 0 || this.#order !== undefined || this.#closes || this.#expectedLast !== undefined
   }
@@ -142,6 +144,7 @@ export class GroupDraft {
     if (key !== undefined) {
       const copy = this.#keys.get(key)
       if (copy !== undefined) return { kind: 'waits', need: { kind: 'copy', of: copy } }
+      if (this.#keys.size >= FACTS_MAX) return LATER
       return append.keySeen === undefined ? { kind: 'waits', need: { kind: 'key' } } : undefined
     }
     if (producer === undefined) return undefined

@@ -2,14 +2,17 @@ import { LogError } from '../errors.ts'
 import { createOperation, type Operation } from '../operation.ts'
 import type { NewMessage } from '../segments/message.ts'
 import { FollowedTopics, type Follower } from './follow.ts'
-import { GroupCommit, type Appended } from './group-commit.ts'
+import type { Appended } from './append-queue.ts'
+import type { AppendConditions } from './conditions.ts'
+import { GroupCommit } from './group-commit.ts'
 import type { Page } from './page.ts'
 import { readPage, type ReadRequest } from './read.ts'
 import { createCore, Storage, toLogError, type LogDeps } from './topic-storage.ts'
 import { deleteTopic, trim } from './trim.ts'
 
 export type { LogDeps } from './topic-storage.ts'
-export type { Appended } from './group-commit.ts'
+export type { Appended } from './append-queue.ts'
+export type { AppendConditions } from './conditions.ts'
 export { messagesOf, type Page, type PageSize } from './page.ts'
 export type { ReadRequest } from './read.ts'
 export type { Follower } from './follow.ts'
@@ -20,7 +23,7 @@ export type { Follower } from './follow.ts'
  */
 export interface Log {
   /** Appends the messages atomically, at consecutive offsets. @throws LogError with `written` */
-  append (topic: string, messages: readonly NewMessage[], operation?: Operation): Promise<Appended>
+  append (topic: string, messages: readonly NewMessage[], conditions?: AppendConditions, operation?: Operation): Promise<Appended>
   read (topic: string, request: ReadRequest, operation?: Operation): Promise<Page>
   /** Reads from `from` on, and waits if there are no messages yet. The caller must close the follower. */
   follow (topic: string, from: number, operation?: Operation): Follower
@@ -49,17 +52,21 @@ export function createLog (deps: LogDeps): Log {
   }
 
   return {
-    append (topic, messages, operation = createOperation()) {
+    append (topic, messages, conditions = {}, operation = createOperation()) {
       if (closed !== undefined) return Promise.reject(new LogError('shutting_down', 'The server is shutting down.', { written: 'no' }))
       let queue = queues.get(topic)
       if (queue === undefined) {
-        queue = new GroupCommit(core, topic, () => {
-          queues.delete(topic)
-          if (queues.size === 0) closed?.()
-        }, (segment) => { followedTopics.appended(topic, segment) })
+        queue = new GroupCommit(core, topic, {
+          createsTopics: core.createsTopics,
+          idle: () => {
+            queues.delete(topic)
+            if (queues.size === 0) closed?.()
+          },
+          appended: (segment) => { followedTopics.appended(topic, segment) }
+        })
         queues.set(topic, queue)
       }
-      return queue.append(messages, operation)
+      return queue.append(messages, conditions, operation)
     },
 
     read: (topic, request, operation = createOperation()) => readPage(core, topic, request, operation),

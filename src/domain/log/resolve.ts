@@ -33,10 +33,14 @@ export class RangeResolver {
     this.#belief = belief
   }
 
-  /** This process is putting there: its answer is everybody's. @param done never rejects */
-  putting (last: number, done: Promise<void>): void {
-    this.#underway.set(last, done)
-    done.finally(() => { this.#underway.delete(last) }).catch(() => {})
+  /** This process is putting there: what comes of it is everybody's answer. @returns to be called when it has ended */
+  putting (last: number): () => void {
+    let ended = (): void => {}
+    this.#underway.set(last, new Promise((resolve) => { ended = resolve }))
+    return () => {
+      this.#underway.delete(last)
+      ended()
+    }
   }
 
   /**
@@ -98,6 +102,19 @@ export class RangeResolver {
   #corrupt (last: number): LogError {
     return new LogError('segment_corrupt', `Offset ${last} of topic ${this.#topic} holds a segment of another writer than its reservation.`)
   }
+}
+
+const resolvers = new WeakMap<TopicBelief, RangeResolver>()
+
+/** The resolver of a topic in this process. */
+export function resolverOf (core: LogCore, topic: string): RangeResolver {
+  const belief = core.beliefs.of(topic)
+  let resolver = resolvers.get(belief)
+  if (resolver === undefined) {
+    resolver = new RangeResolver(core, topic, belief)
+    resolvers.set(belief, resolver)
+  }
+  return resolver
 }
 
 /** Whether the item has a fact on the range whose outcome it does not tell. */

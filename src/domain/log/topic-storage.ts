@@ -1,15 +1,14 @@
 import type { Clock } from '../../ports/clock.ts'
 import { isPassing, StoreError } from '../../ports/errors.ts'
-import type { OffsetCounter, Reservation, ReservationTime, TopicState } from '../../ports/offset-counter.ts'
 import type { SegmentListing, SegmentObject, SegmentStore } from '../../ports/segment-store.ts'
 import type { RecordName, RecordStore } from '../../ports/record-store.ts'
 import type { Telemetry } from '../../ports/telemetry.ts'
-import type { Belief, Fact, Refused, Reserved, TopicItem, TopicStore, Wanted } from '../../ports/topic-store.ts'
+import type { Belief, Changed, Fact, Refused, ReservationTime, Reserved, Resolved, TopicItem, TopicStore, Wanted } from '../../ports/topic-store.ts'
 import { LogError, withWritten, type Written } from '../errors.ts'
 import { checkLimits, defaultLimits, type Limits } from '../limits.ts'
 import type { Operation, StorageCalls } from '../operation.ts'
 import { decodeSegment, type Compression, type Segment } from '../segments/segment.ts'
-import { observedCounter, observedSegments } from '../telemetry.ts'
+import { observedRecords, observedSegments, observedTopics } from '../telemetry.ts'
 import { Turns } from '../turns.ts'
 import { sleep, within } from '../wait.ts'
 import { TopicBeliefs } from './belief.ts'
@@ -22,7 +21,6 @@ const UNKNOWN_SIZE_BYTES = 64 * 1024
 
 export interface LogDeps {
   readonly segments: SegmentStore
-  readonly counter: OffsetCounter
   readonly topics: TopicStore
   readonly records: RecordStore
   readonly clock: Clock
@@ -30,6 +28,8 @@ export interface LogDeps {
   readonly limits?: Limits
   /** A number in [0, 1), for delays and writer ids. */
   readonly random?: () => number
+  /** Whether a topic is created by its first message; true by default. */
+  readonly createsTopics?: boolean
   /** Gets each call to the stores. Without it, nothing is reported. */
   readonly telemetry?: Telemetry
 }
@@ -49,16 +49,16 @@ export interface LogCore extends Required<Omit<LogDeps, 'telemetry'>> {
 }
 
 /** @throws Error when the limits contradict each other */
-export function createCore ({ segments, counter, topics, records, clock, compression, random = Math.random, telemetry, ...deps }: LogDeps): LogCore {
+export function createCore ({ segments, topics, records, clock, compression, random = Math.random, createsTopics = true, telemetry, ...deps }: LogDeps): LogCore {
   const limits = checkLimits(deps.limits ?? defaultLimits)
   return {
     segments: telemetry === undefined ? segments : observedSegments(segments, telemetry, clock),
-    counter: telemetry === undefined ? counter : observedCounter(counter, telemetry, clock),
-    topics,
-    records,
+    topics: telemetry === undefined ? topics : observedTopics(topics, telemetry, clock),
+    records: telemetry === undefined ? records : observedRecords(records, telemetry, clock),
     clock,
     compression,
     random,
+    createsTopics,
     limits,
     cache: new SegmentCache(limits.segmentCacheBytes),
     turns: new Turns((callback) => { clock.soon(callback) }),
@@ -70,7 +70,7 @@ export function createCore ({ segments, counter, topics, records, clock, compres
 }
 
 const SEGMENTS = 'the segment store'
-const COUNTER = 'the offset counter'
+const TOPICS = 'the topic store'
 
 /** How long to wait before the next attempt at a call, ms. @param attempt the one that failed, from 1 */
 export function retryDelay ({ limits, random }: LogCore, attempt: number): number {
@@ -112,40 +112,30 @@ export class Storage {
   }
 
   /** Conditional: a second attempt at a call that was applied is refused, and its item then has the caller's writer. */
-  reserveIf (wanted: Wanted, belief: Belief, ms: number): Promise<Reserved | Refused> {
+  reserve (wanted: Wanted, belief: Belief, ms: number): Promise<Reserved | Refused> {
     const { clock, topics } = this.#core
-    return this.#repeated('reserve', COUNTER, ms, (signal) => topics.reserve(this.#topic, wanted, belief, { now: clock.wall(), signal }))
+    return this.#repeated('reserve', TOPICS, ms, (signal) => topics.reserve(this.#topic, wanted, belief, { now: clock.wall(), signal }))
   }
 
   item (): Promise<TopicItem | undefined> {
     const { topics, limits } = this.#core
-    return this.#repeated('state', COUNTER, limits.getTimeoutMs, (signal) => topics.read(this.#topic, { signal }))
+    return this.#repeated('state', TOPICS, limits.getTimeoutMs, (signal) => topics.read(this.#topic, { signal }))
   }
 
   markClosed (closing: number): Promise<void> {
     const { topics, limits } = this.#core
-    return this.#repeated('reserve', COUNTER, limits.getTimeoutMs, (signal) => topics.markClosed(this.#topic, closing, { signal }))
+    return this.#repeated('reserve', TOPICS, limits.getTimeoutMs, (signal) => topics.markClosed(this.#topic, closing, { signal }))
   }
 
   record (name: RecordName): Promise<Fact | undefined> {
     const { records, limits } = this.#core
-    return this.#repeated('state', COUNTER, limits.getTimeoutMs, (signal) => records.read(name, { signal }))
+    return this.#repeated('state', TOPICS, limits.getTimeoutMs, (signal) => records.read(name, { signal }))
   }
 
   replaceRecord (name: RecordName, record: Fact, seen: number | null, ttlMs: number): Promise<'replaced' | Fact> {
     const { records, limits, clock } = this.#core
-    return this.#repeated('reserve', COUNTER, limits.getTimeoutMs, (signal) =>
+    return this.#repeated('reserve', TOPICS, limits.getTimeoutMs, (signal) =>
       records.replace(name, record, seen, { expiresAtMs: clock.wall() + ttlMs, signal }))
-  }
-
-  reserve (count: number, ms: number): Promise<Reservation> {
-    const { clock, counter } = this.#core
-    return this.#repeated('reserve', COUNTER, ms, (signal) => counter.reserve(this.#topic, count, { now: clock.wall(), signal }))
-  }
-
-  state (): Promise<TopicState | undefined> {
-    const { counter, limits } = this.#core
-    return this.#repeated('state', COUNTER, limits.getTimeoutMs, (signal) => counter.read(this.#topic, { signal }))
   }
 
   put (last: number, object: SegmentObject, reservedAt: number | null, ms: number): Promise<'created' | 'exists'> {
@@ -161,19 +151,19 @@ export class Storage {
     return listing
   }
 
-  correctReservedAt (reservation: ReservationTime): Promise<void> {
-    const { counter, limits } = this.#core
-    return this.#repeated(undefined, COUNTER, limits.getTimeoutMs, (signal) => counter.correctReservedAt(this.#topic, reservation, { signal }))
+  correctReservedAt (time: ReservationTime): Promise<void> {
+    const { topics, limits } = this.#core
+    return this.#repeated(undefined, TOPICS, limits.getTimeoutMs, (signal) => topics.correctReservedAt(this.#topic, time, { signal }))
   }
 
-  raiseEarliest (to: number): Promise<void> {
-    const { counter, limits } = this.#core
-    return this.#repeated(undefined, COUNTER, limits.getTimeoutMs, (signal) => counter.raiseEarliest(this.#topic, to, { signal }))
+  raiseEarliest (to: number, resolved: Resolved): Promise<Changed | Refused> {
+    const { topics, limits } = this.#core
+    return this.#repeated(undefined, TOPICS, limits.getTimeoutMs, (signal) => topics.raiseEarliest(this.#topic, to, resolved, { signal }))
   }
 
-  markDeleted (currentOffset: number): Promise<void> {
-    const { counter, limits } = this.#core
-    return this.#repeated(undefined, COUNTER, limits.getTimeoutMs, (signal) => counter.markDeleted(this.#topic, currentOffset, { signal }))
+  markDeleted (currentOffset: number): Promise<Changed | Refused> {
+    const { topics, limits } = this.#core
+    return this.#repeated(undefined, TOPICS, limits.getTimeoutMs, (signal) => topics.markDeleted(this.#topic, currentOffset, { signal }))
   }
 
   remove (lasts: readonly number[]): Promise<void> {

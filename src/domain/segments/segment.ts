@@ -15,7 +15,7 @@ import { encodeMessage, lineStart, messagePieces, type NewMessage } from './mess
  *   a batch       application/x-ndjson   LINE "\n" LINE "\n" … LINE "\n"
  *   a seal        application/json       {"offset":N,"sealed_from":F}
  *
- * Metadata: first, count, writer, crc32 (of the body before compression, 8 hex digits), or sealed (hole | range).
+ * Metadata: first, count, writer, crc32 (of the body before compression, 8 hex digits), closed (true; absent otherwise), or sealed (hole | range).
  * An object without `crc32` was written by another implementation; every line of it is parsed and checked before any is used.
  */
 
@@ -56,6 +56,8 @@ export interface EncodeOptions {
   readonly first: number
   readonly timestamp: number
   readonly writer: string
+  /** The metadata `closed` tells other implementations that nothing follows (log §6.8). */
+  readonly closes?: boolean
   readonly compression: Compression
   /** Bodies up to this many bytes are not compressed. */
   readonly compressOverBytes: number
@@ -134,9 +136,9 @@ function isCompressed (plain: Buffer, { compression, compressOverBytes }: Encode
 
 /** @param compressed not used if it is not smaller than `plain` */
 function encoded (count: number, plain: Buffer, checksum: number, compressed: Buffer, options: EncodeOptions): EncodedSegment {
-  const { first, writer, compression } = options
+  const { first, writer, compression, closes = false } = options
   const stored: StoredBody | undefined = compression === 'none' || compressed.length >= plain.length ? undefined : { encoding: compression, body: compressed }
-  const metadata = { first: String(first), count: String(count), writer, crc32: checksum.toString(16).padStart(8, '0') }
+  const metadata = { first: String(first), count: String(count), writer, crc32: checksum.toString(16).padStart(8, '0'), ...closes && { closed: 'true' } }
   const contentType = count === 1 ? 'application/json' : 'application/x-ndjson'
   return {
     object: stored === undefined ? { body: plain, contentType, metadata } : { body: stored.body, contentType, contentEncoding: stored.encoding, metadata },

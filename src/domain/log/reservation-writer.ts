@@ -1,10 +1,10 @@
 import { isPassing, mayHaveTakenEffect, StoreError } from '../../ports/errors.ts'
-import type { Reservation } from '../../ports/offset-counter.ts'
 import type { SegmentObject } from '../../ports/segment-store.ts'
+import type { Reservation } from '../../ports/topic-store.ts'
 import { LogError } from '../errors.ts'
-import type { Operation } from '../operation.ts'
 import type { NewMessage } from '../segments/message.ts'
 import { encodeLargeSegment, encodeSeal, encodeSegment, isLarge, type MessageSegment } from '../segments/segment.ts'
+import { earliestOf } from '../topics/state.ts'
 import { sleep } from '../wait.ts'
 import type { Flight } from './link-window.ts'
 import { retryDelay, Storage, toLogError, type LogCore } from './topic-storage.ts'
@@ -21,104 +21,77 @@ type Found = 'own' | 'seal' | 'gone' | LogError
 /** @property failure what the last attempt threw; `undefined` if there was no time left for one */
 type Answered<T> = { readonly ok: true, readonly answer: T } | { readonly ok: false, readonly failure: unknown }
 
-export interface AppendOptions {
-  readonly operation: Operation
-  /** Monotonic ms by which the caller has an answer. */
+export interface WriterOptions {
+  /** Unique among the writers that can meet at one key. */
+  readonly writer: string
+  /** The segment ends the topic (log §6.8). */
+  readonly closes: boolean
+  /** Monotonic ms by which the callers have an answer. */
   readonly deadline: number
   /** The segment's room on the link. It leaves when the segment is not sent any more. */
   readonly flight: Flight
 }
 
-/**
- * Appends the messages as one segment (log §3): reserve, put once, and find out for certain what happened where an
- * answer is missing.
- * @returns the segment, whose messages are in the order given
- * @throws LogError with `written` set, always
- */
-export async function appendSegment (
-  core: LogCore, topic: string, messages: readonly NewMessage[], { operation, deadline, flight }: AppendOptions
-): Promise<MessageSegment> {
-  const { clock, limits } = core
-  const storage = new Storage(core, topic, operation, deadline)
-  for (let attempt = 1; attempt <= limits.appendAttemptsMax; attempt++) {
-    const left = deadline - limits.resolveBySealMs - clock.monotonic()
-    if (left <= 0) throw timedOut()
-    let reservation: Reservation
-    try {
-      reservation = await storage.reserve(messages.length, Math.min(limits.reserveTimeoutMs, left))
-    } catch (error) {
-      // At worst a range was handed out that nobody uses; readers seal it.
-      throw toLogError(error, 'no')
-    }
-    const segment = await new ReservationWriter(core, storage, topic, messages, reservation, deadline, flight).run()
-    if (segment === 'sealed') continue
-    core.cache.set(topic, segment)
-    return segment
-  }
-  throw new LogError('append_contended', 'The reserved offsets were sealed before the message was written, several times over.', { written: 'no' })
-}
-
-function timedOut (cause?: unknown): LogError {
+export function timedOut (cause?: unknown): LogError {
   return new LogError('append_timeout', 'The message could not be written in time.', { written: 'no', cause })
 }
 
 /** The puts for one reservation, until its outcome is known (log §3.2, §3.3). */
-class ReservationWriter {
+export class ReservationWriter {
   readonly #core: LogCore
   readonly #storage: Storage
   readonly #topic: string
-  readonly #messages: readonly NewMessage[]
   readonly #reservation: Reservation
-  readonly #deadline: number
-  readonly #flight: Flight
-  readonly #writer: string
+  readonly #options: WriterOptions
   readonly #reservedAtMonotonic: number
   /** Some put had an unknown outcome: from here on only what is at the key tells what happened. */
   #uncertain = false
 
-  constructor (core: LogCore, storage: Storage, topic: string, messages: readonly NewMessage[], reservation: Reservation, deadline: number, flight: Flight) {
+  constructor (core: LogCore, storage: Storage, topic: string, reservation: Reservation, options: WriterOptions) {
     this.#core = core
     this.#storage = storage
     this.#topic = topic
-    this.#messages = messages
     this.#reservation = reservation
-    this.#deadline = deadline
-    this.#flight = flight
-    this.#writer = randomId(core.random)
+    this.#options = options
     this.#reservedAtMonotonic = core.clock.monotonic()
   }
 
-  async run (): Promise<MessageSegment | 'sealed'> {
+  /**
+   * Stores the messages, in the order given.
+   * @returns the segment; `sealed`: a reader was quicker, and nothing will ever be there
+   * @throws LogError with `written` set, always
+   */
+  async write (messages: readonly NewMessage[]): Promise<MessageSegment | 'sealed'> {
     const { clock, limits, compression, turns } = this.#core
-    const { first } = this.#reservation
-    const options = { first, timestamp: clock.wall(), writer: this.#writer, compression, compressOverBytes: limits.compressOverBytes }
-    const { object, segment } = isLarge(this.#messages, limits.sliceChars)
-      ? await encodeLargeSegment(this.#messages, options, turns, limits.sliceChars)
-      : encodeSegment(this.#messages, options)
+    const { writer, closes } = this.#options
+    const options = { first: this.#reservation.first, timestamp: clock.wall(), writer, closes, compression, compressOverBytes: limits.compressOverBytes }
+    const { object, segment } = isLarge(messages, limits.sliceChars)
+      ? await encodeLargeSegment(messages, options, turns, limits.sliceChars)
+      : encodeSegment(messages, options)
     return await this.#putSegment(object) === 'written' ? segment : 'sealed'
   }
 
   async #putSegment (object: SegmentObject): Promise<Outcome> {
     const { clock, limits } = this.#core
-    const { last, at } = this.#reservation
+    const { last, reservedAtMs } = this.#reservation
     let failure: unknown
     for (let attempt = 1; this.#mayStart(); attempt++) {
       const startedAt = clock.monotonic()
-      const left = this.#deadline - limits.resolveBySealMs - startedAt
+      const left = this.#options.deadline - limits.resolveBySealMs - startedAt
       let put: 'created' | 'exists'
       try {
-        put = await this.#storage.put(last, object, at, Math.min(limits.putTimeoutMs, left))
+        put = await this.#storage.put(last, object, reservedAtMs, Math.min(limits.putTimeoutMs, left))
       } catch (error) {
         failure = error
         this.#uncertain ||= mayHaveTakenEffect(error)
-        this.#flight.failed(error, startedAt)
+        this.#options.flight.failed(error, startedAt)
         if (!isPassing(error)) break
         // It would hardly get through the next time. Once it is certainly not written its appends leave in smaller segments.
-        if (isTimeout(error) && this.#flight.tooLarge) break
+        if (isTimeout(error) && this.#options.flight.tooLarge) break
         await this.#pause(attempt)
         continue
       }
-      this.#flight.answered(startedAt)
+      this.#options.flight.answered(startedAt)
       return put === 'created' ? 'written' : this.#resolveExisting()
     }
     return this.#resolveBySeal(failure)
@@ -128,12 +101,12 @@ class ReservationWriter {
   #mayStart (): boolean {
     const { clock, limits } = this.#core
     const now = clock.monotonic()
-    return now < this.#deadline - limits.resolveBySealMs && now - this.#reservedAtMonotonic < limits.reservationTtlMs
+    return now < this.#options.deadline - limits.resolveBySealMs && now - this.#reservedAtMonotonic < limits.reservationTtlMs
   }
 
   async #pause (attempt: number): Promise<void> {
     const { clock } = this.#core
-    await sleep(clock, Math.max(0, Math.min(retryDelay(this.#core, attempt), this.#deadline - clock.monotonic())))
+    await sleep(clock, Math.max(0, Math.min(retryDelay(this.#core, attempt), this.#options.deadline - clock.monotonic())))
   }
 
   /** The key was taken: by this append, whose answer was lost, or by a seal (log §3.3). */
@@ -150,8 +123,8 @@ class ReservationWriter {
    */
   async #rangeNotTrimmed (): Promise<boolean> {
     try {
-      const state = await this.#storage.state()
-      return state !== undefined && state.earliest <= this.#reservation.first
+      const item = await this.#storage.item()
+      return item !== undefined && earliestOf(item) <= this.#reservation.first
     } catch {
       return false
     }
@@ -163,7 +136,7 @@ class ReservationWriter {
    * refused: then the seal only saves readers the wait for the hole.
    */
   async #resolveBySeal (failure: unknown): Promise<Outcome> {
-    this.#flight.leave()
+    this.#options.flight.leave()
     const found = await this.#sealOwnRange()
     switch (found) {
       case 'own': return 'written'
@@ -177,7 +150,7 @@ class ReservationWriter {
   /** Puts a seal over the own range. @returns what is at the key then; `no answer` if that put was not answered */
   async #sealOwnRange (): Promise<Found | 'no answer'> {
     const { first, last } = this.#reservation
-    const seal = encodeSeal(first, last, 'range', this.#writer)
+    const seal = encodeSeal(first, last, 'range', this.#options.writer)
     const put = await this.#untilAnswered((ms) => this.#storage.put(last, seal, null, ms))
     if (!put.ok) return 'no answer'
     return put.answer === 'created' ? 'seal' : this.#readOwnKey()
@@ -190,7 +163,7 @@ class ReservationWriter {
     const found = read.answer
     if (found === undefined) return 'gone'
     if (found.kind === 'seal') return 'seal'
-    if (found.writer === this.#writer && found.first === first) return 'own'
+    if (found.writer === this.#options.writer && found.first === first) return 'own'
     return new LogError('segment_corrupt', `Offset ${last} of topic ${this.#topic}, which was reserved for this append, holds a segment of another writer.`, { written: 'no' })
   }
 
@@ -201,7 +174,7 @@ class ReservationWriter {
   async #untilAnswered<T> (call: (ms: number) => Promise<T>): Promise<Answered<T>> {
     const { clock, limits } = this.#core
     for (let attempt = 1; ; attempt++) {
-      const left = this.#deadline - clock.monotonic()
+      const left = this.#options.deadline - clock.monotonic()
       if (left <= 0) return { ok: false, failure: undefined }
       try {
         return { ok: true, answer: await call(Math.min(limits.putTimeoutMs, left)) }
@@ -226,7 +199,7 @@ export function isTimeout (error: unknown): boolean {
 }
 
 /** 96 random bits: unique among the writers that can meet at one key. */
-function randomId (random: () => number): string {
+export function randomId (random: () => number): string {
   let id = ''
   for (let i = 0; i < 3; i++) id += Math.floor(random() * 0x1_0000_0000).toString(16).padStart(8, '0')
   return id

@@ -1,6 +1,6 @@
 import { StoreError } from '../../ports/errors.ts'
 import type { TopicState } from '../../ports/offset-counter.ts'
-import type { SegmentEntry } from '../../ports/segment-store.ts'
+import type { SegmentListing } from '../../ports/segment-store.ts'
 import { LogError, type OffsetRange } from '../errors.ts'
 import type { Operation } from '../operation.ts'
 import type { Segment } from '../segments/segment.ts'
@@ -28,15 +28,7 @@ export async function readPage (core: LogCore, topic: string, request: ReadReque
   const deadline = startedAt + Math.min(core.limits.readTimeoutMs, operation.timeoutMs ?? Infinity)
   const storage = new Storage(core, topic, operation, deadline, () => { reader.watchFill() })
   const reader = new Reader(core, storage, request, startedAt, deadline)
-  try {
-    await reader.run()
-  } catch (error) {
-    if (!reader.hasProgress) throw toLogError(error)
-  } finally {
-    reader.finish()
-  }
-  const { page: { runs, count, stored }, expected: nextOffset, end } = reader
-  return { runs, count, nextOffset, end, stored }
+  return reader.read()
 }
 
 /** A LIST costs as much as twelve GETs, but two of them find what there is most often, and one after the other takes time. */
@@ -45,17 +37,19 @@ const TAIL_GETS_MAX = 2
 /** Where a walk over a listing stopped. `again`: something changed, list anew from `expected`. */
 type WalkEnd = 'done' | 'again' | 'end of listing'
 
+/** One read. Each of its steps ends with the question whether the page is complete. */
 class Reader {
-  readonly page: PageBuilder
-  /** The first offset not accounted for yet. */
-  expected: number
-  end = 1
   readonly #core: LogCore
   readonly #storage: Storage
   readonly #request: ReadRequest
   readonly #startedAt: number
   readonly #deadline: number
+  readonly #page: PageBuilder
   readonly #sizes = new Sizes()
+  /** The first offset not accounted for yet. */
+  #expected: number
+  /** The topic's end, as far as it is known. */
+  #end = 1
   #sealsLeft: number
   #cancelFill: (() => void) | undefined
   #late = false
@@ -64,10 +58,10 @@ class Reader {
     this.#core = core
     this.#storage = storage
     this.#request = request
-    this.page = new PageBuilder(request)
-    this.expected = request.from
     this.#startedAt = startedAt
     this.#deadline = deadline
+    this.#page = new PageBuilder(request)
+    this.#expected = request.from
     this.#sealsLeft = core.limits.sealsPerReadMax
   }
 
@@ -76,57 +70,56 @@ class Reader {
     const { clock, limits } = this.#core
     this.#cancelFill ??= clock.timer(Math.max(0, this.#startedAt + limits.pageFillMs - clock.monotonic()), () => {
       this.#late = true
-      if (this.page.count > 0) this.#storage.stopWaiting()
+      if (this.#page.count > 0) this.#storage.stopWaiting()
     })
   }
 
-  finish (): void {
+  /** To be called once. */
+  async read (): Promise<Page> {
+    try {
+      await this.#run()
+    } catch (error) {
+      if (this.#expected === this.#request.from) throw toLogError(error)
+    } finally {
+      this.#stopFill()
+    }
+    const { runs, count, stored } = this.#page
+    return { runs, count, nextOffset: this.#expected, end: this.#end, stored }
+  }
+
+  #stopFill (): void {
     if (this.#cancelFill === undefined) return
     this.#cancelFill()
     this.#storage.stopWaiting()
   }
 
-  get hasProgress (): boolean { return this.expected > this.#request.from }
+  async #run (): Promise<void> {
+    const end = await this.#begin()
+    if (this.#expected >= end) return
+    await this.#readCached()
+    if (this.#page.full || this.#expected >= end || await this.#readTail(end)) return
+    if (this.#request.mayList === false && end - this.#expected <= this.#request.limit) return
+    await this.#readByListing(end)
+  }
 
-  async run (): Promise<void> {
+  /** Goes on at the topic's earliest offset if `from` is below it. @returns the topic's end @throws LogError `offset_out_of_range` */
+  async #begin (): Promise<number> {
     const { from: first, state: known } = this.#request
     // A handed state that ends before `from` is outdated: only a fresh one can say that `from` is out of range.
     const state = known !== undefined && first <= endOf(known) ? known : await this.#storage.state()
-    const end = this.end = endOf(state)
+    const end = this.#end = endOf(state)
     if (first > end) throw outOfRange(first, { earliest: state?.earliest ?? 1, end })
-    if (state === undefined) return
-    this.expected = Math.max(this.expected, state.earliest)
-    if (this.expected >= end) return
-    await this.#readKnown()
-    if (this.page.full || this.expected >= end || await this.#readTail(end)) return
-    if (this.#request.mayList === false && end - this.expected <= this.#request.limit) return
-    let from = this.expected
-    // Each segment but a seal has a message: the page hardly needs more keys than messages.
-    let keys = this.#request.limit
-    while (!this.page.full && this.#core.clock.monotonic() < this.#deadline) {
-      const listing = await this.#storage.list(from, Math.min(keys, this.#core.limits.listMax))
-      keys = this.#core.limits.listMax
-      const walked = await this.#walk(listing.entries, listing.now)
-      if (walked === 'done') return
-      from = this.expected
-      if (walked === 'again') continue
-      const listed = listing.entries.at(-1)
-      if (listing.truncated && listed !== undefined) {
-        from = Math.max(from, listed.last + 1)
-        continue
-      }
-      if (this.expected >= end) return
-      if (!await this.#tailHole(listing.now)) return
-    }
+    if (state !== undefined) this.#expected = Math.max(first, state.earliest)
+    return end
   }
 
   /** Reads segments whose keys are known without a LIST: the first with a GET if it is not cached, the following ones only from the cache. */
-  async #readKnown (): Promise<void> {
-    let last = this.#storage.lastOffsetOfSegmentAt(this.expected)
+  async #readCached (): Promise<void> {
+    let last = this.#storage.lastOffsetOfSegmentAt(this.#expected)
     let segment = last === undefined ? undefined : await this.#readIfAvailable(last)
-    while (segment !== undefined && !this.page.full) {
+    while (segment !== undefined && !this.#page.full) {
       this.#take(segment)
-      last = this.#storage.lastOffsetOfSegmentAt(this.expected)
+      last = this.#storage.lastOffsetOfSegmentAt(this.#expected)
       segment = last === undefined ? undefined : this.#storage.cached(last)
     }
   }
@@ -138,17 +131,40 @@ class Reader {
    * @returns whether the page is complete
    */
   async #readTail (end: number): Promise<boolean> {
-    if (end - this.expected > this.#request.limit) return false
+    if (end - this.#expected > this.#request.limit) return false
     const { calls } = this.#storage
     const getsMax = calls.get + TAIL_GETS_MAX
     const newestFirst: Segment[] = []
-    for (let last = end - 1; last >= this.expected; last = newestFirst.at(-1)!.first - 1) {
+    for (let last = end - 1; last >= this.#expected; last = newestFirst.at(-1)!.first - 1) {
       const segment = this.#storage.cached(last) ?? (calls.get < getsMax ? await this.#readIfAvailable(last) : undefined)
       if (segment === undefined) return false
       newestFirst.push(segment)
     }
-    for (const segment of newestFirst.reverse()) if (!this.page.full) this.#take(segment)
+    for (const segment of newestFirst.reverse()) if (!this.#page.full) this.#take(segment)
     return true
+  }
+
+  async #readByListing (end: number): Promise<void> {
+    const { clock, limits } = this.#core
+    // Each segment but a seal has a message: the page hardly needs more keys than messages.
+    let keys = Math.min(this.#request.limit, limits.listMax)
+    let from: number | undefined = this.#expected
+    while (from !== undefined && !this.#page.full && clock.monotonic() < this.#deadline) {
+      const listing = await this.#storage.list(from, keys)
+      keys = limits.listMax
+      const walked = await this.#walk(listing)
+      from = await this.#nextListing(listing, walked, end)
+    }
+  }
+
+  /** @returns the offset to list from next; `undefined` if the page ends here */
+  async #nextListing ({ entries, truncated, now }: SegmentListing, walked: WalkEnd, end: number): Promise<number | undefined> {
+    if (walked === 'done') return undefined
+    if (walked === 'again') return this.#expected
+    const listed = entries.at(-1)
+    if (truncated && listed !== undefined) return Math.max(this.#expected, listed.last + 1)
+    if (this.#expected >= end) return undefined
+    return await this.#tailHole(now) ? this.#expected : undefined
   }
 
   /** The segment that ends at `last`; `undefined` if there is none or the GET fails. The walk over a listing then decides what that means. */
@@ -157,42 +173,42 @@ class Reader {
   }
 
   /** Takes the listed segments in order until one is missing or the page is full. */
-  async #walk (entries: readonly SegmentEntry[], now: number): Promise<WalkEnd> {
+  async #walk ({ entries, now }: SegmentListing): Promise<WalkEnd> {
     const { readConcurrency: concurrency, readAheadBytes: aheadBytes } = this.#core.limits
     const lookahead = new Lookahead(entries, (entry) => this.#storage.segment(entry.last, entry.size), { sizes: this.#sizes, concurrency, aheadBytes })
     for (const [i, entry] of entries.entries()) {
       if (this.#core.clock.monotonic() >= this.#deadline) return 'done'
       lookahead.plan(i, {
-        lastOffset: this.expected + this.#request.limit - this.page.count - 1,
-        bytes: this.#request.maxBytes - this.page.bytes,
-        taken: this.page.bytes
+        lastOffset: this.#expected + this.#request.limit - this.#page.count - 1,
+        bytes: this.#request.maxBytes - this.#page.bytes,
+        taken: this.#page.bytes
       })
       const segment = await lookahead.take(i)
       // Deleted since the listing, by a trim or a lifecycle rule: a hole, to be judged by what is above it.
       if (segment === undefined) continue
-      if (segment.last < this.expected) continue
-      if (segment.first > this.expected) {
+      if (segment.last < this.#expected) continue
+      if (segment.first > this.#expected) {
         const filled = await this.#holeBelow(segment, entry.lastModified, now)
         if (filled !== 'pass') return filled
       }
       this.#take(segment)
-      if (this.page.full) return 'done'
+      if (this.#page.full) return 'done'
     }
     return 'end of listing'
   }
 
   #take (segment: Segment): void {
-    this.expected = segment.kind === 'messages' ? this.page.take(segment, this.expected) : segment.last + 1
-    if (this.expected <= segment.last) this.#storage.rememberSegmentAt(this.expected, segment)
-    this.end = Math.max(this.end, segment.last + 1)
-    if (this.#late && this.page.count > 0) this.#storage.stopWaiting()
+    this.#expected = segment.kind === 'messages' ? this.#page.take(segment, this.#expected) : segment.last + 1
+    if (this.#expected <= segment.last) this.#storage.rememberSegmentAt(this.#expected, segment)
+    this.#end = Math.max(this.#end, segment.last + 1)
+    if (this.#late && this.#page.count > 0) this.#storage.stopWaiting()
   }
 
   /** `pass`: go on with the segment; `again`: list anew; `done`: the page ends before the hole. */
   async #holeBelow (above: Segment, lastModified: number, now: number): Promise<'pass' | 'again' | 'done'> {
     if (await this.#trimmed()) return 'again'
     const verdict = judgeHoleBelow(above, lastModified, now, this.#core.limits)
-    if (verdict === 'pass') this.expected = above.first
+    if (verdict === 'pass') this.#expected = above.first
     if (verdict !== 'seal') return verdict === 'pass' ? 'pass' : 'done'
     return await this.#seal(above.first - 1) ? 'again' : 'done'
   }
@@ -201,9 +217,9 @@ class Reader {
   async #tailHole (now: number): Promise<boolean> {
     const state = await this.#state()
     if (state === undefined) return false
-    if (state.earliest > this.expected) {
-      this.expected = state.earliest
-      return this.expected <= state.currentOffset
+    if (state.earliest > this.#expected) {
+      this.#expected = state.earliest
+      return this.#expected <= state.currentOffset
     }
     const verdict = judgeTailHole(state, now, this.#core.limits)
     if (verdict === 'correct') await this.#ifSpace(this.#storage.correctReservedAt({ currentOffset: state.currentOffset, at: now }))
@@ -213,20 +229,20 @@ class Reader {
   /** Where the topic was trimmed past `expected`, goes on at the new `earliest`. */
   async #trimmed (): Promise<boolean> {
     const state = await this.#state()
-    if (state === undefined || state.earliest <= this.expected) return false
-    this.expected = state.earliest
+    if (state === undefined || state.earliest <= this.#expected) return false
+    this.#expected = state.earliest
     return true
   }
 
   async #state (): Promise<TopicState | undefined> {
     const state = await this.#storage.state()
-    this.end = Math.max(this.end, endOf(state))
+    this.#end = Math.max(this.#end, endOf(state))
     return state
   }
 
   async #seal (top: number): Promise<boolean> {
     if (this.#sealsLeft <= 0) return false
-    const puts = await this.#ifSpace(sealDown(this.#storage, top, this.expected, this.#sealsLeft, this.#core.limits))
+    const puts = await this.#ifSpace(sealDown(this.#storage, top, this.#expected, this.#sealsLeft, this.#core.limits))
     if (puts === undefined) return false
     this.#sealsLeft -= puts
     return true

@@ -26,7 +26,7 @@ export const plantedFaults: readonly PlantedFault[] = [
     name: 'go past a sealed hole without reading it again',
     file: 'domain/log/read.ts',
     replace: 'return await this.#seal(above.first - 1) ? \'again\' : \'done\'',
-    by: 'await this.#seal(above.first - 1); this.expected = above.first; return \'pass\''
+    by: 'await this.#seal(above.first - 1); this.#expected = above.first; return \'pass\''
   },
   {
     name: 'go on sealing inside a segment that refused a seal',
@@ -44,7 +44,7 @@ export const plantedFaults: readonly PlantedFault[] = [
     name: 'skip a segment that can\'t be loaded',
     file: 'domain/log/read.ts',
     replace: 'const segment = await lookahead.take(i)',
-    by: 'const segment = await lookahead.take(i).catch(() => ({ kind: \'seal\', sealed: \'hole\', first: this.expected, last: entry.last, writer: undefined, bytes: 0 }) as Segment)'
+    by: 'const segment = await lookahead.take(i).catch(() => ({ kind: \'seal\', sealed: \'hole\', first: this.#expected, last: entry.last, writer: undefined, bytes: 0 }) as Segment)'
   },
   {
     name: 'believe a list that is out of order',
@@ -120,19 +120,19 @@ export const plantedFaults: readonly PlantedFault[] = [
     name: 'pass a tail hole over as dead',
     file: 'domain/log/read.ts',
     replace: 'return verdict === \'seal\' && await this.#seal(state.currentOffset)',
-    by: 'if (state.reservedAt !== undefined && now - state.reservedAt > this.#core.limits.holeUnfillableAfterMs) { this.expected = state.currentOffset + 1; return false }\n    return verdict === \'seal\' && await this.#seal(state.currentOffset)'
+    by: 'if (state.reservedAt !== undefined && now - state.reservedAt > this.#core.limits.holeUnfillableAfterMs) { this.#expected = state.currentOffset + 1; return false }\n    return verdict === \'seal\' && await this.#seal(state.currentOffset)'
   },
   {
     name: 'go on behind the last message found, whatever is below',
     file: 'domain/log/read.ts',
-    replace: '      if (segment.first > this.expected) {',
-    by: '      if (segment.first > this.expected) this.expected = segment.first\n      if (segment.first > this.expected) {'
+    replace: '      if (segment.first > this.#expected) {',
+    by: '      if (segment.first > this.#expected) this.#expected = segment.first\n      if (segment.first > this.#expected) {'
   },
   {
     name: 'go on at the topic\'s end when the listing is at its end',
     file: 'domain/log/read.ts',
-    replace: '      if (!await this.#tailHole(listing.now)) return',
-    by: '      this.expected = end\n      return'
+    replace: 'return await this.#tailHole(now) ? this.#expected : undefined',
+    by: 'this.#expected = end\n    return undefined'
   },
   {
     name: 'hand offsets out again after a topic was deleted',
@@ -206,8 +206,8 @@ export const plantedFaults: readonly PlantedFault[] = [
   {
     name: 'tell a reader to go on behind the page although it stopped inside a segment',
     file: 'domain/log/read.ts',
-    replace: 'this.page.take(segment, this.expected) : segment.last + 1',
-    by: '(this.page.take(segment, this.expected), segment.last + 1) : segment.last + 1'
+    replace: 'this.#page.take(segment, this.#expected) : segment.last + 1',
+    by: '(this.#page.take(segment, this.#expected), segment.last + 1) : segment.last + 1'
   },
   {
     name: 'hand a segment to a follower that waits below it',

@@ -1,10 +1,11 @@
-import type { TopicState } from '../../ports/offset-counter.ts'
+import type { TopicItem } from '../../ports/topic-store.ts'
 import { LogError } from '../errors.ts'
 import { addCalls, createOperation, type Operation, type StorageCalls } from '../operation.ts'
 import type { MessageSegment } from '../segments/segment.ts'
+import { closedOf, closingOf, earliestOf, endOf } from '../topics/state.ts'
 import { unlessLater } from '../wait.ts'
 import { pageOf, type Page, type PageSize } from './page.ts'
-import { endOf, readPage } from './read.ts'
+import { readPage } from './read.ts'
 import { Storage, type LogCore } from './topic-storage.ts'
 
 /** Reads from an offset on, and waits if there are no messages yet. */
@@ -23,12 +24,12 @@ export interface Follower {
   close (): void
 }
 
-/** Sent to waiting followers: the page, if this process appended it; otherwise a hint to read, with the topic's state if a poll has just read it. */
+/** Sent to waiting followers: the page, if this process appended it; otherwise a hint to read, with the topic's item if a poll has just read it. */
 interface TailUpdate {
   /** The tail's version after this update. */
   readonly version: number
   readonly page?: Page
-  readonly state?: TopicState | undefined
+  readonly item?: TopicItem | undefined
 }
 
 /** A page, and the calls that it took, for each of the followers that share the read. */
@@ -61,9 +62,14 @@ export class FollowedTopics {
     return new TailFollower(this.#core, tail, from, operation)
   }
 
-  /** To be called with each segment that this process has written, after it is acknowledged. */
-  appended (topic: string, segment: MessageSegment): void {
-    this.#topics.get(topic)?.appended(segment)
+  /** To be called with each segment that this process has written, after it is acknowledged. @param closes it ends the topic */
+  appended (topic: string, segment: MessageSegment, closes: boolean): void {
+    this.#topics.get(topic)?.appended(segment, closes)
+  }
+
+  /** To be called when this process has closed the topic without a message. */
+  closed (topic: string): void {
+    this.#topics.get(topic)?.changed()
   }
 }
 
@@ -106,22 +112,22 @@ class FollowedTopic {
 
   /**
    * Reads a page. Followers at the same offset share the read: an update for a thousand of them costs one.
-   * @param state the topic's item, if it has just been read
+   * @param item the topic's, if it has just been read
    */
-  read (from: number, size: PageSize, state: TopicState | undefined): Promise<ReadResult> {
+  read (from: number, size: PageSize, item: TopicItem | undefined): Promise<ReadResult> {
     const key = `${this.version} ${from} ${size.limit} ${size.maxBytes}`
     const underway = this.#reading.get(key)
     if (underway !== undefined) return underway.catch((error: unknown) => this.#readIfOutOfRange(error, from, size))
-    const reading = this.#read(from, size, state).finally(() => { this.#reading.delete(key) })
+    const reading = this.#read(from, size, item).finally(() => { this.#reading.delete(key) })
     this.#reading.set(key, reading)
     return reading
   }
 
-  async #read (from: number, size: PageSize, state: TopicState | undefined): Promise<ReadResult> {
+  async #read (from: number, size: PageSize, item: TopicItem | undefined): Promise<ReadResult> {
     const { clock, limits } = this.#core
     const mayList = clock.monotonic() - this.#lastEmptyListMs >= limits.followListMs
     const operation = createOperation()
-    const page = await readPage(this.#core, this.#topic, { from, ...size, mayList, ...(state === undefined ? {} : { state }) }, operation)
+    const page = await readPage(this.#core, this.#topic, { from, ...size, mayList, ...(item === undefined ? {} : { item }) }, operation)
     if (operation.calls.list > 0 && page.nextOffset === from) this.#lastEmptyListMs = clock.monotonic()
     return { page, calls: operation.calls }
   }
@@ -152,7 +158,13 @@ class FollowedTopic {
     })
   }
 
-  appended (segment: MessageSegment): void {
+  /** There is something that only the item tells. */
+  changed (): void {
+    this.version++
+    for (const { notify } of [...this.#waiting]) notify({ version: this.version })
+  }
+
+  appended (segment: MessageSegment, closes: boolean): void {
     this.version++
     if (this.#waiting.size === 0) return
     // The reservation of this append has returned the same end as a poll would.
@@ -166,7 +178,7 @@ class FollowedTopic {
         continue
       }
       const key = `${from} ${size.limit} ${size.maxBytes}`
-      const page = cut.get(key) ?? pageOf(segment, from, size)
+      const page = cut.get(key) ?? pageOf(segment, from, size, { earliest: earliestOf(this.#core.beliefs.of(this.#topic).item), closes })
       cut.set(key, page)
       notify({ version: this.version, page })
     }
@@ -178,9 +190,9 @@ class FollowedTopic {
     this.#cancelPoll = this.#core.clock.timer(this.#pollMs, () => {
       this.#cancelPoll = undefined
       this.#polling = true
-      new Storage(this.#core, this.#topic, createOperation()).state().catch(() => undefined).then((state) => {
+      new Storage(this.#core, this.#topic, createOperation()).item().catch(() => undefined).then((item) => {
         this.#polling = false
-        this.#polled(state)
+        this.#polled(item)
         this.#schedulePoll()
       }, () => {})
     })
@@ -191,15 +203,17 @@ class FollowedTopic {
     this.#cancelPoll = undefined
   }
 
-  /** @param state `undefined` if the topic was never written to, or the poll failed; the next poll follows soon */
-  #polled (state: TopicState | undefined): void {
+  /** @param item `undefined` if the topic was never written to, or the poll failed; the next poll follows soon */
+  #polled (item: TopicItem | undefined): void {
     const { followPollMinMs, followPollMaxMs } = this.#core.limits
-    const end = endOf(state)
+    const end = endOf(item)
     this.#pollMs = end > this.#end ? followPollMinMs : Math.min(this.#pollMs * 1.5, followPollMaxMs)
     this.#end = Math.max(this.#end, end)
-    const behind = [...this.#waiting].filter(({ from }) => from < end)
+    // At the end of a closed topic nobody waits.
+    const ends = closedOf(item) !== undefined || closingOf(item) !== undefined
+    const behind = [...this.#waiting].filter(({ from }) => ends || from < end)
     if (behind.length > 0) this.version++
-    for (const { notify } of behind) notify({ version: this.version, state })
+    for (const { notify } of behind) notify({ version: this.version, item })
   }
 }
 
@@ -215,6 +229,7 @@ class TailFollower implements Follower {
   /** The tail's version at which this follower had read everything. */
   #readUpToVersion = -1
   #cancelWait: (() => void) | undefined
+  #earliest = 1
 
   constructor (core: LogCore, tail: FollowedTopic, from: number, operation: Operation) {
     this.#core = core
@@ -232,25 +247,25 @@ class TailFollower implements Follower {
     const { clock, limits } = this.#core
     const began = clock.monotonic()
     const deadline = Math.min(began + waitMs, this.#deadline)
-    const nothing = (): Page => ({ runs: [], count: 0, nextOffset: this.position, end: this.position })
-    let state: TopicState | undefined
+    const nothing = (): Page => ({ runs: [], count: 0, nextOffset: this.position, end: this.position, earliest: this.#earliest, closed: false })
+    let item: TopicItem | undefined
     let waited = false
     for (;;) {
       if (this.#readUpToVersion !== this.#tail.version) {
         const { version } = this.#tail
-        const reading = this.#tail.read(this.position, size, state)
+        const reading = this.#tail.read(this.position, size, item)
         // The first read ends in time by itself.
         const read = waited ? await unlessLater(clock, began + Math.max(waitMs, limits.readTimeoutMs) - clock.monotonic(), reading, undefined) : await reading
         if (read === undefined) return nothing()
         addCalls(this.#operation.calls, read.calls)
         const page = this.#take(read.page, version)
-        if (page.count > 0) return page
+        if (page.count > 0 || page.closed) return page
       }
       const left = deadline - clock.monotonic()
       if (this.closed || left <= 0) return nothing()
       const update = await this.#tail.wait(this.position, size, left, (cancel) => { this.#cancelWait = cancel })
       if (update?.page !== undefined) return this.#take(update.page, update.version)
-      state = update?.state
+      item = update?.item
       waited = true
     }
   }
@@ -258,6 +273,7 @@ class TailFollower implements Follower {
   /** After a full page, the next one is read at once. At a hole, the next read waits for an update. */
   #take (page: Page, version: number): Page {
     this.position = page.nextOffset
+    this.#earliest = page.earliest
     if (page.nextOffset >= page.end || page.count === 0) this.#readUpToVersion = version
     return page
   }

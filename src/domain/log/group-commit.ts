@@ -20,9 +20,13 @@ import { WaitingAppends } from './waiting-appends.ts'
 export interface GroupCommitOptions extends DraftOptions {
   /** Called whenever nothing is pending or in flight any more. */
   readonly idle: () => void
-  /** Called with each segment that was written. */
-  readonly appended: (segment: MessageSegment) => void
+  /** Called with each segment that was written. @param closes it ends the topic */
+  readonly appended: (segment: MessageSegment, closes: boolean) => void
+  /** The topic was closed without a message. */
+  readonly closed: () => void
 }
+
+interface Written { readonly segment: MessageSegment, readonly closes: boolean }
 
 type Outcomes = Map<QueuedAppend, Appended | LogError>
 
@@ -87,7 +91,7 @@ export class GroupCommit {
     const operation = createOperation()
     const flight = this.#core.putWindow.enter(bytes)
     const outcomes: Outcomes = new Map()
-    let segment: MessageSegment | undefined
+    let segment: Written | undefined
     try {
       segment = await this.#write(group, new GroupCalls(this.#core, this.#topic, operation, flight), outcomes)
     } catch (error) {
@@ -97,11 +101,11 @@ export class GroupCommit {
     // Before the callers go on.
     for (const append of group) addCalls(append.operation.calls, operation.calls)
     for (const [append, outcome] of outcomes) settle(append, outcome)
-    if (segment !== undefined) this.#options.appended(segment)
+    if (segment !== undefined) this.#options.appended(segment.segment, segment.closes)
   }
 
   /** @returns the segment, if one was written */
-  async #write (group: QueuedAppend[], calls: GroupCalls, outcomes: Outcomes): Promise<MessageSegment | undefined> {
+  async #write (group: QueuedAppend[], calls: GroupCalls, outcomes: Outcomes): Promise<Written | undefined> {
     let appends = group
     for (let refusals = 0; ; refusals++) {
       const draft = this.#draft(this.#splitOff(appends, refusals), outcomes)
@@ -195,13 +199,14 @@ export class GroupCommit {
     return moved
   }
 
-  async #put (draft: GroupDraft, reserved: Reserved, writer: string, calls: GroupCalls, outcomes: Outcomes): Promise<MessageSegment | undefined> {
+  async #put (draft: GroupDraft, reserved: Reserved, writer: string, calls: GroupCalls, outcomes: Outcomes): Promise<Written | undefined> {
     const appends = draft.accepted as QueuedAppend[]
     const { first, last } = reserved
     this.#core.storeTime.heard(reserved.reservedAtMs)
     for (const { conditions: { producer } } of appends) if (producer !== undefined) this.#waiting.accepted(producer.id)
     if (draft.count === 0) {
       outcomes.set(appends[0]!, { first, last, closed: true })
+      this.#options.closed()
       return undefined
     }
     for (const append of appends) append.ranges++
@@ -228,7 +233,7 @@ export class GroupCommit {
     return undefined
   }
 
-  #acknowledge (draft: GroupDraft, segment: MessageSegment, outcomes: Outcomes, { last }: Reserved): MessageSegment {
+  #acknowledge (draft: GroupDraft, segment: MessageSegment, outcomes: Outcomes, { last }: Reserved): Written {
     this.#core.cache.set(this.#topic, segment)
     let offset = segment.first
     for (const append of draft.accepted as QueuedAppend[]) {
@@ -239,7 +244,7 @@ export class GroupCommit {
     if (draft.hasFacts) this.#belief.resolved(last, 'stands')
     if (draft.closes) this.#leisurely((storage) => storage.markClosed(last))
     this.#noteKeys(draft, segment)
-    return segment
+    return { segment, closes: draft.closes }
   }
 
   /** The range is void: the appends are judged again, as a stranger's would be, and reserve another one. */

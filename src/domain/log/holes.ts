@@ -1,4 +1,4 @@
-import type { TopicState } from '../../ports/offset-counter.ts'
+import type { TopicItem } from '../../ports/topic-store.ts'
 import type { Limits } from '../limits.ts'
 import { encodeSeal, type Segment } from '../segments/segment.ts'
 import type { Storage } from './topic-storage.ts'
@@ -25,17 +25,17 @@ export function judgeHoleBelow (above: Segment, aboveLastModified: number, now: 
 }
 
 /**
- * Decides about a hole that reaches up to the topic's end. Its age is known only from `reservedAt`, which may be by a
+ * Decides about a hole that reaches up to the topic's end. Its age is known only from `reservedAtMs`, which may be by a
  * writer's clock. So it is never passed over: a seal is safe with any clock, passing over is not.
  *
- * `correct`: `reservedAt` is absent or in the future. Set it to `now`; the grace is counted from then on. The hole is not
+ * `correct`: `reservedAtMs` is absent or in the future. Set it to `now`; the grace is counted from then on. The hole is not
  * sealed at once, because the writer may be alive and only its clock wrong. Correct clocks may differ a little, so a time
  * that is ahead by less than the grace is accepted.
  * @param now the segment store's own clock, ms
  */
-export function judgeTailHole ({ reservedAt }: TopicState, now: number, limits: Limits): 'wait' | 'seal' | 'correct' {
-  if (reservedAt === undefined || reservedAt - now > limits.holeGraceMs) return 'correct'
-  return now - reservedAt > limits.holeGraceMs ? 'seal' : 'wait'
+export function judgeTailHole ({ reservedAtMs }: Pick<TopicItem, 'reservedAtMs'>, now: number, limits: Limits): 'wait' | 'seal' | 'correct' {
+  if (reservedAtMs === undefined || reservedAtMs - now > limits.holeGraceMs) return 'correct'
+  return now - reservedAtMs > limits.holeGraceMs ? 'seal' : 'wait'
 }
 
 /**

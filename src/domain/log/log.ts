@@ -1,6 +1,7 @@
 import { LogError } from '../errors.ts'
 import { createOperation, type Operation } from '../operation.ts'
 import type { NewMessage } from '../segments/message.ts'
+import { earliestOf, endOf } from '../topics/state.ts'
 import { FollowedTopics, type Follower } from './follow.ts'
 import type { Appended } from './append-queue.ts'
 import type { AppendConditions } from './conditions.ts'
@@ -31,8 +32,11 @@ export interface Log {
   position (topic: string, at: 'earliest' | 'latest'): Promise<number>
   /** Removes the messages below `before`. @returns the new earliest offset */
   trim (topic: string, before: number): Promise<number>
-  /** Removes all messages of the topic. If it is written to again, its offsets continue from there. */
-  deleteTopic (topic: string): Promise<void>
+  /**
+   * Removes all messages of the topic. If it is written to again, its offsets continue from there.
+   * @returns false if it did not exist
+   */
+  deleteTopic (topic: string): Promise<boolean>
   /** Refuses new appends and waits for those in progress. */
   close (): Promise<void>
 }
@@ -62,7 +66,8 @@ export function createLog (deps: LogDeps): Log {
             queues.delete(topic)
             if (queues.size === 0) closed?.()
           },
-          appended: (segment) => { followedTopics.appended(topic, segment) }
+          appended: (segment, closes) => { followedTopics.appended(topic, segment, closes) },
+          closed: () => { followedTopics.closed(topic) }
         })
         queues.set(topic, queue)
       }
@@ -74,9 +79,8 @@ export function createLog (deps: LogDeps): Log {
     follow: (topic, from, operation = createOperation()) => followedTopics.follow(topic, from, operation),
 
     position: (topic, at) => toLogErrors((async () => {
-      const state = await new Storage(core, topic, createOperation()).state()
-      if (state === undefined) return 1
-      return at === 'earliest' ? state.earliest : Math.max(state.currentOffset + 1, state.earliest)
+      const item = await new Storage(core, topic, createOperation()).item()
+      return at === 'earliest' ? earliestOf(item) : endOf(item)
     })()),
 
     trim: (topic, before) => toLogErrors(trim(core, topic, before)),

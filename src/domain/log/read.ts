@@ -1,9 +1,11 @@
 import { StoreError } from '../../ports/errors.ts'
-import type { TopicState } from '../../ports/offset-counter.ts'
 import type { SegmentListing } from '../../ports/segment-store.ts'
+import type { TopicItem } from '../../ports/topic-store.ts'
 import { LogError, type OffsetRange } from '../errors.ts'
 import type { Operation } from '../operation.ts'
 import type { Segment } from '../segments/segment.ts'
+import { closedOf, closingOf, earliestOf, endOf } from '../topics/state.ts'
+import { decodeClosing } from './facts.ts'
 import { judgeHoleBelow, judgeTailHole, sealDown } from './holes.ts'
 import { Lookahead, Sizes } from './lookahead.ts'
 import { PageBuilder, type Page, type PageSize } from './page.ts'
@@ -12,8 +14,8 @@ import { Storage, toLogError, type LogCore } from './topic-storage.ts'
 export interface ReadRequest extends PageSize {
   /** An offset from 1. */
   readonly from: number
-  /** The topic's item, where the caller has just read it. */
-  readonly state?: TopicState | undefined
+  /** The topic's item, if the caller has just read it. */
+  readonly item?: TopicItem | undefined
   /** False: near the end, stop rather than LIST; holes are then not examined. Followers set it for `followListMs` after a LIST that found nothing. */
   readonly mayList?: boolean
 }
@@ -50,6 +52,8 @@ class Reader {
   #expected: number
   /** The topic's end, as far as it is known. */
   #end = 1
+  /** As last read. */
+  #item: TopicItem | undefined
   #sealsLeft: number
   #cancelFill: (() => void) | undefined
   #late = false
@@ -84,7 +88,8 @@ class Reader {
       this.#stopFill()
     }
     const { runs, count, stored } = this.#page
-    return { runs, count, nextOffset: this.#expected, end: this.#end, stored }
+    const closed = await this.#reachedClose()
+    return { runs, count, nextOffset: this.#expected, end: this.#end, earliest: earliestOf(this.#item), closed, stored }
   }
 
   #stopFill (): void {
@@ -104,12 +109,12 @@ class Reader {
 
   /** Goes on at the topic's earliest offset if `from` is below it. @returns the topic's end @throws LogError `offset_out_of_range` */
   async #begin (): Promise<number> {
-    const { from: first, state: known } = this.#request
-    // A handed state that ends before `from` is outdated: only a fresh one can say that `from` is out of range.
-    const state = known !== undefined && first <= endOf(known) ? known : await this.#storage.state()
-    const end = this.#end = endOf(state)
-    if (first > end) throw outOfRange(first, { earliest: state?.earliest ?? 1, end })
-    if (state !== undefined) this.#expected = Math.max(first, state.earliest)
+    const { from: first, item: known } = this.#request
+    // A handed item that ends before `from` is outdated: only a fresh one can say that `from` is out of range.
+    const item = this.#item = known !== undefined && first <= endOf(known) ? known : await this.#storage.item()
+    const end = this.#end = endOf(item)
+    if (first > end) throw outOfRange(first, { earliest: earliestOf(item), end })
+    this.#expected = Math.max(first, earliestOf(item))
     return end
   }
 
@@ -187,6 +192,7 @@ class Reader {
       // Deleted since the listing, by a trim or a lifecycle rule: a hole, to be judged by what is above it.
       if (segment === undefined) continue
       if (segment.last < this.#expected) continue
+      if (segment.first > (closedOf(this.#item) ?? Infinity)) return 'done'
       if (segment.first > this.#expected) {
         const filled = await this.#holeBelow(segment, entry.lastModified, now)
         if (filled !== 'pass') return filled
@@ -215,29 +221,42 @@ class Reader {
 
   /** @returns whether it is worth listing again */
   async #tailHole (now: number): Promise<boolean> {
-    const state = await this.#state()
-    if (state === undefined) return false
-    if (state.earliest > this.#expected) {
-      this.#expected = state.earliest
-      return this.#expected <= state.currentOffset
+    const item = await this.#readItem()
+    if (item === undefined) return false
+    if (earliestOf(item) > this.#expected) {
+      this.#expected = earliestOf(item)
+      return this.#expected < endOf(item)
     }
-    const verdict = judgeTailHole(state, now, this.#core.limits)
-    if (verdict === 'correct') await this.#ifSpace(this.#storage.correctReservedAt({ currentOffset: state.currentOffset, at: now }))
-    return verdict === 'seal' && await this.#seal(state.currentOffset)
+    const verdict = judgeTailHole(item, now, this.#core.limits)
+    if (verdict === 'correct') await this.#ifSpace(this.#storage.correctReservedAt({ currentOffset: item.currentOffset, reservedAtMs: now }))
+    return verdict === 'seal' && await this.#seal(endOf(item) - 1)
   }
 
   /** Where the topic was trimmed past `expected`, goes on at the new `earliest`. */
   async #trimmed (): Promise<boolean> {
-    const state = await this.#state()
-    if (state === undefined || state.earliest <= this.#expected) return false
-    this.#expected = state.earliest
+    const earliest = earliestOf(await this.#readItem())
+    if (earliest <= this.#expected) return false
+    this.#expected = earliest
     return true
   }
 
-  async #state (): Promise<TopicState | undefined> {
-    const state = await this.#storage.state()
-    this.#end = Math.max(this.#end, endOf(state))
-    return state
+  async #readItem (): Promise<TopicItem | undefined> {
+    const item = this.#item = await this.#storage.item()
+    this.#end = Math.max(this.#end, endOf(item))
+    return item
+  }
+
+  /**
+   * Whether the page ends at the end of a closed topic. For a closing append that the item does not resolve, its segment must
+   * have been seen (log §6.8).
+   */
+  async #reachedClose (): Promise<boolean> {
+    const closed = closedOf(this.#item)
+    if (closed !== undefined) return this.#expected > closed
+    const closing = closingOf(this.#item)
+    if (closing === undefined || this.#expected <= closing.last) return false
+    const segment = await this.#readIfAvailable(closing.last)
+    return segment?.kind === 'messages' && segment.writer === decodeClosing(closing.text).writer
   }
 
   async #seal (top: number): Promise<boolean> {
@@ -261,9 +280,4 @@ class Reader {
 
 function outOfRange (from: number, range: OffsetRange): LogError {
   return new LogError('offset_out_of_range', `offset: expected at most ${range.end}, the end of the topic, got ${from}`, range)
-}
-
-/** The offset that the next message would get. */
-export function endOf (state: TopicState | undefined): number {
-  return state === undefined ? 1 : Math.max(state.currentOffset + 1, state.earliest)
 }

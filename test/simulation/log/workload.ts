@@ -1,5 +1,6 @@
-import type { createMemoryOffsetCounter } from '../../../src/adapters/memory/offset-counter.ts'
+import type { createMemoryRecordStore } from '../../../src/adapters/memory/record-store.ts'
 import type { createMemorySegmentStore } from '../../../src/adapters/memory/segment-store.ts'
+import type { createMemoryTopicStore } from '../../../src/adapters/memory/topic-store.ts'
 import type { createStoreClock } from '../../../src/adapters/sqlite/clock.ts'
 import type { LogError } from '../../../src/domain/errors.ts'
 import type { defaultLimits, Limits } from '../../../src/domain/limits.ts'
@@ -17,7 +18,8 @@ import { isLinearizable } from './linearizability.ts'
 export interface Subject {
   readonly createLog: typeof createLog
   readonly createMemorySegmentStore: typeof createMemorySegmentStore
-  readonly createMemoryOffsetCounter: typeof createMemoryOffsetCounter
+  readonly createMemoryTopicStore: typeof createMemoryTopicStore
+  readonly createMemoryRecordStore: typeof createMemoryRecordStore
   readonly createStoreClock: typeof createStoreClock
   readonly defaultLimits: typeof defaultLimits
   readonly StoreError: typeof StoreError
@@ -86,12 +88,12 @@ class Run {
     const now = this.#embedded?.now ?? (() => this.scheduler.now)
     const memory = {
       segments: subject.createMemorySegmentStore(this.#embedded?.now ?? (() => now() + skewOfStoreMs)),
-      counter: subject.createMemoryOffsetCounter(now)
+      topics: subject.createMemoryTopicStore(now)
     }
-    const { segments, counter } = this.#embedded?.watch(memory.segments, memory.counter) ?? memory
+    const { segments, topics } = this.#embedded?.watch(memory.segments, memory.topics) ?? memory
     this.world = new World(this.scheduler, subject.StoreError, {
       seed: scenario.seed, rates: drawRates(random), latencyMs: random.pick([5, 30, 300, 1_000]), without: scenario.without ?? new Set()
-    }, this.#watched(segments), counter)
+    }, { segments: this.#watched(segments), topics, records: subject.createMemoryRecordStore() })
     this.#withTrims = random.chance(0.25)
     this.#batchMax = new Random(scenario.seed, 'batches').pick([4, 4, 10])
     this.#limits = {

@@ -1,7 +1,7 @@
-import { LogError } from '../errors.ts'
+import { LogError, withWritten } from '../errors.ts'
 import type { Operation } from '../operation.ts'
 import type { NewMessage } from '../segments/message.ts'
-import type { PendingAppend } from './conditions.ts'
+import type { AppendConditions, PendingAppend } from './conditions.ts'
 import { overloaded, type Waiter } from './link-window.ts'
 import type { LogCore } from './topic-storage.ts'
 
@@ -154,7 +154,7 @@ export class AppendQueue implements Waiter {
       const now = clock.monotonic()
       while (this.#pending.length > 0 && this.latestStart(this.#pending[0]!) <= now) {
         const [late] = this.#take(1)
-        settle(late!, failureOf(late!, overloaded()))
+        settle(late!, failureOf(late!.conditions, overloaded()))
       }
       if (this.#pending.length > 0) this.#watchExpiry()
       else this.#settled()
@@ -216,10 +216,12 @@ export function sizeOf (messages: readonly NewMessage[]): number {
   return size
 }
 
-/** A failure. With a producer or a key, another copy may yet write the append, so "not written" is not told (log §6.11). */
-export function failureOf ({ ranges, conditions: { producer, key } }: QueuedAppend, error: LogError): LogError {
-  if (ranges === 0 || error.written !== 'no' || (producer === undefined && key === undefined)) return error
-  return new LogError('storage_unavailable', error.message, { written: 'unknown', cause: error })
+/**
+ * A failure, as it is told to the caller. With a producer or a key, another copy of the append may stand or yet be written, so
+ * "not written" is told only by a judgement, and repeating is always safe (log §6.11).
+ */
+export function failureOf ({ producer, key }: AppendConditions, error: LogError): LogError {
+  return error.written !== 'no' || (producer === undefined && key === undefined) ? error : withWritten(error, 'unknown')
 }
 
 /** Answers the caller. */

@@ -50,10 +50,10 @@ export class TopicBelief {
     remember(this.#outcomes, last, outcome)
   }
 
-  /** The record outside the item, if it was read while as many records had left the item as have now (log §6.5). */
-  outside (id: string): { readonly fact: Fact | undefined } | undefined {
+  /** The record outside the item, if it was read after an item in which as many records had left (log §6.5). */
+  outside (id: string, moves: number): { readonly fact: Fact | undefined } | undefined {
     const known = this.#outside.get(id)
-    return known !== undefined && known.moves === (this.item?.moves ?? 0) ? known : undefined
+    return known?.moves === moves ? known : undefined
   }
 
   /** @param moves as in the item before the record was read */

@@ -22,9 +22,9 @@ declare module '../errors.ts' {
 
   interface ErrorDetails {
     offset_out_of_range: OffsetRange
-    overloaded: { written: 'no' }
+    overloaded: { written: Written }
     append_timeout: { written: Written }
-    append_contended: { written: 'no' }
+    append_contended: { written: Written }
     shutting_down: { written: 'no' }
     producer_fenced: { written: 'no', epoch: number }
     producer_gap: { written: 'no', expected_seq: number }

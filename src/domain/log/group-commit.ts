@@ -79,7 +79,7 @@ export class GroupCommit {
         resolve,
         reject
       }
-      if (!this.#queue.push(append)) reject(overloaded())
+      if (!this.#queue.push(append)) reject(failureOf(conditions, overloaded()))
     })
   }
 
@@ -118,7 +118,7 @@ export class GroupCommit {
         const reserved = await this.#reserve(draft, writer, calls.storage(appends[0]!.deadline), left)
         if (reserved !== undefined) return await this.#put(draft, reserved, writer, calls, outcomes)
       } catch (error) {
-        for (const append of appends) outcomes.set(append, failureOf(append, toLogError(error, 'no')))
+        for (const append of appends) outcomes.set(append, failureOf(append.conditions, toLogError(error, 'no')))
         return undefined
       }
     }
@@ -252,7 +252,7 @@ export class GroupCommit {
     const again: QueuedAppend[] = []
     for (const append of appends) {
       if (append.ranges < this.#core.limits.appendAttemptsMax) again.push(append)
-      else outcomes.set(append, failureOf(append, contended()))
+      else outcomes.set(append, failureOf(append.conditions, contended()))
       append.keySeen = undefined
     }
     this.#queue.putBack(again)
@@ -263,7 +263,7 @@ export class GroupCommit {
     // Certainly not written: whoever still has the time is sent again, in what is one segment now.
     const tooLarge = failure.code === 'append_timeout' && failure.written === 'no' && isTimeout(failure.cause)
     const again = tooLarge ? appends.filter((append) => this.#queue.latestStart(append) > now) : []
-    for (const append of appends) if (!again.includes(append)) outcomes.set(append, failureOf(append, failure))
+    for (const append of appends) if (!again.includes(append)) outcomes.set(append, failureOf(append.conditions, failure))
     for (const append of again) append.keySeen = undefined
     this.#queue.putBack(again)
   }

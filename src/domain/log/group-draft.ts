@@ -66,6 +66,9 @@ export class GroupDraft {
   /** Messages of the group. */
   count = 0
   readonly #belief: TopicBelief
+  /** As believed when the draft began: the update is conditional on what the appends were judged by. */
+  readonly #item: TopicItem | undefined
+  readonly #known: boolean
   readonly #options: DraftOptions
   readonly #producers = new Map<string, ProducerDraft>()
   readonly #keys = new Map<string, PendingAppend>()
@@ -76,6 +79,8 @@ export class GroupDraft {
 
   constructor (belief: TopicBelief, options: DraftOptions) {
     this.#belief = belief
+    this.#item = belief.item
+    this.#known = belief.known
     this.#options = options
   }
 
@@ -133,8 +138,8 @@ export class GroupDraft {
 
   #judgeExistence (append: PendingAppend, alone: boolean): Judgement | undefined {
     if (this.#options.createsTopics && !alone) return undefined
-    if (alone && !this.#belief.known) return { kind: 'waits', need: { kind: 'item' } }
-    if (!this.#belief.known || existsTopic(this.#belief.item)) return undefined
+    if (alone && !this.#known) return { kind: 'waits', need: { kind: 'item' } }
+    if (!this.#known || existsTopic(this.#item)) return undefined
     return this.#refuse(append, new LogError('topic_not_found', 'The topic does not exist. Create it with PUT /topics/{topic}.', { written: 'no' }))
   }
 
@@ -177,7 +182,7 @@ export class GroupDraft {
   }
 
   #judgeClosed (append: PendingAppend, alone: boolean): Judgement | undefined {
-    const { item } = this.#belief
+    const item = this.#item
     const closing = closingOf(item)
     const outcome = closing === undefined ? undefined : this.#belief.outcomeOf(closing.last)
     if (closing !== undefined && outcome === undefined) return { kind: 'waits', need: { kind: 'range', range: openRange(decodeClosing(closing.text), closing.last) } }
@@ -191,16 +196,16 @@ export class GroupDraft {
 
   #judgeExpected (append: PendingAppend): Judgement | undefined {
     const expected = append.conditions.expectedOffset
-    if (expected === undefined || !this.#belief.known || this.#wantedLast(append) === (this.#belief.item?.currentOffset ?? 0)) return undefined
-    const end = endOf(this.#belief.item)
+    if (expected === undefined || !this.#known || this.#wantedLast(append) === (this.#item?.currentOffset ?? 0)) return undefined
+    const end = endOf(this.#item)
     return this.#refuse(append, new LogError('offset_mismatch', `expected_offset: expected ${end}, the end of the topic, got ${expected}`, { end, written: 'no' }))
   }
 
   /** The current offset at which an append with an expected offset may be reserved. */
   #wantedLast ({ conditions: { expectedOffset, producer }, expectedLast }: PendingAppend): number {
     if (expectedLast !== undefined) return expectedLast
-    const fact = producer === undefined ? undefined : this.#belief.item?.producers.get(producer.id)
-    if (fact !== undefined && this.#belief.outcomeOf(fact.last) === 'void' && fact.last === this.#belief.item?.currentOffset) {
+    const fact = producer === undefined ? undefined : this.#item?.producers.get(producer.id)
+    if (fact !== undefined && this.#belief.outcomeOf(fact.last) === 'void' && fact.last === this.#item?.currentOffset) {
       // The void range of an earlier copy began at the expected offset, and nobody has reserved since.
       if (fact.last - decodeProducer(fact.text).count + 1 === expectedOffset) return fact.last
     }
@@ -222,7 +227,7 @@ export class GroupDraft {
   }
 
   #orderFact (): Fact | undefined {
-    const { item } = this.#belief
+    const item = this.#item
     return item?.order !== undefined && counts(item, item.order.last) ? item.order : undefined
   }
 
@@ -236,7 +241,7 @@ export class GroupDraft {
   #judgeConfig (append: PendingAppend): Judgement | undefined {
     if (append.paid === true) return undefined
     try {
-      this.#options.checkConfig?.(append, this.#belief.item?.config)
+      this.#options.checkConfig?.(append, this.#item?.config)
     } catch (error) {
       if (error instanceof LogError) return this.#refuse(append, error)
       throw error
@@ -247,15 +252,15 @@ export class GroupDraft {
 
   /** What stands of a producer, or what must be known first. A fact of an earlier life keeps its version and has no record. */
   #recordOf ({ id, seq }: ProducerAppend): { record: ProducerRecord | undefined, version: number | null } | { need: Need } {
-    const { item, known } = this.#belief
+    const item = this.#item
     const fact = item?.producers.get(id)
     if (item !== undefined && fact !== undefined) {
       return { record: counts(item, fact.last) ? this.#resolvedRecord(fact) : undefined, version: fact.last }
     }
     // A first seq is most often a new producer's: the update's condition finds out.
-    if (!known && seq > 0) return { need: { kind: 'item' } }
+    if (!this.#known && seq > 0) return { need: { kind: 'item' } }
     if (item === undefined || item.moves === 0) return { record: undefined, version: null }
-    const outside = this.#belief.outside(id)
+    const outside = this.#belief.outside(id, item.moves)
     if (outside === undefined) return { need: { kind: 'outside', id } }
     const { fact: moved } = outside
     return { record: moved !== undefined && counts(item, moved.last) ? decodeProducer(moved.text) : undefined, version: null }
@@ -284,7 +289,7 @@ export class GroupDraft {
    * @param movedOut producers that were put outside, with their versions
    */
   update (writer: string, timeS: number, movedOut: ReadonlyMap<string, number> = new Map()): { wanted: Wanted, belief: Belief } {
-    const { item } = this.#belief
+    const item = this.#item
     const { count } = this
     const versions = new Map<string, number | null>(movedOut)
     const texts = new Map<string, string>()

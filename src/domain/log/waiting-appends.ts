@@ -83,8 +83,7 @@ export class WaitingAppends {
       if (again) this.#hooks.back(append)
     }, (error: unknown) => {
       addCalls(append.operation.calls, operation.calls)
-      // What the judgement refuses is certain; a failure is not, if an earlier copy may be on its way.
-      settle(append, error instanceof LogError && error.written !== undefined ? error : failureOf(append, toLogError(error, 'no')))
+      settle(append, error instanceof LogError && error.written !== undefined ? error : failureOf(append.conditions, toLogError(error, 'no')))
     }).finally(() => {
       if (--this.#count === 0) this.#hooks.idle()
     }).catch(() => {})

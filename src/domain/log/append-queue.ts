@@ -86,6 +86,9 @@ export class AppendQueue implements Waiter {
       this.#pendingBytes += size
       this.#core.putWindow.putBack(size)
     }
+    // The first one may have less time now.
+    this.#cancelExpiry?.()
+    this.#cancelExpiry = undefined
     this.#schedule()
   }
 

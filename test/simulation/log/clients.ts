@@ -19,8 +19,8 @@ export interface ClientsOptions {
 
 type Answer = Appended | LogError | 'no answer'
 
-/** How long a client waits: longer than a server that works needs. */
-const patienceMs = 30_000
+/** How long clients wait: some not as long as a server may need. */
+const patiences = [2_000, 6_000, 30_000]
 
 /**
  * Callers of other machines: they never crash, send their appends to any server, copies of them to two at once, and again
@@ -28,19 +28,21 @@ const patienceMs = 30_000
  */
 export class Clients {
   readonly #options: ClientsOptions
+  readonly #patienceMs: number
   #running = 0
 
   constructor (options: ClientsOptions) {
     this.#options = options
+    this.#patienceMs = new Random(options.seed, 'patience').pick(patiences)
   }
 
   get done (): boolean { return this.#running === 0 }
 
   start (): void {
     const random = new Random(this.#options.seed, 'clients')
-    const producers = random.int(0, 3)
+    const producers = random.pick([0, 1, 2, 3, 5])
     for (let p = 1; p <= producers; p++) {
-      const epochs = random.pick([1, 1, 2])
+      const epochs = random.pick([1, 1, 2, 3])
       for (let e = 0; e < epochs; e++) this.#run(`producer${p}-${e}`, (name, process, own) => this.#produce(name, process, own, `p${p}`, e))
     }
     for (let k = 1; k <= random.int(0, 2); k++) this.#run(`keyed${k}`, (name, process, own) => this.#keyed(name, process, own))
@@ -55,7 +57,7 @@ export class Clients {
   }
 
   async #produce (name: string, process: Process, random: Random, id: string, epoch: number): Promise<void> {
-    await this.#sleep(process, epoch * random.heavyTail(5_000))
+    await this.#sleep(process, epoch * random.heavyTail(random.pick([200, 5_000])))
     const pipelined = random.chance(0.3)
     const appends = random.int(1, 8)
     const underway: Array<Promise<boolean>> = []
@@ -159,7 +161,7 @@ export class Clients {
 
   #patient<T> (process: Process, call: Promise<T>): Promise<T | LogError | 'no answer'> {
     return new Promise((resolve, reject) => {
-      const cancel = process.clock.timer(patienceMs, () => { resolve('no answer') })
+      const cancel = process.clock.timer(this.#patienceMs, () => { resolve('no answer') })
       call.then((value) => { cancel(); resolve(value) }, (error: unknown) => {
         cancel()
         try {

@@ -119,7 +119,7 @@ class Run {
       sealsPerReadMax: random.pick([1, 3, 64]),
       // The machine's clock jumps by years, which would look like ranges that are lost.
       ...this.#embedded !== undefined && { factAgeMaxMs: Infinity },
-      ...this.#withClients && conditions.chance(0.5) && { inlineRecordsBytes: 50, inlineRecordsMax: conditions.pick([1, 2, 64]), producerIdleMs: conditions.pick([0, 10_000]) },
+      ...this.#withClients && conditions.chance(0.5) && { inlineRecordsBytes: 50, inlineRecordsMax: conditions.pick([1, 1, 2, 64]), producerIdleMs: conditions.pick([0, 10_000]) },
       ...new Random(scenario.seed, 'window').pick([{}, {}, { windowBytesInitial: 100, windowBytesMin: 50 }, { windowBytesInitial: 400, windowBytesMin: 100, storeCallsMax: 2 }])
     }
   }

@@ -7,6 +7,7 @@ import { systemClock } from '../../src/adapters/system/clock.ts'
 import { defaultLimits } from '../../src/domain/limits.ts'
 import { createLog } from '../../src/domain/log/log.ts'
 import { Lookahead, Sizes } from '../../src/domain/log/lookahead.ts'
+import { createOperation } from '../../src/domain/operation.ts'
 import { encodeSegment, type Segment } from '../../src/domain/segments/segment.ts'
 
 const document = readFileSync(new URL('../../docs/protocol.md', import.meta.url), 'utf8')
@@ -42,7 +43,9 @@ test('the reads of the example in §4.2 make the calls that it lists', async () 
   }
   const read = async (from: number, limit: number) => {
     const log = createLog({ segments, counter, clock: systemClock, compression: 'none' })
-    const { count, nextOffset, calls: { state, list, get } } = await log.read('t', { from, limit, maxBytes: KiB * KiB })
+    const operation = createOperation()
+    const { count, nextOffset } = await log.read('t', { from, limit, maxBytes: KiB * KiB }, operation)
+    const { state, list, get } = operation.calls
     return { count, nextOffset, state, list, get }
   }
   assert.deepEqual(await read(10, 10), { count: 0, nextOffset: 10, state: 1, list: 0, get: 0 })

@@ -11,6 +11,7 @@ import { unsupported } from './bodies/raw-body.ts'
 import { afterAnswers } from './bounds/connections.ts'
 import { problemType, retryAfter, toProblem } from './problem.ts'
 import { requestId } from './request-log.ts'
+import { statusOf } from './status.ts'
 import { show } from './validation.ts'
 
 declare module 'fastify' {
@@ -24,7 +25,7 @@ declare module 'fastify' {
 export function handleError (error: unknown, request: FastifyRequest, reply: FastifyReply): void {
   const known = toLogError(error, request)
   // A refusal under overload has no cause, and there are many: the request's own line has its code.
-  if (known.status >= 500 && known.code !== 'overloaded') {
+  if (statusOf[known.code] >= 500 && known.code !== 'overloaded') {
     request.log.error({ request_id: request.id, code: known.code, err: known }, known.code === 'internal' ? 'internal error' : 'request failed')
   }
   request.facts.code = known.code
@@ -47,7 +48,7 @@ function sendProblem (reply: FastifyReply, error: LogError): void {
   const { facts, routeOptions } = reply.request
   const problem = toProblem(error)
   if (routeOptions.config.appends === true) problem.written ??= facts.written
-  reply.code(error.status).header('content-type', problemType).send(JSON.stringify(problem))
+  reply.code(statusOf[error.code]).header('content-type', problemType).send(JSON.stringify(problem))
 }
 
 function toLogError (error: unknown, request: FastifyRequest): LogError {
@@ -96,7 +97,7 @@ export function handleClientError (this: FastifyInstance, error: Error & { code?
     const known = clientError(error.code)
     const id = randomUUID()
     // Not the error itself, because it contains the client's data.
-    this.log.info({ request_id: id, status: known.status, code: known.code, parser: error.code }, 'request refused before routing')
+    this.log.info({ request_id: id, status: statusOf[known.code], code: known.code, parser: error.code }, 'request refused before routing')
     endWith(socket, known, { 'x-request-id': id })
   })
 }
@@ -105,16 +106,17 @@ export function handleClientError (this: FastifyInstance, error: Error & { code?
 export function refuseConnect (log: FastifyBaseLogger, request: IncomingMessage, socket: Duplex): void {
   const error = new LogError('method_not_allowed', 'method: expected GET, HEAD, POST, got CONNECT')
   const id = requestId(request)
-  log.info({ request_id: id, status: error.status, code: error.code, method: 'CONNECT' }, 'request refused before routing')
+  log.info({ request_id: id, status: statusOf[error.code], code: error.code, method: 'CONNECT' }, 'request refused before routing')
   socket.on('error', () => {})
   endWith(socket, error, { 'x-request-id': id, allow: 'GET, HEAD, POST' })
 }
 
 function endWith (socket: Duplex, error: LogError, more: Record<string, string>): void {
   const body = JSON.stringify(toProblem(error))
+  const status = statusOf[error.code]
   const headers = { 'content-type': problemType, 'content-length': Buffer.byteLength(body), connection: 'close', ...defaultHeaders, ...more }
   const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`)
-  socket.end(`HTTP/1.1 ${error.status} ${STATUS_CODES[error.status]}\r\n${lines.join('')}\r\n${body}`)
+  socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${lines.join('')}\r\n${body}`)
 }
 
 function clientError (code: string | undefined): LogError {

@@ -2,11 +2,12 @@ import { isPassing, mayHaveTakenEffect, StoreError } from '../../ports/errors.ts
 import type { Reservation } from '../../ports/offset-counter.ts'
 import type { SegmentObject } from '../../ports/segment-store.ts'
 import { LogError } from '../errors.ts'
+import type { Operation } from '../operation.ts'
 import type { NewMessage } from '../segments/message.ts'
 import { encodeLargeSegment, encodeSeal, encodeSegment, isLarge, type MessageSegment } from '../segments/segment.ts'
 import { sleep } from '../wait.ts'
 import type { Flight } from './link-window.ts'
-import { retryDelay, Storage, toLogError, type LogCore, type StorageCalls } from './topic-storage.ts'
+import { retryDelay, Storage, toLogError, type LogCore } from './topic-storage.ts'
 
 /** What became of one reservation. `sealed`: a reader closed it, so nothing will ever be in it. */
 type Outcome = 'written' | 'sealed'
@@ -14,19 +15,25 @@ type Outcome = 'written' | 'sealed'
 /** What an object at the own key turned out to be. `gone`: something was there and has been trimmed since. */
 type Found = 'own' | 'seal' | 'gone'
 
+export interface AppendOptions {
+  readonly operation: Operation
+  /** Monotonic ms by which the caller has an answer. */
+  readonly deadline: number
+  /** The segment's room on the link. It leaves when the segment is not sent any more. */
+  readonly flight: Flight
+}
+
 /**
  * Appends the messages as one segment (log §3): reserve, put once, and find out for certain what happened where an
  * answer is missing.
- * @param deadline monotonic ms by which the caller has an answer
- * @param flight its room on the link; it leaves when the segment is not sent any more
  * @returns the segment, whose messages are in the order given
  * @throws LogError with `written` set, always
  */
 export async function appendSegment (
-  core: LogCore, topic: string, messages: readonly NewMessage[], deadline: number, flight: Flight
-): Promise<{ segment: MessageSegment, calls: StorageCalls }> {
+  core: LogCore, topic: string, messages: readonly NewMessage[], { operation, deadline, flight }: AppendOptions
+): Promise<MessageSegment> {
   const { clock, limits } = core
-  const storage = new Storage(core, topic, deadline)
+  const storage = new Storage(core, topic, operation, deadline)
   for (let attempt = 1; attempt <= limits.appendAttemptsMax; attempt++) {
     const left = deadline - limits.resolveBySealMs - clock.monotonic()
     if (left <= 0) throw timedOut()
@@ -40,7 +47,7 @@ export async function appendSegment (
     const segment = await new ReservationWriter(core, storage, topic, messages, reservation, deadline, flight).run()
     if (segment === 'sealed') continue
     core.cache.set(topic, segment)
-    return { segment, calls: storage.calls }
+    return segment
   }
   throw new LogError('append_contended', 'The reserved offsets were sealed before the message was written, several times over.', { written: 'no' })
 }

@@ -1,18 +1,17 @@
 import type { TopicState } from '../../ports/offset-counter.ts'
 import { LogError } from '../errors.ts'
+import { addCalls, createOperation, type Operation, type StorageCalls } from '../operation.ts'
 import type { MessageSegment } from '../segments/segment.ts'
 import { unlessLater } from '../wait.ts'
 import { pageOf, type Page, type PageSize } from './page.ts'
 import { endOf, readPage } from './read.ts'
-import { addCalls, noCalls, Storage, type LogCore, type StorageCalls } from './topic-storage.ts'
+import { Storage, type LogCore } from './topic-storage.ts'
 
 /** Reads from an offset on, and waits if there are no messages yet. */
 export interface Follower {
   /** The first offset not accounted for by the pages so far. */
   readonly position: number
   readonly closed: boolean
-  /** The calls to storage so far, those shared with other followers included, without the polls. */
-  readonly calls: StorageCalls
   /**
    * The next messages; or, when there are none within `waitMs`, or the time of a read if that is more, or the follower is
    * closed, a page without any.
@@ -32,6 +31,12 @@ interface TailUpdate {
   readonly state?: TopicState | undefined
 }
 
+/** A page, and the calls that it took, for each of the followers that share the read. */
+interface ReadResult {
+  readonly page: Page
+  readonly calls: StorageCalls
+}
+
 interface Waiter {
   readonly from: number
   readonly size: PageSize
@@ -47,13 +52,13 @@ export class FollowedTopics {
     this.#core = core
   }
 
-  follow (topic: string, from: number): Follower {
+  follow (topic: string, from: number, operation: Operation): Follower {
     let tail = this.#topics.get(topic)
     if (tail === undefined) {
       tail = new FollowedTopic(this.#core, topic, () => { this.#topics.delete(topic) })
       this.#topics.set(topic, tail)
     }
-    return new TailFollower(this.#core, tail, from)
+    return new TailFollower(this.#core, tail, from, operation)
   }
 
   /** To be called with each segment that this process has written, after it is acknowledged. */
@@ -74,7 +79,7 @@ class FollowedTopic {
   readonly #topic: string
   readonly #unused: () => void
   readonly #waiting = new Set<Waiter>()
-  readonly #reading = new Map<string, Promise<Page>>()
+  readonly #reading = new Map<string, Promise<ReadResult>>()
   #followers = 0
   /** The highest end that a poll found. */
   #end = 0
@@ -103,7 +108,7 @@ class FollowedTopic {
    * Reads a page. Followers at the same offset share the read: an update for a thousand of them costs one.
    * @param state the topic's item, if it has just been read
    */
-  read (from: number, size: PageSize, state: TopicState | undefined): Promise<Page> {
+  read (from: number, size: PageSize, state: TopicState | undefined): Promise<ReadResult> {
     const key = `${this.version} ${from} ${size.limit} ${size.maxBytes}`
     const underway = this.#reading.get(key)
     if (underway !== undefined) return underway.catch((error: unknown) => this.#readIfOutOfRange(error, from, size))
@@ -112,16 +117,17 @@ class FollowedTopic {
     return reading
   }
 
-  async #read (from: number, size: PageSize, state: TopicState | undefined): Promise<Page> {
+  async #read (from: number, size: PageSize, state: TopicState | undefined): Promise<ReadResult> {
     const { clock, limits } = this.#core
     const mayList = clock.monotonic() - this.#lastEmptyListMs >= limits.followListMs
-    const page = await readPage(this.#core, this.#topic, { from, ...size, mayList, ...(state === undefined ? {} : { state }) })
-    if (page.calls.list > 0 && page.nextOffset === from) this.#lastEmptyListMs = clock.monotonic()
-    return page
+    const operation = createOperation()
+    const page = await readPage(this.#core, this.#topic, { from, ...size, mayList, ...(state === undefined ? {} : { state }) }, operation)
+    if (operation.calls.list > 0 && page.nextOffset === from) this.#lastEmptyListMs = clock.monotonic()
+    return { page, calls: operation.calls }
   }
 
   /** A shared read may have begun before `from` came into range, so its `offset_out_of_range` is not shared. */
-  #readIfOutOfRange (error: unknown, from: number, size: PageSize): Promise<Page> {
+  #readIfOutOfRange (error: unknown, from: number, size: PageSize): Promise<ReadResult> {
     if (error instanceof LogError && error.code === 'offset_out_of_range') return this.#read(from, size, undefined)
     throw error
   }
@@ -172,7 +178,7 @@ class FollowedTopic {
     this.#cancelPoll = this.#core.clock.timer(this.#pollMs, () => {
       this.#cancelPoll = undefined
       this.#polling = true
-      new Storage(this.#core, this.#topic).state().catch(() => undefined).then((state) => {
+      new Storage(this.#core, this.#topic, createOperation()).state().catch(() => undefined).then((state) => {
         this.#polling = false
         this.#polled(state)
         this.#schedulePoll()
@@ -200,25 +206,33 @@ class FollowedTopic {
 class TailFollower implements Follower {
   position: number
   closed = false
-  readonly calls = noCalls()
   readonly #core: LogCore
   readonly #tail: FollowedTopic
+  readonly #operation: Operation
+  /** Monotonic ms by which every wait ends. */
+  readonly #deadline: number
+  readonly #abort = (): void => { this.close() }
   /** The tail's version at which this follower had read everything. */
   #readUpToVersion = -1
   #cancelWait: (() => void) | undefined
 
-  constructor (core: LogCore, tail: FollowedTopic, from: number) {
+  constructor (core: LogCore, tail: FollowedTopic, from: number, operation: Operation) {
     this.#core = core
     this.#tail = tail
+    this.#operation = operation
     this.position = from
+    const { timeoutMs = Infinity, signal } = operation
+    this.#deadline = core.clock.monotonic() + timeoutMs
     tail.join()
+    if (signal?.aborted === true) this.close()
+    else signal?.addEventListener('abort', this.#abort, { once: true })
   }
 
   async next (size: PageSize, waitMs: number): Promise<Page> {
     const { clock, limits } = this.#core
     const began = clock.monotonic()
-    const deadline = began + waitMs
-    const nothing = (): Page => ({ runs: [], count: 0, nextOffset: this.position, end: this.position, calls: noCalls() })
+    const deadline = Math.min(began + waitMs, this.#deadline)
+    const nothing = (): Page => ({ runs: [], count: 0, nextOffset: this.position, end: this.position })
     let state: TopicState | undefined
     let waited = false
     for (;;) {
@@ -228,8 +242,8 @@ class TailFollower implements Follower {
         // The first read ends in time by itself.
         const read = waited ? await unlessLater(clock, began + Math.max(waitMs, limits.readTimeoutMs) - clock.monotonic(), reading, undefined) : await reading
         if (read === undefined) return nothing()
-        const page = this.#take(read, version)
-        addCalls(this.calls, page.calls)
+        addCalls(this.#operation.calls, read.calls)
+        const page = this.#take(read.page, version)
         if (page.count > 0) return page
       }
       const left = deadline - clock.monotonic()
@@ -251,6 +265,7 @@ class TailFollower implements Follower {
   close (): void {
     if (this.closed) return
     this.closed = true
+    this.#operation.signal?.removeEventListener('abort', this.#abort)
     this.#cancelWait?.()
     this.#tail.leave()
   }

@@ -1,19 +1,20 @@
 import { LogError } from '../errors.ts'
+import { addCalls, createOperation, type Operation } from '../operation.ts'
 import type { NewMessage } from '../segments/message.ts'
 import type { MessageSegment } from '../segments/segment.ts'
 import { appendSegment, isTimeout } from './append.ts'
 import { overloaded, type Waiter } from './link-window.ts'
-import { toLogError, type LogCore, type StorageCalls } from './topic-storage.ts'
+import { toLogError, type LogCore } from './topic-storage.ts'
 
 export interface Appended {
   readonly first: number
   readonly last: number
-  readonly calls: StorageCalls
 }
 
 interface Entry {
   readonly messages: readonly NewMessage[]
   readonly size: number
+  readonly operation: Operation
   /** Monotonic ms by which the caller has an answer. */
   readonly deadline: number
   readonly resolve: (appended: Appended) => void
@@ -51,7 +52,7 @@ export class GroupCommit implements Waiter {
     this.#appended = appended
   }
 
-  append (messages: readonly NewMessage[]): Promise<Appended> {
+  append (messages: readonly NewMessage[], operation: Operation): Promise<Appended> {
     const size = sizeOf(messages)
     const now = this.#core.clock.monotonic()
     const waitedMs = this.#pending.length === 0 ? 0 : now - this.#arrival(this.#pending[0]!)
@@ -61,7 +62,7 @@ export class GroupCommit implements Waiter {
     }
     return new Promise((resolve, reject) => {
       const deadline = now + this.#core.limits.appendTimeoutMs
-      this.#pending.push({ messages, size, deadline, resolve, reject })
+      this.#pending.push({ messages, size, operation, deadline, resolve, reject })
       this.#pendingMessages += messages.length
       this.#pendingBytes += size
       this.#schedule()
@@ -182,14 +183,15 @@ export class GroupCommit implements Waiter {
   async #commit (group: readonly Entry[]): Promise<void> {
     const { clock, putWindow } = this.#core
     this.#inFlight++
+    const operation = createOperation()
     const flight = putWindow.enter(group.reduce((bytes, { size }) => bytes + size, 0))
     try {
       const messages = group.length === 1 ? group[0]!.messages : group.flatMap((entry) => entry.messages)
       // The first entry has waited longest.
-      const { segment, calls } = await appendSegment(this.#core, this.#topic, messages, group[0]!.deadline, flight)
+      const segment = await appendSegment(this.#core, this.#topic, messages, { operation, deadline: group[0]!.deadline, flight })
       let offset = segment.first
       for (const entry of group) {
-        entry.resolve({ first: offset, last: offset + entry.messages.length - 1, calls })
+        entry.resolve({ first: offset, last: offset + entry.messages.length - 1 })
         offset += entry.messages.length
       }
       this.#appended(segment)
@@ -201,6 +203,8 @@ export class GroupCommit implements Waiter {
       for (const entry of group.slice(0, group.length - again.length)) entry.reject(failure)
       this.#putBack(again)
     } finally {
+      // Before the callers go on, which await what was resolved above.
+      for (const entry of group) addCalls(entry.operation.calls, operation.calls)
       this.#inFlight--
       flight.leave()
       if (this.#pending.length > 0) this.#schedule()

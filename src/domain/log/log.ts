@@ -1,4 +1,5 @@
 import { LogError } from '../errors.ts'
+import { createOperation, type Operation } from '../operation.ts'
 import type { NewMessage } from '../segments/message.ts'
 import { FollowedTopics, type Follower } from './follow.ts'
 import { GroupCommit, type Appended } from './group-commit.ts'
@@ -7,19 +8,22 @@ import { readPage, type ReadRequest } from './read.ts'
 import { createCore, Storage, toLogError, type LogDeps } from './topic-storage.ts'
 import { deleteTopic, trim } from './trim.ts'
 
-export type { LogDeps, StorageCalls } from './topic-storage.ts'
+export type { LogDeps } from './topic-storage.ts'
 export type { Appended } from './group-commit.ts'
 export { messagesOf, type Page, type PageSize } from './page.ts'
 export type { ReadRequest } from './read.ts'
 export type { Follower } from './follow.ts'
 
-/** Topics with ordered offsets, on a segment store and an offset counter. All methods throw only LogError. */
+/**
+ * Topics with ordered offsets, on a segment store and an offset counter. All methods throw only LogError. A caller that
+ * bounds an operation, or wants to know what it cost, hands an {@link Operation} in.
+ */
 export interface Log {
   /** Appends the messages atomically, at consecutive offsets. @throws LogError with `written` */
-  append (topic: string, messages: readonly NewMessage[]): Promise<Appended>
-  read (topic: string, request: ReadRequest): Promise<Page>
+  append (topic: string, messages: readonly NewMessage[], operation?: Operation): Promise<Appended>
+  read (topic: string, request: ReadRequest, operation?: Operation): Promise<Page>
   /** Reads from `from` on, and waits if there are no messages yet. The caller must close the follower. */
-  follow (topic: string, from: number): Follower
+  follow (topic: string, from: number, operation?: Operation): Follower
   /** The offset that `earliest` or `latest` currently means. */
   position (topic: string, at: 'earliest' | 'latest'): Promise<number>
   /** Removes the messages below `before`. @returns the new earliest offset */
@@ -45,7 +49,7 @@ export function createLog (deps: LogDeps): Log {
   }
 
   return {
-    append (topic, messages) {
+    append (topic, messages, operation = createOperation()) {
       if (closed !== undefined) return Promise.reject(new LogError('shutting_down', 'The server is shutting down.', { written: 'no' }))
       let queue = queues.get(topic)
       if (queue === undefined) {
@@ -55,15 +59,15 @@ export function createLog (deps: LogDeps): Log {
         }, (segment) => { followedTopics.appended(topic, segment) })
         queues.set(topic, queue)
       }
-      return queue.append(messages)
+      return queue.append(messages, operation)
     },
 
-    read: (topic, request) => readPage(core, topic, request),
+    read: (topic, request, operation = createOperation()) => readPage(core, topic, request, operation),
 
-    follow: (topic, from) => followedTopics.follow(topic, from),
+    follow: (topic, from, operation = createOperation()) => followedTopics.follow(topic, from, operation),
 
     position: (topic, at) => toLogErrors((async () => {
-      const state = await new Storage(core, topic).state()
+      const state = await new Storage(core, topic, createOperation()).state()
       if (state === undefined) return 1
       return at === 'earliest' ? state.earliest : Math.max(state.currentOffset + 1, state.earliest)
     })()),

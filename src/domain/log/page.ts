@@ -1,6 +1,5 @@
 import type { Lines } from '../segments/lines.ts'
 import type { MessageSegment, StoredBody } from '../segments/segment.ts'
-import { noCalls, type StorageCalls } from './topic-storage.ts'
 
 export interface PageSize {
   /** Most messages in the page. */
@@ -27,7 +26,6 @@ export interface Page {
   readonly end: number
   /** The same lines in compressed form, if the page is exactly one segment that is stored compressed. */
   readonly stored?: StoredBody | undefined
-  readonly calls: StorageCalls
 }
 
 /** Collects the messages of a page. */
@@ -75,7 +73,7 @@ export function pageOf (segment: MessageSegment, from: number, size: PageSize): 
   const page = new PageBuilder(size)
   const nextOffset = page.take(segment, from)
   const { runs, count, stored } = page
-  return { runs, count, nextOffset, end: segment.last + 1, stored, calls: noCalls() }
+  return { runs, count, nextOffset, end: segment.last + 1, stored }
 }
 
 /** Yields the messages of a page. */

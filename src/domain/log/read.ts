@@ -2,6 +2,7 @@ import { StoreError } from '../../ports/errors.ts'
 import type { TopicState } from '../../ports/offset-counter.ts'
 import type { SegmentEntry } from '../../ports/segment-store.ts'
 import { LogError, type OffsetRange } from '../errors.ts'
+import type { Operation } from '../operation.ts'
 import type { Segment } from '../segments/segment.ts'
 import { judgeHoleBelow, judgeTailHole, sealDown } from './holes.ts'
 import { Lookahead, Sizes } from './lookahead.ts'
@@ -22,10 +23,11 @@ export interface ReadRequest extends PageSize {
  * message or a seal; a segment that can't be loaded ends the page before it and is never skipped.
  * @throws LogError `offset_out_of_range` when `from` is beyond the end; others when not even the first offset could be looked at
  */
-export async function readPage (core: LogCore, topic: string, request: ReadRequest): Promise<Page> {
-  const deadline = core.clock.monotonic() + core.limits.readTimeoutMs
-  const storage = new Storage(core, topic, deadline, () => { reader.watchFill() })
-  const reader = new Reader(core, storage, request, deadline)
+export async function readPage (core: LogCore, topic: string, request: ReadRequest, operation: Operation): Promise<Page> {
+  const startedAt = core.clock.monotonic()
+  const deadline = startedAt + Math.min(core.limits.readTimeoutMs, operation.timeoutMs ?? Infinity)
+  const storage = new Storage(core, topic, operation, deadline, () => { reader.watchFill() })
+  const reader = new Reader(core, storage, request, startedAt, deadline)
   try {
     await reader.run()
   } catch (error) {
@@ -34,7 +36,7 @@ export async function readPage (core: LogCore, topic: string, request: ReadReque
     reader.finish()
   }
   const { page: { runs, count, stored }, expected: nextOffset, end } = reader
-  return { runs, count, nextOffset, end, stored, calls: storage.calls }
+  return { runs, count, nextOffset, end, stored }
 }
 
 /** A LIST costs as much as twelve GETs, but two of them find what there is most often, and one after the other takes time. */
@@ -51,18 +53,20 @@ class Reader {
   readonly #core: LogCore
   readonly #storage: Storage
   readonly #request: ReadRequest
+  readonly #startedAt: number
   readonly #deadline: number
   readonly #sizes = new Sizes()
   #sealsLeft: number
   #cancelFill: (() => void) | undefined
   #late = false
 
-  constructor (core: LogCore, storage: Storage, request: ReadRequest, deadline: number) {
+  constructor (core: LogCore, storage: Storage, request: ReadRequest, startedAt: number, deadline: number) {
     this.#core = core
     this.#storage = storage
     this.#request = request
     this.page = new PageBuilder(request)
     this.expected = request.from
+    this.#startedAt = startedAt
     this.#deadline = deadline
     this.#sealsLeft = core.limits.sealsPerReadMax
   }
@@ -70,7 +74,7 @@ class Reader {
   /** To be called when the page has to wait for room on the link: after `pageFillMs` it does so only if it has nothing. */
   watchFill (): void {
     const { clock, limits } = this.#core
-    this.#cancelFill ??= clock.timer(Math.max(0, this.#deadline - limits.readTimeoutMs + limits.pageFillMs - clock.monotonic()), () => {
+    this.#cancelFill ??= clock.timer(Math.max(0, this.#startedAt + limits.pageFillMs - clock.monotonic()), () => {
       this.#late = true
       if (this.page.count > 0) this.#storage.stopWaiting()
     })
@@ -240,7 +244,7 @@ class Reader {
 }
 
 function outOfRange (from: number, range: OffsetRange): LogError {
-  return new LogError('offset_out_of_range', `offset: expected at most ${range.end}, the end of the topic, got ${from}`, { range })
+  return new LogError('offset_out_of_range', `offset: expected at most ${range.end}, the end of the topic, got ${from}`, range)
 }
 
 /** The offset that the next message would get. */

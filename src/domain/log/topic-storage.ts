@@ -2,9 +2,12 @@ import type { Clock } from '../../ports/clock.ts'
 import { isPassing, StoreError } from '../../ports/errors.ts'
 import type { OffsetCounter, Reservation, ReservationTime, TopicState } from '../../ports/offset-counter.ts'
 import type { SegmentListing, SegmentObject, SegmentStore } from '../../ports/segment-store.ts'
-import { LogError, type Written } from '../errors.ts'
+import type { Telemetry } from '../../ports/telemetry.ts'
+import { LogError, withWritten, type Written } from '../errors.ts'
 import { checkLimits, defaultLimits, type Limits } from '../limits.ts'
+import type { Operation, StorageCalls } from '../operation.ts'
 import { decodeSegment, type Compression, type Segment } from '../segments/segment.ts'
+import { observedCounter, observedSegments } from '../telemetry.ts'
 import { Turns } from '../turns.ts'
 import { sleep, within } from '../wait.ts'
 import { LinkWindow } from './link-window.ts'
@@ -12,17 +15,6 @@ import { SegmentCache } from './segment-cache.ts'
 
 /** What a segment is taken for until its size is known. */
 const UNKNOWN_SIZE_BYTES = 64 * 1024
-
-/** How many calls to storage an operation made; calls shared by a group commit count for each of its appends. */
-export interface StorageCalls { reserve: number, state: number, put: number, get: number, list: number }
-
-export function noCalls (): StorageCalls {
-  return { reserve: 0, state: 0, put: 0, get: 0, list: 0 }
-}
-
-export function addCalls (to: StorageCalls, more: StorageCalls): void {
-  for (const call of Object.keys(to) as Array<keyof StorageCalls>) to[call] += more[call]
-}
 
 export interface LogDeps {
   readonly segments: SegmentStore
@@ -32,10 +24,12 @@ export interface LogDeps {
   readonly limits?: Limits
   /** A number in [0, 1), for delays and writer ids. */
   readonly random?: () => number
+  /** Gets each call to the stores. Without it, nothing is reported. */
+  readonly telemetry?: Telemetry
 }
 
 /** What append and read share. */
-export interface LogCore extends Required<LogDeps> {
+export interface LogCore extends Required<Omit<LogDeps, 'telemetry'>> {
   readonly cache: SegmentCache
   /** For the encoding of large segments. */
   readonly turns: Turns
@@ -46,16 +40,19 @@ export interface LogCore extends Required<LogDeps> {
 }
 
 /** @throws Error when the limits contradict each other */
-export function createCore (deps: LogDeps): LogCore {
+export function createCore ({ segments, counter, clock, compression, random = Math.random, telemetry, ...deps }: LogDeps): LogCore {
   const limits = checkLimits(deps.limits ?? defaultLimits)
   return {
-    random: Math.random,
-    ...deps,
+    segments: telemetry === undefined ? segments : observedSegments(segments, telemetry, clock),
+    counter: telemetry === undefined ? counter : observedCounter(counter, telemetry, clock),
+    clock,
+    compression,
+    random,
     limits,
     cache: new SegmentCache(limits.segmentCacheBytes),
-    turns: new Turns((callback) => { deps.clock.soon(callback) }),
-    putWindow: new LinkWindow(deps.clock, limits),
-    getWindow: new LinkWindow(deps.clock, limits)
+    turns: new Turns((callback) => { clock.soon(callback) }),
+    putWindow: new LinkWindow(clock, limits),
+    getWindow: new LinkWindow(clock, limits)
   }
 }
 
@@ -73,26 +70,31 @@ export function retryDelay ({ limits, random }: LogCore, attempt: number): numbe
  * StoreError, those that get a segment also LogError.
  */
 export class Storage {
-  readonly calls = noCalls()
+  readonly calls: StorageCalls
   readonly #core: LogCore
   readonly #topic: string
+  readonly #signal: AbortSignal | undefined
   readonly #deadline: number
   readonly #onWait: (() => void) | undefined
   #waits = true
 
   /**
+   * @param operation the calls are counted in it
    * @param deadline monotonic ms by which every call has ended
    * @param onWait called when a call has to wait for room on the link
    */
-  constructor (core: LogCore, topic: string, deadline = Infinity, onWait?: () => void) {
+  constructor (core: LogCore, topic: string, operation: Operation, deadline = Infinity, onWait?: () => void) {
     this.#core = core
     this.#topic = topic
+    this.calls = operation.calls
+    this.#signal = operation.signal
     this.#deadline = deadline
     this.#onWait = onWait
   }
 
   #within<T> (ms: number, what: string, call: (signal: AbortSignal) => Promise<T>): Promise<T> {
     const { clock } = this.#core
+    if (this.#signal?.aborted === true) return Promise.reject(new StoreError('timeout', 'none', `the caller no longer waited for ${what}`))
     return within(clock, Math.min(ms, this.#deadline - clock.monotonic()), what, call)
   }
 
@@ -241,9 +243,8 @@ function wrongListing (text: string): StoreError {
 
 /** Converts an error of a store to one of the log. Errors of the log are returned unchanged, except that `written` is added. */
 export function toLogError (error: unknown, written?: Written): LogError {
-  if (error instanceof LogError && (written === undefined || error.written !== undefined)) return error
+  if (error instanceof LogError) return written === undefined || error.written !== undefined ? error : withWritten(error, written)
   const options = { cause: error, ...(written === undefined ? {} : { written }) }
-  if (error instanceof LogError) return new LogError(error.code, error.message, options)
   if (!(error instanceof StoreError)) return new LogError('internal', 'Something unexpected happened.', options)
   switch (error.failure) {
     case 'throttled': return new LogError('storage_throttled', 'The storage asked to slow down.', options)

@@ -1,5 +1,6 @@
 import type { SegmentEntry } from '../../ports/segment-store.ts'
 import type { Limits } from '../limits.ts'
+import { createOperation } from '../operation.ts'
 import { SEAL_BYTES_MAX } from '../segments/segment.ts'
 import { Storage, type LogCore } from './topic-storage.ts'
 
@@ -11,7 +12,7 @@ import { Storage, type LogCore } from './topic-storage.ts'
  * @throws StoreError; the trim may then be incomplete, which is safe
  */
 export async function trim (core: LogCore, topic: string, before: number): Promise<number> {
-  const storage = new Storage(core, topic)
+  const storage = new Storage(core, topic, createOperation())
   const state = await storage.state()
   if (state === undefined) return 1
   const earliest = Math.min(before, state.currentOffset + 1)
@@ -41,7 +42,7 @@ function mayBeYoungSeal ({ size, lastModified }: SegmentEntry, now: number, { ho
  * @throws StoreError
  */
 export async function deleteTopic (core: LogCore, topic: string): Promise<void> {
-  const storage = new Storage(core, topic)
+  const storage = new Storage(core, topic, createOperation())
   const state = await storage.state()
   if (state === undefined) return
   await trim(core, topic, state.currentOffset + 1)

@@ -1,5 +1,3 @@
-import type { Fact } from '../../ports/topic-store.ts'
-
 /** The most seqs of a producer that ride on one range, and the most answers that are kept for repeats (PRODUCER_WINDOW). */
 export const PRODUCER_WINDOW = 5
 
@@ -62,16 +60,16 @@ function pairs (flat: readonly number[]): Array<[number, number]> {
   return Array.from({ length: flat.length / 2 }, (_, i) => [flat[2 * i]!, flat[2 * i + 1]!])
 }
 
-/** The record once it is known whether the segment of its newest range stands. */
-export function resolveProducer (record: ProducerRecord, last: number, stands: boolean): ProducerRecord {
+/**
+ * The record once it is known what became of its newest range. A lost range counts as standing, but its offsets, and with
+ * them those of older seqs, are told to nobody.
+ * @param last the record's version
+ */
+export function resolveProducer (record: ProducerRecord, last: number, outcome: 'stands' | 'void' | 'lost'): ProducerRecord {
   const { base, standing, riding } = record
   if (riding.length === 0) return record
-  if (!stands) return { ...record, riding: [] }
+  if (outcome === 'void') return { ...record, riding: [] }
+  if (outcome === 'lost') return { ...record, base: base + riding.length, standing: [], riding: [] }
   const ranges = riding.map(({ back, count }) => ({ first: last - back - count + 1, last: last - back }))
   return { ...record, base: base + riding.length, standing: [...standing, ...ranges].slice(-PRODUCER_WINDOW), riding: [] }
-}
-
-/** A fact whose outcome the item does not tell. */
-export function isUnresolved (fact: Fact, record: ProducerRecord): boolean {
-  return record.riding.length > 0 && fact.last > 0
 }

@@ -156,14 +156,14 @@ export const plantedFaults: readonly PlantedFault[] = [
   {
     name: 'a deadline that a look at the item may exceed',
     file: 'domain/log/append.ts',
-    replace: 'const storage = new Storage(core, topic, deadline)',
-    by: 'const storage = new Storage(core, topic)'
+    replace: 'const storage = new Storage(core, topic, operation, deadline)',
+    by: 'const storage = new Storage(core, topic, operation)'
   },
   {
     name: 'a deadline of a read that its seals may exceed',
     file: 'domain/log/read.ts',
-    replace: 'new Storage(core, topic, deadline, ',
-    by: 'new Storage(core, topic, Infinity, '
+    replace: 'new Storage(core, topic, operation, deadline, ',
+    by: 'new Storage(core, topic, operation, Infinity, '
   },
   {
     name: 'send a segment again in smaller ones although it may have been written',

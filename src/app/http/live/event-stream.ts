@@ -3,7 +3,7 @@ import { LogError } from '../../../domain/errors.ts'
 import { defaultLimits as limits } from '../../../domain/limits.ts'
 import { type Follower, messagesOf, type Page } from '../../../domain/log/log.ts'
 import type { Hold } from '../bounds/memory-budget.ts'
-import { toProblem } from '../problem.ts'
+import { errorKinds, toProblem } from '../problem.ts'
 
 /*
  * A stream of server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html):
@@ -100,7 +100,7 @@ export class EventStream extends Readable {
       return follower.closed || performance.now() >= this.#endsAt ? null : this.#heartbeat()
     } catch (error) {
       const known = error instanceof LogError ? error : new LogError('internal', 'The stream could not be continued.', { cause: error })
-      if (known.retriable && left > limits.streamRetryMs) {
+      if (errorKinds[known.code].retriable && left > limits.streamRetryMs) {
         // Ending the stream would be worse: EventSource reconnects, and gives up if it gets anything but a 200.
         await new Promise((resolve) => { setTimeout(resolve, limits.streamRetryMs) })
         return this.#heartbeat()

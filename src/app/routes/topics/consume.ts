@@ -2,6 +2,7 @@ import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebo
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { defaultLimits as limits } from '../../../domain/limits.ts'
 import type { Follower, Log, Page } from '../../../domain/log/log.ts'
+import { createOperation, type Operation } from '../../../domain/operation.ts'
 import { prefers } from '../../http/answers/negotiation.ts'
 import { sendPage, sizeOf } from '../../http/answers/page-body.ts'
 import { EventStream, type StreamBounds } from '../../http/live/event-stream.ts'
@@ -32,8 +33,8 @@ export const consumeRoute: FastifyPluginCallbackTypebox<ConsumeRouteOptions> = (
     done()
   })
 
-  const follow = (topic: string, from: number): Follower => {
-    const follower = log.follow(topic, from)
+  const follow = (topic: string, from: number, operation: Operation): Follower => {
+    const follower = log.follow(topic, from, operation)
     waiting.add(follower)
     if (closing) follower.close()
     return follower
@@ -46,8 +47,8 @@ export const consumeRoute: FastifyPluginCallbackTypebox<ConsumeRouteOptions> = (
 
   const remainingMs = (request: FastifyRequest): number => Math.max(0, (timeLeft?.(request) ?? Infinity) - endMarginMs)
 
-  async function longPoll (request: FastifyRequest, reply: FastifyReply, topic: string, read: Read, waitMs: number): Promise<Page> {
-    const follower = follow(topic, read.from)
+  async function longPoll (request: FastifyRequest, reply: FastifyReply, topic: string, read: Read & { waitMs: number }, operation: Operation): Promise<Page> {
+    const follower = follow(topic, read.from, operation)
     const gone = (): void => { follower.close() }
     reply.raw.once('close', gone)
     // The client may have disconnected while the offset was looked up.
@@ -57,10 +58,10 @@ export const consumeRoute: FastifyPluginCallbackTypebox<ConsumeRouteOptions> = (
       let page = await follower.next(read, 0)
       if (page.count === 0) {
         request.hold.resize(0)
-        page = await follower.next(read, Math.min(waitMs, remainingMs(request)))
+        page = await follower.next(read, read.waitMs)
         await request.hold.add(sizeOf(page))
       }
-      return { ...page, calls: follower.calls }
+      return page
     } finally {
       reply.raw.off('close', gone)
       release(follower)
@@ -71,7 +72,8 @@ export const consumeRoute: FastifyPluginCallbackTypebox<ConsumeRouteOptions> = (
     const { facts } = request
     const bounds = streamBounds?.(request)
     const endsAt = performance.now() + Math.min(remainingMs(request), bounds?.buffered === true ? limits.bufferedStreamMs : Infinity)
-    const follower = follow(topic, from)
+    const operation = createOperation()
+    const follower = follow(topic, from, operation)
     const events = new EventStream({
       follower,
       from,
@@ -88,7 +90,7 @@ export const consumeRoute: FastifyPluginCallbackTypebox<ConsumeRouteOptions> = (
     try {
       // While an error can still be the answer.
       await events.open()
-      facts.storage = follower.calls
+      facts.storage = operation.calls
     } catch (error) {
       events.destroy()
       throw error
@@ -125,9 +127,11 @@ export const consumeRoute: FastifyPluginCallbackTypebox<ConsumeRouteOptions> = (
     }
     const waitMs = method === 'GET' ? clamp(query.wait, 0, limits.waitMaxMs / 1_000) * 1_000 : 0
     await request.hold.add(read.maxBytes)
-    const page = waitMs > 0 ? await longPoll(request, reply, topic, read, waitMs) : await log.read(topic, read)
+    // A wait ends before the platform's time does. A read that does not wait is not cut short.
+    const operation = createOperation(waitMs > 0 ? { timeoutMs: remainingMs(request) } : undefined)
+    const page = waitMs > 0 ? await longPoll(request, reply, topic, { ...read, waitMs }, operation) : await log.read(topic, read, operation)
     facts.messages = page.count
-    facts.storage = page.calls
+    facts.storage = operation.calls
     request.hold.resize(sizeOf(page))
     return sendPage(request, reply, page)
   })

@@ -2,6 +2,7 @@ import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebo
 import { Type } from '@sinclair/typebox'
 import { LogError } from '../../../domain/errors.ts'
 import type { Log } from '../../../domain/log/log.ts'
+import { createOperation } from '../../../domain/operation.ts'
 import type { MessageBody } from '../../http/bodies/message-body.ts'
 import { Batch, Message, Messages } from '../../http/bodies/message.schema.ts'
 import { jsonType, linesType } from '../../http/bodies/raw-body.ts'
@@ -44,10 +45,11 @@ export const produceRoute: FastifyPluginCallbackTypebox<ProduceRouteOptions> = (
     facts.topic = topic
     const { messages, batch } = body
     facts.written = 'unknown'
-    const { first, last, calls } = await log.append(topic, messages)
+    const operation = createOperation()
+    const { first, last } = await log.append(topic, messages, operation)
     facts.offset = first
     facts.messages = messages.length
-    facts.storage = calls
+    facts.storage = operation.calls
     return batch ? { topic, offset: first, last_offset: last, count: messages.length } : { topic, offset: first }
   })
 

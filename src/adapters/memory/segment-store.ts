@@ -1,10 +1,16 @@
 import { StoreError } from '../../ports/errors.ts'
-import { PUT_ACCEPTED_MS, type SegmentObject, type SegmentStore } from '../../ports/segment-store.ts'
+import { PUT_ACCEPTED_MS, type CallOptions, type SegmentObject, type SegmentStore } from '../../ports/segment-store.ts'
+import type { TopicListing } from '../../ports/topic-store.ts'
+
+/** A segment store that also tells which topics have objects in it. */
+interface MemorySegmentStore extends SegmentStore {
+  topics (after: string, limit: number, options?: CallOptions): Promise<TopicListing>
+}
 
 interface Kept { readonly object: SegmentObject, readonly lastModified: number }
 
 /** Keeps objects in memory. Each topic has an ascending array of keys; appends are at its end, or close to it. */
-export function createMemorySegmentStore (now: () => number = Date.now): SegmentStore {
+export function createMemorySegmentStore (now: () => number = Date.now): MemorySegmentStore {
   const topics = new Map<string, { keys: number[], objects: Map<number, Kept> }>()
 
   return {
@@ -41,6 +47,11 @@ export function createMemorySegmentStore (now: () => number = Date.now): Segment
       if (kept === undefined) return
       for (const last of lasts) kept.objects.delete(last)
       kept.keys = kept.keys.filter((last) => kept.objects.has(last))
+    },
+
+    async topics (after, limit) {
+      const names = [...topics].filter(([topic, { keys }]) => topic > after && keys.length > 0).map(([topic]) => topic).sort()
+      return { topics: names.slice(0, limit), truncated: names.length > limit }
     },
 
     async check () {}

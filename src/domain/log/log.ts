@@ -17,6 +17,8 @@ export type { AppendConditions } from './conditions.ts'
 export { messagesOf, type Page, type PageSize } from './page.ts'
 export type { ReadRequest } from './read.ts'
 export type { Follower } from './follow.ts'
+export { bytesOf, mayBeYoungSeal, removeBelow, type Removed, type RemovalStorage } from './removal.ts'
+export { checkListing, toLogError } from './topic-storage.ts'
 
 /**
  * Topics with ordered offsets, on a segment store and an offset counter. All methods throw only LogError. A caller that

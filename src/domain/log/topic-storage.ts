@@ -257,7 +257,7 @@ export class Storage {
  * A store whose lists are out of order, or without dates, would lead readers past messages. It is not used (log §2.6).
  * @throws StoreError `misconfigured`
  */
-function checkListing ({ entries, now }: SegmentListing, from: number): void {
+export function checkListing ({ entries, now }: SegmentListing, from: number): void {
   let above = from - 1
   for (const { last, lastModified } of entries) {
     if (last <= above) throw wrongListing(`a key above ${above}, got ${last}`)

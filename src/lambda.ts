@@ -8,7 +8,6 @@ import { listOf, loadLambdaSettings } from './app/config.ts'
 import { httpEventOf, needsBase64, normalizeEvent, routeMatcher, type HttpEvent } from './app/lambda/event.ts'
 import { streamAnswer } from './app/lambda/stream.ts'
 import { createLogger, unbufferedOutput } from './app/logger.ts'
-import { defaultLimits as limits } from './domain/limits.ts'
 import { wire } from './wiring.ts'
 
 declare module 'fastify' {
@@ -28,10 +27,11 @@ const streaming = new AsyncLocalStorage<Streaming>()
 const streamedBytesMax = 16 * 1024 * 1024
 
 const settings = loadLambdaSettings(process.env)
-const { log, checks } = await wire(settings)
+const { log, limits, checks } = await wire(settings)
 const logger = createLogger(settings.LOG_LEVEL, unbufferedOutput())
 const app = buildApp({
   log,
+  limits,
   checks,
   corsOrigins: listOf(settings.CORS_ORIGINS),
   logger,

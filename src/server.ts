@@ -5,7 +5,6 @@ import type { Logger } from 'pino'
 import { buildApp } from './app/build-app.ts'
 import { listOf, loadSettings, servedHosts, type Settings, SettingsError } from './app/config.ts'
 import { closeIdleWhenSent, limitConnections } from './app/http/bounds/connections.ts'
-import { MemoryBudget } from './app/http/bounds/memory-budget.ts'
 import { isLoopback } from './app/http/host-check.ts'
 import { bufferedOutput, createLogger } from './app/logger.ts'
 import { StoreError } from './ports/errors.ts'
@@ -34,13 +33,16 @@ async function start (settings: Settings): Promise<void> {
   const failedChecks = await checkStores(wiring)
   const app = buildApp({
     log: wiring.log,
+    limits: wiring.limits,
     checks: wiring.checks,
     logger,
-    memory: new MemoryBudget(settings.MAX_BUFFERED_BYTES),
+    bufferedBytesMax: settings.MAX_BUFFERED_BYTES,
     servedHosts: servedHosts(settings),
     corsOrigins: listOf(settings.CORS_ORIGINS)
   })
-  limitConnections(app.server, settings.MAX_CONNECTIONS, {
+  limitConnections(app.server, {
+    max: settings.MAX_CONNECTIONS,
+    reservedFiles: wiring.limits.reservedFiles,
     refused (count) { logger.warn({ count, max: app.server.maxConnections }, 'connections refused') }
   })
   stopOnSignal(app, wiring, logger)

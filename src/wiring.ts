@@ -2,7 +2,7 @@ import { resolve } from 'node:path'
 import { systemClock } from './adapters/system/clock.ts'
 import type { Settings } from './app/config.ts'
 import type { StoreCheck } from './app/routes/service/health.ts'
-import { defaultLimits } from './domain/limits.ts'
+import { defaultLimits, type Limits } from './domain/limits.ts'
 import { createLog, type Log } from './domain/log/log.ts'
 import type { Compression } from './domain/segments/segment.ts'
 import type { OffsetCounter } from './ports/offset-counter.ts'
@@ -10,6 +10,8 @@ import type { SegmentStore } from './ports/segment-store.ts'
 
 export interface Wiring {
   readonly log: Log
+  /** The limits of the log, and so of all that uses it. */
+  readonly limits: Limits
   readonly checks: readonly StoreCheck[]
   /** Where the data is, in words, for the start line. */
   readonly where: string
@@ -43,6 +45,7 @@ export async function wire (settings: Settings): Promise<Wiring> {
   const log = createLog({ segments, counter, clock: systemClock, compression, limits })
   return {
     log,
+    limits,
     checks,
     where,
     warnings,

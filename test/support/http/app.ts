@@ -30,10 +30,12 @@ export const hurried: TimeLeft = () => 2_005
 
 /** The app over a log on memory adapters, or on those handed in. */
 export function memoryApp (t: TestContext, options: MemoryAppOptions = {}): { app: FastifyInstance, log: Log } {
-  const { segments = createMemorySegmentStore(), counter = createMemoryOffsetCounter(), checks = [], limits, logger, platformFacts, timeLeft, servedHosts, corsOrigins } = options
-  const log = options.log ?? createLog({ segments, counter, clock: systemClock, compression: 'none', limits: { ...defaultLimits, ...limits } })
+  const { segments = createMemorySegmentStore(), counter = createMemoryOffsetCounter(), checks = [], logger, platformFacts, timeLeft, servedHosts, corsOrigins } = options
+  const limits = { ...defaultLimits, ...options.limits }
+  const log = options.log ?? createLog({ segments, counter, clock: systemClock, compression: 'none', limits })
   const app = buildApp({
     log,
+    limits,
     checks,
     ...logger === undefined ? {} : { logger },
     ...platformFacts === undefined ? {} : { platformFacts },

@@ -1,5 +1,5 @@
 import { LogError } from '../../../domain/errors.ts'
-import { defaultLimits, type Limits } from '../../../domain/limits.ts'
+import type { Limits } from '../../../domain/limits.ts'
 
 /*
  * One limit for all bytes of request bodies and responses that the process holds for its clients. A request for which there
@@ -107,7 +107,7 @@ export class MemoryBudget {
   #watch: NodeJS.Timeout | undefined
 
   /** @param bytesMax must be several times what one request can hold, which is a body and its decompressed form */
-  constructor (bytesMax: number, limits: Limits = defaultLimits) {
+  constructor (bytesMax: number, limits: Limits) {
     this.#bytesMax = bytesMax
     this.limits = limits
   }

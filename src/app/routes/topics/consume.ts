@@ -1,18 +1,20 @@
 import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox'
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { defaultLimits as limits } from '../../../domain/limits.ts'
+import type { Limits } from '../../../domain/limits.ts'
 import type { Follower, Log, Page } from '../../../domain/log/log.ts'
 import { prefers } from '../../http/answers/negotiation.ts'
-import { sendPage, sizeOf } from '../../http/answers/page-body.ts'
+import { type SendPage, sizeOf } from '../../http/answers/page-body.ts'
 import { EventStream, type StreamBounds } from '../../http/live/event-stream.ts'
 import { problems, storageProblems, TopicParams } from '../common.schema.ts'
-import { ConsumeHeaders, ConsumeQuery, ConsumeAnswer } from './consume.schema.ts'
+import { ConsumeAnswer, ConsumeHeaders, consumeQuery } from './consume.schema.ts'
 
 /** Time in ms that the platform leaves for the request; `undefined`: unlimited. */
 export type TimeLeft = (request: FastifyRequest) => number | undefined
 
 export interface ConsumeRouteOptions {
   readonly log: Log
+  readonly limits: Limits
+  readonly sendPage: SendPage
   readonly timeLeft: TimeLeft | undefined
   readonly streamBounds: ((request: FastifyRequest) => StreamBounds) | undefined
   readonly hide: boolean
@@ -22,7 +24,7 @@ export interface ConsumeRouteOptions {
 const endMarginMs = 2_000
 
 /** `GET /topics/{topic}/consume` */
-export const consumeRoute: FastifyPluginCallbackTypebox<ConsumeRouteOptions> = (app, { log, timeLeft, streamBounds, hide }, done) => {
+export const consumeRoute: FastifyPluginCallbackTypebox<ConsumeRouteOptions> = (app, { log, limits, sendPage, timeLeft, streamBounds, hide }, done) => {
   const waiting = new Set<Follower>()
   let closing = false
   // When the server stops, waiting requests get their response at once; otherwise they would delay it.
@@ -73,6 +75,7 @@ export const consumeRoute: FastifyPluginCallbackTypebox<ConsumeRouteOptions> = (
     const endsAt = performance.now() + Math.min(remainingMs(request), bounds?.buffered === true ? limits.bufferedStreamMs : Infinity)
     const follower = follow(topic, from)
     const events = new EventStream({
+      limits,
       follower,
       from,
       endsAt,
@@ -104,7 +107,7 @@ export const consumeRoute: FastifyPluginCallbackTypebox<ConsumeRouteOptions> = (
       summary: 'Read a page of messages, wait for new ones, or stream them',
       description: 'With `Accept: text/event-stream` the response is a stream of server-sent events; `limit`, `max_bytes` and `wait` are ignored.',
       params: TopicParams,
-      querystring: ConsumeQuery,
+      querystring: consumeQuery(limits),
       headers: ConsumeHeaders,
       response: {
         200: ConsumeAnswer,

@@ -4,7 +4,7 @@ import awsLambdaFastify from '@fastify/aws-lambda'
 import type { Context } from 'aws-lambda'
 import type { FastifyInstance, InjectOptions, LightMyRequestCallback } from 'fastify'
 import { buildApp } from './app/build-app.ts'
-import { listOf, loadLambdaSettings } from './app/config.ts'
+import { loadLambdaSettings } from './app/config.ts'
 import { httpEventOf, needsBase64, normalizeEvent, routeMatcher, type HttpEvent } from './app/lambda/event.ts'
 import { streamAnswer } from './app/lambda/stream.ts'
 import { createLogger, unbufferedOutput } from './app/logger.ts'
@@ -28,12 +28,12 @@ const streamedBytesMax = 16 * 1024 * 1024
 
 const settings = loadLambdaSettings(process.env)
 const { log, limits, checks } = await wire(settings)
-const logger = createLogger(settings.LOG_LEVEL, unbufferedOutput())
+const logger = createLogger(settings.logLevel, unbufferedOutput())
 const app = buildApp({
   log,
   limits,
   checks,
-  corsOrigins: listOf(settings.CORS_ORIGINS),
+  corsOrigins: settings.corsOrigins,
   logger,
   platformFacts: ({ awsLambda: { context } }) => context === undefined ? undefined : { lambda_request_id: context.awsRequestId },
   // Long polls end long before the 29 s of a REST API, so only the function's own timeout matters.

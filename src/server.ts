@@ -3,7 +3,7 @@ import { setFlagsFromString } from 'node:v8'
 import type { FastifyInstance } from 'fastify'
 import type { Logger } from 'pino'
 import { buildApp } from './app/build-app.ts'
-import { listOf, loadSettings, servedHosts, type Settings, SettingsError } from './app/config.ts'
+import { loadSettings, type Settings, SettingsError } from './app/config.ts'
 import { closeIdleWhenSent, limitConnections } from './app/http/bounds/connections.ts'
 import { isLoopback } from './app/http/host-check.ts'
 import { bufferedOutput, createLogger } from './app/logger.ts'
@@ -28,7 +28,7 @@ try {
 }
 
 async function start (settings: Settings): Promise<void> {
-  const logger = createLogger(settings.LOG_LEVEL, bufferedOutput())
+  const logger = createLogger(settings.logLevel, bufferedOutput())
   const wiring = await wire(settings)
   const failedChecks = await checkStores(wiring)
   const app = buildApp({
@@ -36,20 +36,20 @@ async function start (settings: Settings): Promise<void> {
     limits: wiring.limits,
     checks: wiring.checks,
     logger,
-    bufferedBytesMax: settings.MAX_BUFFERED_BYTES,
-    servedHosts: servedHosts(settings),
-    corsOrigins: listOf(settings.CORS_ORIGINS)
+    bufferedBytesMax: settings.bufferedBytesMax,
+    servedHosts: settings.servedHosts,
+    corsOrigins: settings.corsOrigins
   })
   limitConnections(app.server, {
-    max: settings.MAX_CONNECTIONS,
+    max: settings.connectionsMax,
     reservedFiles: wiring.limits.reservedFiles,
     refused (count) { logger.warn({ count, max: app.server.maxConnections }, 'connections refused') }
   })
   stopOnSignal(app, wiring, logger)
   await listen(app, settings, logger)
   const url = urlOf(app, settings)
-  logger.level = settings.LOG_LEVEL
-  if (!isLoopback(settings.HOST)) warnOfOpenPort(settings, logger)
+  logger.level = settings.logLevel
+  if (!isLoopback(settings.host)) warnOfOpenPort(settings, logger)
   // On standard error, since standard output is the log only.
   console.error(`Listening on ${url}, data in ${wiring.where}. ` +
     `Try: curl ${url}/topics/orders/produce -H 'content-type: application/json' -d '{"payload":{"item":"book","quantity":2}}'`)
@@ -81,7 +81,7 @@ async function checkStores ({ checks }: Wiring): Promise<Array<{ name: string, e
   return failed
 }
 
-async function listen (app: FastifyInstance, { HOST: host, PORT: port }: Settings, logger: Logger): Promise<void> {
+async function listen (app: FastifyInstance, { host, port }: Settings, logger: Logger): Promise<void> {
   await app.ready()
   // Fastify would log each address it listens on as a sentence.
   logger.level = 'silent'
@@ -97,14 +97,14 @@ async function listen (app: FastifyInstance, { HOST: host, PORT: port }: Setting
 }
 
 /** An address that a client on this machine can use. */
-function urlOf (app: FastifyInstance, { HOST: host }: Settings): string {
+function urlOf (app: FastifyInstance, { host }: Settings): string {
   const { port } = app.server.address() as AddressInfo
   const reachable = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host
   return `http://${reachable.includes(':') ? `[${reachable}]` : reachable}:${port}`
 }
 
 /** In the log for its collector, and on standard error for a person at a terminal. */
-function warnOfOpenPort ({ HOST: host }: Settings, logger: Logger): void {
+function warnOfOpenPort ({ host }: Settings, logger: Logger): void {
   console.error(`WARNING: HOST is ${host}, and there is no access control: everybody who can reach the port can read and write all topics.`)
   logger.warn({ host }, 'no access control: everybody who can reach the port can read and write all topics')
 }

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path'
 import { systemClock } from './adapters/system/clock.ts'
-import type { Settings } from './app/config.ts'
+import type { AwsStorage, Settings, StorageSettings } from './app/config.ts'
 import type { StoreCheck } from './app/routes/service/health.ts'
 import { defaultLimits, type Limits } from './domain/limits.ts'
 import { createLog, type Log } from './domain/log/log.ts'
@@ -38,10 +38,10 @@ interface Stores {
 
 /** @throws StartError */
 export async function wire (settings: Settings): Promise<Wiring> {
-  const stores = await openStores(settings)
+  const stores = await openStores(settings.storage)
   const { segments, counter, checks, where, warnings = [] } = stores
-  const compression = settings.COMPRESSION === 'auto' ? stores.compression : settings.COMPRESSION
-  const limits = { ...defaultLimits, lingerMs: settings.LINGER_MS }
+  const compression = settings.compression === 'auto' ? stores.compression : settings.compression
+  const limits = { ...defaultLimits, lingerMs: settings.lingerMs }
   const log = createLog({ segments, counter, clock: systemClock, compression, limits })
   return {
     log,
@@ -57,19 +57,20 @@ export async function wire (settings: Settings): Promise<Wiring> {
 }
 
 /** Imports only the adapters that are used: the AWS SDK alone takes longer to load than everything else. */
-async function openStores (settings: Settings): Promise<Stores> {
-  const { BUCKET_NAME: bucket, COUNTERS_TABLE: table, DATA_DIR: folder } = settings
-  if (bucket !== undefined && table !== undefined) return openAws(settings, bucket, table)
-  return folder === ':memory:' ? openMemory() : openSqlite(folder)
+async function openStores (storage: StorageSettings): Promise<Stores> {
+  switch (storage.kind) {
+    case 'aws': return openAws(storage)
+    case 'folder': return openSqlite(storage.path)
+    case 'memory': return openMemory()
+  }
 }
 
-async function openAws (settings: Settings, bucket: string, table: string): Promise<Stores> {
+async function openAws ({ bucket, table, region, s3Endpoint, dynamoEndpoint }: AwsStorage): Promise<Stores> {
   const [{ createS3SegmentStore }, { createDynamoClient, createDynamoOffsetCounter }] = await Promise.all([
     import('./adapters/s3/segment-store.ts'), import('./adapters/dynamodb/offset-counter.ts')
   ])
-  const { AWS_REGION: region, AWS_ENDPOINT_URL: endpoint, AWS_ENDPOINT_URL_S3: ofS3, AWS_ENDPOINT_URL_DYNAMODB: ofDynamo } = settings
-  const segments = createS3SegmentStore({ region, endpoint: ofS3 ?? endpoint, bucket })
-  const client = createDynamoClient({ region, endpoint: ofDynamo ?? endpoint })
+  const segments = createS3SegmentStore({ region, endpoint: s3Endpoint, bucket })
+  const client = createDynamoClient({ region, endpoint: dynamoEndpoint })
   const counter = createDynamoOffsetCounter({ client, table })
   return {
     segments,

@@ -11,7 +11,7 @@ import * as sqlite from './errors.ts'
 import { SqliteStartError } from './errors.ts'
 import { createFile, DATABASE_FILE, flushFolder, FOLDER_MODE, LOG_FILE } from './files.ts'
 import { belongTogether } from './generation.ts'
-import { createJournal, type Sync } from './journal.ts'
+import { Journal, type Sync } from './journal.ts'
 import { createSqliteOffsetCounter } from './offset-counter.ts'
 import { APPLICATION_ID, PAGE_BYTES, SCHEMA, SCHEMA_VERSION } from './schema.ts'
 import { createSqliteSegmentStore } from './segment-store.ts'
@@ -63,7 +63,8 @@ export function openSqliteStore (folder: string, options: SqliteStoreOptions = {
     const moved = prepare(database, path)
     const clock = createStoreClock(newestTime(database), now, elapsed)
     const wal = openSync(join(path, LOG_FILE), 'r+')
-    const journal = createJournal(database, { wal, walPages: moved ? 0 : Math.ceil(fstatSync(wal).size / PAGE_BYTES), sync, freeBytes, elapsed })
+    const walPages = moved ? 0 : Math.ceil(fstatSync(wal).size / PAGE_BYTES)
+    const journal = new Journal(database, { wal, walPages, sync, freeBytes, elapsed })
     return {
       segments: createSqliteSegmentStore(database, journal, clock),
       counter: createSqliteOffsetCounter(database, journal, clock),

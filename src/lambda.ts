@@ -17,7 +17,7 @@ declare module 'fastify' {
 /** An invocation whose response is streamed. */
 interface Streaming {
   readonly out: Writable
-  over?: Promise<void>
+  ended?: Promise<void>
 }
 
 /** The current invocation, if its response is streamed; `undefined` if it is buffered. */
@@ -35,7 +35,7 @@ const app = buildApp({
   checks,
   corsOrigins: settings.corsOrigins,
   logger,
-  platformFacts: ({ awsLambda: { context } }) => context === undefined ? undefined : { lambda_request_id: context.awsRequestId },
+  platformLogFields: ({ awsLambda: { context } }) => context === undefined ? undefined : { lambda_request_id: context.awsRequestId },
   // Long polls end long before the 29 s of a REST API, so only the function's own timeout matters.
   timeLeft: ({ awsLambda: { context } }) => context?.getRemainingTimeInMillis(),
   // A client of server-sent events reconnects by itself. So without streaming, it polls and gets complete responses.
@@ -52,7 +52,7 @@ const target = Object.create(app, {
       const invocation = streaming.getStore()
       if (invocation === undefined) return app.inject(request, done)
       const answer = { statusCode: 200, headers: {}, payload: '', rawPayload: Buffer.alloc(0) }
-      invocation.over = streamAnswer(app, request, invocation.out).finally(() => { done(undefined, answer as never) })
+      invocation.ended = streamAnswer(app, request, invocation.out).finally(() => { done(undefined, answer as never) })
     }
   }
 }) as FastifyInstance
@@ -89,7 +89,7 @@ export async function handler (event: unknown, context: Context): Promise<unknow
 async function stream (event: unknown, out: Writable, context: Context): Promise<void> {
   const request = requestOf(event, context)
   const invocation: Streaming = { out }
-  await streaming.run(invocation, () => Promise.all([proxy(request, context), invocation.over]))
+  await streaming.run(invocation, () => Promise.all([proxy(request, context), invocation.ended]))
 }
 
 /** Another package may have created the global without the functions of Lambda's runtime. */

@@ -51,9 +51,9 @@ async function start (settings: Settings): Promise<void> {
   logger.level = settings.logLevel
   if (!isLoopback(settings.host)) warnOfOpenPort(settings, logger)
   // On standard error, since standard output is the log only.
-  console.error(`Listening on ${url}, data in ${wiring.where}. ` +
+  console.error(`Listening on ${url}, data in ${wiring.location}. ` +
     `Try: curl ${url}/topics/orders/produce -H 'content-type: application/json' -d '{"payload":{"item":"book","quantity":2}}'`)
-  logger.info({ url, data: wiring.where }, 'listening')
+  logger.info({ url, data: wiring.location }, 'listening')
   for (const warning of wiring.warnings) logger.warn(warning)
   for (const { name, error } of failedChecks) {
     if (error instanceof StoreError && error.failure === 'full') logger.error({ store: name, err: error }, 'store is full: appends are refused, reads continue')
@@ -111,13 +111,13 @@ function warnOfOpenPort ({ host }: Settings, logger: Logger): void {
 
 function stopOnSignal (app: FastifyInstance, wiring: Wiring, logger: Logger): void {
   const closeIdle = closeIdleWhenSent(app.server)
-  let stopping: number | undefined
+  let stoppingSince: number | undefined
   const stop = (signal: NodeJS.Signals): void => {
-    if (stopping !== undefined) {
-      if (performance.now() - stopping > sameSignalMs) process.exit(1)
+    if (stoppingSince !== undefined) {
+      if (performance.now() - stoppingSince > sameSignalMs) process.exit(1)
       return
     }
-    stopping = performance.now()
+    stoppingSince = performance.now()
     logger.info({ signal }, 'stopping')
     setTimeout(() => {
       logger.error({ timeout_ms: shutdownMs }, 'shutdown timed out: requests were aborted')
@@ -135,11 +135,11 @@ function stopOnSignal (app: FastifyInstance, wiring: Wiring, logger: Logger): vo
 }
 
 async function close (app: FastifyInstance, closeIdle: () => () => void, wiring: Wiring): Promise<void> {
-  const closed = closeIdle()
+  const stopClosingIdle = closeIdle()
   try {
     await app.close()
   } finally {
-    closed()
+    stopClosingIdle()
   }
   await wiring.close()
 }

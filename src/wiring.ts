@@ -14,7 +14,7 @@ export interface Wiring {
   readonly limits: Limits
   readonly checks: readonly StoreCheck[]
   /** Where the data is, in words, for the start line. */
-  readonly where: string
+  readonly location: string
   /** Problems that do not prevent the start, in words, for the log. */
   readonly warnings: readonly string[]
   /** Waits for the appends in progress, then closes the stores. */
@@ -30,7 +30,7 @@ interface Stores {
   readonly segments: SegmentStore
   readonly counter: OffsetCounter
   readonly checks: readonly StoreCheck[]
-  readonly where: string
+  readonly location: string
   readonly warnings?: readonly string[]
   readonly compression: Compression
   close (): void
@@ -39,7 +39,7 @@ interface Stores {
 /** @throws StartError */
 export async function wire (settings: Settings): Promise<Wiring> {
   const stores = await openStores(settings.storage)
-  const { segments, counter, checks, where, warnings = [] } = stores
+  const { segments, counter, checks, location, warnings = [] } = stores
   const compression = settings.compression === 'auto' ? stores.compression : settings.compression
   const limits = { ...defaultLimits, lingerMs: settings.lingerMs }
   const log = createLog({ segments, counter, clock: systemClock, compression, limits })
@@ -47,7 +47,7 @@ export async function wire (settings: Settings): Promise<Wiring> {
     log,
     limits,
     checks,
-    where,
+    location,
     warnings,
     async close () {
       await log.close()
@@ -79,7 +79,7 @@ async function openAws ({ bucket, table, region, s3Endpoint, dynamoEndpoint }: A
       { name: 'bucket', check: (options) => segments.check(options) },
       { name: 'table', check: (options) => counter.check(options) }
     ],
-    where: `S3 bucket ${bucket} and DynamoDB table ${table}`,
+    location: `S3 bucket ${bucket} and DynamoDB table ${table}`,
     compression: 'zstd',
     close () {
       segments.close()
@@ -102,7 +102,7 @@ async function openSqlite (folder: string): Promise<Stores> {
     return {
       ...store,
       checks: [{ name: 'data folder', check: (options) => store.segments.check(options) }],
-      where: resolve(folder),
+      location: resolve(folder),
       warnings,
       compression: 'none',
       close () {
@@ -125,7 +125,7 @@ async function openMemory (): Promise<Stores> {
     segments: createMemorySegmentStore(now),
     counter: createMemoryOffsetCounter(now),
     checks: [],
-    where: 'memory (lost when the server stops)',
+    location: 'memory (lost when the server stops)',
     compression: 'none',
     close () {}
   }

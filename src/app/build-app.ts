@@ -14,7 +14,7 @@ import { createClientErrorHandler, createErrorHandler, pathOf, refuseConnect } f
 import { addHostCheck } from './http/host-check.ts'
 import type { StreamBounds } from './http/live/event-stream.ts'
 import { ProblemSchema } from './http/problem.ts'
-import { addRequestLog, logRequest, type PlatformFacts, RequestFacts, requestId } from './http/request-log.ts'
+import { addRequestLog, logRequest, type PlatformLogFields, RequestLogFields, requestId } from './http/request-log.ts'
 import { ajvOptions, show, validationError } from './http/validation.ts'
 import { Status } from './routes/common.schema.ts'
 import { addDocs, addSpecification } from './routes/service/docs.ts'
@@ -34,7 +34,7 @@ export interface AppDeps {
   readonly checks: readonly StoreCheck[]
   /** A pino logger or a compatible one. Without it, nothing is logged. */
   readonly logger?: FastifyBaseLogger
-  readonly platformFacts?: PlatformFacts
+  readonly platformLogFields?: PlatformLogFields
   /** The `Host` names that are served, in lower case and without ports; `undefined`: all. */
   readonly servedHosts?: readonly string[] | undefined
   /** The origins of web pages that may use the service, or `*`. By default only the service's own pages can. */
@@ -67,18 +67,18 @@ export function buildApp (deps: AppDeps): FastifyInstance {
     frameworkErrors: (error, request, reply) => {
       const bare = request as unknown as FastifyRequest
       // These errors occur before any hook has run.
-      bare.facts = new RequestFacts()
+      bare.logFields = new RequestLogFields()
       reply.header('x-request-id', request.id)
       setDefaultHeaders(reply)
       handleError(error, bare, reply)
-      logRequest(app.log, bare, reply, deps.platformFacts)
+      logRequest(app.log, bare, reply, deps.platformLogFields)
     }
   }).withTypeProvider<TypeBoxTypeProvider>()
 
   for (const schema of [ProblemSchema, Produced, MessagePage, Status]) app.addSchema(schema)
   addBodyParsers(app, limits)
   app.setErrorHandler(handleError)
-  addRequestLog(app, deps.platformFacts)
+  addRequestLog(app, deps.platformLogFields)
   addDefaultHeaders(app)
   addHolds(app, new MemoryBudget(bufferedBytesMax, limits))
   addMessageChecks(app)
@@ -126,7 +126,7 @@ function addUnknownPaths (app: FastifyInstance): void {
     const path = pathOf(request)
     const allowed = app.supportedMethods.filter((method) => method !== 'OPTIONS' && app.findRoute({ method, url: path }) !== null)
     if (allowed.length === 0) {
-      done(nothingHere())
+      done(notFound())
       return
     }
     const allow = allowed.sort().join(', ')
@@ -134,9 +134,9 @@ function addUnknownPaths (app: FastifyInstance): void {
     done(new LogError('method_not_allowed', `method: expected ${allow}, got ${request.method}`))
   })
   // For missing files below /docs, whose route accepts every name, so that the hook does not see them.
-  app.setNotFoundHandler(() => { throw nothingHere() })
+  app.setNotFoundHandler(() => { throw notFound() })
 }
 
-function nothingHere (): LogError {
+function notFound (): LogError {
   return new LogError('not_found', 'There is nothing at this path; see /docs for all paths.')
 }

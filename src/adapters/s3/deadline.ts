@@ -54,7 +54,7 @@ export class StoreClock {
    * Records the time of a response. The difference of the clocks is computed from the time of sending, so its error is the
    * time until the response, and makes refusals earlier. A pause of the process before it reads the response adds no error.
    */
-  heard (serverTime: number, sentAt: number): void {
+  observeServerTime (serverTime: number, sentAt: number): void {
     this.#ahead = serverTime - sentAt
   }
 

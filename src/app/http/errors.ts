@@ -31,7 +31,7 @@ export function createErrorHandler ({ requestBytesMax }: Limits): HandleError {
     if (statusOf[known.code] >= 500 && known.code !== 'overloaded') {
       request.log.error({ request_id: request.id, code: known.code, err: known }, known.code === 'internal' ? 'internal error' : 'request failed')
     }
-    request.facts.code = known.code
+    request.logFields.code = known.code
     // An injected request, which has no connection, has only `readableEnded`.
     const read = request.raw.complete || request.raw.readableEnded
     // Fastify closes the connection after an error in the body. This is not necessary if the body has been read completely.
@@ -49,9 +49,9 @@ export function createErrorHandler ({ requestBytesMax }: Limits): HandleError {
 function sendProblem (reply: FastifyReply, error: LogError): void {
   const seconds = retryAfter(error)
   if (seconds !== undefined) reply.header('retry-after', String(seconds))
-  const { facts, routeOptions } = reply.request
+  const { logFields, routeOptions } = reply.request
   const problem = toProblem(error)
-  if (routeOptions.config.appends === true) problem.written ??= facts.written
+  if (routeOptions.config.appends === true) problem.written ??= logFields.written
   reply.code(statusOf[error.code]).header('content-type', problemType).send(JSON.stringify(problem))
 }
 
@@ -104,7 +104,7 @@ export function createClientErrorHandler ({ stalledConnectionMs }: Limits): Hand
       const id = randomUUID()
       // Not the error itself, because it contains the client's data.
       this.log.info({ request_id: id, status: statusOf[known.code], code: known.code, parser: error.code }, 'request refused before routing')
-      endWith(socket, known, { 'x-request-id': id })
+      sendRaw(socket, known, { 'x-request-id': id })
     })
   }
 }
@@ -115,10 +115,10 @@ export function refuseConnect (log: FastifyBaseLogger, request: IncomingMessage,
   const id = requestId(request)
   log.info({ request_id: id, status: statusOf[error.code], code: error.code, method: 'CONNECT' }, 'request refused before routing')
   socket.on('error', () => {})
-  endWith(socket, error, { 'x-request-id': id, allow: 'GET, HEAD, POST' })
+  sendRaw(socket, error, { 'x-request-id': id, allow: 'GET, HEAD, POST' })
 }
 
-function endWith (socket: Duplex, error: LogError, more: Record<string, string>): void {
+function sendRaw (socket: Duplex, error: LogError, more: Record<string, string>): void {
   const body = JSON.stringify(toProblem(error))
   const status = statusOf[error.code]
   const headers = { 'content-type': problemType, 'content-length': Buffer.byteLength(body), connection: 'close', ...defaultHeaders, ...more }

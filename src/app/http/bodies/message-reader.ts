@@ -115,7 +115,7 @@ export class MessageReader implements JsonHandler {
     const again = this.#member === 'unknown'
       ? !message.addUnknown(this.#name)
       : (this.#member === 'messages' ? this.#batch : message[this.#member]) !== undefined
-    if (again) this.#wrong ??= `${this.#where()}${show.name(this.#member === 'unknown' ? this.#name : this.#member)}: expected once, got twice`
+    if (again) this.#wrong ??= `${this.#fieldPrefix()}${show.name(this.#member === 'unknown' ? this.#name : this.#member)}: expected once, got twice`
   }
 
   end (start: number, end: number): void {
@@ -127,7 +127,7 @@ export class MessageReader implements JsonHandler {
             message.payload = this.#text.slice(start, end)
             break
           case 'key':
-            if (this.#isLongString(start, end)) this.#wrong ??= `${this.#where()}key: expected ${this.#rules.keyExpected}, got more`
+            if (this.#isLongString(start, end)) this.#wrong ??= `${this.#fieldPrefix()}key: expected ${this.#rules.keyExpected}, got more`
             message.key = this.#standIn(start, end)
             break
           case 'headers':
@@ -142,10 +142,10 @@ export class MessageReader implements JsonHandler {
         this.#addHeader(start, end)
         break
       case 'messages':
-        if (this.#count <= this.#rules.limits.requestMessagesMax) this.#notAnObject(start, end)
+        if (this.#count <= this.#rules.limits.requestMessagesMax) this.#refuseNonObject(start, end)
         break
       case 'body':
-        this.#notAnObject(start, end)
+        this.#refuseNonObject(start, end)
         break
     }
   }
@@ -155,14 +155,14 @@ export class MessageReader implements JsonHandler {
       case 'headers':
         if (this.#headersBytes > this.#rules.limits.headersBytesMax) {
           const got = this.#headersBytes === Infinity ? 'more' : `${this.#headersBytes} bytes`
-          this.#wrong ??= `${this.#where()}headers: expected ${this.#rules.headersExpected}, got ${got}`
+          this.#wrong ??= `${this.#fieldPrefix()}headers: expected ${this.#rules.headersExpected}, got ${got}`
         }
         this.#message.headers = this.#headers
         this.#in = 'message'
         break
       case 'message':
         if (this.#beside !== undefined) this.#in = 'messages'
-        if (this.#beside !== undefined || this.#lines) this.#take(this.#message)
+        if (this.#beside !== undefined || this.#lines) this.#addMessage(this.#message)
         break
       case 'messages':
         this.#batch = this.#count === 0 ? [] : [null]
@@ -176,7 +176,7 @@ export class MessageReader implements JsonHandler {
   result (): MessageBody {
     const batch = this.#lines || this.#batch !== undefined
     if (this.#lines && this.#count === 0) throw missing('a JSON object on each line')
-    if (!batch && this.#invalid === undefined) this.#take(this.#message)
+    if (!batch && this.#invalid === undefined) this.#addMessage(this.#message)
     const invalidBatch = this.#batch === undefined ? undefined : this.#checkBatch()
     const wrong = this.#count > this.#rules.limits.requestMessagesMax ? `${this.#lines ? 'body' : 'messages'}: expected ${this.#rules.countExpected}, got ${this.#count}` : this.#wrong
     return { messages: this.#messages, batch, error: wrong === undefined ? invalidBatch ?? this.#invalid : invalid(wrong) }
@@ -186,7 +186,7 @@ export class MessageReader implements JsonHandler {
   tooDeep (start: number): LogError {
     if (this.#wrong !== undefined) return invalid(this.#wrong)
     if (this.#invalid !== undefined) return this.#invalid
-    const at = this.#where()
+    const at = this.#fieldPrefix()
     const got = show.value(this.#standIn(start, start))
     switch (this.#in) {
       case 'headers': return invalid(`${at}headers.${show.name(this.#name)}: expected a string, got ${got}`)
@@ -201,12 +201,12 @@ export class MessageReader implements JsonHandler {
           default: return invalid(`${at}${this.#member}: expected ${this.#rules[`${this.#member}Expected`]}, got ${got}`)
         }
     }
-    this.#notAnObject(start, start)
+    this.#refuseNonObject(start, start)
     return this.#invalid!
   }
 
   /** The prefix of field names in errors. */
-  #where (): string {
+  #fieldPrefix (): string {
     if (this.#lines) return `line ${this.#line}: `
     return this.#beside === undefined ? '' : `messages.${this.#count - 1}.`
   }
@@ -228,17 +228,17 @@ export class MessageReader implements JsonHandler {
     else this.#headers[this.#name] = value
   }
 
-  #take (message: MessageMembers): void {
+  #addMessage (message: MessageMembers): void {
     if (this.#wrong !== undefined || this.#invalid !== undefined) return
     if (!this.#rules.isMessage(message)) {
-      this.#invalid = validationError(this.#rules.isMessage.errors!, 'body', this.#where())
+      this.#invalid = validationError(this.#rules.isMessage.errors!, 'body', this.#fieldPrefix())
       return
     }
     if (message.headers !== undefined) message.headers = JSON.stringify(message.headers)
     this.#messages.push(message as NewMessage)
   }
 
-  #notAnObject (start: number, end: number): void {
+  #refuseNonObject (start: number, end: number): void {
     const field = this.#lines ? `line ${this.#line}` : this.#in === 'body' ? 'body' : `messages.${this.#count - 1}`
     this.#invalid ??= invalid(`${field}: expected a JSON object, got ${show.value(this.#standIn(start, end))}`)
   }

@@ -131,7 +131,7 @@ export class MemoryBudget {
   wait (hold: Hold, bytes: number): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#waiting.push({ hold, bytes, until: performance.now() + this.limits.memoryWaitMs, resolve, reject })
-      this.#watch ??= setInterval(() => { this.#relieve() }, 250)
+      this.#watch ??= setInterval(() => { this.#makeRoom() }, 250)
     })
   }
 
@@ -139,7 +139,7 @@ export class MemoryBudget {
     this.#used += after - before
     if (after === 0) this.#holds.delete(hold)
     else if (before === 0) this.#holds.add(hold)
-    if (after < before && this.#waiting.length > 0) this.#serve()
+    if (after < before && this.#waiting.length > 0) this.#grantWaiting()
   }
 
   /** To be called when the request has ended: its waiters are rejected. */
@@ -147,10 +147,10 @@ export class MemoryBudget {
     if (this.#waiting.length === 0) return
     for (const { reject } of this.#waiting.filter((waiter) => waiter.hold === hold)) reject(clientGone())
     this.#waiting = this.#waiting.filter((waiter) => waiter.hold !== hold)
-    this.#serve()
+    this.#grantWaiting()
   }
 
-  #serve (): void {
+  #grantWaiting (): void {
     for (let first = this.#waiting[0]; first !== undefined; first = this.#waiting[0]) {
       if (!this.#fits(first.bytes)) break
       this.#waiting.shift()
@@ -163,7 +163,7 @@ export class MemoryBudget {
   }
 
   /** Disconnects slow clients, and rejects requests that have waited too long. */
-  #relieve (): void {
+  #makeRoom (): void {
     const now = performance.now()
     for (const hold of [...this.#holds]) {
       if (this.#waiting.length === 0) return
@@ -171,7 +171,7 @@ export class MemoryBudget {
     }
     for (const { reject } of this.#waiting.filter(({ until }) => until <= now)) reject(serverBusy())
     this.#waiting = this.#waiting.filter(({ until }) => until > now)
-    this.#serve()
+    this.#grantWaiting()
   }
 }
 

@@ -49,10 +49,10 @@ export const consumeRoute: FastifyPluginCallbackTypebox<ConsumeRouteOptions> = (
       }
     }
   }, async (request, reply) => {
-    const { hold, facts, params: { topic } } = request
-    facts.topic = topic
+    const { hold, logFields, params: { topic } } = request
+    logFields.topic = topic
     const asked = readRequest(request, limits)
-    const from = facts.offset = typeof asked.start === 'number' ? asked.start : await log.position(topic, asked.start)
+    const from = logFields.offset = typeof asked.start === 'number' ? asked.start : await log.position(topic, asked.start)
     const endsAt = performance.now() + Math.max(0, (timeLeft?.(request) ?? Infinity) - endMarginMs)
     const exchange = { request, reply, topic, from, endsAt }
     let page: Page
@@ -68,8 +68,8 @@ export const consumeRoute: FastifyPluginCallbackTypebox<ConsumeRouteOptions> = (
         page = await log.read(topic, { from, ...asked.size })
         break
     }
-    facts.messages = page.count
-    facts.storage = page.calls
+    logFields.messages = page.count
+    logFields.storage = page.calls
     hold.resize(sizeOf(page))
     return sendPage(request, reply, page)
   })
@@ -112,7 +112,7 @@ async function poll (live: LiveRequests, { request, reply, topic, from, endsAt }
 /** Sends messages as events until the client disconnects, the server stops, or the platform's bounds are reached. */
 async function stream (live: LiveRequests, exchange: Exchange, limits: Limits, bounds: StreamBounds | undefined): Promise<FastifyReply> {
   const { request, reply, topic, from } = exchange
-  const { facts } = request
+  const { logFields } = request
   const endsAt = Math.min(exchange.endsAt, bounds?.buffered === true ? performance.now() + limits.bufferedStreamMs : Infinity)
   const follower = live.follow(topic, from)
   const events = new EventStream({
@@ -122,9 +122,9 @@ async function stream (live: LiveRequests, exchange: Exchange, limits: Limits, b
     endsAt,
     bounds,
     client: { hold: request.hold, raw: reply.raw },
-    onPage (messages) { facts.messages = (facts.messages ?? 0) + messages },
+    onPage (messages) { logFields.messages = (logFields.messages ?? 0) + messages },
     onError (error) {
-      facts.code = error.code
+      logFields.code = error.code
       request.log.error({ request_id: request.id, code: error.code, err: error }, 'stream failed')
     }
   })
@@ -132,7 +132,7 @@ async function stream (live: LiveRequests, exchange: Exchange, limits: Limits, b
   try {
     // While an error can still be the answer.
     await events.open()
-    facts.storage = follower.calls
+    logFields.storage = follower.calls
   } catch (error) {
     events.destroy()
     throw error

@@ -44,16 +44,16 @@ export const produceRoute: FastifyPluginCallbackTypebox<ProduceRouteOptions> = (
       }
     },
     validatorCompiler: ({ schema, httpPart }) => httpPart === 'body' ? validBody : compile(schema)
-  }, async ({ params: { topic }, body, facts }) => {
+  }, async ({ params: { topic }, body, logFields }) => {
     // Fastify does not call parsers and validators without a body.
     if (body === undefined) throw new LogError('missing_body', 'body: expected a JSON object, got nothing')
-    facts.topic = topic
+    logFields.topic = topic
     const { messages, batch } = body
-    facts.written = 'unknown'
+    logFields.written = 'unknown'
     const { first, last, calls } = await log.append(topic, messages)
-    facts.offset = first
-    facts.messages = messages.length
-    facts.storage = calls
+    logFields.offset = first
+    logFields.messages = messages.length
+    logFields.storage = calls
     return batch ? { topic, offset: first, last_offset: last, count: messages.length } : { topic, offset: first }
   })
 

@@ -45,7 +45,7 @@ const app = buildApp({
 const routes: string[] = []
 app.addHook('onRoute', ({ url }) => { routes.push(url) })
 
-/** The app as the proxy sees it. A response that is streamed is sent here, and the proxy gets an empty one at its end. */
+/** The app as the proxy sees it. A streamed response is sent from here, and the proxy gets an empty one when it has ended. */
 const target = Object.create(app, {
   inject: {
     value (request: InjectOptions, done: LightMyRequestCallback) {

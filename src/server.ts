@@ -15,8 +15,8 @@ const shutdownMs = 10_000
 /** The terminal sends Ctrl-C to npm and to the server, and npm passes it on: two signals within this time count as one. */
 const sameSignalMs = 1_000
 
-// V8 may decide, for the life of the process, to allocate objects of requests in the old generation. Then only a full
-// collection frees them, at half as much CPU again for an append: see docs/performance.md.
+// V8 may decide, for the life of the process, to allocate the objects of requests in the old generation. Then only a full
+// collection frees them, and an append takes half as much CPU again: see docs/performance.md.
 setFlagsFromString('--no-allocation-site-pretenuring')
 
 try {

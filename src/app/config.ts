@@ -205,8 +205,8 @@ function missing (name: 'BUCKET_NAME' | 'COUNTERS_TABLE', because: string): stri
 }
 
 /**
- * On a loopback address the server is for this machine only. But a web page can make its own name resolve there, and then
- * read and write (DNS rebinding). So other names than those of the machine are served only if they are allowed.
+ * On a loopback address the server is for this machine only. But a web page can make its own name resolve to that address, and
+ * then read and write (DNS rebinding). So only the names of the machine and those in ALLOWED_HOSTS are served.
  */
 function servedHosts ({ HOST: host, ALLOWED_HOSTS: allowed }: Variables): readonly string[] | undefined {
   if (!isLoopback(host) && allowed === undefined) return undefined

@@ -15,12 +15,11 @@ export interface AwsSettings {
 }
 
 /**
- * A last resort: callers have shorter timeouts, which they pass as a signal. Includes the wait for a socket and the
- * connection. (The handler's `connectionTimeout` is not set, because it also includes the wait for a socket: a burst of
- * calls, which only have to queue, would fail.)
+ * A last resort: callers pass shorter timeouts as a signal. This one includes the wait for a socket. So would the handler's
+ * `connectionTimeout`, which is not set: in a burst, calls that only wait for a socket would fail.
  */
 const ATTEMPT_TIMEOUT_MS = 15_000
-/** Many times what one page reads at the same time, and far below the 1,024 file descriptors of a Lambda function. */
+/** Enough for many pages that are read at the same time, and far below the 1,024 file descriptors of a Lambda function. */
 const SOCKETS_MAX = 128
 
 /** The configuration of the clients of both services. */
@@ -31,8 +30,8 @@ export function clientConfig (settings: AwsSettings) {
     ...region !== undefined && { region },
     ...endpoint !== undefined && { endpoint },
     ...credentials !== undefined && { credentials },
-    // The log repeats calls, within its deadlines, which the SDK does not know: it sleeps as long as a Retry-After says, and
-    // reports only the last of several failures.
+    // The log repeats calls itself. The SDK does not know the log's deadlines: it would wait as long as a Retry-After header
+    // demands, and report only the last of several failures.
     maxAttempts: 1,
     requestHandler: new NodeHttpHandler({
       httpAgent: agent,

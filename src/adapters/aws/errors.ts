@@ -1,7 +1,7 @@
 import { StoreError } from '../../ports/errors.ts'
 import { findError, unknownError, type ErrorRow, type Remedy } from './error-table.ts'
 
-/** What an operator has to do if a bucket or a table is not usable, for each cause. Each is the beginning of a message. */
+/** For each reason why a bucket or a table cannot be used: the beginning of the message that tells an operator what to do. */
 export type Remedies = Readonly<Record<Exclude<Remedy, 'credentials'>, string>>
 
 export interface CallContext {
@@ -77,10 +77,11 @@ function classifySent (error: SdkError, { isAws = false, pinned = false }: CallC
   const status = statusOf(error)
   // The SDK could not parse a value of the response, such as a date.
   if (error instanceof TypeError && status !== undefined && status < 300) return { kind: 'settings', effect: 'unknown' }
-  // The connection broke during the body of the response, which has the name of the error: its status is not enough to judge.
+  // The connection broke during the body of the response. The name of the error is in the body, and the status alone does
+  // not tell whether the call took effect.
   if (error.code !== undefined && error.$fault === undefined) return unknownError
   const found = findError(error.name ?? '', status, isAws)
-  // The local clock is wrong. The SDK has recorded the difference, and signs the next attempt with the correct time.
+  // The local clock is wrong. The SDK has noted by how much, and signs the next attempt with the correct time.
   return found.kind === 'expired' && !pinned ? { ...found, kind: 'unavailable' } : found
 }
 

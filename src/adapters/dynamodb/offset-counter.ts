@@ -115,7 +115,7 @@ export function createDynamoOffsetCounter ({ client, table }: { client: DynamoDB
     },
 
     async markDeleted (topic, currentOffset, options) {
-      // Of two concurrent deletions, the one that has read the higher offset is the later one.
+      // Of two concurrent deletions, the one with the higher offset is the later one.
       await raise(topic, 'deleted_at', currentOffset, options)
     },
 

@@ -3,7 +3,7 @@ import { PUT_ACCEPTED_MS, type SegmentObject, type SegmentStore } from '../../po
 
 interface StoredObject { readonly object: SegmentObject, readonly lastModified: number }
 
-/** Keeps objects in memory. Each topic has an ascending array of keys; appends are at its end, or close to it. */
+/** Keeps objects in memory. Each topic has an ascending array of keys; a new key belongs at its end, or close to it. */
 export function createMemorySegmentStore (now: () => number = Date.now): SegmentStore {
   const topics = new Map<string, { keys: number[], objects: Map<number, StoredObject> }>()
 

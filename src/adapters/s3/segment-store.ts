@@ -73,7 +73,8 @@ export function createS3SegmentStore (settings: S3Settings): SegmentStore & { cl
     if (put === 'created') put = await putProbe(object, options)
     if (put === 'created') throw unsafeStore('does not keep If-None-Match: * (a second put of one key must fail with 412)')
     const command = new ListObjectsV2Command({ Bucket: bucket, Prefix: PROBE_KEY, MaxKeys: 1 })
-    const output = await withStoreErrors(callContext(`ListObjectsV2 ${PROBE_KEY}`, options), () => client.send(command, sendOptions(options)))
+    const context = callContext(`ListObjectsV2 ${PROBE_KEY}`, options)
+    const output = await withStoreErrors(context, () => client.send(command, sendOptions(options)))
     serverTime(output)
     const [found] = output.Contents ?? []
     if (found?.Key !== PROBE_KEY) throw unsafeStore(`does not list an object that is there (${PROBE_KEY})`)
@@ -123,10 +124,11 @@ export function createS3SegmentStore (settings: S3Settings): SegmentStore & { cl
       const StartAfter = keyOf(topic, from - 1)
       const entries: SegmentEntry[] = []
       let ContinuationToken: string | undefined
-      // More than one request only if a page has no valid key: with an empty listing the caller could not continue.
+      // A second request follows only if a page of the listing has no valid key: an empty result would look like the end.
       for (;;) {
         const command = new ListObjectsV2Command({ Bucket: bucket, Prefix, StartAfter, ContinuationToken, MaxKeys: Math.min(limit, KEYS_MAX) })
-        const output = await withStoreErrors(callContext(`ListObjectsV2 ${Prefix}`, options), () => client.send(command, sendOptions(options)))
+        const context = callContext(`ListObjectsV2 ${Prefix}`, options)
+        const output = await withStoreErrors(context, () => client.send(command, sendOptions(options)))
         const { IsTruncated: truncated, NextContinuationToken: next, Contents = [] } = output
         if (truncated === undefined) throw unsafeStore('answers a list without IsTruncated')
         for (const { Key = '', Size = 0, LastModified } of Contents) {
@@ -136,7 +138,9 @@ export function createS3SegmentStore (settings: S3Settings): SegmentStore & { cl
           entries.push({ last, size: Size, lastModified: LastModified.getTime() })
         }
         if (entries.length > 0 || !truncated) return { entries, truncated, now: serverTime(output) }
-        if (next === undefined || next === ContinuationToken) throw unsafeStore('answers a list that is truncated without a new NextContinuationToken')
+        if (next === undefined || next === ContinuationToken) {
+          throw unsafeStore('answers a list that is truncated without a new NextContinuationToken')
+        }
         ContinuationToken = next
       }
     },
@@ -158,7 +162,8 @@ export function createS3SegmentStore (settings: S3Settings): SegmentStore & { cl
 
     async check (options) {
       if (probed) {
-        await withStoreErrors(callContext('HeadBucket', options), () => client.send(new HeadBucketCommand({ Bucket: bucket }), sendOptions(options)))
+        const command = new HeadBucketCommand({ Bucket: bucket })
+        await withStoreErrors(callContext('HeadBucket', options), () => client.send(command, sendOptions(options)))
       } else {
         await probe(options)
         probed = true

@@ -5,8 +5,8 @@ export type Flush = (done: (error: Error | null) => void) => void
 interface Running { readonly upTo: number }
 
 /**
- * Flushes writes for callers that wait until theirs are on the disk. One flush runs at a time and covers all writes before
- * it; callers whose writes came later share the next one. A flush starts only when a caller waits.
+ * Flushes writes for callers that wait until their writes are on the disk. One flush runs at a time. It covers all writes
+ * before its start; later ones share the next flush. A flush starts only if a caller waits.
  */
 export class FlushQueue {
   readonly #flush: Flush
@@ -21,7 +21,7 @@ export class FlushQueue {
   #next: PromiseWithResolvers<void> | undefined
   #onIdle: (() => void) | undefined
 
-  /** @param onError called after a failed flush; should reject the callers with {@link rejectAll}, or they wait for another */
+  /** @param onError called when a flush has failed, to reject the callers with {@link rejectAll} */
   constructor (flush: Flush, onError: (error: Error) => void) {
     this.#flush = flush
     this.#onError = onError

@@ -11,8 +11,8 @@ import { createSpace, type Space } from './space.ts'
 export type Sync = (descriptor: number, done: (error: Error | null) => void) => void
 
 /**
- * After about this many frames (one page each), the WAL is moved to the database and starts again.
- * Measured: with four times as many, or a larger page cache, appends are not faster, and the event loop is blocked longer.
+ * After about this many frames (one page each), the WAL is moved to the database and starts again. With four times as many,
+ * or with a larger page cache, appends were not faster, and the event loop was blocked for longer (measured).
  */
 const CHECKPOINT_FRAMES = 1_000
 
@@ -130,8 +130,8 @@ export class Journal {
     this.#closed = true
     this.#refusal ??= { message: 'The database is closed' }
     this.#database.close()
-    // A flush in progress still needs the descriptor, and its result is correct: closing the database has either moved
-    // the WAL to the database and flushed that, or kept the WAL.
+    // A flush in progress still needs the descriptor. Its callers get the right result: closing the database has either
+    // moved the WAL to the database and flushed that, or kept the WAL.
     this.#flushes.whenIdle(() => { close(this.#wal) })
   }
 

@@ -159,7 +159,7 @@ function prepare (database: DatabaseSync, path: string): boolean {
   try {
     // Also writes if the tables exist, so that a start fails if the database is not writable.
     database.exec(`BEGIN IMMEDIATE; ${SCHEMA} COMMIT`)
-    // What a killed process left in the WAL may not be on the disk yet, and calls will return it.
+    // What a killed process left in the WAL may not be on the disk yet, but calls will return it.
     database.exec('PRAGMA wal_checkpoint(TRUNCATE)')
     return true
   } catch (error) {
@@ -172,8 +172,9 @@ function prepare (database: DatabaseSync, path: string): boolean {
 }
 
 /**
- * Flushes what a killed process left in the write-ahead log, if the disk has no room to move it to the database: writes
- * the same bytes to the same places. A flush alone could succeed without pages that an earlier flush failed to write.
+ * Makes what a killed process left in the write-ahead log durable, if the disk has no room to move it to the database: writes
+ * the same bytes to the same places and flushes them. After a failed flush, another one alone can succeed without having
+ * written the pages.
  */
 function rewrite (file: string): void {
   const descriptor = openSync(file, 'r+')

@@ -27,12 +27,12 @@ export type HandleError = (error: unknown, request: FastifyRequest, reply: Fasti
 export function createErrorHandler ({ requestBytesMax }: Limits): HandleError {
   return (error, request, reply) => {
     const known = toLogError(error, request)
-    // A refusal under overload has no cause, and there are many: the request's own line has its code.
+    // Refusals under overload have no cause, and there are many. The request's own line has the code.
     if (statusOf[known.code] >= 500 && known.code !== 'overloaded') {
       request.log.error({ request_id: request.id, code: known.code, err: known }, known.code === 'internal' ? 'internal error' : 'request failed')
     }
     request.logFields.code = known.code
-    // An injected request, which has no connection, has only `readableEnded`.
+    // `complete` is not set for injected requests, which have no connection.
     const read = request.raw.complete || request.raw.readableEnded
     // Fastify closes the connection after an error in the body. This is not necessary if the body has been read completely.
     if (read) reply.removeHeader('connection')

@@ -36,7 +36,7 @@ export function addHostCheck (app: FastifyInstance, served: readonly string[] | 
   })
 }
 
-/** Whether there is more than one `Host`, of which Node keeps only the first. */
+/** Whether there is more than one `Host` header. Node keeps only the first in `headers`. */
 function hasSeveralHosts (rawHeaders: readonly string[]): boolean {
   let count = 0
   for (let i = 0; i < rawHeaders.length; i += 2) {

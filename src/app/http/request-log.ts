@@ -23,7 +23,7 @@ declare module 'fastify' {
 /** Fields from the platform, such as the id of the Lambda invocation. */
 export type PlatformLogFields = (request: FastifyRequest) => Record<string, string> | undefined
 
-/** A client's own request id is used only in this form; others could forge log lines or flood the log. */
+/** The form in which a client's own request id is used. Others could forge log lines or flood the log. */
 const requestIdPattern = /^[\w.:=@+/-]{1,128}$/
 
 export function requestId (request: IncomingMessage): string {

@@ -35,7 +35,7 @@ function isRecord (value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null
 }
 
-/** Whether a path is a route of the app, with any method. */
+/** Whether the app has a route for this path, with any method. */
 export type IsRoute = (path: string) => boolean
 
 /** @param templates paths of Fastify's routes, such as `/topics/:topic/produce` and `/docs/static/*` */
@@ -110,8 +110,8 @@ function lastSegments (path: string, count: number): string {
 }
 
 /**
- * Encodes a path for a URL. Some of the services decode paths, and `#` or `?` would end the path of a URL. Anything that is
- * percent-encoded already, correctly or not, is not changed.
+ * Encodes a path for a URL. Some services send decoded paths, in which a `#` or `?` would end the path of a URL. Anything that
+ * is percent-encoded already, correctly or not, is not changed.
  */
 function encodePath (path: string): string {
   return path.replace(/[^A-Za-z0-9\-._~!$&'()*+,;=:@/%]+/gu, (part) => encodeURIComponent(part.toWellFormed()))

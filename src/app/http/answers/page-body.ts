@@ -53,9 +53,9 @@ function sendEncoded (reply: FastifyReply, page: Page, asLines: boolean, acceptE
 }
 
 /**
- * The compressed body of the segment, if the page is exactly one segment: it was compressed only once, at the append. Not for
- * a single message, whose stored form has no line feed. Adding it as a second gzip member or zstd frame is not possible:
- * curl, browsers and Node do not read these.
+ * The segment's body as it is stored, compressed, if the page is exactly one segment: so it need not be compressed again. Not
+ * for a single message: its stored form has no line feed, which could be added only as a second gzip member or zstd frame,
+ * and curl, browsers and Node do not read these.
  */
 function storedLines ({ stored, count }: Page): Page['stored'] {
   return count > 1 ? stored : undefined
@@ -72,7 +72,7 @@ const compress: Readonly<Record<Encoding, Compress>> = {
   zstd: (body, done) => { zstdCompress(body, { params: { [constants.ZSTD_c_compressionLevel]: 1 }, chunkSize }, done) }
 }
 
-/** Size of the output pieces, each of which costs a round trip to the thread. */
+/** Size of the pieces of output. Each piece costs a round trip to the thread. */
 const chunkSize = 64 * 1024
 
 const opening = Buffer.from('{"messages":[')
@@ -110,7 +110,7 @@ function copyRuns ({ runs }: Page, body: Buffer, to: number, separator: number):
     const from = lines.start(start)
     const shift = to - from
     body.set(lines.bytes.subarray(from, lines.end(stop - 1)), to)
-    // The last one of a buffer may have no line feed to copy.
+    // The last line of a buffer may have no line feed that could be copied.
     for (let i = separator === lineFeed ? stop - 1 : start; i < stop; i++) body[lines.end(i) + shift] = separator
     to = lines.end(stop - 1) + 1 + shift
   }

@@ -4,7 +4,7 @@ import { LogError } from '../../../domain/errors.ts'
 import { show } from '../validation.ts'
 
 /*
- * Decompression of request bodies. Not by @fastify/compress: it continues to expand a body that is already too large,
+ * Decompression of request bodies. @fastify/compress is not used: it goes on expanding a body that is already too large,
  * ignores bytes after the end, and adds hooks to requests without an encoding.
  */
 

@@ -7,7 +7,7 @@ import { type MessageBody, MessageReader, missing } from './message-reader.ts'
 import { createMessageRules, type MessageRules } from './message-rules.ts'
 
 /**
- * Parses a body: up to `sliceChars` bytes at once, a larger one in slices, in turn with others.
+ * Parses a body. One of up to `sliceChars` bytes is parsed at once; larger ones are parsed in slices, in turn with each other.
  * @throws LogError `missing_body`, `invalid_encoding`, `malformed_json`; `invalid_request` for nesting
  */
 export type ParseBody = (body: Buffer) => MessageBody | Promise<MessageBody>

@@ -2,6 +2,7 @@ import { LogError } from '../../../domain/errors.ts'
 import { type JsonHandler, parseValue } from '../../../domain/segments/json-scanner.ts'
 import type { NewMessage } from '../../../domain/segments/message.ts'
 import { show, validationError } from '../validation.ts'
+import { addMember, MessageMembers } from './message-members.ts'
 import type { MessageRules } from './message-rules.ts'
 
 /** A body that is valid JSON. Without `error` its messages are valid; with an `error` some may be missing. */
@@ -12,23 +13,6 @@ export interface MessageBody {
   readonly error: LogError | undefined
 }
 
-/** The members of a message. Values that cannot be valid are not built: a short value that is invalid in the same way takes their place. */
-class MessageMembers {
-  /** JSON text, so that it is stored as it was sent (log §2.3). */
-  payload: string | undefined = undefined
-  key: unknown = undefined
-  headers: unknown = undefined
-  #unknown: string | undefined
-
-  /** Keeps only the first one, because there may be very many. @returns false if `name` was added before */
-  addUnknown (name: string): boolean {
-    if (this.#unknown !== undefined) return this.#unknown !== name
-    this.#unknown = name
-    addMember(this, name, null)
-    return true
-  }
-}
-
 type Member = 'payload' | 'key' | 'headers' | 'messages' | 'unknown'
 
 /** Builds and validates messages. The first error is kept until the whole text has been checked to be JSON. */
@@ -37,7 +21,7 @@ export class MessageReader implements JsonHandler {
   readonly #lines: boolean
   readonly #rules: MessageRules
   readonly #messages: NewMessage[] = []
-  /** The place of the next value. */
+  /** Where the next value is. */
   #in: 'body' | 'message' | 'messages' | 'headers' = 'body'
   #message = new MessageMembers()
   #member: Member = 'payload'
@@ -50,7 +34,7 @@ export class MessageReader implements JsonHandler {
   #line = 0
   /** While the messages of a batch are read: the members beside `messages`. */
   #beside: MessageMembers | undefined
-  /** A stand-in for the value of `messages`. */
+  /** A short value in place of that of `messages`, which is invalid if that is. */
   #batch: unknown
   #wrong: string | undefined
   #invalid: LogError | undefined
@@ -115,7 +99,8 @@ export class MessageReader implements JsonHandler {
     const again = this.#member === 'unknown'
       ? !message.addUnknown(this.#name)
       : (this.#member === 'messages' ? this.#batch : message[this.#member]) !== undefined
-    if (again) this.#wrong ??= `${this.#fieldPrefix()}${show.name(this.#member === 'unknown' ? this.#name : this.#member)}: expected once, got twice`
+    const field = this.#member === 'unknown' ? this.#name : this.#member
+    if (again) this.#wrong ??= `${this.#fieldPrefix()}${show.name(field)}: expected once, got twice`
   }
 
   end (start: number, end: number): void {
@@ -178,7 +163,9 @@ export class MessageReader implements JsonHandler {
     if (this.#lines && this.#count === 0) throw missing('a JSON object on each line')
     if (!batch && this.#invalid === undefined) this.#addMessage(this.#message)
     const invalidBatch = this.#batch === undefined ? undefined : this.#checkBatch()
-    const wrong = this.#count > this.#rules.limits.requestMessagesMax ? `${this.#lines ? 'body' : 'messages'}: expected ${this.#rules.countExpected}, got ${this.#count}` : this.#wrong
+    const { limits, countExpected } = this.#rules
+    const tooMany = `${this.#lines ? 'body' : 'messages'}: expected ${countExpected}, got ${this.#count}`
+    const wrong = this.#count > limits.requestMessagesMax ? tooMany : this.#wrong
     return { messages: this.#messages, batch, error: wrong === undefined ? invalidBatch ?? this.#invalid : invalid(wrong) }
   }
 
@@ -197,7 +184,10 @@ export class MessageReader implements JsonHandler {
         switch (this.#member) {
           case 'payload': return invalid(`${at}payload: expected at most ${this.#rules.limits.payloadNestingMax} levels of nesting, got more`)
           case 'messages': return invalid(`messages: expected ${this.#rules.countExpected}, got ${got}`)
-          case 'unknown': return invalid(`${at}${show.name(this.#name)}: expected one of ${this.#batch === undefined ? 'payload, key, headers' : 'messages'}, got an unknown member`)
+          case 'unknown': {
+            const known = this.#batch === undefined ? 'payload, key, headers' : 'messages'
+            return invalid(`${at}${show.name(this.#name)}: expected one of ${known}, got an unknown member`)
+          }
           default: return invalid(`${at}${this.#member}: expected ${this.#rules[`${this.#member}Expected`]}, got ${got}`)
         }
     }
@@ -261,17 +251,22 @@ export class MessageReader implements JsonHandler {
 
   /** The string; only its beginning if it is too long to be valid anywhere. */
   #string (start: number, end: number): string {
-    return end - start > this.#rules.textCharsMax ? this.#text.slice(start + 1, start + this.#rules.textCharsMax) : parseValue(this.#text.slice(start, end)) as string
+    const { textCharsMax } = this.#rules
+    return end - start > textCharsMax ? this.#text.slice(start + 1, start + textCharsMax) : parseValue(this.#text.slice(start, end)) as string
   }
 
   /** The value, or a short value of the same type if it can be valid only in a payload. */
   #standIn (start: number, end: number): unknown {
+    const { textCharsMax } = this.#rules
     switch (this.#text.charCodeAt(start)) {
       case QUOTE: return this.#string(start, end)
       case OPEN_BRACKET: return []
       case OPEN_BRACE: return {}
       // Of a number with a million digits, the beginning is enough for the error message.
-      default: return end - start > this.#rules.textCharsMax ? Number.parseFloat(this.#text.slice(start, start + this.#rules.textCharsMax)) : JSON.parse(this.#text.slice(start, end))
+      default:
+        return end - start > textCharsMax
+          ? Number.parseFloat(this.#text.slice(start, start + textCharsMax))
+          : JSON.parse(this.#text.slice(start, end))
     }
   }
 }
@@ -279,11 +274,6 @@ export class MessageReader implements JsonHandler {
 const QUOTE = 0x22
 const OPEN_BRACKET = 0x5b
 const OPEN_BRACE = 0x7b
-
-/** Assigning to `__proto__` would set the prototype; as a member of its own, validation refuses it by name. */
-function addMember (object: object, name: string, value: unknown): void {
-  Object.defineProperty(object, name, { value, enumerable: true, configurable: true })
-}
 
 export function missing (expected: string): LogError {
   return new LogError('missing_body', `body: expected ${expected}, got nothing`)

@@ -12,7 +12,7 @@ export interface MessageRules {
   readonly countExpected: string
   readonly keyExpected: string
   readonly headersExpected: string
-  /** A longer JSON string is too large for headers whatever its escapes are, so it can be refused without unescaping it. */
+  /** A JSON string with more characters is too large for headers, however many of them are escapes: it is refused without unescaping it. */
   readonly textCharsMax: number
 }
 

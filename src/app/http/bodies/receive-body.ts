@@ -6,15 +6,15 @@ import { LoopShare } from '../bounds/loop-share.ts'
 import { serverBusy } from '../bounds/memory-budget.ts'
 
 /**
- * Receives a body of at most `requestBytesMax`. Each chunk is added to the request's hold when it arrives. Fastify's own
- * function has no common limit for all connections.
+ * Receives a body of at most `requestBytesMax`. Each chunk is added to the request's hold when it arrives: Fastify's own
+ * function has no limit for all connections together.
  * @param done called once, with the body, with a LogError (`body_too_large`, `server_busy`, `malformed_request`), or with
  *   an error of the connection
  */
 export type ReceiveBody = (request: FastifyRequest, payload: Readable, done: (error: Error | null, body?: Buffer) => void) => void
 
 export function createBodyReceiver ({ requestBytesMax, copiedPerTurnBytes }: Limits): ReceiveBody {
-  /** Without this limit, libuv reads up to 2 MiB from every connection in one turn. */
+  /** Without this limit, libuv would read up to 2 MiB from every connection in one turn. */
   const received = new LoopShare(copiedPerTurnBytes)
 
   return (request, payload, done) => {

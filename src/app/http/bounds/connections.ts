@@ -11,8 +11,8 @@ export interface ConnectionLimit {
 }
 
 /**
- * Creates a server that handles one request of a connection at a time, and lets few others wait. Node would start all
- * pipelined requests at once, and 31 KB of them can request gigabytes of responses. A connection is closed if its client
+ * Creates a server that handles one request of a connection at a time, and lets a few others wait. Node would start all
+ * pipelined requests at once, and 31 KB of requests can ask for gigabytes of responses. A connection is closed if its client
  * receives nothing for `stalledConnectionMs`, or if a request takes longer than `requestTimeoutMs` to arrive.
  */
 export function createBoundedServer (limits: Limits, options: ServerOptions, handle: RequestListener): Server {
@@ -57,8 +57,8 @@ function queueOf (socket: Socket & { [queueKey]?: Queue }): Queue {
 }
 
 /**
- * Calls `then` after the responses to all complete requests of the connection; at once if there are none. An error for
- * invalid data that follows a request must not be sent before its response, or an acknowledged append would look refused.
+ * Calls `then` when all complete requests of the connection have got their responses; at once if there are none. Invalid data
+ * may follow a request: if its error were sent before the response, an append that was written would look refused.
  * Only the first call has an effect, because the connection is closed after it.
  * @param waitMs after this time the connection is closed: a stream would never end
  */
@@ -161,8 +161,8 @@ function openFilesMax (): number {
 
 /**
  * Makes a closing server finish its responses. For Node a connection is idle as soon as its last response is in the
- * socket's buffer, and `closeIdleConnections` (also called by `close`) destroys it with the part that is not sent yet. And
- * Node closes idle connections only once, so connections that become idle later stay open.
+ * socket's buffer: `closeIdleConnections`, which `close` calls, would destroy it with the part that is not sent yet. And
+ * Node closes idle connections only once, so connections that become idle later would stay open.
  * @returns a function that closes idle connections repeatedly until the function that it returns is called
  */
 export function closeIdleWhenSent (server: Server): () => () => void {

@@ -44,7 +44,7 @@ export class Hold {
     if (!this.#released && bytes !== this.#bytes) this.#set(bytes)
   }
 
-  /** From now on the server waits for the client. `cutOff` is called if it takes too long while other requests wait. */
+  /** From now on the server waits for the client. `cutOff` is called if the client takes too long while other requests wait. */
   awaitClient (cutOff: () => void): void {
     this.#clientSince = performance.now()
     this.#cutOff = cutOff
@@ -106,7 +106,7 @@ export class MemoryBudget {
   #waiting: Waiter[] = []
   #watch: NodeJS.Timeout | undefined
 
-  /** @param bytesMax must be several times what one request can hold, which is a body and its decompressed form */
+  /** @param bytesMax must be several times what one request can hold: a body and its decompressed form */
   constructor (bytesMax: number, limits: Limits) {
     this.#bytesMax = bytesMax
     this.limits = limits
@@ -118,7 +118,7 @@ export class MemoryBudget {
     return new Hold(this)
   }
 
-  /** Whether a request that holds `held` bytes can add `more` now. The last eighth is for small requests, which never wait. */
+  /** Whether a request that holds `held` bytes can add `more` now. The last eighth is reserved for small requests, which never wait. */
   hasRoom (held: number, more: number): boolean {
     if (held + more <= this.limits.smallRequestBytes) return this.#used + more <= this.#bytesMax
     return this.#waiting.length === 0 && this.#fits(more)

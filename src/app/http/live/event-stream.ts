@@ -40,7 +40,7 @@ export interface EventStreamOptions {
 
 /**
  * A stream of server-sent events. It reads messages only when the client has received the ones before, so a slow client costs
- * two pages of memory. If there is no room for them, the stream ends and its client resumes.
+ * two pages of memory. If there is no memory for a page, the stream ends, and its client resumes later.
  */
 export class EventStream extends Readable {
   readonly #options: EventStreamOptions
@@ -104,7 +104,7 @@ export class EventStream extends Readable {
     } catch (error) {
       const known = error instanceof LogError ? error : new LogError('internal', 'The stream could not be continued.', { cause: error })
       if (errorKinds[known.code].retriable && left > limits.streamRetryMs) {
-        // Ending the stream would be worse: EventSource reconnects, and gives up if it gets anything but a 200.
+        // If the stream ended, an EventSource would reconnect, and give up if the response is not a 200.
         await new Promise((resolve) => { setTimeout(resolve, limits.streamRetryMs) })
         return this.#heartbeat()
       }
@@ -135,7 +135,7 @@ export class EventStream extends Readable {
     this.#options.onPage(page.count)
     const bytes = eventsOf(page)
     this.#bytes += bytes.length
-    // The stream ends soon, but messages that are already there are still sent.
+    // The client gets the response only at its end, so the stream ends now; messages that are already there are still sent.
     if (this.#options.bounds?.buffered === true && page.count > 0) this.#endsAt = 0
     return bytes
   }

@@ -1,8 +1,8 @@
 import type { Follower, Log } from '../../../domain/log/log.ts'
 
 /**
- * The followers of all requests that wait for messages or stream them. When the server stops, they are closed: waiting
- * requests then get their response at once, and would otherwise delay the stop.
+ * The followers of all requests that wait for messages or stream them. They are closed when the server stops, so that these
+ * requests get the end of their response at once and do not delay the stop.
  */
 export class LiveRequests {
   readonly #log: Log

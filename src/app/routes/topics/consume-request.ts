@@ -7,7 +7,7 @@ export const eventStreamType = 'text/event-stream'
 /** The first offset that a request asks for. */
 export type Start = number | 'earliest' | 'latest'
 
-/** What a request asks for: the messages that are there, the same but waiting if there are none, or a stream. */
+/** What a request asks for. `page`: messages that are there; `poll`: the same, but wait if there are none; `stream`: endless events. */
 export type ConsumeRequest =
   | { readonly mode: 'page', readonly start: Start, readonly size: PageSize }
   | { readonly mode: 'poll', readonly start: Start, readonly size: PageSize, readonly waitMs: number }

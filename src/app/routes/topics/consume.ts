@@ -130,7 +130,7 @@ async function stream (live: LiveRequests, exchange: Exchange, limits: Limits, b
   })
   events.on('close', () => { live.release(follower) })
   try {
-    // While an error can still be the answer.
+    // Before the headers are sent, so that an error can still be the response.
     await events.open()
     logFields.storage = follower.calls
   } catch (error) {

@@ -27,9 +27,9 @@ export function createSqliteOffsetCounter (database: DatabaseSync, journal: Jour
 
   return {
     /**
-     * Does not wait for the disk. If a power cut removes the reservation, nobody has used it: a reader passes its offsets
-     * only after reading a message or a seal there, and learns of them only from `read`. Both wait for a flush, which also
-     * covers the reservation. So one flush per append is enough, and lost offsets are reserved again.
+     * Does not wait for the disk, so that an append needs only one flush. If a power cut removes the reservation, its offsets
+     * are reserved again, and no reader has seen them: a reader passes over them only after it has read a message or a seal
+     * there, and learns of them only from `read`. Both wait for a flush, which also covers the reservation.
      */
     async reserve (topic, count) {
       const at = now()

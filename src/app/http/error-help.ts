@@ -1,4 +1,4 @@
-import type { ErrorCode } from '../../domain/errors.ts'
+import type { ErrorCode, ErrorDetails, Written } from '../../domain/errors.ts'
 
 export interface ErrorHelp {
   readonly cause: string
@@ -7,13 +7,20 @@ export interface ErrorHelp {
   readonly detail: string
   /** The same for an append, if it differs. */
   readonly appendDetail?: string
+  /** The details of the example. `written` is `no` in examples of appends, if it is not given. */
+  readonly details?: { readonly written?: Written }
 }
+
+/** The details that the example of a code must have, besides `written`. */
+type ExampleDetails<Code> = Code extends keyof ErrorDetails ? Omit<ErrorDetails[Code], 'written'> : unknown
+
+type HelpOf<Code> = ErrorHelp & ([keyof ExampleDetails<Code>] extends [never] ? unknown : { readonly details: ExampleDetails<Code> })
 
 /**
  * Cause and remedy of each error, for the page /docs/errors and for the examples in OpenAPI. docs/errors.md is checked
  * against this table. Text between backticks is code.
  */
-export const errorHelp: Readonly<Record<ErrorCode, ErrorHelp>> = {
+export const errorHelp: { readonly [Code in ErrorCode]: HelpOf<Code> } = {
   malformed_request: {
     cause: 'The request breaks a rule of HTTP, or its body does not match its `Content-Encoding` or its length.',
     remedy: 'Look at what the client or a proxy in between really sends.',
@@ -43,7 +50,8 @@ export const errorHelp: Readonly<Record<ErrorCode, ErrorHelp>> = {
   offset_out_of_range: {
     cause: 'The topic ends before the offset: it is not the topic that this consumer read before. An older back-up was restored, a `:memory:` server was restarted, or the name is another topic\'s.',
     remedy: 'Go on at `end` to get new messages only, or at `earliest` to read all again.',
-    detail: 'offset: expected at most 4, the end of the topic, got 500'
+    detail: 'offset: expected at most 4, the end of the topic, got 500',
+    details: { earliest: 1, end: 4 }
   },
   invalid_topic: {
     cause: 'The topic name has other characters than letters, digits, `.`, `_` and `-`, is too long, or is `.` or `..`.',

@@ -240,7 +240,7 @@ class Reader {
 }
 
 function outOfRange (from: number, range: OffsetRange): LogError {
-  return new LogError('offset_out_of_range', `offset: expected at most ${range.end}, the end of the topic, got ${from}`, { range })
+  return new LogError('offset_out_of_range', `offset: expected at most ${range.end}, the end of the topic, got ${from}`, range)
 }
 
 /** The offset that the next message would get. */

@@ -2,7 +2,7 @@ import type { Clock } from '../../ports/clock.ts'
 import { isPassing, StoreError } from '../../ports/errors.ts'
 import type { OffsetCounter, Reservation, ReservationTime, TopicState } from '../../ports/offset-counter.ts'
 import type { SegmentListing, SegmentObject, SegmentStore } from '../../ports/segment-store.ts'
-import { LogError, type Written } from '../errors.ts'
+import { LogError, withWritten, type Written } from '../errors.ts'
 import { checkLimits, defaultLimits, type Limits } from '../limits.ts'
 import { decodeSegment, type Compression, type Segment } from '../segments/segment.ts'
 import { Turns } from '../turns.ts'
@@ -241,9 +241,8 @@ function wrongListing (text: string): StoreError {
 
 /** Converts an error of a store to one of the log. Errors of the log are returned unchanged, except that `written` is added. */
 export function toLogError (error: unknown, written?: Written): LogError {
-  if (error instanceof LogError && (written === undefined || error.written !== undefined)) return error
+  if (error instanceof LogError) return written === undefined || error.written !== undefined ? error : withWritten(error, written)
   const options = { cause: error, ...(written === undefined ? {} : { written }) }
-  if (error instanceof LogError) return new LogError(error.code, error.message, options)
   if (!(error instanceof StoreError)) return new LogError('internal', 'Something unexpected happened.', options)
   switch (error.failure) {
     case 'throttled': return new LogError('storage_throttled', 'The storage asked to slow down.', options)

@@ -3,7 +3,7 @@ import { test, type TestContext } from 'node:test'
 import { createMemoryOffsetCounter } from '../../../src/adapters/memory/offset-counter.ts'
 import { createMemorySegmentStore } from '../../../src/adapters/memory/segment-store.ts'
 import { systemClock } from '../../../src/adapters/system/clock.ts'
-import { LogError } from '../../../src/domain/errors.ts'
+import { hasCode, LogError } from '../../../src/domain/errors.ts'
 import { defaultLimits, type Limits } from '../../../src/domain/limits.ts'
 import { FollowedTopics } from '../../../src/domain/log/follow.ts'
 import { createLog, type Log } from '../../../src/domain/log/log.ts'
@@ -202,7 +202,7 @@ test('a poll that fails is one that found nothing; a read that fails is the call
 test('a follower beyond the end is refused', async (t) => {
   const { log } = setUp()
   await log.append('t', messages(1))
-  await assert.rejects(follower(t, log, 3).next(size, long), (error: LogError) => error.code === 'offset_out_of_range' && error.range?.end === 2)
+  await assert.rejects(follower(t, log, 3).next(size, long), (error) => hasCode(error, 'offset_out_of_range') && error.details.end === 2)
 })
 
 test('a refusal that was looked up before the offset came into range is not shared', async (t) => {

@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import { createMemoryOffsetCounter } from '../../../src/adapters/memory/offset-counter.ts'
 import { createMemorySegmentStore } from '../../../src/adapters/memory/segment-store.ts'
 import { systemClock } from '../../../src/adapters/system/clock.ts'
+import { errorKinds } from '../../../src/app/http/problem.ts'
 import { LogError } from '../../../src/domain/errors.ts'
 import { checkLimits, defaultLimits, type Limits } from '../../../src/domain/limits.ts'
 import { createLog, type Log } from '../../../src/domain/log/log.ts'
@@ -99,7 +100,7 @@ test('a writer that can\'t put seals its range, and then says "not written" for 
     store: (inner) => ({ putIfAbsent: (topic, last, object, options) => options.reservedAt === null ? inner.putIfAbsent(topic, last, object, options) : Promise.reject(lost()) })
   })
   const error = await failure(log.append('t', [{ payload: '1' }, { payload: '2' }]))
-  assert.deepEqual([error.code, error.written, error.retriable], ['storage_unavailable', 'no', true])
+  assert.deepEqual([error.code, error.written, errorKinds[error.code].retriable], ['storage_unavailable', 'no', true])
   assert.deepEqual(await payloads(log), { found: [], next: 3 }, 'readers do not wait for the sealed range')
 })
 
@@ -112,7 +113,7 @@ test('when not even the seal gets an answer the outcome is unknown', async () =>
 test('a clear refusal is "not written" without any doubt', async () => {
   const { log } = setUp({ store: () => ({ putIfAbsent: () => Promise.reject(new StoreError('misconfigured', 'none', 'no such bucket')) }) })
   const error = await failure(log.append('t', [{ payload: '1' }]))
-  assert.deepEqual([error.code, error.written, error.retriable], ['storage_misconfigured', 'no', false])
+  assert.deepEqual([error.code, error.written, errorKinds[error.code].retriable], ['storage_misconfigured', 'no', false])
 })
 
 // The put landed and its answer was lost; a reader saw the message, a trim deleted it, and the writer's seal found its
@@ -245,11 +246,11 @@ test('pages end at limit and max_bytes, but hold one message at least', async ()
 test('an offset beyond the end is refused with the offsets that the topic has, and the end itself is not', async () => {
   const { log } = setUp()
   const refused = async (from: number): Promise<unknown> => {
-    const { code, message, range } = await failure(log.read('t', { from, ...everything }))
-    return { code, message, range }
+    const { code, message, details } = await failure(log.read('t', { from, ...everything }))
+    return { code, message, details }
   }
   const refusal = (from: number, earliest: number, end: number): unknown =>
-    ({ code: 'offset_out_of_range', message: `offset: expected at most ${end}, the end of the topic, got ${from}`, range: { earliest, end } })
+    ({ code: 'offset_out_of_range', message: `offset: expected at most ${end}, the end of the topic, got ${from}`, details: { earliest, end } })
   assert.deepEqual(await payloads(log, 1), { found: [], next: 1 })
   assert.deepEqual(await refused(2), refusal(2, 1, 1))
   for (let n = 1; n <= 3; n++) await log.append('t', [{ payload: String(n) }])

@@ -1,4 +1,4 @@
-import type { LogError } from '../../../src/domain/errors.ts'
+import type { LogError, OffsetRange } from '../../../src/domain/errors.ts'
 import type { Page } from '../../../src/domain/log/log.ts'
 import { textsOf } from '../../support/http/pages.ts'
 import { Violation } from '../engine/scheduler.ts'
@@ -107,9 +107,11 @@ export class Checker {
   }
 
   /** @param knownEnd of before the read: up to there no offset is out of range */
-  outOfRange (reader: string, from: number, knownEnd: number, { code, range }: LogError): void {
+  outOfRange (reader: string, from: number, knownEnd: number, { code, details }: LogError): void {
     if (code !== 'offset_out_of_range') return
-    if (from <= knownEnd || range === undefined || range.end < knownEnd || range.end >= from || range.earliest > range.end) {
+    const range = details as Partial<OffsetRange>
+    const { earliest = Infinity, end = 0 } = range
+    if (from <= knownEnd || end < knownEnd || end >= from || earliest > end) {
       throw new Violation(`${reader} read from ${from}, with ${knownEnd} known, and was refused with the range ${JSON.stringify(range)}`)
     }
   }

@@ -186,8 +186,8 @@ export const plantedFaults: readonly PlantedFault[] = [
   {
     name: 'a put that replaces what is there',
     file: 'adapters/memory/segment-store.ts',
-    replace: 'if (kept.objects.has(last)) return \'exists\'',
-    by: 'if (kept.objects.delete(last)) kept.keys = kept.keys.filter((key) => key !== last)'
+    replace: 'if (segments.objects.has(last)) return \'exists\'',
+    by: 'if (segments.objects.delete(last)) segments.keys = segments.keys.filter((key) => key !== last)'
   },
   {
     name: 'put the first message of a batch by itself, then the batch',

@@ -3,12 +3,12 @@
  * has arrived has been handled. So the loop is blocked for one piece at most, however many large bodies are read.
  */
 export class Turns {
-  readonly #soon: (callback: () => void) => void
+  readonly #afterCurrentInput: (callback: () => void) => void
   readonly #waiting: Array<() => void> = []
 
-  /** @param soon calls back when the input that has already arrived has been handled, such as `setImmediate` */
-  constructor (soon: (callback: () => void) => void) {
-    this.#soon = soon
+  /** @param afterCurrentInput calls back when the input that has already arrived has been handled, such as `setImmediate` */
+  constructor (afterCurrentInput: (callback: () => void) => void) {
+    this.#afterCurrentInput = afterCurrentInput
   }
 
   next (): Promise<void> {
@@ -19,7 +19,7 @@ export class Turns {
   }
 
   #schedule (): void {
-    this.#soon(() => {
+    this.#afterCurrentInput(() => {
       this.#waiting.shift()!()
       if (this.#waiting.length > 0) this.#schedule()
     })

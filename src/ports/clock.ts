@@ -7,5 +7,5 @@ export interface Clock {
   /** Calls back once after `ms`. The returned function cancels the timer. */
   timer (ms: number, callback: () => void): () => void
   /** Calls back after the input that has already arrived has been handled, so that appends that arrive together can be collected. */
-  soon (callback: () => void): void
+  afterCurrentInput (callback: () => void): void
 }

@@ -5,7 +5,7 @@ export interface Reservation {
   readonly first: number
   readonly last: number
   /** Time of the reservation in ms, by the counter's own clock (DynamoDB: the `Date` header of the response). */
-  readonly at: number
+  readonly reservedAtMs: number
 }
 
 export interface ReserveOptions extends CallOptions {
@@ -17,7 +17,7 @@ export interface ReserveOptions extends CallOptions {
 export interface ReservationTime {
   readonly currentOffset: number
   /** In ms. */
-  readonly at: number
+  readonly reservedAtMs: number
 }
 
 export interface TopicState {
@@ -27,7 +27,7 @@ export interface TopicState {
    * The time of the newest reservation in ms, by the counter's own clock if it can write that, otherwise by the writer's.
    * May be absent in items of other implementations.
    */
-  readonly reservedAt?: number | undefined
+  readonly writerReservedAtMs?: number | undefined
   /** The lowest offset that has not been trimmed; 1 before the first trim. */
   readonly earliest: number
   /** The `currentOffset` at which the topic was deleted. The topic is deleted as long as the two are equal. */
@@ -46,7 +46,7 @@ export interface OffsetCounter {
   read (topic: string, options?: CallOptions): Promise<TopicState | undefined>
 
   /**
-   * Sets `reservedAt` to `at`, if `currentOffset` is still the last reserved offset and `reservedAt` is absent or later.
+   * Sets the topic's `writerReservedAtMs` to `reservedAtMs`, if `currentOffset` is still the last reserved offset and the time there is absent or later.
    * Otherwise does nothing. For reservations with an impossible time (log §4.3). @throws StoreError as `reserve`
    */
   correctReservedAt (topic: string, reservation: ReservationTime, options?: CallOptions): Promise<void>

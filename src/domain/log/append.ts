@@ -7,7 +7,7 @@ import type { NewMessage } from '../segments/message.ts'
 import { encodeLargeSegment, encodeSeal, encodeSegment, isLarge, type MessageSegment } from '../segments/segment.ts'
 import { sleep } from '../wait.ts'
 import type { Flight } from './link-window.ts'
-import { retryDelay, Storage, toLogError, type LogCore } from './topic-storage.ts'
+import { retryDelay, TopicStorage, toLogError, type LogContext } from './topic-storage.ts'
 
 /** What became of one reservation. `sealed`: a reader closed it, so nothing will ever be in it. */
 type Outcome = 'written' | 'sealed'
@@ -36,10 +36,10 @@ export interface AppendOptions {
  * @throws LogError with `written` set, always
  */
 export async function appendSegment (
-  core: LogCore, topic: string, messages: readonly NewMessage[], { operation, deadline, flight }: AppendOptions
+  context: LogContext, topic: string, messages: readonly NewMessage[], { operation, deadline, flight }: AppendOptions
 ): Promise<MessageSegment> {
-  const { clock, limits } = core
-  const storage = new Storage(core, topic, operation, deadline)
+  const { clock, limits } = context
+  const storage = new TopicStorage(context, topic, operation, deadline)
   for (let attempt = 1; attempt <= limits.appendAttemptsMax; attempt++) {
     const left = deadline - limits.resolveBySealMs - clock.monotonic()
     if (left <= 0) throw timedOut()
@@ -50,9 +50,9 @@ export async function appendSegment (
       // At worst a range was handed out that nobody uses; readers seal it.
       throw toLogError(error, 'no')
     }
-    const segment = await new ReservationWriter(core, storage, topic, messages, reservation, deadline, flight).run()
+    const segment = await new ReservationWriter(context, storage, topic, messages, reservation, deadline, flight).run()
     if (segment === 'sealed') continue
-    core.cache.set(topic, segment)
+    context.cache.set(topic, segment)
     return segment
   }
   throw new LogError('append_contended', 'The reserved offsets were sealed before the message was written, several times over.', { written: 'no' })
@@ -64,8 +64,8 @@ function timedOut (cause?: unknown): LogError {
 
 /** The puts for one reservation, until its outcome is known (log §3.2, §3.3). */
 class ReservationWriter {
-  readonly #core: LogCore
-  readonly #storage: Storage
+  readonly #context: LogContext
+  readonly #storage: TopicStorage
   readonly #topic: string
   readonly #messages: readonly NewMessage[]
   readonly #reservation: Reservation
@@ -76,20 +76,20 @@ class ReservationWriter {
   /** Some put had an unknown outcome: from here on only what is at the key tells what happened. */
   #uncertain = false
 
-  constructor (core: LogCore, storage: Storage, topic: string, messages: readonly NewMessage[], reservation: Reservation, deadline: number, flight: Flight) {
-    this.#core = core
+  constructor (context: LogContext, storage: TopicStorage, topic: string, messages: readonly NewMessage[], reservation: Reservation, deadline: number, flight: Flight) {
+    this.#context = context
     this.#storage = storage
     this.#topic = topic
     this.#messages = messages
     this.#reservation = reservation
     this.#deadline = deadline
     this.#flight = flight
-    this.#writer = randomId(core.random)
-    this.#reservedAtMonotonic = core.clock.monotonic()
+    this.#writer = randomId(context.random)
+    this.#reservedAtMonotonic = context.clock.monotonic()
   }
 
   async run (): Promise<MessageSegment | 'sealed'> {
-    const { clock, limits, compression, turns } = this.#core
+    const { clock, limits, compression, turns } = this.#context
     const { first } = this.#reservation
     const options = { first, timestamp: clock.wall(), writer: this.#writer, compression, compressOverBytes: limits.compressOverBytes }
     const { object, segment } = isLarge(this.#messages, limits.sliceChars)
@@ -99,8 +99,8 @@ class ReservationWriter {
   }
 
   async #putSegment (object: SegmentObject): Promise<Outcome> {
-    const { clock, limits } = this.#core
-    const { last, at } = this.#reservation
+    const { clock, limits } = this.#context
+    const { last, reservedAtMs: at } = this.#reservation
     let failure: unknown
     for (let attempt = 1; this.#mayStart(); attempt++) {
       const startedAt = clock.monotonic()
@@ -126,14 +126,14 @@ class ReservationWriter {
 
   /** No attempt starts when little time is left to resolve the range by a seal, or when the reservation is old (log §3.2). */
   #mayStart (): boolean {
-    const { clock, limits } = this.#core
+    const { clock, limits } = this.#context
     const now = clock.monotonic()
     return now < this.#deadline - limits.resolveBySealMs && now - this.#reservedAtMonotonic < limits.reservationTtlMs
   }
 
   async #pause (attempt: number): Promise<void> {
-    const { clock } = this.#core
-    await sleep(clock, Math.max(0, Math.min(retryDelay(this.#core, attempt), this.#deadline - clock.monotonic())))
+    const { clock } = this.#context
+    await sleep(clock, Math.max(0, Math.min(retryDelay(this.#context, attempt), this.#deadline - clock.monotonic())))
   }
 
   /** The key was taken: by this append, whose answer was lost, or by a seal (log §3.3). */
@@ -199,7 +199,7 @@ class ReservationWriter {
    * @param call gets the time that it may take, in ms
    */
   async #untilAnswered<T> (call: (ms: number) => Promise<T>): Promise<Answered<T>> {
-    const { clock, limits } = this.#core
+    const { clock, limits } = this.#context
     for (let attempt = 1; ; attempt++) {
       const left = this.#deadline - clock.monotonic()
       if (left <= 0) return { ok: false, failure: undefined }

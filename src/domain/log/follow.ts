@@ -5,7 +5,7 @@ import type { MessageSegment } from '../segments/segment.ts'
 import { unlessLater } from '../wait.ts'
 import { pageOf, type Page, type PageSize } from './page.ts'
 import { endOf, readPage } from './read.ts'
-import { Storage, type LogCore } from './topic-storage.ts'
+import { TopicStorage, type LogContext } from './topic-storage.ts'
 
 /** Reads from an offset on, and waits if there are no messages yet. */
 export interface Follower {
@@ -45,20 +45,20 @@ interface Waiter {
 
 /** The topics that have followers. Each is watched once, for all its followers (log §4.5). */
 export class FollowedTopics {
-  readonly #core: LogCore
+  readonly #context: LogContext
   readonly #topics = new Map<string, FollowedTopic>()
 
-  constructor (core: LogCore) {
-    this.#core = core
+  constructor (context: LogContext) {
+    this.#context = context
   }
 
   follow (topic: string, from: number, operation: Operation): Follower {
     let tail = this.#topics.get(topic)
     if (tail === undefined) {
-      tail = new FollowedTopic(this.#core, topic, () => { this.#topics.delete(topic) })
+      tail = new FollowedTopic(this.#context, topic, () => { this.#topics.delete(topic) })
       this.#topics.set(topic, tail)
     }
-    return new TailFollower(this.#core, tail, from, operation)
+    return new TailFollower(this.#context, tail, from, operation)
   }
 
   /** To be called with each segment that this process has written, after it is acknowledged. */
@@ -75,7 +75,7 @@ export class FollowedTopics {
 class FollowedTopic {
   /** Number of updates so far. A follower that has read everything at version n reads again when it is n + 1. */
   version = 0
-  readonly #core: LogCore
+  readonly #context: LogContext
   readonly #topic: string
   readonly #unused: () => void
   readonly #waiting = new Set<Waiter>()
@@ -89,11 +89,11 @@ class FollowedTopic {
   /** Monotonic ms of the newest LIST that found nothing to go on with. */
   #lastEmptyListMs = -Infinity
 
-  constructor (core: LogCore, topic: string, unused: () => void) {
-    this.#core = core
+  constructor (context: LogContext, topic: string, unused: () => void) {
+    this.#context = context
     this.#topic = topic
     this.#unused = unused
-    this.#pollMs = core.limits.followPollMinMs
+    this.#pollMs = context.limits.followPollMinMs
   }
 
   join (): void {
@@ -118,10 +118,10 @@ class FollowedTopic {
   }
 
   async #read (from: number, size: PageSize, state: TopicState | undefined): Promise<ReadResult> {
-    const { clock, limits } = this.#core
+    const { clock, limits } = this.#context
     const mayList = clock.monotonic() - this.#lastEmptyListMs >= limits.followListMs
     const operation = createOperation()
-    const page = await readPage(this.#core, this.#topic, { from, ...size, mayList, ...(state === undefined ? {} : { state }) }, operation)
+    const page = await readPage(this.#context, this.#topic, { from, ...size, mayList, ...(state === undefined ? {} : { state }) }, operation)
     if (operation.calls.list > 0 && page.nextOffset === from) this.#lastEmptyListMs = clock.monotonic()
     return { page, calls: operation.calls }
   }
@@ -135,7 +135,7 @@ class FollowedTopic {
   /** Resolves with an update at or after `from`, or with `undefined` after `ms` or when the function given to `onCancel` is called. */
   wait (from: number, size: PageSize, ms: number, onCancel: (cancel: () => void) => void): Promise<TailUpdate | undefined> {
     return new Promise((resolve) => {
-      const cancelTimer = this.#core.clock.timer(ms, () => { waiter.notify(undefined) })
+      const cancelTimer = this.#context.clock.timer(ms, () => { waiter.notify(undefined) })
       const waiter: Waiter = {
         from,
         size,
@@ -175,10 +175,10 @@ class FollowedTopic {
 
   #schedulePoll (): void {
     if (this.#cancelPoll !== undefined || this.#polling || this.#waiting.size === 0) return
-    this.#cancelPoll = this.#core.clock.timer(this.#pollMs, () => {
+    this.#cancelPoll = this.#context.clock.timer(this.#pollMs, () => {
       this.#cancelPoll = undefined
       this.#polling = true
-      new Storage(this.#core, this.#topic, createOperation()).state().catch(() => undefined).then((state) => {
+      new TopicStorage(this.#context, this.#topic, createOperation()).state().catch(() => undefined).then((state) => {
         this.#polling = false
         this.#polled(state)
         this.#schedulePoll()
@@ -193,7 +193,7 @@ class FollowedTopic {
 
   /** @param state `undefined` if the topic was never written to, or the poll failed; the next poll follows soon */
   #polled (state: TopicState | undefined): void {
-    const { followPollMinMs, followPollMaxMs } = this.#core.limits
+    const { followPollMinMs, followPollMaxMs } = this.#context.limits
     const end = endOf(state)
     this.#pollMs = end > this.#end ? followPollMinMs : Math.min(this.#pollMs * 1.5, followPollMaxMs)
     this.#end = Math.max(this.#end, end)
@@ -206,7 +206,7 @@ class FollowedTopic {
 class TailFollower implements Follower {
   position: number
   closed = false
-  readonly #core: LogCore
+  readonly #context: LogContext
   readonly #tail: FollowedTopic
   readonly #operation: Operation
   /** Monotonic ms by which every wait ends. */
@@ -216,20 +216,20 @@ class TailFollower implements Follower {
   #readUpToVersion = -1
   #cancelWait: (() => void) | undefined
 
-  constructor (core: LogCore, tail: FollowedTopic, from: number, operation: Operation) {
-    this.#core = core
+  constructor (context: LogContext, tail: FollowedTopic, from: number, operation: Operation) {
+    this.#context = context
     this.#tail = tail
     this.#operation = operation
     this.position = from
     const { timeoutMs = Infinity, signal } = operation
-    this.#deadline = core.clock.monotonic() + timeoutMs
+    this.#deadline = context.clock.monotonic() + timeoutMs
     tail.join()
     if (signal?.aborted === true) this.close()
     else signal?.addEventListener('abort', this.#abort, { once: true })
   }
 
   async next (size: PageSize, waitMs: number): Promise<Page> {
-    const { clock, limits } = this.#core
+    const { clock, limits } = this.#context
     const began = clock.monotonic()
     const deadline = Math.min(began + waitMs, this.#deadline)
     const nothing = (): Page => ({ runs: [], count: 0, nextOffset: this.position, end: this.position })

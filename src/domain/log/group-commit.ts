@@ -4,7 +4,7 @@ import type { NewMessage } from '../segments/message.ts'
 import type { MessageSegment } from '../segments/segment.ts'
 import { appendSegment, isTimeout } from './append.ts'
 import { overloaded, type Waiter } from './link-window.ts'
-import { toLogError, type LogCore } from './topic-storage.ts'
+import { toLogError, type LogContext } from './topic-storage.ts'
 
 export interface Appended {
   readonly first: number
@@ -27,7 +27,7 @@ interface Entry {
  * producer and of databases' commit logs).
  */
 export class GroupCommit implements Waiter {
-  readonly #core: LogCore
+  readonly #context: LogContext
   readonly #topic: string
   readonly #idle: () => void
   readonly #appended: (segment: MessageSegment) => void
@@ -45,8 +45,8 @@ export class GroupCommit implements Waiter {
    * @param idle called whenever nothing is pending or in flight any more
    * @param appended called with each segment that was written
    */
-  constructor (core: LogCore, topic: string, idle: () => void, appended: (segment: MessageSegment) => void) {
-    this.#core = core
+  constructor (context: LogContext, topic: string, idle: () => void, appended: (segment: MessageSegment) => void) {
+    this.#context = context
     this.#topic = topic
     this.#idle = idle
     this.#appended = appended
@@ -54,14 +54,14 @@ export class GroupCommit implements Waiter {
 
   append (messages: readonly NewMessage[], operation: Operation): Promise<Appended> {
     const size = sizeOf(messages)
-    const now = this.#core.clock.monotonic()
+    const now = this.#context.clock.monotonic()
     const waitedMs = this.#pending.length === 0 ? 0 : now - this.#arrival(this.#pending[0]!)
-    if (!this.#core.putWindow.addBacklog(size, this.#pendingBytes, waitedMs)) {
+    if (!this.#context.putWindow.addBacklog(size, this.#pendingBytes, waitedMs)) {
       this.#settled()
       return Promise.reject(overloaded())
     }
     return new Promise((resolve, reject) => {
-      const deadline = now + this.#core.limits.appendTimeoutMs
+      const deadline = now + this.#context.limits.appendTimeoutMs
       this.#pending.push({ messages, size, operation, deadline, resolve, reject })
       this.#pendingMessages += messages.length
       this.#pendingBytes += size
@@ -70,7 +70,7 @@ export class GroupCommit implements Waiter {
   }
 
   #schedule (): void {
-    const { clock, limits } = this.#core
+    const { clock, limits } = this.#context
     if (this.#pending.length === 0) return
     if (this.#inFlight >= limits.putsInFlightMax || this.#waiting) {
       this.#watchExpiry()
@@ -83,7 +83,7 @@ export class GroupCommit implements Waiter {
       this.#cancelLinger ??= clock.timer(lingerMs, () => { this.#begin() })
     } else if (!this.#scheduled) {
       this.#scheduled = true
-      clock.soon(() => { this.#begin() })
+      clock.afterCurrentInput(() => { this.#begin() })
     }
   }
 
@@ -92,13 +92,13 @@ export class GroupCommit implements Waiter {
     this.#cancelLinger = undefined
     this.#scheduled = false
     // What was waited for may have left already, full.
-    if (this.#inFlight >= this.#core.limits.putsInFlightMax || this.#pending.length === 0 || this.#waiting) return
+    if (this.#inFlight >= this.#context.limits.putsInFlightMax || this.#pending.length === 0 || this.#waiting) return
     const bytes = this.bytes()
-    if (this.#core.putWindow.hasRoom(bytes)) {
+    if (this.#context.putWindow.hasRoom(bytes)) {
       this.#send(bytes)
     } else {
       this.#waiting = true
-      this.#core.putWindow.wait(this, this)
+      this.#context.putWindow.wait(this, this)
       this.#watchExpiry()
     }
   }
@@ -111,7 +111,7 @@ export class GroupCommit implements Waiter {
 
   /** About the size of the next segment, if it left now. */
   bytes (): number {
-    const most = Math.min(this.#pendingBytes, this.#core.limits.segmentBytesMax, this.#core.putWindow.share)
+    const most = Math.min(this.#pendingBytes, this.#context.limits.segmentBytesMax, this.#context.putWindow.share)
     return Math.max(most, this.#pending[0]?.size ?? 0)
   }
 
@@ -123,7 +123,7 @@ export class GroupCommit implements Waiter {
 
   /** An append that waits until there is no time left to write it is refused then, and not written late. */
   #watchExpiry (): void {
-    const { clock } = this.#core
+    const { clock } = this.#context
     this.#cancelExpiry ??= clock.timer(Math.max(0, this.#latestStart(this.#pending[0]!) - clock.monotonic()), () => {
       this.#cancelExpiry = undefined
       const now = clock.monotonic()
@@ -135,12 +135,12 @@ export class GroupCommit implements Waiter {
 
   /** Monotonic ms. */
   #arrival ({ deadline }: Entry): number {
-    return deadline - this.#core.limits.appendTimeoutMs
+    return deadline - this.#context.limits.appendTimeoutMs
   }
 
   /** Monotonic ms from which on an append is not sent any more: one put, and giving up in order, must fit before its deadline. */
   #latestStart ({ deadline }: Entry): number {
-    return deadline - this.#core.limits.resolveBySealMs - this.#core.limits.putTimeoutMs
+    return deadline - this.#context.limits.resolveBySealMs - this.#context.limits.putTimeoutMs
   }
 
   #settled (): void {
@@ -149,14 +149,14 @@ export class GroupCommit implements Waiter {
     this.#cancelExpiry = undefined
     if (this.#waiting) {
       this.#waiting = false
-      this.#core.putWindow.cancel(this, this)
+      this.#context.putWindow.cancel(this, this)
     }
     if (this.#inFlight === 0) this.#idle()
   }
 
   /** The longest run of pending appends that fits into `bytesMax` and one segment; at least one. */
   #takeGroup (bytesMax: number): Entry[] {
-    const { segmentMessagesMax } = this.#core.limits
+    const { segmentMessagesMax } = this.#context.limits
     let count = 0
     let messages = 0
     let bytes = 0
@@ -176,19 +176,19 @@ export class GroupCommit implements Waiter {
       this.#pendingMessages -= entry.messages.length
       this.#pendingBytes -= entry.size
     }
-    this.#core.putWindow.removeBacklog(before - this.#pendingBytes)
+    this.#context.putWindow.removeBacklog(before - this.#pendingBytes)
     return group
   }
 
   async #commit (group: readonly Entry[]): Promise<void> {
-    const { clock, putWindow } = this.#core
+    const { clock, putWindow } = this.#context
     this.#inFlight++
     const operation = createOperation()
     const flight = putWindow.enter(group.reduce((bytes, { size }) => bytes + size, 0))
     try {
       const messages = group.length === 1 ? group[0]!.messages : group.flatMap((entry) => entry.messages)
       // The first entry has waited longest.
-      const segment = await appendSegment(this.#core, this.#topic, messages, { operation, deadline: group[0]!.deadline, flight })
+      const segment = await appendSegment(this.#context, this.#topic, messages, { operation, deadline: group[0]!.deadline, flight })
       let offset = segment.first
       for (const entry of group) {
         entry.resolve({ first: offset, last: offset + entry.messages.length - 1 })
@@ -218,7 +218,7 @@ export class GroupCommit implements Waiter {
     for (const { messages, size } of group) {
       this.#pendingMessages += messages.length
       this.#pendingBytes += size
-      this.#core.putWindow.putBack(size)
+      this.#context.putWindow.putBack(size)
     }
   }
 }

@@ -1,7 +1,7 @@
 import type { TopicState } from '../../ports/offset-counter.ts'
 import type { Limits } from '../limits.ts'
 import { encodeSeal, type Segment } from '../segments/segment.ts'
-import type { Storage } from './topic-storage.ts'
+import type { TopicStorage } from './topic-storage.ts'
 
 /**
  * What to do about a hole, offsets without an object below the end (log §4.3). `wait`: the writer is probably still
@@ -25,17 +25,17 @@ export function judgeHoleBelow (above: Segment, aboveLastModified: number, now: 
 }
 
 /**
- * Decides about a hole that reaches up to the topic's end. Its age is known only from `reservedAt`, which may be by a
+ * Decides about a hole that reaches up to the topic's end. Its age is known only from `writerReservedAtMs`, which may be by a
  * writer's clock. So it is never passed over: a seal is safe with any clock, passing over is not.
  *
- * `correct`: `reservedAt` is absent or in the future. Set it to `now`; the grace is counted from then on. The hole is not
+ * `correct`: `writerReservedAtMs` is absent or in the future. Set it to `now`; the grace is counted from then on. The hole is not
  * sealed at once, because the writer may be alive and only its clock wrong. Correct clocks may differ a little, so a time
  * that is ahead by less than the grace is accepted.
  * @param now the segment store's own clock, ms
  */
-export function judgeTailHole ({ reservedAt }: TopicState, now: number, limits: Limits): 'wait' | 'seal' | 'correct' {
-  if (reservedAt === undefined || reservedAt - now > limits.holeGraceMs) return 'correct'
-  return now - reservedAt > limits.holeGraceMs ? 'seal' : 'wait'
+export function judgeTailHole ({ writerReservedAtMs }: TopicState, now: number, limits: Limits): 'wait' | 'seal' | 'correct' {
+  if (writerReservedAtMs === undefined || writerReservedAtMs - now > limits.holeGraceMs) return 'correct'
+  return now - writerReservedAtMs > limits.holeGraceMs ? 'seal' : 'wait'
 }
 
 /**
@@ -46,7 +46,7 @@ export function judgeTailHole ({ reservedAt }: TopicState, now: number, limits: 
  * @returns the number of puts
  * @throws StoreError, LogError; the seals put until then remain, which is safe
  */
-export async function sealDown (storage: Storage, top: number, bottom: number, budget: number, limits: Limits): Promise<number> {
+export async function sealDown (storage: TopicStorage, top: number, bottom: number, budget: number, limits: Limits): Promise<number> {
   let puts = 0
   let at = top
   while (at >= bottom && puts < budget) {

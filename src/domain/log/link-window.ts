@@ -69,7 +69,7 @@ export class LinkWindow {
   }
 
   /** To be called by the flight only. */
-  left (bytes: number): void {
+  release (bytes: number): void {
     this.#inFlight--
     this.#inFlightBytes -= bytes
     if (this.#waiting.size > 0) this.#serve()
@@ -242,7 +242,7 @@ export class Flight {
   leave (): void {
     if (this.#left) return
     this.#left = true
-    this.#window.left(this.bytes)
+    this.#window.release(this.bytes)
   }
 }
 

@@ -5,7 +5,7 @@ import { FollowedTopics, type Follower } from './follow.ts'
 import { GroupCommit, type Appended } from './group-commit.ts'
 import type { Page } from './page.ts'
 import { readPage, type ReadRequest } from './read.ts'
-import { createCore, Storage, toLogError, type LogDeps } from './topic-storage.ts'
+import { createLogContext, TopicStorage, toLogError, type LogDeps } from './topic-storage.ts'
 import { deleteTopic, trim } from './trim.ts'
 
 export type { LogDeps } from './topic-storage.ts'
@@ -35,8 +35,8 @@ export interface Log {
 }
 
 export function createLog (deps: LogDeps): Log {
-  const core = createCore(deps)
-  const followedTopics = new FollowedTopics(core)
+  const context = createLogContext(deps)
+  const followedTopics = new FollowedTopics(context)
   const queues = new Map<string, GroupCommit>()
   let closed: (() => void) | undefined
 
@@ -53,7 +53,7 @@ export function createLog (deps: LogDeps): Log {
       if (closed !== undefined) return Promise.reject(new LogError('shutting_down', 'The server is shutting down.', { written: 'no' }))
       let queue = queues.get(topic)
       if (queue === undefined) {
-        queue = new GroupCommit(core, topic, () => {
+        queue = new GroupCommit(context, topic, () => {
           queues.delete(topic)
           if (queues.size === 0) closed?.()
         }, (segment) => { followedTopics.appended(topic, segment) })
@@ -62,19 +62,19 @@ export function createLog (deps: LogDeps): Log {
       return queue.append(messages, operation)
     },
 
-    read: (topic, request, operation = createOperation()) => readPage(core, topic, request, operation),
+    read: (topic, request, operation = createOperation()) => readPage(context, topic, request, operation),
 
     follow: (topic, from, operation = createOperation()) => followedTopics.follow(topic, from, operation),
 
     position: (topic, at) => toLogErrors((async () => {
-      const state = await new Storage(core, topic, createOperation()).state()
+      const state = await new TopicStorage(context, topic, createOperation()).state()
       if (state === undefined) return 1
       return at === 'earliest' ? state.earliest : Math.max(state.currentOffset + 1, state.earliest)
     })()),
 
-    trim: (topic, before) => toLogErrors(trim(core, topic, before)),
+    trim: (topic, before) => toLogErrors(trim(context, topic, before)),
 
-    deleteTopic: (topic) => toLogErrors(deleteTopic(core, topic)),
+    deleteTopic: (topic) => toLogErrors(deleteTopic(context, topic)),
 
     close () {
       return new Promise((resolve) => {

@@ -6,7 +6,7 @@ import type { Segment } from '../segments/segment.ts'
 const RATIO_UNTIL_KNOWN = 32
 
 /** Estimates the decompressed sizes of segments that are not loaded yet: listings have only their stored sizes. */
-export class Sizes {
+export class SizeEstimate {
   #stored = 0
   #bytes = 0
   #messages = 0
@@ -32,7 +32,7 @@ export class Sizes {
 }
 
 /** What a page still needs, and what it has. */
-export interface Need {
+export interface PageRemainder {
   /** The last offset of the page if there are no more holes. */
   readonly lastOffset: number
   /** Bytes that the page still has room for, and bytes that it has taken. */
@@ -41,7 +41,7 @@ export interface Need {
 }
 
 export interface LookaheadOptions {
-  readonly sizes: Sizes
+  readonly sizes: SizeEstimate
   /** Most segments that are loaded at the same time. */
   readonly concurrency: number
   /** Bytes that may be loaded ahead of what a page has; more only if the page has more already. */
@@ -72,14 +72,14 @@ export class Lookahead {
    * Starts to load entry `at`, which the page waits for, and the next ones that it needs if the estimates are right.
    * A page may end early, at a hole, so the amount loaded ahead is limited to what the page has, or to `aheadBytes`.
    */
-  plan (at: number, { lastOffset, bytes, taken }: Need): void {
+  plan (at: number, { lastOffset, bytes, taken }: PageRemainder): void {
     const { concurrency, aheadBytes } = this.#options
     let before = 0
     let ahead = 0
     for (let i = at; i < this.#entries.length && i < at + concurrency; i++) {
       const size = this.#sizeOf(i)
       if (i > at) {
-        if (this.#entries[i - 1]!.last >= lastOffset || before >= bytes) return
+        if (this.#entries[i - 1]!.lastOffset >= lastOffset || before >= bytes) return
         ahead += size
         if (i >= this.#next && ahead > Math.max(aheadBytes, taken)) return
       }
@@ -96,8 +96,8 @@ export class Lookahead {
   }
 
   #sizeOf (i: number): number {
-    const { last, size } = this.#entries[i]!
-    return this.#loaded.get(i) ?? this.#options.sizes.expected(size, i === 0 ? 1 : last - this.#entries[i - 1]!.last)
+    const { lastOffset, size } = this.#entries[i]!
+    return this.#loaded.get(i) ?? this.#options.sizes.expected(size, i === 0 ? 1 : lastOffset - this.#entries[i - 1]!.lastOffset)
   }
 
   #start (i: number): void {

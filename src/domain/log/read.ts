@@ -5,9 +5,9 @@ import { LogError, type OffsetRange } from '../errors.ts'
 import type { Operation } from '../operation.ts'
 import type { Segment } from '../segments/segment.ts'
 import { judgeHoleBelow, judgeTailHole, sealDown } from './holes.ts'
-import { Lookahead, Sizes } from './lookahead.ts'
+import { Lookahead, SizeEstimate } from './lookahead.ts'
 import { PageBuilder, type Page, type PageSize } from './page.ts'
-import { Storage, toLogError, type LogCore } from './topic-storage.ts'
+import { TopicStorage, toLogError, type LogContext } from './topic-storage.ts'
 
 export interface ReadRequest extends PageSize {
   /** An offset from 1. */
@@ -23,11 +23,11 @@ export interface ReadRequest extends PageSize {
  * message or a seal; a segment that can't be loaded ends the page before it and is never skipped.
  * @throws LogError `offset_out_of_range` when `from` is beyond the end; others when not even the first offset could be looked at
  */
-export async function readPage (core: LogCore, topic: string, request: ReadRequest, operation: Operation): Promise<Page> {
-  const startedAt = core.clock.monotonic()
-  const deadline = startedAt + Math.min(core.limits.readTimeoutMs, operation.timeoutMs ?? Infinity)
-  const storage = new Storage(core, topic, operation, deadline, () => { reader.watchFill() })
-  const reader = new Reader(core, storage, request, startedAt, deadline)
+export async function readPage (context: LogContext, topic: string, request: ReadRequest, operation: Operation): Promise<Page> {
+  const startedAt = context.clock.monotonic()
+  const deadline = startedAt + Math.min(context.limits.readTimeoutMs, operation.timeoutMs ?? Infinity)
+  const storage = new TopicStorage(context, topic, operation, deadline, () => { reader.watchFill() })
+  const reader = new Reader(context, storage, request, startedAt, deadline)
   return reader.read()
 }
 
@@ -39,13 +39,13 @@ type WalkEnd = 'done' | 'again' | 'end of listing'
 
 /** One read. Each of its steps ends with the question whether the page is complete. */
 class Reader {
-  readonly #core: LogCore
-  readonly #storage: Storage
+  readonly #context: LogContext
+  readonly #storage: TopicStorage
   readonly #request: ReadRequest
   readonly #startedAt: number
   readonly #deadline: number
   readonly #page: PageBuilder
-  readonly #sizes = new Sizes()
+  readonly #sizes = new SizeEstimate()
   /** The first offset not accounted for yet. */
   #expected: number
   /** The topic's end, as far as it is known. */
@@ -54,20 +54,20 @@ class Reader {
   #cancelFill: (() => void) | undefined
   #late = false
 
-  constructor (core: LogCore, storage: Storage, request: ReadRequest, startedAt: number, deadline: number) {
-    this.#core = core
+  constructor (context: LogContext, storage: TopicStorage, request: ReadRequest, startedAt: number, deadline: number) {
+    this.#context = context
     this.#storage = storage
     this.#request = request
     this.#startedAt = startedAt
     this.#deadline = deadline
     this.#page = new PageBuilder(request)
     this.#expected = request.from
-    this.#sealsLeft = core.limits.sealsPerReadMax
+    this.#sealsLeft = context.limits.sealsPerReadMax
   }
 
   /** To be called when the page has to wait for room on the link: after `pageFillMs` it does so only if it has nothing. */
   watchFill (): void {
-    const { clock, limits } = this.#core
+    const { clock, limits } = this.#context
     this.#cancelFill ??= clock.timer(Math.max(0, this.#startedAt + limits.pageFillMs - clock.monotonic()), () => {
       this.#late = true
       if (this.#page.count > 0) this.#storage.stopWaiting()
@@ -145,7 +145,7 @@ class Reader {
   }
 
   async #readByListing (end: number): Promise<void> {
-    const { clock, limits } = this.#core
+    const { clock, limits } = this.#context
     // Each segment but a seal has a message: the page hardly needs more keys than messages.
     let keys = Math.min(this.#request.limit, limits.listMax)
     let from: number | undefined = this.#expected
@@ -162,7 +162,7 @@ class Reader {
     if (walked === 'done') return undefined
     if (walked === 'again') return this.#expected
     const listed = entries.at(-1)
-    if (truncated && listed !== undefined) return Math.max(this.#expected, listed.last + 1)
+    if (truncated && listed !== undefined) return Math.max(this.#expected, listed.lastOffset + 1)
     if (this.#expected >= end) return undefined
     return await this.#tailHole(now) ? this.#expected : undefined
   }
@@ -174,10 +174,10 @@ class Reader {
 
   /** Takes the listed segments in order until one is missing or the page is full. */
   async #walk ({ entries, now }: SegmentListing): Promise<WalkEnd> {
-    const { readConcurrency: concurrency, readAheadBytes: aheadBytes } = this.#core.limits
-    const lookahead = new Lookahead(entries, (entry) => this.#storage.segment(entry.last, entry.size), { sizes: this.#sizes, concurrency, aheadBytes })
+    const { readConcurrency: concurrency, readAheadBytes: aheadBytes } = this.#context.limits
+    const lookahead = new Lookahead(entries, (entry) => this.#storage.segment(entry.lastOffset, entry.size), { sizes: this.#sizes, concurrency, aheadBytes })
     for (const [i, entry] of entries.entries()) {
-      if (this.#core.clock.monotonic() >= this.#deadline) return 'done'
+      if (this.#context.clock.monotonic() >= this.#deadline) return 'done'
       lookahead.plan(i, {
         lastOffset: this.#expected + this.#request.limit - this.#page.count - 1,
         bytes: this.#request.maxBytes - this.#page.bytes,
@@ -207,7 +207,7 @@ class Reader {
   /** `pass`: go on with the segment; `again`: list anew; `done`: the page ends before the hole. */
   async #holeBelow (above: Segment, lastModified: number, now: number): Promise<'pass' | 'again' | 'done'> {
     if (await this.#trimmed()) return 'again'
-    const verdict = judgeHoleBelow(above, lastModified, now, this.#core.limits)
+    const verdict = judgeHoleBelow(above, lastModified, now, this.#context.limits)
     if (verdict === 'pass') this.#expected = above.first
     if (verdict !== 'seal') return verdict === 'pass' ? 'pass' : 'done'
     return await this.#seal(above.first - 1) ? 'again' : 'done'
@@ -221,8 +221,8 @@ class Reader {
       this.#expected = state.earliest
       return this.#expected <= state.currentOffset
     }
-    const verdict = judgeTailHole(state, now, this.#core.limits)
-    if (verdict === 'correct') await this.#ifSpace(this.#storage.correctReservedAt({ currentOffset: state.currentOffset, at: now }))
+    const verdict = judgeTailHole(state, now, this.#context.limits)
+    if (verdict === 'correct') await this.#unlessFull(this.#storage.correctReservedAt({ currentOffset: state.currentOffset, reservedAtMs: now }))
     return verdict === 'seal' && await this.#seal(state.currentOffset)
   }
 
@@ -242,14 +242,14 @@ class Reader {
 
   async #seal (top: number): Promise<boolean> {
     if (this.#sealsLeft <= 0) return false
-    const puts = await this.#ifSpace(sealDown(this.#storage, top, this.#expected, this.#sealsLeft, this.#core.limits))
+    const puts = await this.#unlessFull(sealDown(this.#storage, top, this.#expected, this.#sealsLeft, this.#context.limits))
     if (puts === undefined) return false
     this.#sealsLeft -= puts
     return true
   }
 
   /** What a full store cannot take now, a later read writes; until then the page ends before the hole. */
-  async #ifSpace<T> (write: Promise<T>): Promise<T | undefined> {
+  async #unlessFull<T> (write: Promise<T>): Promise<T | undefined> {
     try {
       return await write
     } catch (error) {

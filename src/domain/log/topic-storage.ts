@@ -29,7 +29,7 @@ export interface LogDeps {
 }
 
 /** What append and read share. */
-export interface LogCore extends Required<Omit<LogDeps, 'telemetry'>> {
+export interface LogContext extends Required<Omit<LogDeps, 'telemetry'>> {
   readonly cache: SegmentCache
   /** For the encoding of large segments. */
   readonly turns: Turns
@@ -40,7 +40,7 @@ export interface LogCore extends Required<Omit<LogDeps, 'telemetry'>> {
 }
 
 /** @throws Error when the limits contradict each other */
-export function createCore ({ segments, counter, clock, compression, random = Math.random, telemetry, ...deps }: LogDeps): LogCore {
+export function createLogContext ({ segments, counter, clock, compression, random = Math.random, telemetry, ...deps }: LogDeps): LogContext {
   const limits = checkLimits(deps.limits ?? defaultLimits)
   return {
     segments: telemetry === undefined ? segments : observedSegments(segments, telemetry, clock),
@@ -50,7 +50,7 @@ export function createCore ({ segments, counter, clock, compression, random = Ma
     random,
     limits,
     cache: new SegmentCache(limits.segmentCacheBytes),
-    turns: new Turns((callback) => { clock.soon(callback) }),
+    turns: new Turns((callback) => { clock.afterCurrentInput(callback) }),
     putWindow: new LinkWindow(clock, limits),
     getWindow: new LinkWindow(clock, limits)
   }
@@ -60,7 +60,7 @@ const SEGMENTS = 'the segment store'
 const COUNTER = 'the offset counter'
 
 /** How long to wait before the next attempt at a call, ms. @param attempt the one that failed, from 1 */
-export function retryDelay ({ limits, random }: LogCore, attempt: number): number {
+export function retryDelay ({ limits, random }: LogContext, attempt: number): number {
   return Math.min(limits.retryDelayMs * 2 ** (attempt - 1), limits.retryDelayMaxMs) * (0.5 + random() / 2)
 }
 
@@ -69,9 +69,9 @@ export function retryDelay ({ limits, random }: LogCore, attempt: number): numbe
  * `put` and `ownSegment`, which append repeats by rules of its own, are repeated when their failure may pass. They throw
  * StoreError, those that get a segment also LogError.
  */
-export class Storage {
+export class TopicStorage {
   readonly calls: StorageCalls
-  readonly #core: LogCore
+  readonly #context: LogContext
   readonly #topic: string
   readonly #signal: AbortSignal | undefined
   readonly #deadline: number
@@ -83,8 +83,8 @@ export class Storage {
    * @param deadline monotonic ms by which every call has ended
    * @param onWait called when a call has to wait for room on the link
    */
-  constructor (core: LogCore, topic: string, operation: Operation, deadline = Infinity, onWait?: () => void) {
-    this.#core = core
+  constructor (context: LogContext, topic: string, operation: Operation, deadline = Infinity, onWait?: () => void) {
+    this.#context = context
     this.#topic = topic
     this.calls = operation.calls
     this.#signal = operation.signal
@@ -93,65 +93,65 @@ export class Storage {
   }
 
   #within<T> (ms: number, what: string, call: (signal: AbortSignal) => Promise<T>): Promise<T> {
-    const { clock } = this.#core
+    const { clock } = this.#context
     if (this.#signal?.aborted === true) return Promise.reject(new StoreError('timeout', 'none', `the caller no longer waited for ${what}`))
     return within(clock, Math.min(ms, this.#deadline - clock.monotonic()), what, call)
   }
 
   reserve (count: number, ms: number): Promise<Reservation> {
-    const { clock, counter } = this.#core
+    const { clock, counter } = this.#context
     return this.#repeated('reserve', COUNTER, ms, (signal) => counter.reserve(this.#topic, count, { now: clock.wall(), signal }))
   }
 
   state (): Promise<TopicState | undefined> {
-    const { counter, limits } = this.#core
+    const { counter, limits } = this.#context
     return this.#repeated('state', COUNTER, limits.getTimeoutMs, (signal) => counter.read(this.#topic, { signal }))
   }
 
-  put (last: number, object: SegmentObject, reservedAt: number | null, ms: number): Promise<'created' | 'exists'> {
+  put (last: number, object: SegmentObject, reservedAtMs: number | null, ms: number): Promise<'created' | 'exists'> {
     this.calls.put++
-    const { segments } = this.#core
-    return this.#within(ms, SEGMENTS, (signal) => segments.putIfAbsent(this.#topic, last, object, { reservedAt, signal }))
+    const { segments } = this.#context
+    return this.#within(ms, SEGMENTS, (signal) => segments.putIfAbsent(this.#topic, last, object, { reservedAtMs, signal }))
   }
 
   async list (from: number, limit: number): Promise<SegmentListing> {
-    const { segments, limits } = this.#core
+    const { segments, limits } = this.#context
     const listing = await this.#repeated('list', SEGMENTS, limits.getTimeoutMs, (signal) => segments.list(this.#topic, from, limit, { signal }))
     checkListing(listing, from)
     return listing
   }
 
   correctReservedAt (reservation: ReservationTime): Promise<void> {
-    const { counter, limits } = this.#core
+    const { counter, limits } = this.#context
     return this.#repeated(undefined, COUNTER, limits.getTimeoutMs, (signal) => counter.correctReservedAt(this.#topic, reservation, { signal }))
   }
 
   raiseEarliest (to: number): Promise<void> {
-    const { counter, limits } = this.#core
+    const { counter, limits } = this.#context
     return this.#repeated(undefined, COUNTER, limits.getTimeoutMs, (signal) => counter.raiseEarliest(this.#topic, to, { signal }))
   }
 
   markDeleted (currentOffset: number): Promise<void> {
-    const { counter, limits } = this.#core
+    const { counter, limits } = this.#context
     return this.#repeated(undefined, COUNTER, limits.getTimeoutMs, (signal) => counter.markDeleted(this.#topic, currentOffset, { signal }))
   }
 
-  remove (lasts: readonly number[]): Promise<void> {
-    const { segments, limits } = this.#core
-    return this.#repeated(undefined, SEGMENTS, limits.getTimeoutMs, (signal) => segments.remove(this.#topic, lasts, { signal }))
+  remove (lastOffsets: readonly number[]): Promise<void> {
+    const { segments, limits } = this.#context
+    return this.#repeated(undefined, SEGMENTS, limits.getTimeoutMs, (signal) => segments.remove(this.#topic, lastOffsets, { signal }))
   }
 
   rememberSegmentAt (offset: number, segment: Segment): void {
-    this.#core.cache.rememberSegmentAt(this.#topic, offset, segment)
+    this.#context.cache.rememberSegmentAt(this.#topic, offset, segment)
   }
 
   /** The last offset of the segment that contains `offset`, if its key is known. */
   lastOffsetOfSegmentAt (offset: number): number | undefined {
-    return this.#core.cache.lastOffsetOfSegmentAt(this.#topic, offset)
+    return this.#context.cache.lastOffsetOfSegmentAt(this.#topic, offset)
   }
 
   cached (last: number): Segment | undefined {
-    return this.#core.cache.get(this.#topic, last)
+    return this.#context.cache.get(this.#topic, last)
   }
 
   /**
@@ -162,7 +162,7 @@ export class Storage {
   async segment (last: number, size: number = UNKNOWN_SIZE_BYTES): Promise<Segment | undefined> {
     const cached = this.cached(last)
     if (cached !== undefined) return cached
-    const { clock, getWindow, limits, segments } = this.#core
+    const { clock, getWindow, limits, segments } = this.#context
     const room = getWindow.acquire(this, size, this.#waits ? this.#deadline : clock.monotonic())
     if (room instanceof Promise) this.#onWait?.()
     const flight = room instanceof Promise ? await room : room
@@ -185,7 +185,7 @@ export class Storage {
   /** From now on what finds no room on the link at once is not fetched. */
   stopWaiting (): void {
     this.#waits = false
-    this.#core.getWindow.drop(this)
+    this.#context.getWindow.drop(this)
   }
 
   /** What is at a writer's own key. The writer does not wait for those who read. */
@@ -193,20 +193,20 @@ export class Storage {
     const cached = this.cached(last)
     if (cached !== undefined) return cached
     this.calls.get++
-    const { segments } = this.#core
+    const { segments } = this.#context
     return this.#decode(await this.#within(ms, SEGMENTS, (signal) => segments.get(this.#topic, last, { signal })), last)
   }
 
   #decode (object: SegmentObject | undefined, last: number): Segment | undefined {
     if (object === undefined) return undefined
     const segment = decodeSegment(object, this.#topic, last)
-    this.#core.cache.set(this.#topic, segment)
+    this.#context.cache.set(this.#topic, segment)
     return segment
   }
 
   /** Calls until an attempt succeeds, fails for good, or is the last of `callAttemptsMax`; all of it within `ms`. */
   #repeated<T> (counted: keyof StorageCalls | undefined, store: string, ms: number, call: (signal: AbortSignal) => Promise<T>): Promise<T> {
-    const { clock, limits } = this.#core
+    const { clock, limits } = this.#context
     return this.#within(ms, store, async (signal) => {
       for (let attempt = 1; ; attempt++) {
         if (counted !== undefined) this.calls[counted]++
@@ -214,7 +214,7 @@ export class Storage {
           return await call(signal)
         } catch (error) {
           if (attempt >= limits.callAttemptsMax || !isPassing(error)) throw error
-          await sleep(clock, retryDelay(this.#core, attempt))
+          await sleep(clock, retryDelay(this.#context, attempt))
           // Nobody waits any more.
           if (signal.aborted) throw error
         }
@@ -229,10 +229,10 @@ export class Storage {
  */
 function checkListing ({ entries, now }: SegmentListing, from: number): void {
   let above = from - 1
-  for (const { last, lastModified } of entries) {
-    if (last <= above) throw wrongListing(`a key above ${above}, got ${last}`)
-    if (!Number.isFinite(lastModified)) throw wrongListing(`the time at which ${last} was stored, got ${lastModified}`)
-    above = last
+  for (const { lastOffset, lastModified } of entries) {
+    if (lastOffset <= above) throw wrongListing(`a key above ${above}, got ${lastOffset}`)
+    if (!Number.isFinite(lastModified)) throw wrongListing(`the time at which ${lastOffset} was stored, got ${lastModified}`)
+    above = lastOffset
   }
   if (!Number.isFinite(now)) throw wrongListing(`the store's time, got ${now}`)
 }

@@ -1,6 +1,6 @@
 /**
- * Shares the event loop between long tasks that are done in pieces. One waiting task continues each time the input that
- * has arrived has been handled. So the loop is blocked for one piece at most, however many large bodies are read.
+ * Shares the event loop between long tasks that are done in pieces. After each handling of the input that has arrived,
+ * one waiting task does its next piece. So the loop is blocked for one piece at most, however many large bodies are read.
  */
 export class Turns {
   readonly #afterCurrentInput: (callback: () => void) => void

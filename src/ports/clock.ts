@@ -1,6 +1,6 @@
 /** The clock and the timers of a process. The domain uses no others. */
 export interface Clock {
-  /** Wall clock, ms since epoch. Only for timestamps that people read: the domain never compares it with another machine's. */
+  /** Wall clock, ms since epoch. Only for timestamps that people read: the domain never compares it with the clock of another machine. */
   wall (): number
   /** Milliseconds since an arbitrary start; never decreases. For deadlines. */
   monotonic (): number

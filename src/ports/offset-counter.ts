@@ -9,14 +9,14 @@ export interface Reservation {
 }
 
 export interface ReserveOptions extends CallOptions {
-  /** The caller's clock in ms. A counter that cannot write its own time stores it as `reserved_at`. */
+  /** The caller's clock in ms. A counter that cannot write its own time stores the caller's, as `reserved_at`. */
   readonly now: number
 }
 
 /** The newest reservation of a topic, and the time to store for it. */
 export interface ReservationTime {
   readonly currentOffset: number
-  /** In ms. */
+  /** The time to store, in ms. */
   readonly reservedAtMs: number
 }
 
@@ -24,7 +24,7 @@ export interface TopicState {
   /** The last reserved offset; 0 before the first. */
   readonly currentOffset: number
   /**
-   * The time of the newest reservation in ms, by the counter's own clock if it can write that, otherwise by the writer's.
+   * The time of the newest reservation in ms, by the writer's clock, or by the counter's own if it can write its own time.
    * May be absent in items of other implementations.
    */
   readonly writerReservedAtMs?: number | undefined
@@ -46,8 +46,8 @@ export interface OffsetCounter {
   read (topic: string, options?: CallOptions): Promise<TopicState | undefined>
 
   /**
-   * Sets the topic's `writerReservedAtMs` to `reservedAtMs`, if `currentOffset` is still the last reserved offset and the time there is absent or later.
-   * Otherwise does nothing. For reservations with an impossible time (log §4.3). @throws StoreError as `reserve`
+   * Sets the topic's `writerReservedAtMs` to `reservedAtMs`, if `currentOffset` is still the last reserved offset and the
+   * topic's time is absent or later. Otherwise does nothing. For reservations with an impossible time (log §4.3). @throws StoreError as `reserve`
    */
   correctReservedAt (topic: string, reservation: ReservationTime, options?: CallOptions): Promise<void>
 

@@ -9,7 +9,7 @@ import { sleep } from '../wait.ts'
 import type { Flight } from './link-window.ts'
 import { retryDelay, TopicStorage, toLogError, type LogContext } from './topic-storage.ts'
 
-/** What became of one reservation. `sealed`: a reader closed it, so nothing will ever be in it. */
+/** The end of one reservation. `sealed`: a reader has sealed the range, so no message will ever be in it. */
 type Outcome = 'written' | 'sealed'
 
 /**
@@ -30,8 +30,8 @@ export interface AppendOptions {
 }
 
 /**
- * Appends the messages as one segment (log §3): reserve, put once, and find out for certain what happened where an
- * answer is missing.
+ * Appends the messages as one segment (log §3): reserves offsets, puts the segment, and finds out for certain whether it is
+ * stored if an answer is missing.
  * @returns the segment, whose messages are in the order given
  * @throws LogError with `written` set, always
  */
@@ -47,7 +47,7 @@ export async function appendSegment (
     try {
       reservation = await storage.reserve(messages.length, Math.min(limits.reserveTimeoutMs, left))
     } catch (error) {
-      // At worst a range was handed out that nobody uses; readers seal it.
+      // At worst a range was reserved that nobody uses. Readers seal it.
       throw toLogError(error, 'no')
     }
     const segment = await new ReservationWriter(context, storage, topic, messages, reservation, deadline, flight).run()
@@ -73,7 +73,7 @@ class ReservationWriter {
   readonly #flight: Flight
   readonly #writer: string
   readonly #reservedAtMonotonic: number
-  /** Some put had an unknown outcome: from here on only what is at the key tells what happened. */
+  /** A put had an unknown outcome. From then on, only a look at the key shows whether the segment is stored. */
   #uncertain = false
 
   constructor (context: LogContext, storage: TopicStorage, topic: string, messages: readonly NewMessage[], reservation: Reservation, deadline: number, flight: Flight) {
@@ -113,7 +113,7 @@ class ReservationWriter {
         this.#uncertain ||= mayHaveTakenEffect(error)
         this.#flight.failed(error, startedAt)
         if (!isPassing(error)) break
-        // It would hardly get through the next time. Once it is certainly not written its appends leave in smaller segments.
+        // Another put of this size would time out, too. If this one is certainly not written, its appends go into smaller ones.
         if (isTimeout(error) && this.#flight.tooLarge) break
         await this.#pause(attempt)
         continue
@@ -145,8 +145,9 @@ class ReservationWriter {
   }
 
   /**
-   * With a seal at the key nothing will be there any more, but a segment that landed before may have been read and
-   * then been deleted by a trim, which made room for the seal. A trim moves `earliest` before it deletes.
+   * Whether the own range was certainly not trimmed. Only then a seal at the key proves that the segment was never there:
+   * a trim could have deleted it, after readers have seen it, and made room for the seal. A trim moves `earliest` before it
+   * deletes.
    */
   async #rangeNotTrimmed (): Promise<boolean> {
     try {

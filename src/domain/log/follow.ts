@@ -13,9 +13,8 @@ export interface Follower {
   readonly position: number
   readonly closed: boolean
   /**
-   * The next messages; or, when there are none within `waitMs`, or the time of a read if that is more, or the follower is
-   * closed, a page without any.
-   * One call at a time.
+   * Returns the next messages. The page is empty if there are none within `waitMs`, or if the follower is closed. A read that
+   * has begun may take longer than `waitMs`, up to `readTimeoutMs`. One call at a time.
    * @throws LogError as a read; the follower can go on after it
    */
   next (size: PageSize, waitMs: number): Promise<Page>
@@ -23,15 +22,18 @@ export interface Follower {
   close (): void
 }
 
-/** Sent to waiting followers: the page, if this process appended it; otherwise a hint to read, with the topic's state if a poll has just read it. */
+/**
+ * Sent to waiting followers: the page, if this process appended it; otherwise a hint to read, with the topic's state if a poll
+ * has just read it.
+ */
 interface TailUpdate {
-  /** The tail's version after this update. */
+  /** The topic's version after this update. */
   readonly version: number
   readonly page?: Page
   readonly state?: TopicState | undefined
 }
 
-/** A page, and the calls that it took, for each of the followers that share the read. */
+/** A page, and the calls that the read has made, which count for each follower that shares it. */
 interface ReadResult {
   readonly page: Page
   readonly calls: StorageCalls
@@ -53,12 +55,12 @@ export class FollowedTopics {
   }
 
   follow (topic: string, from: number, operation: Operation): Follower {
-    let tail = this.#topics.get(topic)
-    if (tail === undefined) {
-      tail = new FollowedTopic(this.#context, topic, () => { this.#topics.delete(topic) })
-      this.#topics.set(topic, tail)
+    let followed = this.#topics.get(topic)
+    if (followed === undefined) {
+      followed = new FollowedTopic(this.#context, topic, () => { this.#topics.delete(topic) })
+      this.#topics.set(topic, followed)
     }
-    return new TailFollower(this.#context, tail, from, operation)
+    return new TailFollower(this.#context, followed, from, operation)
   }
 
   /** To be called with each segment that this process has written, after it is acknowledged. */
@@ -86,7 +88,7 @@ class FollowedTopic {
   #pollMs: number
   #cancelPoll: (() => void) | undefined
   #polling = false
-  /** Monotonic ms of the newest LIST that found nothing to go on with. */
+  /** Monotonic ms of the newest LIST that found nothing new. */
   #lastEmptyListMs = -Infinity
 
   constructor (context: LogContext, topic: string, unused: () => void) {
@@ -121,7 +123,7 @@ class FollowedTopic {
     const { clock, limits } = this.#context
     const mayList = clock.monotonic() - this.#lastEmptyListMs >= limits.followListMs
     const operation = createOperation()
-    const page = await readPage(this.#context, this.#topic, { from, ...size, mayList, ...(state === undefined ? {} : { state }) }, operation)
+    const page = await readPage(this.#context, this.#topic, { from, ...size, mayList, state }, operation)
     if (operation.calls.list > 0 && page.nextOffset === from) this.#lastEmptyListMs = clock.monotonic()
     return { page, calls: operation.calls }
   }
@@ -157,7 +159,7 @@ class FollowedTopic {
     if (this.#waiting.size === 0) return
     // The reservation of this append has returned the same end as a poll would.
     this.#stopPolling()
-    const cut = new Map<string, Page>()
+    const pages = new Map<string, Page>()
     for (const { from, size, notify } of [...this.#waiting]) {
       if (from > segment.last) continue
       // Other processes have appended in between.
@@ -166,8 +168,8 @@ class FollowedTopic {
         continue
       }
       const key = `${from} ${size.limit} ${size.maxBytes}`
-      const page = cut.get(key) ?? pageOf(segment, from, size)
-      cut.set(key, page)
+      const page = pages.get(key) ?? pageOf(segment, from, size)
+      pages.set(key, page)
       notify({ version: this.version, page })
     }
     this.#schedulePoll()
@@ -207,40 +209,41 @@ class TailFollower implements Follower {
   position: number
   closed = false
   readonly #context: LogContext
-  readonly #tail: FollowedTopic
+  readonly #topic: FollowedTopic
   readonly #operation: Operation
   /** Monotonic ms by which every wait ends. */
   readonly #deadline: number
   readonly #abort = (): void => { this.close() }
-  /** The tail's version at which this follower had read everything. */
+  /** The topic's version at which this follower had read everything. */
   #readUpToVersion = -1
   #cancelWait: (() => void) | undefined
 
-  constructor (context: LogContext, tail: FollowedTopic, from: number, operation: Operation) {
+  constructor (context: LogContext, topic: FollowedTopic, from: number, operation: Operation) {
     this.#context = context
-    this.#tail = tail
+    this.#topic = topic
     this.#operation = operation
     this.position = from
     const { timeoutMs = Infinity, signal } = operation
     this.#deadline = context.clock.monotonic() + timeoutMs
-    tail.join()
+    topic.join()
     if (signal?.aborted === true) this.close()
     else signal?.addEventListener('abort', this.#abort, { once: true })
   }
 
   async next (size: PageSize, waitMs: number): Promise<Page> {
     const { clock, limits } = this.#context
-    const began = clock.monotonic()
-    const deadline = Math.min(began + waitMs, this.#deadline)
+    const startedAt = clock.monotonic()
+    const deadline = Math.min(startedAt + waitMs, this.#deadline)
     const nothing = (): Page => ({ runs: [], count: 0, nextOffset: this.position, end: this.position })
     let state: TopicState | undefined
     let waited = false
     for (;;) {
-      if (this.#readUpToVersion !== this.#tail.version) {
-        const { version } = this.#tail
-        const reading = this.#tail.read(this.position, size, state)
-        // The first read ends in time by itself.
-        const read = waited ? await unlessLater(clock, began + Math.max(waitMs, limits.readTimeoutMs) - clock.monotonic(), reading, undefined) : await reading
+      if (this.#readUpToVersion !== this.#topic.version) {
+        const { version } = this.#topic
+        const reading = this.#topic.read(this.position, size, state)
+        // The first read has a deadline of its own.
+        const left = startedAt + Math.max(waitMs, limits.readTimeoutMs) - clock.monotonic()
+        const read = waited ? await unlessLater(clock, left, reading, undefined) : await reading
         if (read === undefined) return nothing()
         addCalls(this.#operation.calls, read.calls)
         const page = this.#take(read.page, version)
@@ -248,7 +251,7 @@ class TailFollower implements Follower {
       }
       const left = deadline - clock.monotonic()
       if (this.closed || left <= 0) return nothing()
-      const update = await this.#tail.wait(this.position, size, left, (cancel) => { this.#cancelWait = cancel })
+      const update = await this.#topic.wait(this.position, size, left, (cancel) => { this.#cancelWait = cancel })
       if (update?.page !== undefined) return this.#take(update.page, update.version)
       state = update?.state
       waited = true
@@ -267,6 +270,6 @@ class TailFollower implements Follower {
     this.closed = true
     this.#operation.signal?.removeEventListener('abort', this.#abort)
     this.#cancelWait?.()
-    this.#tail.leave()
+    this.#topic.leave()
   }
 }

@@ -22,9 +22,9 @@ interface Entry {
 }
 
 /**
- * Group commit for one topic (log §3.5): what arrives while a put is in flight leaves together as one segment when it
- * ends. Nothing waits for a timer when idle; the batch forms by itself under load (the natural batching of Kafka's
- * producer and of databases' commit logs).
+ * Group commit for one topic (log §3.5): the appends that arrive while a put is in flight are sent together, as one segment,
+ * when the put has ended. An append to an idle topic waits for no timer; batches form by themselves under load (the natural
+ * batching of Kafka's producer and of databases' commit logs).
  */
 export class GroupCommit implements Waiter {
   readonly #context: LogContext
@@ -37,7 +37,7 @@ export class GroupCommit implements Waiter {
   #inFlight = 0
   #scheduled = false
   #cancelLinger: (() => void) | undefined
-  /** In the queue of the link's window. */
+  /** Whether it is in the queue of the link's window. */
   #waiting = false
   #cancelExpiry: (() => void) | undefined
 
@@ -91,7 +91,7 @@ export class GroupCommit implements Waiter {
     this.#cancelLinger?.()
     this.#cancelLinger = undefined
     this.#scheduled = false
-    // What was waited for may have left already, full.
+    // The pending appends may have been sent already, because their segment was full.
     if (this.#inFlight >= this.#context.limits.putsInFlightMax || this.#pending.length === 0 || this.#waiting) return
     const bytes = this.bytes()
     if (this.#context.putWindow.hasRoom(bytes)) {
@@ -103,13 +103,13 @@ export class GroupCommit implements Waiter {
     }
   }
 
-  /** For the window: there is room. */
+  /** Called by the window when there is room. */
   start (bytes: number): void {
     this.#waiting = false
     this.#send(bytes)
   }
 
-  /** About the size of the next segment, if it left now. */
+  /** Approximate size of the segment that would be sent now. */
   bytes (): number {
     const most = Math.min(this.#pendingBytes, this.#context.limits.segmentBytesMax, this.#context.putWindow.share)
     return Math.max(most, this.#pending[0]?.size ?? 0)
@@ -121,7 +121,7 @@ export class GroupCommit implements Waiter {
     this.#schedule()
   }
 
-  /** An append that waits until there is no time left to write it is refused then, and not written late. */
+  /** Refuses each pending append as soon as too little time is left to write it. */
   #watchExpiry (): void {
     const { clock } = this.#context
     this.#cancelExpiry ??= clock.timer(Math.max(0, this.#latestStart(this.#pending[0]!) - clock.monotonic()), () => {
@@ -133,12 +133,12 @@ export class GroupCommit implements Waiter {
     })
   }
 
-  /** Monotonic ms. */
+  /** When the append came, monotonic ms. */
   #arrival ({ deadline }: Entry): number {
     return deadline - this.#context.limits.appendTimeoutMs
   }
 
-  /** Monotonic ms from which on an append is not sent any more: one put, and giving up in order, must fit before its deadline. */
+  /** Monotonic ms after which the append is not sent any more: a put, and resolving by a seal, must fit before its deadline. */
   #latestStart ({ deadline }: Entry): number {
     return deadline - this.#context.limits.resolveBySealMs - this.#context.limits.putTimeoutMs
   }
@@ -198,10 +198,11 @@ export class GroupCommit implements Waiter {
     } catch (error) {
       const failure = toLogError(error, 'unknown')
       const now = clock.monotonic()
-      // Certainly not written: whoever still has the time is sent again, in what is one segment now.
-      const again = failure.code === 'append_timeout' && failure.written === 'no' && isTimeout(failure.cause) ? group.filter((entry) => this.#latestStart(entry) > now) : []
-      for (const entry of group.slice(0, group.length - again.length)) entry.reject(failure)
-      this.#putBack(again)
+      // Certainly not written: appends that still have the time are sent again, in segments of the size that fits now.
+      const mayRepeat = failure.code === 'append_timeout' && failure.written === 'no' && isTimeout(failure.cause)
+      const repeated = mayRepeat ? group.filter((entry) => this.#latestStart(entry) > now) : []
+      for (const entry of group.slice(0, group.length - repeated.length)) entry.reject(failure)
+      this.#putBack(repeated)
     } finally {
       // Before the callers go on, which await what was resolved above.
       for (const entry of group) addCalls(entry.operation.calls, operation.calls)
@@ -212,7 +213,7 @@ export class GroupCommit implements Waiter {
     }
   }
 
-  /** They have waited longest: the first in the queue again, whatever the backlog is. */
+  /** Puts the appends at the head of the queue again, since they have waited longest, whatever the backlog is. */
   #putBack (group: readonly Entry[]): void {
     this.#pending.unshift(...group)
     for (const { messages, size } of group) {
@@ -223,7 +224,7 @@ export class GroupCommit implements Waiter {
   }
 }
 
-/** About the bytes of the messages' lines: what bounds a segment need not be exact. */
+/** Approximate bytes of the messages' lines. The bound of a segment need not be exact. */
 function sizeOf (messages: readonly NewMessage[]): number {
   let size = 0
   for (const { payload, key = '', headers = '' } of messages) size += payload.length + key.length + headers.length + 64

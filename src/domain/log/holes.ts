@@ -10,7 +10,7 @@ import type { TopicStorage } from './topic-storage.ts'
 export type Verdict = 'wait' | 'pass' | 'seal'
 
 /**
- * Decides about a hole below a segment. It was reserved before that segment, so it is at least as old.
+ * Decides about a hole below a segment. The hole was reserved before the segment, so it is at least as old.
  *
  * If the segment's time is in the future, the store's clock was wrong, and the age is not known. The hole is then sealed at
  * once: a seal is safe at any age, and the clock may take years to reach that time.
@@ -26,11 +26,11 @@ export function judgeHoleBelow (above: Segment, aboveLastModified: number, now: 
 
 /**
  * Decides about a hole that reaches up to the topic's end. Its age is known only from `writerReservedAtMs`, which may be by a
- * writer's clock. So it is never passed over: a seal is safe with any clock, passing over is not.
+ * writer's clock. So the hole is never passed over: a seal is safe with any clock, passing over is not.
  *
- * `correct`: `writerReservedAtMs` is absent or in the future. Set it to `now`; the grace is counted from then on. The hole is not
- * sealed at once, because the writer may be alive and only its clock wrong. Correct clocks may differ a little, so a time
- * that is ahead by less than the grace is accepted.
+ * `correct`: `writerReservedAtMs` is absent or in the future. The caller sets it to `now`, and the grace is counted from then
+ * on. The hole is not sealed at once, because the writer may be alive and only its clock wrong. Correct clocks may differ a
+ * little, so a time that is ahead by less than the grace is accepted.
  * @param now the segment store's own clock, ms
  */
 export function judgeTailHole ({ writerReservedAtMs }: TopicState, now: number, limits: Limits): 'wait' | 'seal' | 'correct' {

@@ -1,6 +1,6 @@
 import { StoreError } from '../../ports/errors.ts'
 import type { TopicState } from '../../ports/offset-counter.ts'
-import type { SegmentListing } from '../../ports/segment-store.ts'
+import type { SegmentEntry, SegmentListing } from '../../ports/segment-store.ts'
 import { LogError, type OffsetRange } from '../errors.ts'
 import type { Operation } from '../operation.ts'
 import type { Segment } from '../segments/segment.ts'
@@ -14,14 +14,17 @@ export interface ReadRequest extends PageSize {
   readonly from: number
   /** The topic's item, where the caller has just read it. */
   readonly state?: TopicState | undefined
-  /** False: near the end, stop rather than LIST; holes are then not examined. Followers set it for `followListMs` after a LIST that found nothing. */
+  /**
+   * False: near the end, the page ends where a LIST would be needed, and holes are not examined. Followers set it for
+   * `followListMs` after a LIST that found nothing.
+   */
   readonly mayList?: boolean
 }
 
 /**
- * A gap-free prefix of the log from `from` on (log §4). It stops at the first offset it can't account for by a
- * message or a seal; a segment that can't be loaded ends the page before it and is never skipped.
- * @throws LogError `offset_out_of_range` when `from` is beyond the end; others when not even the first offset could be looked at
+ * Reads a page of messages from `from` on, without gaps (log §4). The page ends before the first offset that neither a
+ * message nor a seal accounts for. A segment that can't be loaded ends the page, too, and is never skipped.
+ * @throws LogError `offset_out_of_range` if `from` is beyond the end; others if the read fails before it has accounted for any offset
  */
 export async function readPage (context: LogContext, topic: string, request: ReadRequest, operation: Operation): Promise<Page> {
   const startedAt = context.clock.monotonic()
@@ -31,7 +34,7 @@ export async function readPage (context: LogContext, topic: string, request: Rea
   return reader.read()
 }
 
-/** A LIST costs as much as twelve GETs, but two of them find what there is most often, and one after the other takes time. */
+/** Two GETs find everything most often. More would cost less than a LIST, which costs as much as twelve, but take longer. */
 const TAIL_GETS_MAX = 2
 
 /** Where a walk over a listing stopped. `again`: something changed, list anew from `expected`. */
@@ -65,7 +68,7 @@ class Reader {
     this.#sealsLeft = context.limits.sealsPerReadMax
   }
 
-  /** To be called when the page has to wait for room on the link: after `pageFillMs` it does so only if it has nothing. */
+  /** To be called when the page has to wait for room on the link. After `pageFillMs`, only a page without messages waits. */
   watchFill (): void {
     const { clock, limits } = this.#context
     this.#cancelFill ??= clock.timer(Math.max(0, this.#startedAt + limits.pageFillMs - clock.monotonic()), () => {
@@ -113,7 +116,7 @@ class Reader {
     return end
   }
 
-  /** Reads segments whose keys are known without a LIST: the first with a GET if it is not cached, the following ones only from the cache. */
+  /** Reads segments whose keys are known without a LIST: the first with a GET if it is not cached, the next ones only from the cache. */
   async #readCached (): Promise<void> {
     let last = this.#storage.lastOffsetOfSegmentAt(this.#expected)
     let segment = last === undefined ? undefined : await this.#readIfAvailable(last)
@@ -125,9 +128,9 @@ class Reader {
   }
 
   /**
-   * Near the end, where a poll most often finds just one new segment, a GET of the key that it would have takes the
-   * place of a LIST, which costs twelve times as much (log §4.2). The last key covers everything if one append was
-   * newer than `expected`; with more, each ends where the next begins. What the cache has costs nothing.
+   * Near the end, a poll most often finds one new segment. Its key is then the last offset, and a GET of that key takes the
+   * place of a LIST, which costs twelve times as much (log §4.2). If that segment begins above `expected`, the one before
+   * it ends just below its first offset, and so on. Cached segments cost nothing.
    * @returns whether the page is complete
    */
   async #readTail (end: number): Promise<boolean> {
@@ -167,7 +170,7 @@ class Reader {
     return await this.#tailHole(now) ? this.#expected : undefined
   }
 
-  /** The segment that ends at `last`; `undefined` if there is none or the GET fails. The walk over a listing then decides what that means. */
+  /** The segment that ends at `last`; `undefined` if there is none or the GET fails. A LIST then shows what is there. */
   #readIfAvailable (last: number): Promise<Segment | undefined> {
     return this.#storage.segment(last).catch(() => undefined)
   }
@@ -175,7 +178,8 @@ class Reader {
   /** Takes the listed segments in order until one is missing or the page is full. */
   async #walk ({ entries, now }: SegmentListing): Promise<WalkEnd> {
     const { readConcurrency: concurrency, readAheadBytes: aheadBytes } = this.#context.limits
-    const lookahead = new Lookahead(entries, (entry) => this.#storage.segment(entry.lastOffset, entry.size), { sizes: this.#sizes, concurrency, aheadBytes })
+    const load = (entry: SegmentEntry): Promise<Segment | undefined> => this.#storage.segment(entry.lastOffset, entry.size)
+    const lookahead = new Lookahead(entries, load, { sizes: this.#sizes, concurrency, aheadBytes })
     for (const [i, entry] of entries.entries()) {
       if (this.#context.clock.monotonic() >= this.#deadline) return 'done'
       lookahead.plan(i, {
@@ -184,7 +188,7 @@ class Reader {
         taken: this.#page.bytes
       })
       const segment = await lookahead.take(i)
-      // Deleted since the listing, by a trim or a lifecycle rule: a hole, to be judged by what is above it.
+      // Deleted since the listing, by a trim or a lifecycle rule: a hole, judged by the segment above it.
       if (segment === undefined) continue
       if (segment.last < this.#expected) continue
       if (segment.first > this.#expected) {
@@ -222,11 +226,12 @@ class Reader {
       return this.#expected <= state.currentOffset
     }
     const verdict = judgeTailHole(state, now, this.#context.limits)
-    if (verdict === 'correct') await this.#unlessFull(this.#storage.correctReservedAt({ currentOffset: state.currentOffset, reservedAtMs: now }))
+    const { currentOffset } = state
+    if (verdict === 'correct') await this.#unlessFull(this.#storage.correctReservedAt({ currentOffset, reservedAtMs: now }))
     return verdict === 'seal' && await this.#seal(state.currentOffset)
   }
 
-  /** Where the topic was trimmed past `expected`, goes on at the new `earliest`. */
+  /** Whether the topic was trimmed past `expected`, which is then the new `earliest`. */
   async #trimmed (): Promise<boolean> {
     const state = await this.#state()
     if (state === undefined || state.earliest <= this.#expected) return false
@@ -248,7 +253,7 @@ class Reader {
     return true
   }
 
-  /** What a full store cannot take now, a later read writes; until then the page ends before the hole. */
+  /** `undefined` if the store is full: the page then ends before the hole, and a later read seals it. */
   async #unlessFull<T> (write: Promise<T>): Promise<T | undefined> {
     try {
       return await write

@@ -7,10 +7,13 @@ import type { Segment } from '../segments/segment.ts'
  */
 export class SegmentCache {
   readonly #segments: LRUCache<string, Segment> | undefined
-  /** Topic and next read offset → last offset of the segment there. `maxSize`, because lru-cache allocates all slots of `max` at construction. */
+  /**
+   * Topic and next read offset → last offset of the segment there. `maxSize`, because lru-cache allocates all slots of `max` at
+   * construction.
+   */
   readonly #lastOffsets = new LRUCache<string, number>({ maxSize: 10_000, sizeCalculation: () => 1 })
 
-  /** @param bytes of stored lines to keep; 0 keeps nothing */
+  /** @param bytes of memory for segments; with 0, nothing is cached */
   constructor (bytes: number) {
     if (bytes > 0) this.#segments = new LRUCache({ maxSize: bytes, sizeCalculation: weigh })
   }

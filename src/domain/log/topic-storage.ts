@@ -13,7 +13,7 @@ import { sleep, within } from '../wait.ts'
 import { LinkWindow } from './link-window.ts'
 import { SegmentCache } from './segment-cache.ts'
 
-/** What a segment is taken for until its size is known. */
+/** The assumed size of a segment until it is known. */
 const UNKNOWN_SIZE_BYTES = 64 * 1024
 
 export interface LogDeps {
@@ -33,9 +33,9 @@ export interface LogContext extends Required<Omit<LogDeps, 'telemetry'>> {
   readonly cache: SegmentCache
   /** For the encoding of large segments. */
   readonly turns: Turns
-  /** For puts of segments; seals are small, and go at once. */
+  /** The window for puts of segments. Seals are small, so they do not wait for room. */
   readonly putWindow: LinkWindow
-  /** For what is read. */
+  /** The window for GETs of segments. */
   readonly getWindow: LinkWindow
 }
 
@@ -65,9 +65,9 @@ export function retryDelay ({ limits, random }: LogContext, attempt: number): nu
 }
 
 /**
- * One operation's calls to storage: each attempt counted, each call under one time-out and the operation's deadline. All but
- * `put` and `ownSegment`, which append repeats by rules of its own, are repeated when their failure may pass. They throw
- * StoreError, those that get a segment also LogError.
+ * The calls to storage of one operation on one topic. Each attempt is counted. A call and its repetitions have one time-out,
+ * and end by the operation's deadline. Calls are repeated if their failure may pass, but not `put` and `ownSegment`: append
+ * repeats these by its own rules. All methods throw StoreError; those that get a segment also throw LogError.
  */
 export class TopicStorage {
   readonly calls: StorageCalls
@@ -155,9 +155,9 @@ export class TopicStorage {
   }
 
   /**
-   * The segment stored at `last`, from the cache where it is there: segments never change. Otherwise it is fetched when there
-   * is room on the link; operations take turns.
-   * @param size as stored, in bytes, where that is known
+   * The segment stored at `last`: from the cache, because segments never change, or with a GET as soon as there is room on the
+   * link, for which operations take turns.
+   * @param size as stored, in bytes, if that is known
    */
   async segment (last: number, size: number = UNKNOWN_SIZE_BYTES): Promise<Segment | undefined> {
     const cached = this.cached(last)
@@ -182,13 +182,13 @@ export class TopicStorage {
     }
   }
 
-  /** From now on what finds no room on the link at once is not fetched. */
+  /** From now on, a segment is fetched only if there is room on the link at once. Fetches that wait for room fail. */
   stopWaiting (): void {
     this.#waits = false
     this.#context.getWindow.drop(this)
   }
 
-  /** What is at a writer's own key. The writer does not wait for those who read. */
+  /** The segment at a writer's own key. The writer does not wait for room on the link, which readers may fill. */
   async ownSegment (last: number, ms: number): Promise<Segment | undefined> {
     const cached = this.cached(last)
     if (cached !== undefined) return cached
@@ -215,7 +215,7 @@ export class TopicStorage {
         } catch (error) {
           if (attempt >= limits.callAttemptsMax || !isPassing(error)) throw error
           await sleep(clock, retryDelay(this.#context, attempt))
-          // Nobody waits any more.
+          // The time-out has passed: nobody waits for an answer any more.
           if (signal.aborted) throw error
         }
       }
@@ -224,7 +224,7 @@ export class TopicStorage {
 }
 
 /**
- * A store whose lists are out of order, or without dates, would lead readers past messages. It is not used (log §2.6).
+ * Refuses a store whose lists are out of order or without dates, since they would lead readers past messages (log §2.6).
  * @throws StoreError `misconfigured`
  */
 function checkListing ({ entries, now }: SegmentListing, from: number): void {

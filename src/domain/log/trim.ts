@@ -6,8 +6,8 @@ import { TopicStorage, type LogContext } from './topic-storage.ts'
 
 /**
  * Makes `before` the earliest offset and deletes the segments wholly below it (log §5): in this order, so that no
- * reader takes a deleted segment for a hole. Trimming past the end trims to the end. What may be a young seal is left to
- * the next trim.
+ * reader takes a deleted segment for a hole. Trimming past the end trims to the end. Objects that may be young seals are
+ * left to the next trim.
  * @returns the topic's earliest offset now
  * @throws StoreError; the trim may then be incomplete, which is safe
  */
@@ -29,8 +29,8 @@ export async function trim (context: LogContext, topic: string, before: number):
 }
 
 /**
- * Without its seal a range can be filled: a put that was late would succeed and be acknowledged, and readers that have
- * passed the seal would never see the message. Listings tell no seal from a small message, only its size.
+ * A range without its seal can be filled: a late put would succeed and be acknowledged, and readers that have passed the
+ * seal would never see the message. A listing shows only the size, by which a small message could be a seal, too.
  */
 function mayBeYoungSeal ({ size, lastModified }: SegmentEntry, now: number, { holeUnfillableAfterMs }: Limits): boolean {
   return size <= SEAL_BYTES_MAX && now - lastModified <= holeUnfillableAfterMs

@@ -1,4 +1,5 @@
 import { PUT_ACCEPTED_MS } from '../ports/segment-store.ts'
+import type { Bytes, Ms } from '../ports/units.ts'
 
 const seconds = 1_000
 const minutes = 60 * seconds
@@ -124,7 +125,9 @@ export const defaultLimits = {
   reservedFiles: 64
 }
 
-export type Limits = Readonly<typeof defaultLimits>
+export type Limits = {
+  readonly [Name in keyof typeof defaultLimits]: Name extends `${string}Ms` ? Ms : Name extends `${string}Bytes${string}` ? Bytes : number
+}
 
 /** @throws Error if two limits contradict each other: the protocol is correct only with these relations */
 export function checkLimits (limits: Limits): Limits {

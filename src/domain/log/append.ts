@@ -1,6 +1,7 @@
 import { isPassing, mayHaveTakenEffect, StoreError } from '../../ports/errors.ts'
 import type { Reservation } from '../../ports/offset-counter.ts'
 import type { SegmentObject } from '../../ports/segment-store.ts'
+import type { Ms } from '../../ports/units.ts'
 import { LogError } from '../errors.ts'
 import type { Operation } from '../operation.ts'
 import type { NewMessage } from '../segments/message.ts'
@@ -24,7 +25,7 @@ type Answered<T> = { readonly ok: true, readonly answer: T } | { readonly ok: fa
 export interface AppendOptions {
   readonly operation: Operation
   /** Monotonic ms by which the caller has an answer. */
-  readonly deadline: number
+  readonly deadline: Ms
   /** The segment's room on the link. It leaves when the segment is not sent any more. */
   readonly flight: Flight
 }
@@ -50,7 +51,7 @@ export async function appendSegment (
       // At worst a range was reserved that nobody uses. Readers seal it.
       throw toLogError(error, 'no')
     }
-    const segment = await new ReservationWriter(context, storage, topic, messages, reservation, deadline, flight).run()
+    const segment = await new ReservationWriter(context, { storage, topic, messages, reservation, deadline, flight }).run()
     if (segment === 'sealed') continue
     context.cache.set(topic, segment)
     return segment
@@ -62,6 +63,15 @@ function timedOut (cause?: unknown): LogError {
   return new LogError('append_timeout', 'The message could not be written in time.', { written: 'no', cause })
 }
 
+interface ReservationWriterOptions {
+  readonly storage: TopicStorage
+  readonly topic: string
+  readonly messages: readonly NewMessage[]
+  readonly reservation: Reservation
+  readonly deadline: Ms
+  readonly flight: Flight
+}
+
 /** The puts for one reservation, until its outcome is known (log §3.2, §3.3). */
 class ReservationWriter {
   readonly #context: LogContext
@@ -69,14 +79,14 @@ class ReservationWriter {
   readonly #topic: string
   readonly #messages: readonly NewMessage[]
   readonly #reservation: Reservation
-  readonly #deadline: number
+  readonly #deadline: Ms
   readonly #flight: Flight
   readonly #writer: string
-  readonly #reservedAtMonotonic: number
+  readonly #reservedAtMonotonic: Ms
   /** A put had an unknown outcome. From then on, only a look at the key shows whether the segment is stored. */
   #uncertain = false
 
-  constructor (context: LogContext, storage: TopicStorage, topic: string, messages: readonly NewMessage[], reservation: Reservation, deadline: number, flight: Flight) {
+  constructor (context: LogContext, { storage, topic, messages, reservation, deadline, flight }: ReservationWriterOptions) {
     this.#context = context
     this.#storage = storage
     this.#topic = topic
@@ -100,14 +110,14 @@ class ReservationWriter {
 
   async #putSegment (object: SegmentObject): Promise<Outcome> {
     const { clock, limits } = this.#context
-    const { last, reservedAtMs: at } = this.#reservation
+    const { last, reservedAtMs } = this.#reservation
     let failure: unknown
     for (let attempt = 1; this.#mayStart(); attempt++) {
       const startedAt = clock.monotonic()
       const left = this.#deadline - limits.resolveBySealMs - startedAt
       let put: 'created' | 'exists'
       try {
-        put = await this.#storage.put(last, object, at, Math.min(limits.putTimeoutMs, left))
+        put = await this.#storage.put(last, object, { reservedAtMs, timeoutMs: Math.min(limits.putTimeoutMs, left) })
       } catch (error) {
         failure = error
         this.#uncertain ||= mayHaveTakenEffect(error)
@@ -179,7 +189,7 @@ class ReservationWriter {
   async #sealOwnRange (): Promise<Found | 'no answer'> {
     const { first, last } = this.#reservation
     const seal = encodeSeal(first, last, 'range', this.#writer)
-    const put = await this.#untilAnswered((ms) => this.#storage.put(last, seal, null, ms))
+    const put = await this.#untilAnswered((timeoutMs) => this.#storage.put(last, seal, { reservedAtMs: null, timeoutMs }))
     if (!put.ok) return 'no answer'
     return put.answer === 'created' ? 'seal' : this.#readOwnKey()
   }
@@ -199,7 +209,7 @@ class ReservationWriter {
    * Repeats a call until it is answered, fails for good, or the deadline is reached. Never throws.
    * @param call gets the time that it may take, in ms
    */
-  async #untilAnswered<T> (call: (ms: number) => Promise<T>): Promise<Answered<T>> {
+  async #untilAnswered<T> (call: (ms: Ms) => Promise<T>): Promise<Answered<T>> {
     const { clock, limits } = this.#context
     for (let attempt = 1; ; attempt++) {
       const left = this.#deadline - clock.monotonic()

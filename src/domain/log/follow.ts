@@ -1,4 +1,5 @@
 import type { TopicState } from '../../ports/offset-counter.ts'
+import type { Ms, Offset } from '../../ports/units.ts'
 import { LogError } from '../errors.ts'
 import { addCalls, createOperation, type Operation, type StorageCalls } from '../operation.ts'
 import type { MessageSegment } from '../segments/segment.ts'
@@ -10,14 +11,14 @@ import { TopicStorage, type LogContext } from './topic-storage.ts'
 /** Reads from an offset on, and waits if there are no messages yet. */
 export interface Follower {
   /** The first offset not accounted for by the pages so far. */
-  readonly position: number
+  readonly position: Offset
   readonly closed: boolean
   /**
    * Returns the next messages. The page is empty if there are none within `waitMs`, or if the follower is closed. A read that
    * has begun may take longer than `waitMs`, up to `readTimeoutMs`. One call at a time.
    * @throws LogError as a read; the follower can go on after it
    */
-  next (size: PageSize, waitMs: number): Promise<Page>
+  next (size: PageSize, waitMs: Ms): Promise<Page>
   /** Ends the wait of a call in progress. A topic is watched until all its followers are closed. */
   close (): void
 }
@@ -40,7 +41,7 @@ interface ReadResult {
 }
 
 interface Waiter {
-  readonly from: number
+  readonly from: Offset
   readonly size: PageSize
   readonly notify: (update: TailUpdate | undefined) => void
 }
@@ -54,7 +55,7 @@ export class FollowedTopics {
     this.#context = context
   }
 
-  follow (topic: string, from: number, operation: Operation): Follower {
+  follow (topic: string, from: Offset, operation: Operation): Follower {
     let followed = this.#topics.get(topic)
     if (followed === undefined) {
       followed = new FollowedTopic(this.#context, topic, () => { this.#topics.delete(topic) })
@@ -85,7 +86,7 @@ class FollowedTopic {
   #followers = 0
   /** The highest end that a poll found. */
   #end = 0
-  #pollMs: number
+  #pollMs: Ms
   #cancelPoll: (() => void) | undefined
   #polling = false
   /** Monotonic ms of the newest LIST that found nothing new. */
@@ -110,7 +111,7 @@ class FollowedTopic {
    * Reads a page. Followers at the same offset share the read: an update for a thousand of them costs one.
    * @param state the topic's item, if it has just been read
    */
-  read (from: number, size: PageSize, state: TopicState | undefined): Promise<ReadResult> {
+  read (from: Offset, size: PageSize, state: TopicState | undefined): Promise<ReadResult> {
     const key = `${this.version} ${from} ${size.limit} ${size.maxBytes}`
     const underway = this.#reading.get(key)
     if (underway !== undefined) return underway.catch((error: unknown) => this.#readIfOutOfRange(error, from, size))
@@ -119,7 +120,7 @@ class FollowedTopic {
     return reading
   }
 
-  async #read (from: number, size: PageSize, state: TopicState | undefined): Promise<ReadResult> {
+  async #read (from: Offset, size: PageSize, state: TopicState | undefined): Promise<ReadResult> {
     const { clock, limits } = this.#context
     const mayList = clock.monotonic() - this.#lastEmptyListMs >= limits.followListMs
     const operation = createOperation()
@@ -129,13 +130,13 @@ class FollowedTopic {
   }
 
   /** A shared read may have begun before `from` came into range, so its `offset_out_of_range` is not shared. */
-  #readIfOutOfRange (error: unknown, from: number, size: PageSize): Promise<ReadResult> {
+  #readIfOutOfRange (error: unknown, from: Offset, size: PageSize): Promise<ReadResult> {
     if (error instanceof LogError && error.code === 'offset_out_of_range') return this.#read(from, size, undefined)
     throw error
   }
 
   /** Resolves with an update at or after `from`, or with `undefined` after `ms` or when the function given to `onCancel` is called. */
-  wait (from: number, size: PageSize, ms: number, onCancel: (cancel: () => void) => void): Promise<TailUpdate | undefined> {
+  wait (from: Offset, size: PageSize, ms: Ms, onCancel: (cancel: () => void) => void): Promise<TailUpdate | undefined> {
     return new Promise((resolve) => {
       const cancelTimer = this.#context.clock.timer(ms, () => { waiter.notify(undefined) })
       const waiter: Waiter = {
@@ -206,19 +207,19 @@ class FollowedTopic {
 }
 
 class TailFollower implements Follower {
-  position: number
+  position: Offset
   closed = false
   readonly #context: LogContext
   readonly #topic: FollowedTopic
   readonly #operation: Operation
   /** Monotonic ms by which every wait ends. */
-  readonly #deadline: number
+  readonly #deadline: Ms
   readonly #abort = (): void => { this.close() }
   /** The topic's version at which this follower had read everything. */
   #readUpToVersion = -1
   #cancelWait: (() => void) | undefined
 
-  constructor (context: LogContext, topic: FollowedTopic, from: number, operation: Operation) {
+  constructor (context: LogContext, topic: FollowedTopic, from: Offset, operation: Operation) {
     this.#context = context
     this.#topic = topic
     this.#operation = operation
@@ -230,7 +231,7 @@ class TailFollower implements Follower {
     else signal?.addEventListener('abort', this.#abort, { once: true })
   }
 
-  async next (size: PageSize, waitMs: number): Promise<Page> {
+  async next (size: PageSize, waitMs: Ms): Promise<Page> {
     const { clock, limits } = this.#context
     const startedAt = clock.monotonic()
     const deadline = Math.min(startedAt + waitMs, this.#deadline)

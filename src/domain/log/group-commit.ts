@@ -1,3 +1,4 @@
+import type { Bytes, Ms, Offset } from '../../ports/units.ts'
 import { LogError } from '../errors.ts'
 import { addCalls, createOperation, type Operation } from '../operation.ts'
 import type { NewMessage } from '../segments/message.ts'
@@ -7,16 +8,16 @@ import { overloaded, type Waiter } from './link-window.ts'
 import { toLogError, type LogContext } from './topic-storage.ts'
 
 export interface Appended {
-  readonly first: number
-  readonly last: number
+  readonly first: Offset
+  readonly last: Offset
 }
 
 interface Entry {
   readonly messages: readonly NewMessage[]
-  readonly size: number
+  readonly size: Bytes
   readonly operation: Operation
   /** Monotonic ms by which the caller has an answer. */
-  readonly deadline: number
+  readonly deadline: Ms
   readonly resolve: (appended: Appended) => void
   readonly reject: (error: LogError) => void
 }
@@ -56,7 +57,7 @@ export class GroupCommit implements Waiter {
     const size = sizeOf(messages)
     const now = this.#context.clock.monotonic()
     const waitedMs = this.#pending.length === 0 ? 0 : now - this.#arrival(this.#pending[0]!)
-    if (!this.#context.putWindow.addBacklog(size, this.#pendingBytes, waitedMs)) {
+    if (!this.#context.putWindow.addBacklog(size, { bytes: this.#pendingBytes, waitedMs })) {
       this.#settled()
       return Promise.reject(overloaded())
     }
@@ -104,18 +105,18 @@ export class GroupCommit implements Waiter {
   }
 
   /** Called by the window when there is room. */
-  start (bytes: number): void {
+  start (bytes: Bytes): void {
     this.#waiting = false
     this.#send(bytes)
   }
 
   /** Approximate size of the segment that would be sent now. */
-  bytes (): number {
+  bytes (): Bytes {
     const most = Math.min(this.#pendingBytes, this.#context.limits.segmentBytesMax, this.#context.putWindow.share)
     return Math.max(most, this.#pending[0]?.size ?? 0)
   }
 
-  #send (bytesMax: number): void {
+  #send (bytesMax: Bytes): void {
     const group = this.#takeGroup(bytesMax)
     this.#commit(group).catch(() => {}) // it settles its entries itself
     this.#schedule()
@@ -134,12 +135,12 @@ export class GroupCommit implements Waiter {
   }
 
   /** When the append came, monotonic ms. */
-  #arrival ({ deadline }: Entry): number {
+  #arrival ({ deadline }: Entry): Ms {
     return deadline - this.#context.limits.appendTimeoutMs
   }
 
   /** Monotonic ms after which the append is not sent any more: a put, and resolving by a seal, must fit before its deadline. */
-  #latestStart ({ deadline }: Entry): number {
+  #latestStart ({ deadline }: Entry): Ms {
     return deadline - this.#context.limits.resolveBySealMs - this.#context.limits.putTimeoutMs
   }
 
@@ -155,7 +156,7 @@ export class GroupCommit implements Waiter {
   }
 
   /** The longest run of pending appends that fits into `bytesMax` and one segment; at least one. */
-  #takeGroup (bytesMax: number): Entry[] {
+  #takeGroup (bytesMax: Bytes): Entry[] {
     const { segmentMessagesMax } = this.#context.limits
     let count = 0
     let messages = 0
@@ -225,7 +226,7 @@ export class GroupCommit implements Waiter {
 }
 
 /** Approximate bytes of the messages' lines. The bound of a segment need not be exact. */
-function sizeOf (messages: readonly NewMessage[]): number {
+function sizeOf (messages: readonly NewMessage[]): Bytes {
   let size = 0
   for (const { payload, key = '', headers = '' } of messages) size += payload.length + key.length + headers.length + 64
   return size

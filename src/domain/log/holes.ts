@@ -1,4 +1,5 @@
 import type { TopicState } from '../../ports/offset-counter.ts'
+import type { Ms, Offset } from '../../ports/units.ts'
 import type { Limits } from '../limits.ts'
 import { encodeSeal, type Segment } from '../segments/segment.ts'
 import type { TopicStorage } from './topic-storage.ts'
@@ -14,10 +15,10 @@ export type Verdict = 'wait' | 'pass' | 'seal'
  *
  * If the segment's time is in the future, the store's clock was wrong, and the age is not known. The hole is then sealed at
  * once: a seal is safe at any age, and the clock may take years to reach that time.
- * @param now the segment store's own clock, ms, from the listing that named the segment
+ * @param times of the segment, and of the listing that named it; both by the segment store's clock
  */
-export function judgeHoleBelow (above: Segment, aboveLastModified: number, now: number, limits: Limits): Verdict {
-  const age = now - aboveLastModified
+export function judgeHoleBelow (above: Segment, times: { readonly lastModified: Ms, readonly now: Ms }, limits: Limits): Verdict {
+  const age = times.now - times.lastModified
   if (age > limits.holeUnfillableAfterMs) return 'pass'
   // The reader that put this seal had examined everything below it, too.
   if (above.kind === 'seal' && above.sealed === 'hole') return 'seal'
@@ -33,25 +34,32 @@ export function judgeHoleBelow (above: Segment, aboveLastModified: number, now: 
  * little, so a time that is ahead by less than the grace is accepted.
  * @param now the segment store's own clock, ms
  */
-export function judgeTailHole ({ writerReservedAtMs }: TopicState, now: number, limits: Limits): 'wait' | 'seal' | 'correct' {
+export function judgeTailHole ({ writerReservedAtMs }: TopicState, now: Ms, limits: Limits): 'wait' | 'seal' | 'correct' {
   if (writerReservedAtMs === undefined || writerReservedAtMs - now > limits.holeGraceMs) return 'correct'
   return now - writerReservedAtMs > limits.holeGraceMs ? 'seal' : 'wait'
+}
+
+export interface SealOptions {
+  readonly top: Offset
+  readonly bottom: Offset
+  /** Most seals to put. */
+  readonly budget: number
 }
 
 /**
  * Seals `bottom … top`, one offset at a time, from the top down and never in parallel: a batch is put at its last
  * offset. If a lower offset were sealed first, the batch could still be stored above it, and its lower messages would be
  * lost. If a seal is refused, a segment is there, and sealing continues below that segment's first offset.
- * @param budget the most seals to put
  * @returns the number of puts
  * @throws StoreError, LogError; the seals put until then remain, which is safe
  */
-export async function sealDown (storage: TopicStorage, top: number, bottom: number, budget: number, limits: Limits): Promise<number> {
+export async function sealDown (storage: TopicStorage, { top, bottom, budget }: SealOptions, limits: Limits): Promise<number> {
   let puts = 0
   let at = top
   while (at >= bottom && puts < budget) {
     puts++
-    if (await storage.put(at, encodeSeal(at, at, 'hole'), null, limits.putTimeoutMs) === 'created') {
+    const put = await storage.put(at, encodeSeal(at, at, 'hole'), { reservedAtMs: null, timeoutMs: limits.putTimeoutMs })
+    if (put === 'created') {
       at--
       continue
     }

@@ -1,5 +1,6 @@
 import type { Clock } from '../../ports/clock.ts'
 import { StoreError } from '../../ports/errors.ts'
+import type { Bytes, Ms } from '../../ports/units.ts'
 import { LogError } from '../errors.ts'
 import type { Limits } from '../limits.ts'
 
@@ -12,9 +13,9 @@ const LATENCY_WEIGHT = 1 / 4
 /** Something that waits for room. */
 export interface Waiter {
   /** How many bytes the waiter would send now. */
-  bytes (): number
+  bytes (): Bytes
   /** Called when there is room for `bytes`, the result of `bytes()`. The waiter enters the window at once or never. */
-  start (bytes: number): void
+  start (bytes: Bytes): void
   /** Called if the waiter was dropped from the queue. */
   dropped? (): void
 }
@@ -27,7 +28,7 @@ export interface Waiter {
 export class LinkWindow {
   readonly #clock: Clock
   readonly #limits: Limits
-  #bytes: number
+  #bytes: Bytes
   #inFlight = 0
   #inFlightBytes = 0
   /** How long a call takes when the link is idle, in ms: the part of its duration that a smaller window can't change. */
@@ -44,24 +45,24 @@ export class LinkWindow {
   }
 
   /** How many bytes may be in flight. */
-  get bytes (): number { return this.#bytes }
+  get bytes (): Bytes { return this.#bytes }
 
   /** The part of the window for each call in flight and each key that waits, in bytes. */
-  get share (): number {
+  get share (): Bytes {
     const users = Math.min(this.#limits.storeCallsMax, this.#inFlight + Math.max(1, this.#waiting.size))
     return Math.max(this.#limits.windowBytesMin, this.#bytes / users)
   }
 
   /** Whether a call of `bytes` may start now, and overtakes no other. A call larger than the window may if no other is in flight. */
-  hasRoom (bytes: number): boolean {
+  hasRoom (bytes: Bytes): boolean {
     return this.#waiting.size === 0 && this.#fits(bytes)
   }
 
-  #fits (bytes: number): boolean {
+  #fits (bytes: Bytes): boolean {
     return this.#inFlight === 0 || (this.#inFlight < this.#limits.storeCallsMax && this.#inFlightBytes + bytes <= this.#bytes)
   }
 
-  enter (bytes: number): Flight {
+  enter (bytes: Bytes): Flight {
     const flight = new Flight(this, bytes, this.#inFlightBytes + bytes, bytes > this.#bytes)
     this.#inFlight++
     this.#inFlightBytes += bytes
@@ -69,7 +70,7 @@ export class LinkWindow {
   }
 
   /** To be called by the flight only. */
-  release (bytes: number): void {
+  release (bytes: Bytes): void {
     this.#inFlight--
     this.#inFlightBytes -= bytes
     if (this.#waiting.size > 0) this.#serve()
@@ -105,7 +106,7 @@ export class LinkWindow {
    * @param deadline monotonic ms until which it waits
    * @throws StoreError `timeout`, effect `none`
    */
-  acquire (key: object, bytes: number, deadline: number): Flight | Promise<Flight> {
+  acquire (key: object, bytes: Bytes, deadline: Ms): Flight | Promise<Flight> {
     if (this.hasRoom(bytes)) return this.enter(bytes)
     return new Promise((resolve, reject) => {
       const dropped = (): void => {
@@ -144,28 +145,27 @@ export class LinkWindow {
 
   /**
    * Adds an append to the backlog, the bytes that were accepted and have not been sent yet.
-   * @param ownBytes the same topic's part of the backlog
-   * @param waitedMs for how long the topic's oldest append has waited
+   * @param topic the same topic's part of the backlog, and for how long its oldest append has waited
    * @returns false, and adds nothing, if the append would wait too long: the backlog is too large, the topic has its share of
    *   it, and this is no burst
    */
-  addBacklog (bytes: number, ownBytes: number, waitedMs: number): boolean {
+  addBacklog (bytes: Bytes, topic: { readonly bytes: Bytes, readonly waitedMs: Ms }): boolean {
     const { backlogBytesMax, backlogWindowsMax, overloadedAfterMs } = this.#limits
     const backlog = this.#backlogBytes + bytes
     if (backlog > backlogWindowsMax * this.#bytes) {
       if (backlog > backlogBytesMax) return false
-      if (waitedMs >= overloadedAfterMs && ownBytes >= backlogWindowsMax * this.share) return false
+      if (topic.waitedMs >= overloadedAfterMs && topic.bytes >= backlogWindowsMax * this.share) return false
     }
     this.#backlogBytes = backlog
     return true
   }
 
   /** Adds bytes that were sent and have to be sent again. */
-  putBack (bytes: number): void {
+  putBack (bytes: Bytes): void {
     this.#backlogBytes += bytes
   }
 
-  removeBacklog (bytes: number): void {
+  removeBacklog (bytes: Bytes): void {
     this.#backlogBytes -= bytes
   }
 
@@ -174,13 +174,13 @@ export class LinkWindow {
    * @param startedAt monotonic ms at which the call was sent
    * @param bytes that the call carried
    */
-  answered (flight: Flight, startedAt: number, bytes: number): void {
+  answered (flight: Flight, startedAt: Ms, bytes: Bytes): void {
     const { transferTargetMs, windowBytesMax, latencyProbeBytes, putTimeoutMs } = this.#limits
     const ms = this.#clock.monotonic() - startedAt
     if (flight.inFlightBytes - flight.bytes + bytes <= latencyProbeBytes) {
       this.#latencyMs += (Math.min(ms, putTimeoutMs / 2) - this.#latencyMs) * LATENCY_WEIGHT
     }
-    if (ms > this.#lateMs) this.#shrink(flight, AFTER_SLOW, latencyProbeBytes, startedAt)
+    if (ms > this.#lateMs) this.#shrink(flight, { factor: AFTER_SLOW, leastBytes: latencyProbeBytes, startedAt })
     // If the window is not used, a quick answer does not prove that it can grow.
     else if (ms < this.#latencyMs + transferTargetMs && 2 * this.#inFlightBytes >= this.#bytes) {
       this.#bytes = Math.min(windowBytesMax, this.#bytes + bytes)
@@ -188,36 +188,37 @@ export class LinkWindow {
   }
 
   /** To be called by the flight only. @param startedAt monotonic ms at which the call was sent */
-  failed (flight: Flight, error: unknown, startedAt: number): void {
+  failed (flight: Flight, error: unknown, startedAt: Ms): void {
     if (!(error instanceof StoreError)) return
     // A call that had little time left when it was sent says nothing about the link.
     const timedOut = error.failure === 'timeout' && this.#clock.monotonic() - startedAt > this.#lateMs
-    if (timedOut) this.#shrink(flight, AFTER_TIMEOUT, this.#limits.windowBytesMin, startedAt)
-    else if (error.failure === 'throttled') this.#shrink(flight, AFTER_SLOW, this.#limits.windowBytesMin, startedAt)
+    const leastBytes = this.#limits.windowBytesMin
+    if (timedOut) this.#shrink(flight, { factor: AFTER_TIMEOUT, leastBytes, startedAt })
+    else if (error.failure === 'throttled') this.#shrink(flight, { factor: AFTER_SLOW, leastBytes, startedAt })
   }
 
   /** Duration in ms above which a call is late: too many bytes were in flight with it. */
-  get #lateMs (): number { return this.#latencyMs + 2 * this.#limits.transferTargetMs }
+  get #lateMs (): Ms { return this.#latencyMs + 2 * this.#limits.transferTargetMs }
 
   /** Shrinks once for all calls that were in flight together, as TCP does once a round trip. A flight larger than the window was alone. */
-  #shrink ({ oversize }: Flight, factor: number, least: number, startedAt: number): void {
+  #shrink ({ oversize }: Flight, { factor, leastBytes, startedAt }: { factor: number, leastBytes: Bytes, startedAt: Ms }): void {
     if (oversize || startedAt < this.#shrunkAt) return
     this.#shrunkAt = this.#clock.monotonic()
-    this.#bytes = Math.max(Math.min(this.#bytes, least), this.#bytes * factor)
+    this.#bytes = Math.max(Math.min(this.#bytes, leastBytes), this.#bytes * factor)
   }
 }
 
 /** One segment in flight, with all attempts to send or fetch it. */
 export class Flight {
-  readonly bytes: number
+  readonly bytes: Bytes
   /** Bytes in flight when this flight entered, its own included. */
-  readonly inFlightBytes: number
+  readonly inFlightBytes: Bytes
   /** Whether it was larger than the window when it entered. */
   readonly oversize: boolean
   readonly #window: LinkWindow
   #left = false
 
-  constructor (window: LinkWindow, bytes: number, inFlightBytes: number, oversize: boolean) {
+  constructor (window: LinkWindow, bytes: Bytes, inFlightBytes: Bytes, oversize: boolean) {
     this.#window = window
     this.bytes = bytes
     this.inFlightBytes = inFlightBytes
@@ -231,12 +232,12 @@ export class Flight {
    * @param startedAt monotonic ms at which the call was sent
    * @param bytes that the call carried, if that was not known before
    */
-  answered (startedAt: number, bytes: number = this.bytes): void {
+  answered (startedAt: Ms, bytes: Bytes = this.bytes): void {
     this.#window.answered(this, startedAt, bytes)
   }
 
   /** @param startedAt monotonic ms at which the call was sent */
-  failed (error: unknown, startedAt: number): void {
+  failed (error: unknown, startedAt: Ms): void {
     this.#window.failed(this, error, startedAt)
   }
 

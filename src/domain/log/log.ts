@@ -1,3 +1,4 @@
+import type { Offset } from '../../ports/units.ts'
 import { LogError } from '../errors.ts'
 import { createOperation, type Operation } from '../operation.ts'
 import type { NewMessage } from '../segments/message.ts'
@@ -23,11 +24,11 @@ export interface Log {
   append (topic: string, messages: readonly NewMessage[], operation?: Operation): Promise<Appended>
   read (topic: string, request: ReadRequest, operation?: Operation): Promise<Page>
   /** Reads from `from` on, and waits if there are no messages yet. The caller must close the follower. */
-  follow (topic: string, from: number, operation?: Operation): Follower
+  follow (topic: string, from: Offset, operation?: Operation): Follower
   /** The offset that `earliest` or `latest` currently means. */
-  position (topic: string, at: 'earliest' | 'latest'): Promise<number>
+  position (topic: string, at: 'earliest' | 'latest'): Promise<Offset>
   /** Removes the messages below `before`. @returns the new earliest offset */
-  trim (topic: string, before: number): Promise<number>
+  trim (topic: string, before: Offset): Promise<Offset>
   /** Removes all messages of the topic. If it is written to again, its offsets continue from there. */
   deleteTopic (topic: string): Promise<void>
   /** Refuses new appends and waits for those in progress. */

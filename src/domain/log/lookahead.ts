@@ -1,4 +1,5 @@
 import type { SegmentEntry } from '../../ports/segment-store.ts'
+import type { Bytes, Offset } from '../../ports/units.ts'
 import { LogError } from '../errors.ts'
 import type { Segment } from '../segments/segment.ts'
 
@@ -11,7 +12,7 @@ export class SizeEstimate {
   #bytes = 0
   #messages = 0
 
-  observe (stored: number, segment: Segment): void {
+  observe (stored: Bytes, segment: Segment): void {
     if (segment.kind !== 'messages') return
     this.#stored += stored
     this.#bytes += segment.bytes
@@ -25,7 +26,7 @@ export class SizeEstimate {
    * @param offsets the most messages that the segment can have
    * @returns bytes
    */
-  expected (stored: number, offsets: number): number {
+  expected (stored: Bytes, offsets: number): Bytes {
     if (this.#messages === 0) return stored * RATIO_UNTIL_KNOWN
     return Math.max(stored * this.#bytes / this.#stored, offsets * this.#bytes / this.#messages)
   }
@@ -34,10 +35,10 @@ export class SizeEstimate {
 /** What a page still needs, and what it has. */
 export interface PageRemainder {
   /** The last offset of the page if there are no more holes. */
-  readonly lastOffset: number
+  readonly lastOffset: Offset
   /** Bytes that the page still has room for, and bytes that it has taken. */
-  readonly bytes: number
-  readonly taken: number
+  readonly bytes: Bytes
+  readonly taken: Bytes
 }
 
 export interface LookaheadOptions {
@@ -45,7 +46,7 @@ export interface LookaheadOptions {
   /** Most segments that are loaded at the same time. */
   readonly concurrency: number
   /** Bytes that may be loaded ahead of what a page has; more only if the page has more already. */
-  readonly aheadBytes: number
+  readonly aheadBytes: Bytes
 }
 
 /**
@@ -95,7 +96,7 @@ export class Lookahead {
     return loading
   }
 
-  #sizeOf (i: number): number {
+  #sizeOf (i: number): Bytes {
     const { lastOffset, size } = this.#entries[i]!
     return this.#loaded.get(i) ?? this.#options.sizes.expected(size, i === 0 ? 1 : lastOffset - this.#entries[i - 1]!.lastOffset)
   }

@@ -1,6 +1,7 @@
 import { StoreError } from '../../ports/errors.ts'
 import type { TopicState } from '../../ports/offset-counter.ts'
 import type { SegmentEntry, SegmentListing } from '../../ports/segment-store.ts'
+import type { Ms, Offset } from '../../ports/units.ts'
 import { LogError, type OffsetRange } from '../errors.ts'
 import type { Operation } from '../operation.ts'
 import type { Segment } from '../segments/segment.ts'
@@ -11,7 +12,7 @@ import { TopicStorage, toLogError, type LogContext } from './topic-storage.ts'
 
 export interface ReadRequest extends PageSize {
   /** An offset from 1. */
-  readonly from: number
+  readonly from: Offset
   /** The topic's item, where the caller has just read it. */
   readonly state?: TopicState | undefined
   /**
@@ -30,7 +31,7 @@ export async function readPage (context: LogContext, topic: string, request: Rea
   const startedAt = context.clock.monotonic()
   const deadline = startedAt + Math.min(context.limits.readTimeoutMs, operation.timeoutMs ?? Infinity)
   const storage = new TopicStorage(context, topic, operation, deadline, () => { reader.watchFill() })
-  const reader = new Reader(context, storage, request, startedAt, deadline)
+  const reader = new Reader(context, storage, request, { startedAt, deadline })
   return reader.read()
 }
 
@@ -45,19 +46,19 @@ class Reader {
   readonly #context: LogContext
   readonly #storage: TopicStorage
   readonly #request: ReadRequest
-  readonly #startedAt: number
-  readonly #deadline: number
+  readonly #startedAt: Ms
+  readonly #deadline: Ms
   readonly #page: PageBuilder
   readonly #sizes = new SizeEstimate()
   /** The first offset not accounted for yet. */
-  #expected: number
+  #expected: Offset
   /** The topic's end, as far as it is known. */
   #end = 1
   #sealsLeft: number
   #cancelFill: (() => void) | undefined
   #late = false
 
-  constructor (context: LogContext, storage: TopicStorage, request: ReadRequest, startedAt: number, deadline: number) {
+  constructor (context: LogContext, storage: TopicStorage, request: ReadRequest, { startedAt, deadline }: { startedAt: Ms, deadline: Ms }) {
     this.#context = context
     this.#storage = storage
     this.#request = request
@@ -133,7 +134,7 @@ class Reader {
    * it ends just below its first offset, and so on. Cached segments cost nothing.
    * @returns whether the page is complete
    */
-  async #readTail (end: number): Promise<boolean> {
+  async #readTail (end: Offset): Promise<boolean> {
     if (end - this.#expected > this.#request.limit) return false
     const { calls } = this.#storage
     const getsMax = calls.get + TAIL_GETS_MAX
@@ -147,11 +148,11 @@ class Reader {
     return true
   }
 
-  async #readByListing (end: number): Promise<void> {
+  async #readByListing (end: Offset): Promise<void> {
     const { clock, limits } = this.#context
     // Each segment but a seal has a message: the page hardly needs more keys than messages.
     let keys = Math.min(this.#request.limit, limits.listMax)
-    let from: number | undefined = this.#expected
+    let from: Offset | undefined = this.#expected
     while (from !== undefined && !this.#page.full && clock.monotonic() < this.#deadline) {
       const listing = await this.#storage.list(from, keys)
       keys = limits.listMax
@@ -161,7 +162,7 @@ class Reader {
   }
 
   /** @returns the offset to list from next; `undefined` if the page ends here */
-  async #nextListing ({ entries, truncated, now }: SegmentListing, walked: WalkEnd, end: number): Promise<number | undefined> {
+  async #nextListing ({ entries, truncated, now }: SegmentListing, walked: WalkEnd, end: Offset): Promise<Offset | undefined> {
     if (walked === 'done') return undefined
     if (walked === 'again') return this.#expected
     const listed = entries.at(-1)
@@ -171,7 +172,7 @@ class Reader {
   }
 
   /** The segment that ends at `last`; `undefined` if there is none or the GET fails. A LIST then shows what is there. */
-  #readIfAvailable (last: number): Promise<Segment | undefined> {
+  #readIfAvailable (last: Offset): Promise<Segment | undefined> {
     return this.#storage.segment(last).catch(() => undefined)
   }
 
@@ -209,16 +210,16 @@ class Reader {
   }
 
   /** `pass`: go on with the segment; `again`: list anew; `done`: the page ends before the hole. */
-  async #holeBelow (above: Segment, lastModified: number, now: number): Promise<'pass' | 'again' | 'done'> {
+  async #holeBelow (above: Segment, lastModified: Ms, now: Ms): Promise<'pass' | 'again' | 'done'> {
     if (await this.#trimmed()) return 'again'
-    const verdict = judgeHoleBelow(above, lastModified, now, this.#context.limits)
+    const verdict = judgeHoleBelow(above, { lastModified, now }, this.#context.limits)
     if (verdict === 'pass') this.#expected = above.first
     if (verdict !== 'seal') return verdict === 'pass' ? 'pass' : 'done'
     return await this.#seal(above.first - 1) ? 'again' : 'done'
   }
 
   /** @returns whether it is worth listing again */
-  async #tailHole (now: number): Promise<boolean> {
+  async #tailHole (now: Ms): Promise<boolean> {
     const state = await this.#state()
     if (state === undefined) return false
     if (state.earliest > this.#expected) {
@@ -245,9 +246,10 @@ class Reader {
     return state
   }
 
-  async #seal (top: number): Promise<boolean> {
+  async #seal (top: Offset): Promise<boolean> {
     if (this.#sealsLeft <= 0) return false
-    const puts = await this.#unlessFull(sealDown(this.#storage, top, this.#expected, this.#sealsLeft, this.#context.limits))
+    const range = { top, bottom: this.#expected, budget: this.#sealsLeft }
+    const puts = await this.#unlessFull(sealDown(this.#storage, range, this.#context.limits))
     if (puts === undefined) return false
     this.#sealsLeft -= puts
     return true
@@ -264,11 +266,11 @@ class Reader {
   }
 }
 
-function outOfRange (from: number, range: OffsetRange): LogError {
+function outOfRange (from: Offset, range: OffsetRange): LogError {
   return new LogError('offset_out_of_range', `offset: expected at most ${range.end}, the end of the topic, got ${from}`, { range })
 }
 
 /** The offset that the next message would get. */
-export function endOf (state: TopicState | undefined): number {
+export function endOf (state: TopicState | undefined): Offset {
   return state === undefined ? 1 : Math.max(state.currentOffset + 1, state.earliest)
 }

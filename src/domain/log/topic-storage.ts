@@ -3,6 +3,7 @@ import { isPassing, StoreError } from '../../ports/errors.ts'
 import type { OffsetCounter, Reservation, ReservationTime, TopicState } from '../../ports/offset-counter.ts'
 import type { SegmentListing, SegmentObject, SegmentStore } from '../../ports/segment-store.ts'
 import type { Telemetry } from '../../ports/telemetry.ts'
+import type { Bytes, Ms, Offset } from '../../ports/units.ts'
 import { LogError, type Written } from '../errors.ts'
 import { checkLimits, defaultLimits, type Limits } from '../limits.ts'
 import type { Operation, StorageCalls } from '../operation.ts'
@@ -56,11 +57,17 @@ export function createLogContext ({ segments, counter, clock, compression, rando
   }
 }
 
+export interface PutTimes {
+  /** As in `PutOptions`. */
+  readonly reservedAtMs: Ms | null
+  readonly timeoutMs: Ms
+}
+
 const SEGMENTS = 'the segment store'
 const COUNTER = 'the offset counter'
 
 /** How long to wait before the next attempt at a call, ms. @param attempt the one that failed, from 1 */
-export function retryDelay ({ limits, random }: LogContext, attempt: number): number {
+export function retryDelay ({ limits, random }: LogContext, attempt: number): Ms {
   return Math.min(limits.retryDelayMs * 2 ** (attempt - 1), limits.retryDelayMaxMs) * (0.5 + random() / 2)
 }
 
@@ -74,7 +81,7 @@ export class TopicStorage {
   readonly #context: LogContext
   readonly #topic: string
   readonly #signal: AbortSignal | undefined
-  readonly #deadline: number
+  readonly #deadline: Ms
   readonly #onWait: (() => void) | undefined
   #waits = true
 
@@ -92,13 +99,13 @@ export class TopicStorage {
     this.#onWait = onWait
   }
 
-  #within<T> (ms: number, what: string, call: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  #within<T> (ms: Ms, what: string, call: (signal: AbortSignal) => Promise<T>): Promise<T> {
     const { clock } = this.#context
     if (this.#signal?.aborted === true) return Promise.reject(new StoreError('timeout', 'none', `the caller no longer waited for ${what}`))
     return within(clock, Math.min(ms, this.#deadline - clock.monotonic()), what, call)
   }
 
-  reserve (count: number, ms: number): Promise<Reservation> {
+  reserve (count: number, ms: Ms): Promise<Reservation> {
     const { clock, counter } = this.#context
     return this.#repeated('reserve', COUNTER, ms, (signal) => counter.reserve(this.#topic, count, { now: clock.wall(), signal }))
   }
@@ -108,13 +115,13 @@ export class TopicStorage {
     return this.#repeated('state', COUNTER, limits.getTimeoutMs, (signal) => counter.read(this.#topic, { signal }))
   }
 
-  put (last: number, object: SegmentObject, reservedAtMs: number | null, ms: number): Promise<'created' | 'exists'> {
+  put (last: Offset, object: SegmentObject, { reservedAtMs, timeoutMs }: PutTimes): Promise<'created' | 'exists'> {
     this.calls.put++
     const { segments } = this.#context
-    return this.#within(ms, SEGMENTS, (signal) => segments.putIfAbsent(this.#topic, last, object, { reservedAtMs, signal }))
+    return this.#within(timeoutMs, SEGMENTS, (signal) => segments.putIfAbsent(this.#topic, last, object, { reservedAtMs, signal }))
   }
 
-  async list (from: number, limit: number): Promise<SegmentListing> {
+  async list (from: Offset, limit: number): Promise<SegmentListing> {
     const { segments, limits } = this.#context
     const listing = await this.#repeated('list', SEGMENTS, limits.getTimeoutMs, (signal) => segments.list(this.#topic, from, limit, { signal }))
     checkListing(listing, from)
@@ -126,31 +133,31 @@ export class TopicStorage {
     return this.#repeated(undefined, COUNTER, limits.getTimeoutMs, (signal) => counter.correctReservedAt(this.#topic, reservation, { signal }))
   }
 
-  raiseEarliest (to: number): Promise<void> {
+  raiseEarliest (to: Offset): Promise<void> {
     const { counter, limits } = this.#context
     return this.#repeated(undefined, COUNTER, limits.getTimeoutMs, (signal) => counter.raiseEarliest(this.#topic, to, { signal }))
   }
 
-  markDeleted (currentOffset: number): Promise<void> {
+  markDeleted (currentOffset: Offset): Promise<void> {
     const { counter, limits } = this.#context
     return this.#repeated(undefined, COUNTER, limits.getTimeoutMs, (signal) => counter.markDeleted(this.#topic, currentOffset, { signal }))
   }
 
-  remove (lastOffsets: readonly number[]): Promise<void> {
+  remove (lastOffsets: readonly Offset[]): Promise<void> {
     const { segments, limits } = this.#context
     return this.#repeated(undefined, SEGMENTS, limits.getTimeoutMs, (signal) => segments.remove(this.#topic, lastOffsets, { signal }))
   }
 
-  rememberSegmentAt (offset: number, segment: Segment): void {
+  rememberSegmentAt (offset: Offset, segment: Segment): void {
     this.#context.cache.rememberSegmentAt(this.#topic, offset, segment)
   }
 
   /** The last offset of the segment that contains `offset`, if its key is known. */
-  lastOffsetOfSegmentAt (offset: number): number | undefined {
+  lastOffsetOfSegmentAt (offset: Offset): Offset | undefined {
     return this.#context.cache.lastOffsetOfSegmentAt(this.#topic, offset)
   }
 
-  cached (last: number): Segment | undefined {
+  cached (last: Offset): Segment | undefined {
     return this.#context.cache.get(this.#topic, last)
   }
 
@@ -159,7 +166,7 @@ export class TopicStorage {
    * link, for which operations take turns.
    * @param size as stored, in bytes, if that is known
    */
-  async segment (last: number, size: number = UNKNOWN_SIZE_BYTES): Promise<Segment | undefined> {
+  async segment (last: Offset, size: Bytes = UNKNOWN_SIZE_BYTES): Promise<Segment | undefined> {
     const cached = this.cached(last)
     if (cached !== undefined) return cached
     const { clock, getWindow, limits, segments } = this.#context
@@ -189,7 +196,7 @@ export class TopicStorage {
   }
 
   /** The segment at a writer's own key. The writer does not wait for room on the link, which readers may fill. */
-  async ownSegment (last: number, ms: number): Promise<Segment | undefined> {
+  async ownSegment (last: Offset, ms: Ms): Promise<Segment | undefined> {
     const cached = this.cached(last)
     if (cached !== undefined) return cached
     this.calls.get++
@@ -197,7 +204,7 @@ export class TopicStorage {
     return this.#decode(await this.#within(ms, SEGMENTS, (signal) => segments.get(this.#topic, last, { signal })), last)
   }
 
-  #decode (object: SegmentObject | undefined, last: number): Segment | undefined {
+  #decode (object: SegmentObject | undefined, last: Offset): Segment | undefined {
     if (object === undefined) return undefined
     const segment = decodeSegment(object, this.#topic, last)
     this.#context.cache.set(this.#topic, segment)
@@ -205,7 +212,7 @@ export class TopicStorage {
   }
 
   /** Calls until an attempt succeeds, fails for good, or is the last of `callAttemptsMax`; all of it within `ms`. */
-  #repeated<T> (counted: keyof StorageCalls | undefined, store: string, ms: number, call: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  #repeated<T> (counted: keyof StorageCalls | undefined, store: string, ms: Ms, call: (signal: AbortSignal) => Promise<T>): Promise<T> {
     const { clock, limits } = this.#context
     return this.#within(ms, store, async (signal) => {
       for (let attempt = 1; ; attempt++) {
@@ -227,7 +234,7 @@ export class TopicStorage {
  * Refuses a store whose lists are out of order or without dates, since they would lead readers past messages (log §2.6).
  * @throws StoreError `misconfigured`
  */
-function checkListing ({ entries, now }: SegmentListing, from: number): void {
+function checkListing ({ entries, now }: SegmentListing, from: Offset): void {
   let above = from - 1
   for (const { lastOffset, lastModified } of entries) {
     if (lastOffset <= above) throw wrongListing(`a key above ${above}, got ${lastOffset}`)

@@ -1,4 +1,5 @@
 import type { SegmentEntry } from '../../ports/segment-store.ts'
+import type { Ms, Offset } from '../../ports/units.ts'
 import type { Limits } from '../limits.ts'
 import { createOperation } from '../operation.ts'
 import { SEAL_BYTES_MAX } from '../segments/segment.ts'
@@ -11,7 +12,7 @@ import { TopicStorage, type LogContext } from './topic-storage.ts'
  * @returns the topic's earliest offset now
  * @throws StoreError; the trim may then be incomplete, which is safe
  */
-export async function trim (context: LogContext, topic: string, before: number): Promise<number> {
+export async function trim (context: LogContext, topic: string, before: Offset): Promise<Offset> {
   const storage = new TopicStorage(context, topic, createOperation())
   const state = await storage.state()
   if (state === undefined) return 1
@@ -32,7 +33,7 @@ export async function trim (context: LogContext, topic: string, before: number):
  * A range without its seal can be filled: a late put would succeed and be acknowledged, and readers that have passed the
  * seal would never see the message. A listing shows only the size, by which a small message could be a seal, too.
  */
-function mayBeYoungSeal ({ size, lastModified }: SegmentEntry, now: number, { holeUnfillableAfterMs }: Limits): boolean {
+function mayBeYoungSeal ({ size, lastModified }: SegmentEntry, now: Ms, { holeUnfillableAfterMs }: Limits): boolean {
   return size <= SEAL_BYTES_MAX && now - lastModified <= holeUnfillableAfterMs
 }
 

@@ -18,7 +18,9 @@ export const plantedFaults: readonly PlantedFault[] = [
     file: 'domain/log/holes.ts',
     replace: `  let at = top
   while (at >= bottom && puts < budget) {`,
-    by: `  for (let up = bottom; up <= top && puts < budget; up++, puts++) await storage.put(up, encodeSeal(up, up, 'hole'), null, limits.putTimeoutMs)
+    by: `  for (let up = bottom; up <= top && puts < budget; up++, puts++) {
+    await storage.put(up, encodeSeal(up, up, 'hole'), { reservedAtMs: null, timeoutMs: limits.putTimeoutMs })
+  }
   let at = bottom - 1
   while (at >= bottom && puts < budget) {`
   },
@@ -37,8 +39,8 @@ export const plantedFaults: readonly PlantedFault[] = [
   {
     name: 'pass a hole without judging it',
     file: 'domain/log/read.ts',
-    replace: 'const verdict = judgeHoleBelow(above, lastModified, now, this.#context.limits)',
-    by: 'const verdict = judgeHoleBelow(above, lastModified, now, this.#context.limits) && \'pass\''
+    replace: 'const verdict = judgeHoleBelow(above, { lastModified, now }, this.#context.limits)',
+    by: 'const verdict = judgeHoleBelow(above, { lastModified, now }, this.#context.limits) && \'pass\''
   },
   {
     name: 'skip a segment that can\'t be loaded',
@@ -82,8 +84,8 @@ export const plantedFaults: readonly PlantedFault[] = [
     name: 'sign a late put with the current time',
     from: 2700,
     file: 'domain/log/append.ts',
-    replace: 'await this.#storage.put(last, object, at, Math',
-    by: 'await this.#storage.put(last, object, clock.wall() + 0 * at, Math'
+    replace: 'this.#storage.put(last, object, { reservedAtMs, ',
+    by: 'this.#storage.put(last, object, { reservedAtMs: clock.wall() + 0 * reservedAtMs, '
   },
   {
     name: 'a store that takes puts of any age',
@@ -95,8 +97,8 @@ export const plantedFaults: readonly PlantedFault[] = [
   {
     name: 'judge a hole by the reader\'s clock',
     file: 'domain/log/read.ts',
-    replace: 'const verdict = judgeHoleBelow(above, lastModified, now, this.#context.limits)',
-    by: 'const verdict = judgeHoleBelow(above, lastModified, now * 0 + this.#context.clock.wall(), this.#context.limits)'
+    replace: 'const verdict = judgeHoleBelow(above, { lastModified, now }, this.#context.limits)',
+    by: 'const verdict = judgeHoleBelow(above, { lastModified, now: now * 0 + this.#context.clock.wall() }, this.#context.limits)'
   },
   {
     name: 'wait for a hole below a segment from the future',
@@ -194,7 +196,7 @@ export const plantedFaults: readonly PlantedFault[] = [
     file: 'domain/log/append.ts',
     replace: '    return await this.#putSegment(object) === \'written\' ? segment : \'sealed\'',
     by: `    const alone = encodeSegment(this.#messages.slice(0, 1), { first, timestamp: 0, writer: this.#writer, compression, compressOverBytes: limits.compressOverBytes })
-    if (this.#messages.length > 1) await this.#storage.put(first, alone.object, null, limits.putTimeoutMs).catch(() => {})
+    if (this.#messages.length > 1) await this.#storage.put(first, alone.object, { reservedAtMs: null, timeoutMs: limits.putTimeoutMs }).catch(() => {})
     return await this.#putSegment(object) === 'written' ? segment : 'sealed'`
   },
   {

@@ -29,7 +29,7 @@ const CHECK_KEY = '#check'
  *
  * Only `pk` and `current_offset` are required: other implementations write no others.
  *
- * @param options.client from {@link createDynamoClient}: others do not record the time of the response, `Reservation.at`
+ * @param options.client from {@link createDynamoClient}: others do not record the time of the response, `Reservation.reservedAtMs`
  */
 export function createDynamoOffsetCounter ({ client, table }: { client: DynamoDBClient, table: string }): OffsetCounter {
   const remedies = remediesFor(table)
@@ -85,7 +85,7 @@ export function createDynamoOffsetCounter ({ client, table }: { client: DynamoDB
         throw new StoreError('misconfigured', 'unknown',
           `current_offset of topic ${topic}: expected a number from ${count} in the answer to UpdateItem, got ${last ?? 'nothing'}`)
       }
-      return { first: last - count + 1, last, at: serverTime(output) }
+      return { first: last - count + 1, last, reservedAtMs: serverTime(output) }
     },
 
     async read (topic, options) {
@@ -93,13 +93,13 @@ export function createDynamoOffsetCounter ({ client, table }: { client: DynamoDB
       if (item === undefined) return undefined
       return {
         currentOffset: numberOf(item, 'current_offset', topic) ?? 0,
-        reservedAt: numberOf(item, 'reserved_at', topic),
+        writerReservedAtMs: numberOf(item, 'reserved_at', topic),
         earliest: numberOf(item, 'earliest', topic) ?? 1,
         deletedAtOffset: numberOf(item, 'deleted_at', topic)
       }
     },
 
-    async correctReservedAt (topic, { currentOffset, at }, options) {
+    async correctReservedAt (topic, { currentOffset, reservedAtMs: at }, options) {
       await updateIf(topic, new UpdateItemCommand({
         TableName: table,
         Key: { pk: { S: topic } },

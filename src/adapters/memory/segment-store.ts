@@ -8,8 +8,8 @@ export function createMemorySegmentStore (now: () => number = Date.now): Segment
   const topics = new Map<string, { keys: number[], objects: Map<number, StoredObject> }>()
 
   return {
-    async putIfAbsent (topic, last, object, { reservedAt }) {
-      if (reservedAt !== null && now() - reservedAt > PUT_ACCEPTED_MS) {
+    async putIfAbsent (topic, last, object, { reservedAtMs }) {
+      if (reservedAtMs !== null && now() - reservedAtMs > PUT_ACCEPTED_MS) {
         throw new StoreError('expired', 'none', `the reservation of offset ${last} is older than ${PUT_ACCEPTED_MS} ms`)
       }
       let segments = topics.get(topic)
@@ -31,7 +31,7 @@ export function createMemorySegmentStore (now: () => number = Date.now): Segment
       const start = indexOf(segments.keys, from)
       const entries = segments.keys.slice(start, start + limit).map((last) => {
         const { object, lastModified } = segments.objects.get(last)!
-        return { last, size: object.body.length, lastModified }
+        return { lastOffset: last, size: object.body.length, lastModified }
       })
       return { entries, truncated: start + limit < segments.keys.length, now: now() }
     },

@@ -97,7 +97,7 @@ export function createS3SegmentStore (settings: S3Settings): SegmentStore & { cl
 
   return {
     putIfAbsent (topic, last, object, options) {
-      return putIfAbsent(keyOf(topic, last), object, options.reservedAt, options)
+      return putIfAbsent(keyOf(topic, last), object, options.reservedAtMs, options)
     },
 
     async get (topic, last, options) {
@@ -135,7 +135,7 @@ export function createS3SegmentStore (settings: S3Settings): SegmentStore & { cl
           const last = lastOf(Key.slice(Prefix.length))
           if (last === undefined || !Key.startsWith(Prefix)) continue
           if (LastModified === undefined) throw unsafeStore('lists objects without LastModified')
-          entries.push({ last, size: Size, lastModified: LastModified.getTime() })
+          entries.push({ lastOffset: last, size: Size, lastModified: LastModified.getTime() })
         }
         if (entries.length > 0 || !truncated) return { entries, truncated, now: serverTime(output) }
         if (next === undefined || next === ContinuationToken) {

@@ -37,7 +37,7 @@ export function createSqliteOffsetCounter (database: DatabaseSync, journal: Jour
         reserve.run({ topic, count, now: at })
         return (select.get(topic) as unknown as TopicRow).current_offset
       })
-      return { first: last - count + 1, last, at }
+      return { first: last - count + 1, last, reservedAtMs: at }
     },
 
     async read (topic) {
@@ -46,13 +46,13 @@ export function createSqliteOffsetCounter (database: DatabaseSync, journal: Jour
       if (row === undefined) return undefined
       return {
         currentOffset: row.current_offset,
-        reservedAt: row.reserved_at ?? undefined,
+        writerReservedAtMs: row.reserved_at ?? undefined,
         earliest: row.earliest,
         deletedAtOffset: row.deleted_at ?? undefined
       }
     },
 
-    async correctReservedAt (topic, { currentOffset, at }) {
+    async correctReservedAt (topic, { currentOffset, reservedAtMs: at }) {
       journal.write('upkeep', 1, () => correct.run({ topic, currentOffset, at }))
       await journal.durable('unknown')
     },

@@ -27,21 +27,22 @@ export function createSqliteSegmentStore (database: DatabaseSync, journal: Journ
   const select = database.prepare('SELECT body, content_type, content_encoding, metadata FROM segments WHERE topic = ? AND last = ?')
   // The length of a blob is in the row's header, so this reads no bodies.
   const page = database.prepare(`
-    SELECT last, length(body) AS size, modified_ms AS lastModified FROM segments WHERE topic = ? AND last >= ? ORDER BY last LIMIT ?`)
+    SELECT last AS lastOffset, length(body) AS size, modified_ms AS lastModified
+    FROM segments WHERE topic = ? AND last >= ? ORDER BY last LIMIT ?`)
   const remove = database.prepare('DELETE FROM segments WHERE topic = ? AND last IN (SELECT value FROM json_each(?))')
 
   /** Bytes read in this turn of the event loop. */
   const turn = { bytes: 0 }
 
   return {
-    async putIfAbsent (topic, last, object, { reservedAt }) {
+    async putIfAbsent (topic, last, object, { reservedAtMs }) {
       const time = now()
-      if (reservedAt !== null && time - reservedAt > PUT_ACCEPTED_MS) {
+      if (reservedAtMs !== null && time - reservedAtMs > PUT_ACCEPTED_MS) {
         throw new StoreError('expired', 'none', `the reservation of offset ${last} is older than ${PUT_ACCEPTED_MS} ms`)
       }
       const { body, contentType, contentEncoding = null, metadata } = object
       const pages = PAGES_PER_CHANGE + Math.ceil(body.length / PAGE_BYTES)
-      const created = journal.write(reservedAt === null ? 'upkeep' : 'append', pages, () => (
+      const created = journal.write(reservedAtMs === null ? 'upkeep' : 'append', pages, () => (
         insert.run(topic, last, time, contentType, contentEncoding, JSON.stringify(metadata), body).changes === 1))
       // Also if the object exists already: its own put may not be flushed yet, and a power cut would then remove it.
       await journal.durable(created ? 'unknown' : 'none')

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { ErrorCode, Written } from '../../domain/errors.ts'
-import type { StorageCalls } from '../../domain/log/log.ts'
+import type { StorageCalls } from '../../domain/operation.ts'
 
 /** Fields that a handler adds to its request's log line. Must not contain anything of a message. */
 export class RequestLogFields {

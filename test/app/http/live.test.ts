@@ -93,11 +93,9 @@ function pageWith (...messages: Array<readonly [offset: number, line: string]>):
 /** A follower that gives what it is told to. */
 function scripted (...answers: Array<Partial<Page> | LogError>): Follower & { readonly waits: readonly number[] } {
   const waits: number[] = []
-  const calls = { reserve: 0, state: 0, put: 0, get: 0, list: 0 }
   let closed = false
   return {
     position: 1,
-    calls,
     get closed () { return closed },
     waits,
     next (_size, waitMs) {
@@ -105,7 +103,7 @@ function scripted (...answers: Array<Partial<Page> | LogError>): Follower & { re
       const answer = answers.shift()
       if (answer instanceof LogError) return Promise.reject(answer)
       if (answer === undefined) closed = true
-      return Promise.resolve({ runs: [], count: 0, nextOffset: 1, end: 1, calls, ...answer })
+      return Promise.resolve({ runs: [], count: 0, nextOffset: 1, end: 1, ...answer })
     },
     close () { closed = true }
   }

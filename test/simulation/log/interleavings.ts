@@ -110,7 +110,7 @@ class SmallRun {
     if (fate !== 'never') await call.apply().then((value) => { result = value }, (reason: Error) => { error = reason })
     const said = fate === 'ok' || fate === 'crash' ? JSON.stringify(error === undefined ? result ?? null : error.message) : fate
     // Times differ between schedules that are alike in everything else.
-    this.#heard[call.who] += `|${call.what}:${fate}:${said.replace(/"(at|lastModified|now|reservedAt)":\d+/g, '')}`
+    this.#heard[call.who] += `|${call.what}:${fate}:${said.replace(/"(reservedAtMs|writerReservedAtMs|lastModified|now)":\d+/g, '')}`
     this.story.push(`process ${call.who}: ${call.what} -> ${fate === 'ok' ? '' : fate.toUpperCase() + ' '}${said.slice(0, 90)}`)
     if (fate !== 'crash') call.settle(fate, result, error)
     await this.#settle()
@@ -160,7 +160,7 @@ class SmallRun {
     const segments: SegmentStore = {
       ...this.#segments,
       putIfAbsent: (t, last, object, options) => call(`put ${object.metadata['first'] ?? 'seal'}…${last}`, async () => {
-        const result = await this.#segments.putIfAbsent(t, last, object, { ...options, reservedAt: null })
+        const result = await this.#segments.putIfAbsent(t, last, object, { ...options, reservedAtMs: null })
         if (result === 'created') {
           this.#stored.push(`${last}:${object.metadata['writer'] ?? 'hole'}:${object.metadata['sealed'] ?? ''}`)
           if (object.metadata['sealed'] === undefined) this.#checker.stored(Number(object.metadata['first']), last)
@@ -183,7 +183,7 @@ class SmallRun {
         if (ms <= this.#subject.defaultLimits.retryDelayMaxMs) queueMicrotask(callback)
         return () => {}
       },
-      soon: queueMicrotask
+      afterCurrentInput: queueMicrotask
     }
     const limits = { ...this.#subject.defaultLimits, readConcurrency: 1, segmentCacheBytes: 0 }
     return this.#subject.createLog({ segments, counter, clock, compression: 'none', limits, random: () => seed / 10 })

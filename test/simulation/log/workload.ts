@@ -152,7 +152,8 @@ class Run {
       }
       this.#checker.whole()
       await this.#hears(end)
-      const { calls } = await log.read(topic, { from: end + 1, limit: 10, maxBytes: 1_000 })
+      const calls = { reserve: 0, state: 0, put: 0, get: 0, list: 0 }
+      await log.read(topic, { from: end + 1, limit: 10, maxBytes: 1_000 }, { calls })
       if (calls.state !== 1 || calls.get + calls.list + calls.put + calls.reserve > 0) throw new Violation(`an idle poll took ${JSON.stringify(calls)}`)
     }
     inspect().then(() => { finished = true }, (error: unknown) => this.scheduler.fail(error))

@@ -1,4 +1,5 @@
 import type { Follower, Log } from '../../../domain/log/log.ts'
+import type { Operation } from '../../../domain/operation.ts'
 
 /**
  * The followers of all requests that wait for messages or stream them. They are closed when the server stops, so that these
@@ -14,8 +15,8 @@ export class LiveRequests {
   }
 
   /** The caller must release the follower. */
-  follow (topic: string, from: number): Follower {
-    const follower = this.#log.follow(topic, from)
+  follow (topic: string, from: number, operation: Operation): Follower {
+    const follower = this.#log.follow(topic, from, operation)
     this.#followers.add(follower)
     if (this.#closed) follower.close()
     return follower

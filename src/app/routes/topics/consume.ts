@@ -2,6 +2,7 @@ import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebo
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Limits } from '../../../domain/limits.ts'
 import type { Log, Page, PageSize } from '../../../domain/log/log.ts'
+import { createOperation, type Operation } from '../../../domain/operation.ts'
 import { type SendPage, sizeOf } from '../../http/answers/page-body.ts'
 import { EventStream, type StreamBounds } from '../../http/live/event-stream.ts'
 import { LiveRequests } from '../../http/live/live-requests.ts'
@@ -53,8 +54,10 @@ export const consumeRoute: FastifyPluginCallbackTypebox<ConsumeRouteOptions> = (
     logFields.topic = topic
     const asked = readRequest(request, limits)
     const from = logFields.offset = typeof asked.start === 'number' ? asked.start : await log.position(topic, asked.start)
-    const endsAt = performance.now() + Math.max(0, (timeLeft?.(request) ?? Infinity) - endMarginMs)
-    const exchange = { request, reply, topic, from, endsAt }
+    const remainingMs = Math.max(0, (timeLeft?.(request) ?? Infinity) - endMarginMs)
+    // A wait ends before the platform's time does. A read that does not wait is not cut short.
+    const operation = createOperation(asked.mode === 'poll' ? { timeoutMs: remainingMs } : undefined)
+    const exchange = { request, reply, topic, from, operation, remainingMs }
     let page: Page
     switch (asked.mode) {
       case 'stream':
@@ -65,11 +68,11 @@ export const consumeRoute: FastifyPluginCallbackTypebox<ConsumeRouteOptions> = (
         break
       case 'page':
         await hold.add(asked.size.maxBytes)
-        page = await log.read(topic, { from, ...asked.size })
+        page = await log.read(topic, { from, ...asked.size }, operation)
         break
     }
     logFields.messages = page.count
-    logFields.storage = page.calls
+    logFields.storage = operation.calls
     hold.resize(sizeOf(page))
     return sendPage(request, reply, page)
   })
@@ -83,13 +86,14 @@ interface Exchange {
   readonly reply: FastifyReply
   readonly topic: string
   readonly from: number
-  /** When the response must end, in ms of `performance.now`. */
-  readonly endsAt: number
+  readonly operation: Operation
+  /** What the platform leaves for the response. */
+  readonly remainingMs: number
 }
 
 /** The messages that are there, or those that arrive within `waitMs`. */
-async function poll (live: LiveRequests, { request, reply, topic, from, endsAt }: Exchange, size: PageSize, waitMs: number): Promise<Page> {
-  const follower = live.follow(topic, from)
+async function poll (live: LiveRequests, { request, reply, topic, from, operation }: Exchange, size: PageSize, waitMs: number): Promise<Page> {
+  const follower = live.follow(topic, from, operation)
   const gone = (): void => { follower.close() }
   reply.raw.once('close', gone)
   // The client may have disconnected while the offset was looked up.
@@ -99,10 +103,10 @@ async function poll (live: LiveRequests, { request, reply, topic, from, endsAt }
     let page = await follower.next(size, 0)
     if (page.count === 0) {
       request.hold.resize(0)
-      page = await follower.next(size, Math.min(waitMs, Math.max(0, endsAt - performance.now())))
+      page = await follower.next(size, waitMs)
       await request.hold.add(sizeOf(page))
     }
-    return { ...page, calls: follower.calls }
+    return page
   } finally {
     reply.raw.off('close', gone)
     live.release(follower)
@@ -111,10 +115,10 @@ async function poll (live: LiveRequests, { request, reply, topic, from, endsAt }
 
 /** Sends messages as events until the client disconnects, the server stops, or the platform's bounds are reached. */
 async function stream (live: LiveRequests, exchange: Exchange, limits: Limits, bounds: StreamBounds | undefined): Promise<FastifyReply> {
-  const { request, reply, topic, from } = exchange
+  const { request, reply, topic, from, operation, remainingMs } = exchange
   const { logFields } = request
-  const endsAt = Math.min(exchange.endsAt, bounds?.buffered === true ? performance.now() + limits.bufferedStreamMs : Infinity)
-  const follower = live.follow(topic, from)
+  const endsAt = performance.now() + Math.min(remainingMs, bounds?.buffered === true ? limits.bufferedStreamMs : Infinity)
+  const follower = live.follow(topic, from, operation)
   const events = new EventStream({
     limits,
     follower,
@@ -132,7 +136,7 @@ async function stream (live: LiveRequests, exchange: Exchange, limits: Limits, b
   try {
     // Before the headers are sent, so that an error can still be the response.
     await events.open()
-    logFields.storage = follower.calls
+    logFields.storage = operation.calls
   } catch (error) {
     events.destroy()
     throw error

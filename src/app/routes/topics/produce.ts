@@ -3,6 +3,7 @@ import { Type } from '@sinclair/typebox'
 import { LogError } from '../../../domain/errors.ts'
 import type { Limits } from '../../../domain/limits.ts'
 import type { Log } from '../../../domain/log/log.ts'
+import { createOperation } from '../../../domain/operation.ts'
 import type { MessageBody } from '../../http/bodies/message-reader.ts'
 import { messageSchemas } from '../../http/bodies/message.schema.ts'
 import { jsonType, linesType } from '../../http/bodies/raw-body.ts'
@@ -50,10 +51,11 @@ export const produceRoute: FastifyPluginCallbackTypebox<ProduceRouteOptions> = (
     logFields.topic = topic
     const { messages, batch } = body
     logFields.written = 'unknown'
-    const { first, last, calls } = await log.append(topic, messages)
+    const operation = createOperation()
+    const { first, last } = await log.append(topic, messages, operation)
     logFields.offset = first
     logFields.messages = messages.length
-    logFields.storage = calls
+    logFields.storage = operation.calls
     return batch ? { topic, offset: first, last_offset: last, count: messages.length } : { topic, offset: first }
   })
 

@@ -7,18 +7,16 @@ import { CreateTableCommand, DynamoDBClient, ResourceInUseException, waitUntilTa
 import { BucketAlreadyOwnedByYou, CreateBucketCommand, HeadBucketCommand, S3Client, type BucketLocationConstraint } from '@aws-sdk/client-s3'
 import { loadSettings } from '../src/app/config.ts'
 
-const settings = loadSettings(process.env)
-const { BUCKET_NAME: bucket, COUNTERS_TABLE: table } = settings
-if (bucket === undefined || table === undefined) {
+const { storage } = loadSettings(process.env)
+if (storage.kind !== 'aws') {
   console.error('BUCKET_NAME and COUNTERS_TABLE must be set')
   process.exit(1)
 }
-const s3Endpoint = settings.AWS_ENDPOINT_URL_S3 ?? settings.AWS_ENDPOINT_URL
+const { bucket, table, region, s3Endpoint, dynamoEndpoint } = storage
 
 await Promise.all([createBucket(bucket), createTable(table)])
 
 function reached (endpoint: string | undefined): { region?: string, endpoint?: string } {
-  const { AWS_REGION: region } = settings
   return { ...region !== undefined && { region }, ...endpoint !== undefined && { endpoint } }
 }
 
@@ -54,7 +52,7 @@ async function exists (s3: S3Client, Bucket: string): Promise<boolean> {
 }
 
 async function createTable (TableName: string): Promise<void> {
-  const dynamo = new DynamoDBClient(reached(settings.AWS_ENDPOINT_URL_DYNAMODB ?? settings.AWS_ENDPOINT_URL))
+  const dynamo = new DynamoDBClient(reached(dynamoEndpoint))
   try {
     await dynamo.send(new CreateTableCommand({
       TableName,

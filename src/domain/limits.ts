@@ -1,4 +1,5 @@
 import { PUT_ACCEPTED_MS } from '../ports/segment-store.ts'
+import type { Bytes, Ms } from '../ports/units.ts'
 
 const seconds = 1_000
 const minutes = 60 * seconds
@@ -61,19 +62,25 @@ export const defaultLimits = {
   windowBytesInitial: 1 * MiB,
   windowBytesMin: 16 * KiB,
   windowBytesMax: 32 * MiB,
-  /** What a call may take beyond the latency of an idle link: the window grows below this, and shrinks above twice as much. */
+  /** Time of a call beyond the latency of an idle link. Below this the window grows, above twice as much it shrinks. */
   transferTargetMs: 500,
-  /** A call with no more than this in flight beside it tells the latency. A late answer never shrinks the window below it, only a time-out does. */
+  /**
+   * A call with at most this many bytes in flight measures the latency of the link. A late answer does not shrink the window
+   * below this; a time-out does.
+   */
   latencyProbeBytes: 64 * KiB,
-  /** What may wait to be sent, in windows and in bytes; beyond it appends are refused. */
+  /**
+   * The backlog, which waits to be sent. Above so many windows, appends to a topic with more than its share are refused; above so
+   * many bytes, all appends.
+   */
   backlogWindowsMax: 4,
   backlogBytesMax: 128 * MiB,
-  /** A burst may exceed `backlogWindowsMax`, as long as none of its topic has waited for this long. */
+  /** A topic's burst may exceed `backlogWindowsMax` until its oldest append has waited for this long. */
   overloadedAfterMs: 500,
 
   // Read (§4)
   readTimeoutMs: 20 * seconds,
-  /** After this a page that has something does not wait for room on the link. */
+  /** After this time, a page that has messages does not wait for room on the link. */
   pageFillMs: 5 * seconds,
   getTimeoutMs: 5 * seconds,
   readConcurrency: 10,
@@ -140,7 +147,9 @@ export const defaultLimits = {
   reservedFiles: 64
 }
 
-export type Limits = Readonly<typeof defaultLimits>
+export type Limits = {
+  readonly [Name in keyof typeof defaultLimits]: Name extends `${string}Ms` ? Ms : Name extends `${string}Bytes${string}` ? Bytes : number
+}
 
 /** @throws Error if two limits contradict each other: the protocol is correct only with these relations */
 export function checkLimits (limits: Limits): Limits {

@@ -1,3 +1,4 @@
+import type { Ms } from '../ports/units.ts'
 /** How many calls to stores an operation has made. Each attempt counts. */
 export interface StorageCalls { reserve: number, state: number, put: number, get: number, list: number }
 
@@ -12,7 +13,7 @@ export interface Operation {
    */
   readonly calls: StorageCalls
   /** Counted from the time at which the log gets the operation; the log's own limits may end it earlier. Unlimited by default. */
-  readonly timeoutMs?: number
+  readonly timeoutMs?: Ms
   /** When it is aborted, no further call is made for a read, and a follower is closed. */
   readonly signal?: AbortSignal
 }

@@ -4,11 +4,12 @@ import type { RecordStore } from '../ports/record-store.ts'
 import type { SegmentObject, SegmentStore } from '../ports/segment-store.ts'
 import type { StoreOperation, Telemetry } from '../ports/telemetry.ts'
 import type { TopicStore } from '../ports/topic-store.ts'
+import type { Bytes } from '../ports/units.ts'
 
 /** The store, with each call reported to `telemetry`, apart from `check`. */
 export function observedSegments (store: SegmentStore, telemetry: Telemetry, clock: Clock): SegmentStore {
   const observe = observer(telemetry, clock)
-  const size = (object: SegmentObject | undefined): number => object?.body.length ?? 0
+  const size = (object: SegmentObject | undefined): Bytes => object?.body.length ?? 0
   return {
     putIfAbsent: (topic, last, object, options) => observe('put', store.putIfAbsent(topic, last, object, options), () => size(object)),
     get: (topic, last, options) => observe('get', store.get(topic, last, options), size),
@@ -45,7 +46,7 @@ export function observedRecords (store: RecordStore, telemetry: Telemetry, clock
   }
 }
 
-type Observe = <T>(operation: StoreOperation, call: Promise<T>, bytesOf?: (answer: T) => number) => Promise<T>
+type Observe = <T>(operation: StoreOperation, call: Promise<T>, bytesOf?: (answer: T) => Bytes) => Promise<T>
 
 function observer (telemetry: Telemetry, clock: Clock): Observe {
   return (operation, call, bytesOf = () => 0) => {

@@ -1,4 +1,5 @@
 import type { StoreFailure } from './errors.ts'
+import type { Bytes, Ms } from './units.ts'
 
 /** The calls to stores that are counted, each with the store that it goes to. */
 export const storeOperations = {
@@ -65,5 +66,5 @@ export interface Telemetry {
    * @param ms its duration
    * @param bytes of the object that was put or fetched, as stored; 0 for other calls, and for calls that failed
    */
-  storeCall (operation: StoreOperation, outcome: StoreOutcome, ms: number, bytes: number): void
+  storeCall (operation: StoreOperation, outcome: StoreOutcome, ms: Ms, bytes: Bytes): void
 }

@@ -27,9 +27,9 @@ export function createSqliteOffsetCounter (database: DatabaseSync, journal: Jour
 
   return {
     /**
-     * Does not wait for the disk. If a power cut removes the reservation, nobody has used it: a reader passes its offsets
-     * only after reading a message or a seal there, and learns of them only from `read`. Both wait for a flush, which also
-     * covers the reservation. So one flush per append is enough, and lost offsets are reserved again.
+     * Does not wait for the disk, so that an append needs only one flush. If a power cut removes the reservation, its offsets
+     * are reserved again, and no reader has seen them: a reader passes over them only after it has read a message or a seal
+     * there, and learns of them only from `read`. Both wait for a flush, which also covers the reservation.
      */
     async reserve (topic, count) {
       const at = now()
@@ -37,7 +37,7 @@ export function createSqliteOffsetCounter (database: DatabaseSync, journal: Jour
         reserve.run({ topic, count, now: at })
         return (select.get(topic) as unknown as TopicRow).current_offset
       })
-      return { first: last - count + 1, last, at }
+      return { first: last - count + 1, last, reservedAtMs: at }
     },
 
     async read (topic) {
@@ -46,13 +46,13 @@ export function createSqliteOffsetCounter (database: DatabaseSync, journal: Jour
       if (row === undefined) return undefined
       return {
         currentOffset: row.current_offset,
-        reservedAt: row.reserved_at ?? undefined,
+        writerReservedAtMs: row.reserved_at ?? undefined,
         earliest: row.earliest,
         deletedAtOffset: row.deleted_at ?? undefined
       }
     },
 
-    async correctReservedAt (topic, { currentOffset, at }) {
+    async correctReservedAt (topic, { currentOffset, reservedAtMs: at }) {
       journal.write('upkeep', 1, () => correct.run({ topic, currentOffset, at }))
       await journal.durable('unknown')
     },

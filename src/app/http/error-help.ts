@@ -11,7 +11,7 @@ export interface ErrorHelp {
   readonly details?: { readonly written?: Written }
 }
 
-/** What the example of a code must give, beside `written`. */
+/** The details that the example of a code must have, besides `written`. */
 type ExampleDetails<Code> = Code extends keyof ErrorDetails ? Omit<ErrorDetails[Code], 'written'> : unknown
 
 type HelpOf<Code> = ErrorHelp & ([keyof ExampleDetails<Code>] extends [never] ? unknown : { readonly details: ExampleDetails<Code> })

@@ -130,7 +130,7 @@ export class TopicSweep {
       const { entries, truncated, now } = await this.#list(from, listMax)
       isOld = now - endSeenMs > holeUnfillableAfterMs
       listedAt = now
-      for (const { last, size, lastModified } of entries) {
+      for (const { lastOffset: last, size, lastModified } of entries) {
         seen += size
         if (now - lastModified <= holeUnfillableAfterMs && !(isOld && last <= end)) continue
         to = last
@@ -138,7 +138,7 @@ export class TopicSweep {
         seen = 0
       }
       more = truncated
-      from = (entries.at(-1)?.last ?? from) + 1
+      from = (entries.at(-1)?.lastOffset ?? from) + 1
     }
     if (!this.cutShort && isOld) to = Math.max(to, end)
     this.#youngBytes = seen
@@ -154,15 +154,15 @@ export class TopicSweep {
         return
       }
       const { entries, truncated, now } = await this.#list(from, this.#deps.limits.listMax)
-      await this.#remove(entries.filter(({ last }) => last < this.#earliest), now)
-      const left = entries.filter(({ last }) => last >= this.#earliest)
+      await this.#remove(entries.filter(({ lastOffset: last }) => last < this.#earliest), now)
+      const left = entries.filter(({ lastOffset: last }) => last >= this.#earliest)
       const going = planTrim(left, retention, this.#totalBytes, now)
-      const staying = going === 0 ? left : await this.#trim(left, left[going - 1]!.last + 1, now)
+      const staying = going === 0 ? left : await this.#trim(left, left[going - 1]!.lastOffset + 1, now)
       const [oldest] = staying
       // Lists may tell whole seconds only.
       this.#oldest = { storedAtMs: oldest?.lastModified ?? now - 1_000, bytes: oldest?.size ?? 0 }
       if (oldest !== undefined || !truncated) return
-      from = entries.at(-1)!.last + 1
+      from = entries.at(-1)!.lastOffset + 1
     }
   }
 
@@ -171,10 +171,10 @@ export class TopicSweep {
     const earliest = this.#dryRun ? before : await this.#raiseEarliest(before)
     if (earliest <= this.#earliest) return segments
     this.#earliest = this.before = earliest
-    const going = segments.filter(({ last }) => last < earliest)
+    const going = segments.filter(({ lastOffset: last }) => last < earliest)
     await this.#remove(going, now)
     if (this.#size !== undefined) {
-      const counted = bytesOf(going.filter(({ last }) => last <= this.#size!.to))
+      const counted = bytesOf(going.filter(({ lastOffset: last }) => last <= this.#size!.to))
       this.#size = { ...this.#size, bytes: Math.max(0, this.#size.bytes - counted) }
       this.#youngBytes = Math.max(0, this.#youngBytes - (bytesOf(going) - counted))
     }
@@ -196,7 +196,7 @@ export class TopicSweep {
       else going.push(entry)
     }
     if (going.length > 0 && !this.#dryRun) {
-      const lasts = going.map(({ last }) => last)
+      const lasts = going.map(({ lastOffset: last }) => last)
       await this.#calls.make('remove', 'the segment store', (signal) => segments.remove(this.#topic, lasts, { signal }))
     }
     this.segments += going.length

@@ -3,7 +3,7 @@ import type { Operation } from '../operation.ts'
 import type { NewMessage } from '../segments/message.ts'
 import type { AppendConditions, PendingAppend } from './conditions.ts'
 import { overloaded, type Waiter } from './link-window.ts'
-import type { LogCore } from './topic-storage.ts'
+import type { LogContext } from './topic-storage.ts'
 
 export interface Appended {
   readonly first: number
@@ -40,7 +40,7 @@ export interface QueueHooks {
  * leaves together as one segment when it ends (log §3.5), and what the link has no room for waits (log §3.6).
  */
 export class AppendQueue implements Waiter {
-  readonly #core: LogCore
+  readonly #context: LogContext
   readonly #hooks: QueueHooks
   #pending: QueuedAppend[] = []
   #pendingMessages = 0
@@ -52,8 +52,8 @@ export class AppendQueue implements Waiter {
   #waiting = false
   #cancelExpiry: (() => void) | undefined
 
-  constructor (core: LogCore, hooks: QueueHooks) {
-    this.#core = core
+  constructor (context: LogContext, hooks: QueueHooks) {
+    this.#context = context
     this.#hooks = hooks
   }
 
@@ -63,8 +63,8 @@ export class AppendQueue implements Waiter {
 
   /** @returns false if so much waits that it could not be written in time */
   push (append: QueuedAppend): boolean {
-    const waitedMs = this.#pending.length === 0 ? 0 : this.#core.clock.monotonic() - this.#arrival(this.#pending[0]!)
-    if (!this.#core.putWindow.addBacklog(append.size, this.#pendingBytes, waitedMs)) {
+    const waitedMs = this.#pending.length === 0 ? 0 : this.#context.clock.monotonic() - this.#arrival(this.#pending[0]!)
+    if (!this.#context.putWindow.addBacklog(append.size, { bytes: this.#pendingBytes, waitedMs })) {
       this.#settled()
       return false
     }
@@ -84,7 +84,7 @@ export class AppendQueue implements Waiter {
     for (const { messages, size } of appends) {
       this.#pendingMessages += messages.length
       this.#pendingBytes += size
-      this.#core.putWindow.putBack(size)
+      this.#context.putWindow.putBack(size)
     }
     // The first one may have less time now.
     this.#cancelExpiry?.()
@@ -93,7 +93,7 @@ export class AppendQueue implements Waiter {
   }
 
   #schedule (): void {
-    const { clock, limits } = this.#core
+    const { clock, limits } = this.#context
     if (this.#pending.length === 0) return
     if (this.#inFlight >= limits.putsInFlightMax || this.#waiting) {
       this.#watchExpiry()
@@ -106,7 +106,7 @@ export class AppendQueue implements Waiter {
       this.#cancelLinger ??= clock.timer(lingerMs, () => { this.#begin() })
     } else if (!this.#scheduled) {
       this.#scheduled = true
-      clock.soon(() => { this.#begin() })
+      clock.afterCurrentInput(() => { this.#begin() })
     }
   }
 
@@ -115,13 +115,13 @@ export class AppendQueue implements Waiter {
     this.#cancelLinger = undefined
     this.#scheduled = false
     // What was waited for may have left already, full.
-    if (this.#inFlight >= this.#core.limits.putsInFlightMax || this.#pending.length === 0 || this.#waiting) return
+    if (this.#inFlight >= this.#context.limits.putsInFlightMax || this.#pending.length === 0 || this.#waiting) return
     const bytes = this.bytes()
-    if (this.#core.putWindow.hasRoom(bytes)) {
+    if (this.#context.putWindow.hasRoom(bytes)) {
       this.#send(bytes)
     } else {
       this.#waiting = true
-      this.#core.putWindow.wait(this, this)
+      this.#context.putWindow.wait(this, this)
       this.#watchExpiry()
     }
   }
@@ -134,7 +134,7 @@ export class AppendQueue implements Waiter {
 
   /** About the size of the next segment, if it left now. */
   bytes (): number {
-    const most = Math.min(this.#pendingBytes, this.#core.limits.segmentBytesMax, this.#core.putWindow.share)
+    const most = Math.min(this.#pendingBytes, this.#context.limits.segmentBytesMax, this.#context.putWindow.share)
     return Math.max(most, this.#pending[0]?.size ?? 0)
   }
 
@@ -151,7 +151,7 @@ export class AppendQueue implements Waiter {
 
   /** An append that waits until there is no time left to write it is refused then, and not written late. */
   #watchExpiry (): void {
-    const { clock } = this.#core
+    const { clock } = this.#context
     this.#cancelExpiry ??= clock.timer(Math.max(0, this.latestStart(this.#pending[0]!) - clock.monotonic()), () => {
       this.#cancelExpiry = undefined
       const now = clock.monotonic()
@@ -166,12 +166,12 @@ export class AppendQueue implements Waiter {
 
   /** Monotonic ms. */
   #arrival ({ deadline }: QueuedAppend): number {
-    return deadline - this.#core.limits.appendTimeoutMs
+    return deadline - this.#context.limits.appendTimeoutMs
   }
 
   /** Monotonic ms from which on an append is not sent any more: one put, and giving up in order, must fit before its deadline. */
   latestStart ({ deadline }: QueuedAppend): number {
-    return deadline - this.#core.limits.resolveBySealMs - this.#core.limits.putTimeoutMs
+    return deadline - this.#context.limits.resolveBySealMs - this.#context.limits.putTimeoutMs
   }
 
   #settled (): void {
@@ -180,14 +180,14 @@ export class AppendQueue implements Waiter {
     this.#cancelExpiry = undefined
     if (this.#waiting) {
       this.#waiting = false
-      this.#core.putWindow.cancel(this, this)
+      this.#context.putWindow.cancel(this, this)
     }
     if (this.#inFlight === 0) this.#hooks.idle()
   }
 
   /** The longest run of pending appends that fits into `bytesMax` and one segment; at least one. */
   #takeGroup (bytesMax: number): QueuedAppend[] {
-    const { segmentMessagesMax } = this.#core.limits
+    const { segmentMessagesMax } = this.#context.limits
     let count = 0
     let messages = 0
     let bytes = 0
@@ -207,7 +207,7 @@ export class AppendQueue implements Waiter {
       this.#pendingMessages -= append.messages.length
       this.#pendingBytes -= append.size
     }
-    this.#core.putWindow.removeBacklog(before - this.#pendingBytes)
+    this.#context.putWindow.removeBacklog(before - this.#pendingBytes)
     return group
   }
 }

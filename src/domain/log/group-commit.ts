@@ -14,7 +14,7 @@ import { decodeKey, encodeKey, hashMessages, keyName, type KeyRecord } from './k
 import { overloaded, type Flight } from './link-window.ts'
 import { isTimeout, randomId, ReservationWriter, timedOut } from './reservation-writer.ts'
 import { rangeOfWriter, resolverOf, type RangeResolver } from './resolve.ts'
-import { Storage, toLogError, type LogCore } from './topic-storage.ts'
+import { TopicStorage, toLogError, type LogContext } from './topic-storage.ts'
 import { WaitingAppends } from './waiting-appends.ts'
 
 export interface GroupCommitOptions extends DraftOptions {
@@ -39,7 +39,7 @@ const REFUSALS_BEFORE_SPLIT = 2
  * logs).
  */
 export class GroupCommit {
-  readonly #core: LogCore
+  readonly #context: LogContext
   readonly #topic: string
   readonly #options: GroupCommitOptions
   readonly #belief: TopicBelief
@@ -49,15 +49,15 @@ export class GroupCommit {
   /** Calls that nobody waits for. */
   #atLeisure = 0
 
-  constructor (core: LogCore, topic: string, options: GroupCommitOptions) {
-    this.#core = core
+  constructor (context: LogContext, topic: string, options: GroupCommitOptions) {
+    this.#context = context
     this.#topic = topic
     this.#options = options
-    this.#belief = core.beliefs.of(topic)
-    this.#resolver = resolverOf(core, topic)
+    this.#belief = context.beliefs.of(topic)
+    this.#resolver = resolverOf(context, topic)
     const idle = (): void => { this.#checkIdle() }
-    this.#queue = new AppendQueue(core, { commit: (group, bytes) => this.#commit(group, bytes), idle })
-    this.#waiting = new WaitingAppends(core, topic, this.#belief, this.#resolver, {
+    this.#queue = new AppendQueue(context, { commit: (group, bytes) => this.#commit(group, bytes), idle })
+    this.#waiting = new WaitingAppends(context, topic, this.#belief, this.#resolver, {
       back: (append) => { this.#queue.putBack([append]) },
       latestStart: (append) => this.#queue.latestStart(append),
       idle
@@ -65,7 +65,7 @@ export class GroupCommit {
   }
 
   append (messages: readonly NewMessage[], conditions: AppendConditions, operation: Operation): Promise<Appended> {
-    const { clock, limits } = this.#core
+    const { clock, limits } = this.#context
     return new Promise((resolve, reject) => {
       const append: QueuedAppend = {
         messages,
@@ -89,11 +89,11 @@ export class GroupCommit {
 
   async #commit (group: QueuedAppend[], bytes: number): Promise<void> {
     const operation = createOperation()
-    const flight = this.#core.putWindow.enter(bytes)
+    const flight = this.#context.putWindow.enter(bytes)
     const outcomes: Outcomes = new Map()
     let segment: Written | undefined
     try {
-      segment = await this.#write(group, new GroupCalls(this.#core, this.#topic, operation, flight), outcomes)
+      segment = await this.#write(group, new GroupCalls(this.#context, this.#topic, operation, flight), outcomes)
     } catch (error) {
       for (const append of group) if (!outcomes.has(append)) outcomes.set(append, toLogError(error, 'unknown'))
     }
@@ -111,8 +111,8 @@ export class GroupCommit {
       const draft = this.#draft(this.#splitOff(appends, refusals), outcomes)
       appends = draft.accepted as QueuedAppend[]
       if (appends.length === 0) return undefined
-      const left = appends[0]!.deadline - this.#core.limits.resolveBySealMs - this.#core.clock.monotonic()
-      const writer = randomId(this.#core.random)
+      const left = appends[0]!.deadline - this.#context.limits.resolveBySealMs - this.#context.clock.monotonic()
+      const writer = randomId(this.#context.random)
       try {
         if (left <= 0) throw timedOut()
         const reserved = await this.#reserve(draft, writer, calls.storage(appends[0]!.deadline), left)
@@ -154,8 +154,8 @@ export class GroupCommit {
   }
 
   /** @returns `undefined` if the group must be judged again */
-  async #reserve (draft: GroupDraft, writer: string, storage: Storage, left: number): Promise<Reserved | undefined> {
-    const { limits, storeTime } = this.#core
+  async #reserve (draft: GroupDraft, writer: string, storage: TopicStorage, left: number): Promise<Reserved | undefined> {
+    const { limits, storeTime } = this.#context
     const movedOut = await this.#moveOut(draft, storage)
     const { wanted, belief } = draft.update(writer, Math.floor(storeTime.now() / 1_000), movedOut)
     const askedAt = this.#belief.tick()
@@ -177,8 +177,8 @@ export class GroupCommit {
   }
 
   /** Producers that come in push idle ones out (log §6.5). What fails here only makes the item larger. */
-  async #moveOut (draft: GroupDraft, storage: Storage): Promise<Map<string, number>> {
-    const { limits, storeTime } = this.#core
+  async #moveOut (draft: GroupDraft, storage: TopicStorage): Promise<Map<string, number>> {
+    const { limits, storeTime } = this.#context
     const moved = new Map<string, number>()
     const { item } = this.#belief
     const coming = draft.incoming.length
@@ -202,7 +202,7 @@ export class GroupCommit {
   async #put (draft: GroupDraft, reserved: Reserved, writer: string, calls: GroupCalls, outcomes: Outcomes): Promise<Written | undefined> {
     const appends = draft.accepted as QueuedAppend[]
     const { first, last } = reserved
-    this.#core.storeTime.heard(reserved.reservedAtMs)
+    this.#context.storeTime.heard(reserved.reservedAtMs)
     for (const { conditions: { producer } } of appends) if (producer !== undefined) this.#waiting.accepted(producer.id)
     if (draft.count === 0) {
       outcomes.set(appends[0]!, { first, last, closed: true })
@@ -221,7 +221,7 @@ export class GroupCommit {
       }
       const messages = appends.length === 1 ? appends[0]!.messages : appends.flatMap((append) => append.messages)
       const options = { writer, closes: draft.closes, deadline, flight: calls.flight }
-      const segment = await new ReservationWriter(this.#core, calls.storage(deadline), this.#topic, reserved, options).write(messages)
+      const segment = await new ReservationWriter(this.#context, calls.storage(deadline), this.#topic, reserved, options).write(messages)
       if (segment !== 'sealed') return this.#acknowledge(draft, segment, outcomes, reserved)
       if (appends[0]!.conditions.expectedOffset !== undefined) appends[0]!.expectedLast = last
       this.#again(appends, outcomes)
@@ -234,7 +234,7 @@ export class GroupCommit {
   }
 
   #acknowledge (draft: GroupDraft, segment: MessageSegment, outcomes: Outcomes, { last }: Reserved): Written {
-    this.#core.cache.set(this.#topic, segment)
+    this.#context.cache.set(this.#topic, segment)
     let offset = segment.first
     for (const append of draft.accepted as QueuedAppend[]) {
       const next = offset + append.messages.length
@@ -251,7 +251,7 @@ export class GroupCommit {
   #again (appends: readonly QueuedAppend[], outcomes: Outcomes): void {
     const again: QueuedAppend[] = []
     for (const append of appends) {
-      if (append.ranges < this.#core.limits.appendAttemptsMax) again.push(append)
+      if (append.ranges < this.#context.limits.appendAttemptsMax) again.push(append)
       else outcomes.set(append, failureOf(append.conditions, contended()))
       append.keySeen = undefined
     }
@@ -259,7 +259,7 @@ export class GroupCommit {
   }
 
   #failed (appends: readonly QueuedAppend[], failure: LogError, outcomes: Outcomes): void {
-    const now = this.#core.clock.monotonic()
+    const now = this.#context.clock.monotonic()
     // Certainly not written: whoever still has the time is sent again, in what is one segment now.
     const tooLarge = failure.code === 'append_timeout' && failure.written === 'no' && isTimeout(failure.cause)
     const again = tooLarge ? appends.filter((append) => this.#queue.latestStart(append) > now) : []
@@ -269,18 +269,18 @@ export class GroupCommit {
   }
 
   /** @returns false if another copy of an append was quicker with its key (log §6.6) */
-  async #putKeys (draft: GroupDraft, { last }: Reserved, writer: string, storage: Storage): Promise<boolean> {
+  async #putKeys (draft: GroupDraft, { last }: Reserved, writer: string, storage: TopicStorage): Promise<boolean> {
     const keyed = draft.keyed
     if (keyed.length === 0) return true
     const puts = await Promise.all([...this.#keyRecords(draft, writer)].map(([append, record]) =>
-      storage.replaceRecord(keyName(this.#topic, append.conditions.key!), { last, text: encodeKey(record) }, append.keySeen!, this.#core.limits.keyTtlMs)
+      storage.replaceRecord(keyName(this.#topic, append.conditions.key!), { last, text: encodeKey(record) }, append.keySeen!, this.#context.limits.keyTtlMs)
         .then((answer) => answer === 'replaced' || decodeKey(answer.text).writer === writer)))
     return puts.every(Boolean)
   }
 
   #keyRecords (draft: GroupDraft, writer: string): Map<QueuedAppend, KeyRecord> {
     const records = new Map<QueuedAppend, KeyRecord>()
-    const timeS = Math.floor(this.#core.storeTime.now() / 1_000)
+    const timeS = Math.floor(this.#context.storeTime.now() / 1_000)
     let upTo = 0
     for (const append of draft.accepted as QueuedAppend[]) {
       upTo += append.messages.length
@@ -296,15 +296,15 @@ export class GroupCommit {
   #noteKeys (draft: GroupDraft, { last, writer }: MessageSegment): void {
     for (const [{ conditions }, record] of this.#keyRecords(draft, writer!)) {
       this.#leisurely((storage) =>
-        storage.replaceRecord(keyName(this.#topic, conditions.key!), { last, text: encodeKey({ ...record, stands: true }) }, last, this.#core.limits.keyTtlMs))
+        storage.replaceRecord(keyName(this.#topic, conditions.key!), { last, text: encodeKey({ ...record, stands: true }) }, last, this.#context.limits.keyTtlMs))
     }
   }
 
   /** Nobody waits for it, and nothing depends on it. */
-  #leisurely (call: (storage: Storage) => Promise<unknown>): void {
+  #leisurely (call: (storage: TopicStorage) => Promise<unknown>): void {
     this.#atLeisure++
-    const { clock, limits } = this.#core
-    call(new Storage(this.#core, this.#topic, createOperation(), clock.monotonic() + limits.appendTimeoutMs)).catch(() => {}).finally(() => {
+    const { clock, limits } = this.#context
+    call(new TopicStorage(this.#context, this.#topic, createOperation(), clock.monotonic() + limits.appendTimeoutMs)).catch(() => {}).finally(() => {
       this.#atLeisure--
       this.#checkIdle()
     }).catch(() => {})
@@ -318,18 +318,18 @@ function contended (): LogError {
 /** The calls of one group, counted together. */
 class GroupCalls {
   readonly flight: Flight
-  readonly #core: LogCore
+  readonly #context: LogContext
   readonly #topic: string
   readonly #operation: Operation
 
-  constructor (core: LogCore, topic: string, operation: Operation, flight: Flight) {
-    this.#core = core
+  constructor (context: LogContext, topic: string, operation: Operation, flight: Flight) {
+    this.#context = context
     this.#topic = topic
     this.#operation = operation
     this.flight = flight
   }
 
-  storage (deadline: number): Storage {
-    return new Storage(this.#core, this.#topic, this.#operation, deadline)
+  storage (deadline: number): TopicStorage {
+    return new TopicStorage(this.#context, this.#topic, this.#operation, deadline)
   }
 }

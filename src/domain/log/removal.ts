@@ -25,13 +25,13 @@ export async function removeBelow (storage: RemovalStorage, earliest: number, li
   let bytes = 0
   for (let from = 1; from < earliest && !storage.late;) {
     const { entries, truncated, now } = await storage.list(from, limits.listMax)
-    const below = entries.filter((entry) => entry.last < earliest)
+    const below = entries.filter((entry) => entry.lastOffset < earliest)
     const going = below.filter((entry) => !mayBeYoungSeal(entry, now, limits))
-    if (going.length > 0) await storage.remove(going.map(({ last }) => last))
+    if (going.length > 0) await storage.remove(going.map(({ lastOffset: last }) => last))
     segments += going.length
     bytes += bytesOf(going)
     if (!truncated || below.length < entries.length) break
-    from = below.at(-1)!.last + 1
+    from = below.at(-1)!.lastOffset + 1
   }
   return { segments, bytes }
 }

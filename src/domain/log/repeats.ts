@@ -1,6 +1,6 @@
 import type { AppendRange } from '../producers/record.ts'
 import { encodeMessage, type NewMessage } from '../segments/message.ts'
-import type { Storage } from './topic-storage.ts'
+import type { TopicStorage } from './topic-storage.ts'
 
 /**
  * Whether a repeat brings the messages that stand at its offsets. The stored lines are the record: the messages are encoded
@@ -8,12 +8,12 @@ import type { Storage } from './topic-storage.ts'
  * and counts as the same.
  * @throws StoreError, LogError
  */
-export async function isSameContent (storage: Storage, { first, last }: AppendRange, messages: readonly NewMessage[]): Promise<boolean> {
+export async function isSameContent (storage: TopicStorage, { first, last }: AppendRange, messages: readonly NewMessage[]): Promise<boolean> {
   if (messages.length !== last - first + 1) return false
   let key = storage.lastOffsetOfSegmentAt(first)
   if (key === undefined) {
     const [entry] = (await storage.list(first, 1)).entries
-    key = entry?.last
+    key = entry?.lastOffset
   }
   const segment = key === undefined ? undefined : await storage.segment(key)
   if (segment?.kind !== 'messages' || segment.first > first || segment.last < last) return true

@@ -7,7 +7,7 @@ import { encodeLargeSegment, encodeSeal, encodeSegment, isLarge, type MessageSeg
 import { earliestOf } from '../topics/state.ts'
 import { sleep } from '../wait.ts'
 import type { Flight } from './link-window.ts'
-import { retryDelay, Storage, toLogError, type LogCore } from './topic-storage.ts'
+import { retryDelay, TopicStorage, toLogError, type LogContext } from './topic-storage.ts'
 
 /** What became of one reservation. `sealed`: a reader closed it, so nothing will ever be in it. */
 type Outcome = 'written' | 'sealed'
@@ -38,8 +38,8 @@ export function timedOut (cause?: unknown): LogError {
 
 /** The puts for one reservation, until its outcome is known (log §3.2, §3.3). */
 export class ReservationWriter {
-  readonly #core: LogCore
-  readonly #storage: Storage
+  readonly #context: LogContext
+  readonly #storage: TopicStorage
   readonly #topic: string
   readonly #reservation: Reservation
   readonly #options: WriterOptions
@@ -47,13 +47,13 @@ export class ReservationWriter {
   /** Some put had an unknown outcome: from here on only what is at the key tells what happened. */
   #uncertain = false
 
-  constructor (core: LogCore, storage: Storage, topic: string, reservation: Reservation, options: WriterOptions) {
-    this.#core = core
+  constructor (context: LogContext, storage: TopicStorage, topic: string, reservation: Reservation, options: WriterOptions) {
+    this.#context = context
     this.#storage = storage
     this.#topic = topic
     this.#reservation = reservation
     this.#options = options
-    this.#reservedAtMonotonic = core.clock.monotonic()
+    this.#reservedAtMonotonic = context.clock.monotonic()
   }
 
   /**
@@ -62,7 +62,7 @@ export class ReservationWriter {
    * @throws LogError with `written` set, always
    */
   async write (messages: readonly NewMessage[]): Promise<MessageSegment | 'sealed'> {
-    const { clock, limits, compression, turns } = this.#core
+    const { clock, limits, compression, turns } = this.#context
     const { writer, closes } = this.#options
     const options = { first: this.#reservation.first, timestamp: clock.wall(), writer, closes, compression, compressOverBytes: limits.compressOverBytes }
     const { object, segment } = isLarge(messages, limits.sliceChars)
@@ -72,7 +72,7 @@ export class ReservationWriter {
   }
 
   async #putSegment (object: SegmentObject): Promise<Outcome> {
-    const { clock, limits } = this.#core
+    const { clock, limits } = this.#context
     const { last, reservedAtMs } = this.#reservation
     let failure: unknown
     for (let attempt = 1; this.#mayStart(); attempt++) {
@@ -80,7 +80,7 @@ export class ReservationWriter {
       const left = this.#options.deadline - limits.resolveBySealMs - startedAt
       let put: 'created' | 'exists'
       try {
-        put = await this.#storage.put(last, object, reservedAtMs, Math.min(limits.putTimeoutMs, left))
+        put = await this.#storage.put(last, object, { reservedAtMs, timeoutMs: Math.min(limits.putTimeoutMs, left) })
       } catch (error) {
         failure = error
         this.#uncertain ||= mayHaveTakenEffect(error)
@@ -99,14 +99,14 @@ export class ReservationWriter {
 
   /** No attempt starts when little time is left to resolve the range by a seal, or when the reservation is old (log §3.2). */
   #mayStart (): boolean {
-    const { clock, limits } = this.#core
+    const { clock, limits } = this.#context
     const now = clock.monotonic()
     return now < this.#options.deadline - limits.resolveBySealMs && now - this.#reservedAtMonotonic < limits.reservationTtlMs
   }
 
   async #pause (attempt: number): Promise<void> {
-    const { clock } = this.#core
-    await sleep(clock, Math.max(0, Math.min(retryDelay(this.#core, attempt), this.#options.deadline - clock.monotonic())))
+    const { clock } = this.#context
+    await sleep(clock, Math.max(0, Math.min(retryDelay(this.#context, attempt), this.#options.deadline - clock.monotonic())))
   }
 
   /** The key was taken: by this append, whose answer was lost, or by a seal (log §3.3). */
@@ -151,7 +151,7 @@ export class ReservationWriter {
   async #sealOwnRange (): Promise<Found | 'no answer'> {
     const { first, last } = this.#reservation
     const seal = encodeSeal(first, last, 'range', this.#options.writer)
-    const put = await this.#untilAnswered((ms) => this.#storage.put(last, seal, null, ms))
+    const put = await this.#untilAnswered((ms) => this.#storage.put(last, seal, { reservedAtMs: null, timeoutMs: ms }))
     if (!put.ok) return 'no answer'
     return put.answer === 'created' ? 'seal' : this.#readOwnKey()
   }
@@ -172,7 +172,7 @@ export class ReservationWriter {
    * @param call gets the time that it may take, in ms
    */
   async #untilAnswered<T> (call: (ms: number) => Promise<T>): Promise<Answered<T>> {
-    const { clock, limits } = this.#core
+    const { clock, limits } = this.#context
     for (let attempt = 1; ; attempt++) {
       const left = this.#options.deadline - clock.monotonic()
       if (left <= 0) return { ok: false, failure: undefined }

@@ -3,12 +3,12 @@ import { LogError } from '../errors.ts'
 import { createOperation, type Operation } from '../operation.ts'
 import { decodeProducer } from '../producers/record.ts'
 import { encodeSeal } from '../segments/segment.ts'
-import { earliestOf } from '../topics/state.ts'
+import { closedOf, closingOf, earliestOf } from '../topics/state.ts'
 import { sleep } from '../wait.ts'
 import type { TopicBelief } from './belief.ts'
 import type { OpenRange } from './conditions.ts'
 import { decodeClosing, decodeOrder } from './facts.ts'
-import { Storage, type LogCore } from './topic-storage.ts'
+import { TopicStorage, type LogContext } from './topic-storage.ts'
 
 export interface ResolveOptions {
   /** Monotonic ms by which it has ended. */
@@ -22,13 +22,13 @@ export interface ResolveOptions {
 
 /** Finds out what became of ranges with facts (log §6.3), one topic's. Those that ask for the same range share the answer. */
 export class RangeResolver {
-  readonly #core: LogCore
+  readonly #context: LogContext
   readonly #topic: string
   readonly #belief: TopicBelief
   readonly #underway = new Map<number, Promise<void>>()
 
-  constructor (core: LogCore, topic: string, belief: TopicBelief) {
-    this.#core = core
+  constructor (context: LogContext, topic: string, belief: TopicBelief) {
+    this.#context = context
     this.#topic = topic
     this.#belief = belief
   }
@@ -56,9 +56,9 @@ export class RangeResolver {
   }
 
   async #resolve (range: OpenRange, { deadline, abandoned = false, isOpen, operation = createOperation() }: ResolveOptions): Promise<void> {
-    const { clock, limits } = this.#core
+    const { clock, limits } = this.#context
     const { first, last } = range
-    const storage = new Storage(this.#core, this.#topic, operation, deadline)
+    const storage = new TopicStorage(this.#context, this.#topic, operation, deadline)
     const since = clock.monotonic()
     for (;;) {
       const found = await storage.segment(last)
@@ -73,14 +73,14 @@ export class RangeResolver {
         continue
       }
       // Nothing else can be inside: the item told the whole range of one reservation.
-      if (await storage.put(last, encodeSeal(first, last, 'range'), null, limits.putTimeoutMs) === 'created') break
+      if (await storage.put(last, encodeSeal(first, last, 'range'), { reservedAtMs: null, timeoutMs: limits.putTimeoutMs }) === 'created') break
     }
     await this.#judgeSealed(storage, range, isOpen)
   }
 
   /** A time that can't be is not waited for longer than a healthy writer needs. */
   #mayBePutting ({ timeS }: OpenRange, lookedMs: number): boolean {
-    const { limits, storeTime } = this.#core
+    const { limits, storeTime } = this.#context
     const ageMs = storeTime.now() - timeS * 1_000
     return lookedMs < limits.factWaitMs || (ageMs < limits.holeGraceMs && lookedMs < limits.holeGraceMs)
   }
@@ -89,8 +89,8 @@ export class RangeResolver {
    * With a seal at the key the range is void, unless a trim resolved it and then removed its segment, which made room for the
    * seal. So the item is read after the seal was seen.
    */
-  async #judgeSealed (storage: Storage, range: OpenRange, isOpen: (() => Promise<boolean>) | undefined): Promise<void> {
-    const { limits, storeTime } = this.#core
+  async #judgeSealed (storage: TopicStorage, range: OpenRange, isOpen: (() => Promise<boolean>) | undefined): Promise<void> {
+    const { limits, storeTime } = this.#context
     const askedAt = this.#belief.tick()
     const item = await storage.item()
     this.#belief.learn(item, askedAt)
@@ -107,14 +107,26 @@ export class RangeResolver {
 const resolvers = new WeakMap<TopicBelief, RangeResolver>()
 
 /** The resolver of a topic in this process. */
-export function resolverOf (core: LogCore, topic: string): RangeResolver {
-  const belief = core.beliefs.of(topic)
+export function resolverOf (context: LogContext, topic: string): RangeResolver {
+  const belief = context.beliefs.of(topic)
   let resolver = resolvers.get(belief)
   if (resolver === undefined) {
-    resolver = new RangeResolver(core, topic, belief)
+    resolver = new RangeResolver(context, topic, belief)
     resolvers.set(belief, resolver)
   }
   return resolver
+}
+
+/** Whether the topic is closed. A closing append that the item does not resolve stands if its segment is there. */
+export async function isClosed (context: LogContext, topic: string, item: TopicItem): Promise<boolean> {
+  if (closedOf(item) !== undefined) return true
+  const closing = closingOf(item)
+  if (closing === undefined) return false
+  const outcome = context.beliefs.of(topic).outcomeOf(closing.last)
+  if (outcome !== undefined) return outcome !== 'void'
+  const { limits, clock } = context
+  const segment = await new TopicStorage(context, topic, createOperation(), clock.monotonic() + limits.getTimeoutMs).segment(closing.last)
+  return segment?.kind === 'messages' && segment.writer === decodeClosing(closing.text).writer
 }
 
 /** Whether the item has a fact on the range whose outcome it does not tell. */

@@ -91,7 +91,7 @@ class Seek {
     let low = this.#low
     let high = this.#high
     const lastBefore = (): number | undefined => (
-      this.#window.entries.findLast(({ last, lastModified }) => last < high && lastModified < this.#timeMs)?.last)
+      this.#window.entries.findLast(({ lastOffset: last, lastModified }) => last < high && lastModified < this.#timeMs)?.lastOffset)
     while (high - low - 1 > this.#listMax) {
       const middle = low + Math.floor((high - low) / 2)
       await this.#list(middle, FEW_KEYS)
@@ -117,11 +117,11 @@ class Seek {
     let step = 1
     for (let seals = 0; from < this.#high; seals++) {
       const entry = await this.#entryFrom(from)
-      if (entry === undefined || entry.last >= this.#high) return undefined
+      if (entry === undefined || entry.lastOffset >= this.#high) return undefined
       const look = await this.#look(entry)
       if (look !== undefined) return look
       if (seals >= SEALS_ONE_BY_ONE) step *= 2
-      from = entry.last + step
+      from = entry.lastOffset + step
     }
     return undefined
   }
@@ -131,21 +131,21 @@ class Seek {
       const all = this.#high - this.#low - 1 <= this.#listMax
       await (all ? this.#list(this.#low + 1, this.#listMax) : this.#list(from, FEW_KEYS))
     }
-    return this.#window.entries.find(({ last }) => last >= from)
+    return this.#window.entries.find(({ lastOffset: last }) => last >= from)
   }
 
   async #list (from: number, limit: number): Promise<void> {
     const { entries, truncated } = await this.#storage.list(from, limit)
-    this.#window = { from, to: truncated ? entries.at(-1)!.last : Infinity, entries }
+    this.#window = { from, to: truncated ? entries.at(-1)!.lastOffset : Infinity, entries }
   }
 
   /** @returns `undefined` for a seal, or an object that was trimmed in the meantime */
   async #look (entry: SegmentEntry): Promise<Look | undefined> {
-    if (!this.#looks.has(entry.last)) this.#looks.set(entry.last, await this.#judge(entry))
-    return this.#looks.get(entry.last)
+    if (!this.#looks.has(entry.lastOffset)) this.#looks.set(entry.lastOffset, await this.#judge(entry))
+    return this.#looks.get(entry.lastOffset)
   }
 
-  async #judge ({ last, size, lastModified }: SegmentEntry): Promise<Look | undefined> {
+  async #judge ({ lastOffset: last, size, lastModified }: SegmentEntry): Promise<Look | undefined> {
     try {
       const segment = await this.#storage.segment(last, size)
       return segment?.kind === 'messages' ? this.#judgeMessages(segment, lastModified) : undefined

@@ -8,7 +8,7 @@ import type { Need } from './group-draft.ts'
 import { decodeKey, hashMessages, keyName, rangeOfKey } from './keys.ts'
 import { isSameContent } from './repeats.ts'
 import type { RangeResolver } from './resolve.ts'
-import { Storage, toLogError, type LogCore } from './topic-storage.ts'
+import { TopicStorage, toLogError, type LogContext } from './topic-storage.ts'
 
 export interface WaitingHooks {
   /** It can be judged again. */
@@ -21,7 +21,7 @@ export interface WaitingHooks {
 
 /** The appends of one topic that step aside until something is known (log §6.9); the others do not wait for them. */
 export class WaitingAppends {
-  readonly #core: LogCore
+  readonly #context: LogContext
   readonly #topic: string
   readonly #belief: TopicBelief
   readonly #resolver: RangeResolver
@@ -32,8 +32,8 @@ export class WaitingAppends {
   #nextReading: Promise<void> | undefined
   #count = 0
 
-  constructor (core: LogCore, topic: string, belief: TopicBelief, resolver: RangeResolver, hooks: WaitingHooks) {
-    this.#core = core
+  constructor (context: LogContext, topic: string, belief: TopicBelief, resolver: RangeResolver, hooks: WaitingHooks) {
+    this.#context = context
     this.#topic = topic
     this.#belief = belief
     this.#resolver = resolver
@@ -74,9 +74,9 @@ export class WaitingAppends {
   }
 
   /** @param wait whether the append is to be judged again; otherwise it was answered */
-  #run (append: QueuedAppend, wait: (storage: Storage) => Promise<boolean>): void {
+  #run (append: QueuedAppend, wait: (storage: TopicStorage) => Promise<boolean>): void {
     const operation = createOperation()
-    const storage = new Storage(this.#core, this.#topic, operation, this.#hooks.latestStart(append))
+    const storage = new TopicStorage(this.#context, this.#topic, operation, this.#hooks.latestStart(append))
     this.#count++
     wait(storage).then((again) => {
       addCalls(append.operation.calls, operation.calls)
@@ -103,20 +103,20 @@ export class WaitingAppends {
   }
 
   async #read (): Promise<void> {
-    const { clock, limits } = this.#core
-    const storage = new Storage(this.#core, this.#topic, createOperation(), clock.monotonic() + limits.getTimeoutMs)
+    const { clock, limits } = this.#context
+    const storage = new TopicStorage(this.#context, this.#topic, createOperation(), clock.monotonic() + limits.getTimeoutMs)
     const askedAt = this.#belief.tick()
     this.#belief.learn(await storage.item(), askedAt)
   }
 
   /** After the item, since a record that is inside then is the truth (log §6.5). */
-  async #readOutside (storage: Storage, id: string): Promise<void> {
+  async #readOutside (storage: TopicStorage, id: string): Promise<void> {
     const moves = this.#belief.item?.moves ?? 0
     this.#belief.learnOutside(id, await storage.record({ kind: 'producer', topic: this.#topic, id }), moves)
   }
 
   #awaitPredecessor (append: QueuedAppend, refusal: LogError): Promise<boolean> {
-    const { clock, limits } = this.#core
+    const { clock, limits } = this.#context
     const id = append.conditions.producer!.id
     const left = append.deadline - limits.appendTimeoutMs + limits.gapWaitMs - clock.monotonic()
     if (left <= 0) {
@@ -137,7 +137,7 @@ export class WaitingAppends {
   }
 
   /** What the key stands for: the first answer again, a conflict, or nothing that holds (log §6.6). */
-  async #readKey (storage: Storage, append: QueuedAppend): Promise<boolean> {
+  async #readKey (storage: TopicStorage, append: QueuedAppend): Promise<boolean> {
     const name = keyName(this.#topic, append.conditions.key!)
     const fact = await storage.record(name)
     if (!this.#belief.known && fact !== undefined) await this.#readItem()

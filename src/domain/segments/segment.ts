@@ -2,6 +2,7 @@ import { isUtf8 } from 'node:buffer'
 import { promisify } from 'node:util'
 import { crc32, gunzipSync, gzip, gzipSync, zstdCompress, zstdCompressSync, zstdDecompressSync } from 'node:zlib'
 import type { SegmentObject } from '../../ports/segment-store.ts'
+import type { Bytes, Ms, Offset } from '../../ports/units.ts'
 import { LogError } from '../errors.ts'
 import type { Turns } from '../turns.ts'
 import { onOneLine } from './json-scanner.ts'
@@ -27,21 +28,21 @@ export type Segment = MessageSegment | Seal
 export interface Seal {
   readonly kind: 'seal'
   readonly sealed: 'hole' | 'range'
-  readonly first: number
-  readonly last: number
+  readonly first: Offset
+  readonly last: Offset
   readonly writer: string | undefined
-  readonly bytes: number
+  readonly bytes: Bytes
 }
 
 export interface MessageSegment {
   readonly kind: 'messages'
-  readonly first: number
-  readonly last: number
+  readonly first: Offset
+  readonly last: Offset
   readonly writer: string | undefined
   /** The stored lines; line `i` is the message at `first + i`. */
   readonly lines: Lines
   /** Total length of the lines, line feeds included. */
-  readonly bytes: number
+  readonly bytes: Bytes
   /** The stored body if it is compressed, so that it can be sent in that form. */
   readonly stored?: StoredBody | undefined
 }
@@ -53,14 +54,14 @@ export interface StoredBody {
 }
 
 export interface EncodeOptions {
-  readonly first: number
-  readonly timestamp: number
+  readonly first: Offset
+  readonly timestamp: Ms
   readonly writer: string
   /** The metadata `closed` tells other implementations that nothing follows (log §6.8). */
   readonly closes?: boolean
   readonly compression: Compression
   /** Bodies up to this many bytes are not compressed. */
-  readonly compressOverBytes: number
+  readonly compressOverBytes: Bytes
 }
 
 export interface EncodedSegment {
@@ -150,7 +151,7 @@ function encoded (count: number, plain: Buffer, checksum: number, compressed: Bu
 export const SEAL_BYTES_MAX = 64
 
 /** @param sealed `hole`: put by a reader, `first` is `last`; `range`: put by the writer that owns `first … last` */
-export function encodeSeal (first: number, last: number, sealed: 'hole' | 'range', writer?: string): SegmentObject {
+export function encodeSeal (first: Offset, last: Offset, sealed: 'hole' | 'range', writer?: string): SegmentObject {
   return {
     body: Buffer.from(`{"offset":${last},"sealed_from":${first}}`),
     contentType: 'application/json',
@@ -165,7 +166,7 @@ const DECOMPRESSED_BYTES_MAX = 64 * 1024 * 1024
  * @param last the offset in the object's key
  * @throws LogError `segment_corrupt` for any bytes that are not a segment that ends at `last`
  */
-export function decodeSegment (object: SegmentObject, topic: string, last: number): Segment {
+export function decodeSegment (object: SegmentObject, topic: string, last: Offset): Segment {
   try {
     const plain = decompress(object)
     const { metadata } = object
@@ -211,7 +212,7 @@ function storedBody ({ contentEncoding, contentType, body }: SegmentObject, plai
 }
 
 /** Decodes a segment that this implementation wrote. Its checksum is right, so its lines are not parsed. */
-function decodeWithChecksum (object: SegmentObject, plain: Buffer, last: number): MessageSegment {
+function decodeWithChecksum (object: SegmentObject, plain: Buffer, last: Offset): MessageSegment {
   const { metadata } = object
   if (crc32(plain) !== Number.parseInt(metadata['crc32']!, 16)) throw new CorruptSegment('its checksum does not match')
   const first = Number(metadata['first'])
@@ -223,7 +224,7 @@ function decodeWithChecksum (object: SegmentObject, plain: Buffer, last: number)
   return { kind: 'messages', first, last, writer: metadata['writer'], lines, bytes: plain.length, stored: storedBody(object, plain) }
 }
 
-function decodeSeal (value: Record<string, unknown>, plain: Buffer, last: number, metadata: SegmentObject['metadata']): Seal {
+function decodeSeal (value: Record<string, unknown>, plain: Buffer, last: Offset, metadata: SegmentObject['metadata']): Seal {
   const first = value['sealed_from']
   if (!isOffset(first) || first > last || value['offset'] !== last) throw new CorruptSegment('it is not a valid seal')
   const sealed = metadata['sealed'] === 'range' ? 'range' : 'hole'
@@ -231,7 +232,7 @@ function decodeSeal (value: Record<string, unknown>, plain: Buffer, last: number
 }
 
 /** Decodes a segment of another implementation: needs no metadata, and checks every line. */
-function decodeForeign (texts: readonly string[], last: number, metadata: SegmentObject['metadata']): MessageSegment {
+function decodeForeign (texts: readonly string[], last: Offset, metadata: SegmentObject['metadata']): MessageSegment {
   const lines = texts.map((line) => line.trim()).filter((line) => line !== '')
   const first = last - lines.length + 1
   if (lines.length === 0 || first < 1) throw new CorruptSegment(`it holds ${lines.length} messages`)

@@ -85,7 +85,7 @@ async function sweepAndCheck (
   const after = await stores.topics.read('t')
   if (before === undefined || after === undefined) return
   assert.equal(after.currentOffset, before.currentOffset)
-  for (const [i, { last, lastModified }] of stored.entries()) {
+  for (const [i, { lastOffset: last, lastModified }] of stored.entries()) {
     if (last < before.earliest) continue
     const rest = stored.slice(i + 1).reduce((sum, { size }) => sum + size, 0)
     const isTooOld = retentionMs !== undefined && time.now - lastModified > retentionMs

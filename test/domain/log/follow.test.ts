@@ -7,7 +7,7 @@ import { hasCode, LogError } from '../../../src/domain/errors.ts'
 import { defaultLimits, type Limits } from '../../../src/domain/limits.ts'
 import { FollowedTopics } from '../../../src/domain/log/follow.ts'
 import { createLog, type Log } from '../../../src/domain/log/log.ts'
-import { createCore } from '../../../src/domain/log/topic-storage.ts'
+import { createLogContext } from '../../../src/domain/log/topic-storage.ts'
 import { createOperation } from '../../../src/domain/operation.ts'
 import { encodeSegment } from '../../../src/domain/segments/segment.ts'
 import { StoreError } from '../../../src/ports/errors.ts'
@@ -141,7 +141,7 @@ test('a message that lands between a look and the wait is not missed', async (t)
 test('two segments that are acknowledged in the same turn are both heard of', async (t) => {
   const { segments, counter } = setUp()
   const limits = { ...defaultLimits, segmentCacheBytes: 0, followPollMinMs: 5_000, followPollMaxMs: 5_000 }
-  const followedTopics = new FollowedTopics(createCore({ segments, counter, clock: systemClock, compression: 'none', limits }))
+  const followedTopics = new FollowedTopics(createLogContext({ segments, counter, clock: systemClock, compression: 'none', limits }))
   const reader = followedTopics.follow('t', 1, createOperation())
   t.after(() => { reader.close() })
   await reader.next(size, 0)
@@ -149,7 +149,7 @@ test('two segments that are acknowledged in the same turn are both heard of', as
   for (const offset of [1, 2]) {
     const { last } = await counter.reserve('t', 1, { now: 0 })
     const { object } = encodeSegment(messages(offset), { first: offset, ...encoding })
-    await segments.putIfAbsent('t', last, object, { reservedAt: null })
+    await segments.putIfAbsent('t', last, object, { reservedAtMs: null })
   }
   for (const offset of [1, 2]) followedTopics.appended('t', encodeSegment(messages(offset), { first: offset, ...encoding }).segment)
   assert.deepEqual(payloadsOf(await first), [1])

@@ -62,7 +62,7 @@ test('a segment of another implementation, has no stored form', async () => {
   const { object } = encodeSegment(long(2), { first: 1, timestamp: 1, writer: 'w', compression: 'zstd', compressOverBytes: 0 })
   const { log, segments, counter } = setUp('zstd')
   await counter.reserve('t', 2, { now: 1 })
-  await segments.putIfAbsent('t', 2, { ...object, metadata: {} }, { reservedAt: null })
+  await segments.putIfAbsent('t', 2, { ...object, metadata: {} }, { reservedAtMs: null })
   const page = await read(log)
   assert.deepEqual([page.count, page.stored], [2, undefined])
 })

@@ -46,7 +46,7 @@ function topicOf (ranges: readonly Range[], earliest = 1) {
   const storage = {
     list: async (from: number, limit: number) => {
       calls.list++
-      const start = entries.findIndex(({ last }) => last >= from)
+      const start = entries.findIndex(({ lastOffset: last }) => last >= from)
       const found = start === -1 ? [] : entries.slice(start, start + limit)
       calls.keys += found.length
       return { entries: found, truncated: start !== -1 && start + limit < entries.length, now: 0 }

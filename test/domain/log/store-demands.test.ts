@@ -107,7 +107,7 @@ describe('a list that would lead past messages is refused', () => {
   test('with keys below those that were asked for', async () => {
     const { log, faults } = setUp()
     for (let n = 1; n <= 5; n++) await log.append('t', [{ payload: String(n) }])
-    faults.segments.list = changed((listing) => ({ ...listing, entries: [{ last: 1, size: 1, lastModified: NOW }, ...listing.entries] }))
+    faults.segments.list = changed((listing) => ({ ...listing, entries: [{ lastOffset: 1, size: 1, lastModified: NOW }, ...listing.entries] }))
     assert.match((await failureOf(log.read('t', { ...everything, from: 2 })))[1], /^list: expected a key above 1, got 1: /)
   })
 })

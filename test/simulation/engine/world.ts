@@ -76,7 +76,7 @@ export class World {
         get: (topic, last) => call(`get ${last}`, () => segments.get(topic, last), (object) => object === undefined ? 'nothing' : 'an object'),
         list: (topic, from, limit) => call(`list from ${from}`,
           async (cut) => this.#demandBroken(process, await segments.list(topic, from, cut?.int(1, 3) ?? limit)),
-          (listing) => `${listing.entries.map((entry) => entry.last).join(' ')}${listing.truncated ? ' …' : ''}`, LIST_FAULTS),
+          (listing) => `${listing.entries.map((entry) => entry.lastOffset).join(' ')}${listing.truncated ? ' …' : ''}`, LIST_FAULTS),
         remove: (topic, lasts) => call(`remove ${lasts.join(' ')}`, () => segments.remove(topic, lasts), () => 'done'),
         check: () => segments.check()
       },

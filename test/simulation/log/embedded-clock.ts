@@ -56,7 +56,7 @@ export class EmbeddedClock {
         list: async (...call) => {
           const listing = await segments.list(...call)
           const future = listing.entries.find(({ lastModified }) => lastModified > listing.now)
-          if (future !== undefined && this.#neverOld) this.#scheduler.fail(new Violation(`the segment at ${future.last} is ${future.lastModified - listing.now} ms from the future`))
+          if (future !== undefined && this.#neverOld) this.#scheduler.fail(new Violation(`the segment at ${future.lastOffset} is ${future.lastModified - listing.now} ms from the future`))
           return listing
         }
       },

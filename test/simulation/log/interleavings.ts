@@ -163,7 +163,7 @@ class SmallRun {
     const segments: SegmentStore = {
       ...this.#segments,
       putIfAbsent: (t, last, object, options) => call(`put ${object.metadata['first'] ?? 'seal'}…${last}`, async () => {
-        const result = await this.#segments.putIfAbsent(t, last, object, { ...options, reservedAt: null })
+        const result = await this.#segments.putIfAbsent(t, last, object, { ...options, reservedAtMs: null })
         if (result === 'created') {
           this.#stored.push(`${last}:${object.metadata['writer'] ?? 'hole'}:${object.metadata['sealed'] ?? ''}`)
           if (object.metadata['sealed'] === undefined) this.#checker.stored(Number(object.metadata['first']), last)
@@ -193,7 +193,7 @@ class SmallRun {
         if (ms <= this.#subject.defaultLimits.retryDelayMaxMs) queueMicrotask(callback)
         return () => {}
       },
-      soon: queueMicrotask
+      afterCurrentInput: queueMicrotask
     }
     const limits = { ...this.#subject.defaultLimits, readConcurrency: 1, segmentCacheBytes: 0 }
     return this.#subject.createLog({ segments, topics, records, clock, compression: 'none', limits, random: () => seed / 10 })

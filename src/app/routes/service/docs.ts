@@ -3,6 +3,7 @@ import fastifySwagger from '@fastify/swagger'
 import fastifySwaggerUi from '@fastify/swagger-ui'
 import type { TObject } from '@sinclair/typebox'
 import type { FastifyInstance, FastifySchema } from 'fastify'
+import manifest from '../../../../package.json' with { type: 'json' }
 import { errorHelp } from '../../http/error-help.ts'
 import { errorCodes, errorKinds, errorsPath } from '../../http/problem.ts'
 import { statusOf } from '../../http/status.ts'
@@ -14,7 +15,7 @@ export function addDocs (app: FastifyInstance): void {
       openapi: '3.1.0',
       info: {
         title: 'Serverless Streams',
-        version: '0.1.0',
+        version: manifest.version,
         description: 'Topics over HTTP: ordered, durable logs of JSON messages.'
       },
       servers: [{ url: '/' }, { url: '/v1', description: 'The same operations, with the version in the path.' }],

@@ -5,8 +5,9 @@ import type { StoreCheck } from './app/routes/service/health.ts'
 import { defaultLimits, type Limits } from './domain/limits.ts'
 import { createLog, type Log } from './domain/log/log.ts'
 import type { Compression } from './domain/segments/segment.ts'
-import type { OffsetCounter } from './ports/offset-counter.ts'
+import type { RecordStore } from './ports/record-store.ts'
 import type { SegmentStore } from './ports/segment-store.ts'
+import type { TopicStore } from './ports/topic-store.ts'
 
 export interface Wiring {
   readonly log: Log
@@ -28,7 +29,8 @@ export class StartError extends Error {
 
 interface Stores {
   readonly segments: SegmentStore
-  readonly counter: OffsetCounter
+  readonly topics: TopicStore
+  readonly records: RecordStore
   readonly checks: readonly StoreCheck[]
   readonly location: string
   readonly warnings?: readonly string[]
@@ -39,10 +41,10 @@ interface Stores {
 /** @throws StartError */
 export async function wire (settings: Settings): Promise<Wiring> {
   const stores = await openStores(settings.storage)
-  const { segments, counter, checks, location, warnings = [] } = stores
+  const { segments, topics, records, checks, location, warnings = [] } = stores
   const compression = settings.compression === 'auto' ? stores.compression : settings.compression
   const limits = { ...defaultLimits, lingerMs: settings.lingerMs }
-  const log = createLog({ segments, counter, clock: systemClock, compression, limits })
+  const log = createLog({ segments, topics, records, clock: systemClock, compression, limits })
   return {
     log,
     limits,
@@ -116,14 +118,15 @@ async function openSqlite (folder: string): Promise<Stores> {
 }
 
 async function openMemory (): Promise<Stores> {
-  const [{ createMemorySegmentStore }, { createMemoryOffsetCounter }] = await Promise.all([
-    import('./adapters/memory/segment-store.ts'), import('./adapters/memory/offset-counter.ts')
+  const [{ createMemorySegmentStore }, { createMemoryTopicStore }, { createMemoryRecordStore }] = await Promise.all([
+    import('./adapters/memory/segment-store.ts'), import('./adapters/memory/topic-store.ts'), import('./adapters/memory/record-store.ts')
   ])
   // The wall clock at the start plus the elapsed time: it does not jump when the machine's clock is set.
   const now = (): number => Math.floor(performance.timeOrigin + performance.now())
   return {
     segments: createMemorySegmentStore(now),
-    counter: createMemoryOffsetCounter(now),
+    topics: createMemoryTopicStore(now),
+    records: createMemoryRecordStore(),
     checks: [],
     location: 'memory (lost when the server stops)',
     compression: 'none',

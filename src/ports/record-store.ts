@@ -21,10 +21,10 @@ export interface RecordStore {
   /**
    * Stores the record. A producer's: unless one with a higher version is there. A key's: if the version there is `seen`
    * (`null`: none is there).
-   * @returns `replaced`, or what is there
+   * @returns `replaced`; or nothing was changed, and this is there (`undefined`: `seen` is gone, and nothing is there)
    * @throws StoreError as `read`, and `full`
    */
-  replace (name: RecordName, record: Fact, seen: number | null, options: ReplaceOptions): Promise<'replaced' | Fact>
+  replace (name: RecordName, record: Fact, seen: number | null, options: ReplaceOptions): Promise<'replaced' | Fact | undefined>
 
   /**
    * Removes records that have expired, at most `limit`. Stores that do so by themselves (DynamoDB's TTL) return 0.

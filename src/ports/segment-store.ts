@@ -26,6 +26,13 @@ export interface SegmentListing {
   readonly now: Ms
 }
 
+export interface TopicListing {
+  /** Ascending, as bytes of UTF-8. */
+  readonly topics: readonly string[]
+  /** There may be more after the last topic. An empty listing is never truncated. */
+  readonly truncated: boolean
+}
+
 export interface CallOptions {
   /** Ends the wait for a response; the call may still take effect. */
   readonly signal?: AbortSignal | undefined

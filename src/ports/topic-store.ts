@@ -1,4 +1,6 @@
-import type { CallOptions } from './segment-store.ts'
+import type { CallOptions, TopicListing } from './segment-store.ts'
+
+export type { TopicListing } from './segment-store.ts'
 
 /**
  * Something that was stored together with a reservation (log §6.1). While its range is unresolved it is provisional: it
@@ -118,12 +120,6 @@ export interface Resolved {
   readonly closing?: { readonly last: number, readonly stands: boolean }
 }
 
-export interface TopicListing {
-  /** Ascending, as bytes of UTF-8. */
-  readonly topics: readonly string[]
-  readonly truncated: boolean
-}
-
 /** One item a topic, changed by single conditional updates (log §2.2, §6.2). */
 export interface TopicStore {
   /** Strongly consistent; `undefined` if there is none. @throws StoreError as `reserve` */
@@ -158,7 +154,7 @@ export interface TopicStore {
    */
   configure (topic: string, config: string | null, seen: TopicItem | undefined, options: WriteOptions): Promise<Changed | Refused>
 
-  /** Stores what a sweep found. @throws StoreError as `reserve` */
+  /** Stores what a sweep found, if the topic exists. @throws StoreError as `reserve` */
   noteSwept (topic: string, swept: string, options?: CallOptions): Promise<void>
 
   /**
@@ -168,7 +164,8 @@ export interface TopicStore {
   correctReservedAt (topic: string, time: ReservationTime, options?: CallOptions): Promise<void>
 
   /**
-   * Topics after `after` that exist, created through this port: items of other implementations may be missing.
+   * Topics after `after` that exist, created through this port: items of other implementations may be missing, and so may
+   * for a moment what was just created. Topics that an older version deleted, or that were just deleted, may be among them.
    * @throws StoreError as `reserve`
    */
   list (after: string, limit: number, options?: CallOptions): Promise<TopicListing>
@@ -179,47 +176,4 @@ export interface TopicStore {
 
 export function isDeleted (item: Pick<TopicItem, 'currentOffset' | 'deletedAtOffset'>): boolean {
   return item.deletedAtOffset === item.currentOffset
-}
-
-const NOTHING: TopicItem = { currentOffset: 0, earliest: 1, moves: 0, producers: new Map() }
-
-/**
- * The meaning of `TopicStore.reserve`, for stores that have the item at hand.
- * @param nowMs the time to store
- * @returns `undefined` if it is refused
- */
-export function applyReservation (item: TopicItem | undefined, wanted: Wanted, belief: Belief, nowMs: number): TopicItem | undefined {
-  const before = item ?? NOTHING
-  if (!holds(item, belief)) return undefined
-  const last = before.currentOffset + wanted.count
-  return {
-    ...before,
-    currentOffset: last,
-    createdAtMs: before.createdAtMs ?? nowMs,
-    reservedAtMs: wanted.count === 0 ? before.reservedAtMs : nowMs,
-    closed: wanted.count === 0 ? last : undefined,
-    closing: wanted.closing === undefined ? undefined : { last, text: wanted.closing },
-    order: wanted.order === undefined ? before.order : { last, text: wanted.order },
-    moves: before.moves + (wanted.movedOut?.length ?? 0),
-    producers: changedProducers(before.producers, wanted, last)
-  }
-}
-
-function holds (item: TopicItem | undefined, belief: Belief): boolean {
-  const { closed, closing, config, order, moves, producers, currentOffset } = item ?? NOTHING
-  if (belief.exists === true && (item === undefined || isDeleted(item))) return false
-  if ((closed ?? null) !== belief.closed || (closing?.last ?? null) !== belief.closing || (config ?? null) !== belief.config) return false
-  if (belief.order !== undefined && (order?.last ?? null) !== belief.order) return false
-  if (belief.moves !== undefined && moves !== belief.moves) return false
-  if (belief.currentOffset !== undefined && currentOffset !== belief.currentOffset) return false
-  for (const [id, version] of belief.producers ?? []) if ((producers.get(id)?.last ?? null) !== version) return false
-  return true
-}
-
-function changedProducers (before: ReadonlyMap<string, Fact>, wanted: Wanted, last: number): ReadonlyMap<string, Fact> {
-  if (wanted.producers === undefined && wanted.movedOut === undefined) return before
-  const producers = new Map(before)
-  for (const id of wanted.movedOut ?? []) producers.delete(id)
-  for (const [id, text] of wanted.producers ?? []) producers.set(id, { last, text })
-  return producers
 }

@@ -14,7 +14,7 @@ export function createMemoryRecordStore (): RecordStore {
     async replace (name, record, seen, { expiresAtMs }) {
       const there = records.get(keyOf(name))?.record
       const refused = name.kind === 'producer' ? (there?.last ?? 0) > record.last : (there?.last ?? null) !== seen
-      if (refused) return there ?? record
+      if (refused) return there
       records.set(keyOf(name), { record, expiresAtMs })
       return 'replaced'
     },

@@ -1,12 +1,17 @@
-import { applyReservation, isDeleted, type Fact, type TopicItem, type TopicStore } from '../../ports/topic-store.ts'
+import {
+  applyClose, applyConfig, applyDeletion, applyReservation, applyReservationTime, applySwept, applyTrim
+} from '../../ports/topic-changes.ts'
+import { isDeleted, type Changed, type Refused, type TopicItem, type TopicStore } from '../../ports/topic-store.ts'
 
 /** Keeps the topics' items in memory. */
 export function createMemoryTopicStore (now: () => number = Date.now): TopicStore {
   const items = new Map<string, TopicItem>()
-  const refused = (topic: string): { kind: 'refused', item: TopicItem | undefined } => ({ kind: 'refused', item: items.get(topic) })
-  const changed = (topic: string, item: TopicItem): { kind: 'changed', item: TopicItem } => {
-    items.set(topic, item)
-    return { kind: 'changed', item }
+
+  /** @param after `undefined`: the change is refused */
+  function change (topic: string, after: TopicItem | undefined): Changed | Refused {
+    if (after === undefined) return { kind: 'refused', item: items.get(topic) }
+    items.set(topic, after)
+    return { kind: 'changed', item: after }
   }
 
   return {
@@ -15,73 +20,34 @@ export function createMemoryTopicStore (now: () => number = Date.now): TopicStor
     },
 
     async reserve (topic, wanted, belief, options) {
-      const item = applyReservation(items.get(topic), wanted, belief, options.now)
-      if (item === undefined) return refused(topic)
-      items.set(topic, item)
-      const last = item.currentOffset
-      return { kind: 'reserved', first: last - wanted.count + 1, last, reservedAtMs: now(), item }
+      const done = change(topic, applyReservation(items.get(topic), wanted, belief, options.now))
+      if (done.kind === 'refused') return done
+      const last = done.item.currentOffset
+      return { kind: 'reserved', first: last - wanted.count + 1, last, reservedAtMs: now(), item: done.item }
     },
 
     async markClosed (topic, closing) {
-      const before = items.get(topic)
-      if (before?.closing?.last === closing) items.set(topic, { ...before, closed: closing, closing: undefined })
+      change(topic, applyClose(items.get(topic), closing))
     },
 
     async raiseEarliest (topic, to, resolved) {
-      const before = items.get(topic)
-      if (before === undefined) return refused(topic)
-      const producers = new Map(before.producers)
-      for (const [id, fact] of resolved.producers ?? []) {
-        if (producers.get(id)?.last !== fact.last) return refused(topic)
-        producers.set(id, fact)
-      }
-      const { closing, order } = resolved
-      if (order !== undefined && before.order?.last !== order.last) return refused(topic)
-      if (closing !== undefined && before.closing?.last !== closing.last) return refused(topic)
-      return changed(topic, {
-        ...before,
-        earliest: Math.max(before.earliest, to),
-        producers,
-        order: order ?? before.order,
-        closing: closing === undefined ? before.closing : undefined,
-        closed: closing?.stands === true ? closing.last : before.closed
-      })
+      return change(topic, applyTrim(items.get(topic), to, resolved))
     },
 
     async markDeleted (topic, currentOffset) {
-      const before = items.get(topic)
-      if (before?.currentOffset !== currentOffset || isDeleted(before)) return refused(topic)
-      const { moves, reservedAtMs } = before
-      return changed(topic, {
-        currentOffset, reservedAtMs, earliest: currentOffset + 1, deletedAtOffset: currentOffset, moves, producers: new Map<string, Fact>()
-      })
+      return change(topic, applyDeletion(items.get(topic), currentOffset))
     },
 
     async configure (topic, config, seen, options) {
-      const before = items.get(topic)
-      const text = config ?? undefined
-      if (before === undefined) {
-        if (seen !== undefined) return refused(topic)
-        return changed(topic, { currentOffset: 0, createdAtMs: options.now, earliest: 1, moves: 0, producers: new Map(), config: text })
-      }
-      if (seen === undefined || isDeleted(before) !== isDeleted(seen)) return refused(topic)
-      if (!isDeleted(before)) {
-        return before.config === seen.config ? changed(topic, { ...before, config: text }) : refused(topic)
-      }
-      if (before.currentOffset !== seen.currentOffset) return refused(topic)
-      const currentOffset = before.currentOffset + 1
-      return changed(topic, { ...before, currentOffset, createdAtMs: options.now, earliest: currentOffset + 1, config: text })
+      return change(topic, applyConfig(items.get(topic), config, seen, options.now))
     },
 
     async noteSwept (topic, swept) {
-      const before = items.get(topic)
-      if (before !== undefined) items.set(topic, { ...before, swept })
+      change(topic, applySwept(items.get(topic), swept))
     },
 
-    async correctReservedAt (topic, { currentOffset, reservedAtMs }) {
-      const before = items.get(topic)
-      if (before?.currentOffset !== currentOffset || (before.reservedAtMs ?? Infinity) <= reservedAtMs) return
-      items.set(topic, { ...before, reservedAtMs })
+    async correctReservedAt (topic, time) {
+      change(topic, applyReservationTime(items.get(topic), time))
     },
 
     async list (after, limit) {

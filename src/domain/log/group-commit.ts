@@ -274,7 +274,7 @@ export class GroupCommit {
     if (keyed.length === 0) return true
     const puts = await Promise.all([...this.#keyRecords(draft, writer)].map(([append, record]) =>
       storage.replaceRecord(keyName(this.#topic, append.conditions.key!), { last, text: encodeKey(record) }, append.keySeen!, this.#context.limits.keyTtlMs)
-        .then((answer) => answer === 'replaced' || decodeKey(answer.text).writer === writer)))
+        .then((answer) => answer === 'replaced' || (answer !== undefined && decodeKey(answer.text).writer === writer))))
     return puts.every(Boolean)
   }
 

@@ -143,7 +143,7 @@ export class TopicStorage {
     return this.#repeated('state', RECORDS, limits.getTimeoutMs, (signal) => records.read(name, { signal }))
   }
 
-  replaceRecord (name: RecordName, record: Fact, seen: Offset | null, ttlMs: Ms): Promise<'replaced' | Fact> {
+  replaceRecord (name: RecordName, record: Fact, seen: Offset | null, ttlMs: Ms): Promise<'replaced' | Fact | undefined> {
     const { records, limits, clock } = this.#context
     return this.#repeated('reserve', RECORDS, limits.getTimeoutMs, (signal) =>
       records.replace(name, record, seen, { expiresAtMs: clock.wall() + ttlMs, signal }))

@@ -10,9 +10,11 @@ import { RESERVE_BYTES } from '../../../src/adapters/sqlite/space.ts'
 import { systemClock } from '../../../src/adapters/system/clock.ts'
 import { createLog } from '../../../src/domain/log/log.ts'
 import { StoreError } from '../../../src/ports/errors.ts'
+import { exactly, reserve } from '../../contracts/topic-store/support.ts'
 import { ask, assertProblem, consume, produce } from '../../support/http/requests.ts'
 import { startServer } from '../../support/processes/server.ts'
 import { bodyOf } from '../../support/processes/sqlite.ts'
+import { createVersion1 } from '../../support/storage/sqlite-v1.ts'
 import { append, object, openStore, startFailure, startProcess } from '../../support/storage/sqlite.ts'
 
 const body = Buffer.alloc(20_000, 'x')
@@ -80,6 +82,34 @@ describe('the embedded store on a full disk', { skip: mountFails() }, () => {
     assert.throws(() => openStore(t, folder), startFailure('full', folder, 'no space'))
     disk.free()
     assert.equal(await append(openStore(t, folder), 't', 'x'), 1)
+  })
+
+  test('does not start with a file of an older version, which it would have to convert, and leaves it as it is', async (t) => {
+    const disk = smallDisk(t)
+    const folder = join(disk.path, 'old')
+    mkdirSync(folder)
+    createVersion1(folder)()
+    disk.fill()
+    for (const start of [1, 2]) assert.throws(() => openStore(t, folder), startFailure('full', folder, 'older version'), `start ${start}`)
+    disk.free()
+    assert.equal(await append(openStore(t, folder), 'kept', 'x'), 8)
+  })
+
+  test('does not believe what was rolled back', async (t) => {
+    const disk = smallDisk(t)
+    const store = openStore(t, join(disk.path, 'data'))
+    const producers = new Map(Array.from({ length: 64 }, (_, i) => [`producer ${i}`, 'x'.repeat(1_000)]))
+    const { item } = await reserve(store.topics, 't', 64, { producers })
+    disk.fill()
+    // Upkeep uses what is free, and here nothing is.
+    const found = new Map([...producers.keys()].map((id) => [id, { last: 64, text: 'y'.repeat(1_000) }]))
+    const refused = async (): Promise<boolean> => await store.topics.raiseEarliest('t', 2, { producers: found }).then(() => false, full)
+    assert.ok(await refused() && await refused())
+    assert.deepEqual(exactly(await store.topics.read('t')), exactly(item))
+    disk.free()
+    await sleep(300)
+    const raised = await store.topics.raiseEarliest('t', 2, { producers: found })
+    assert.deepEqual([raised.kind, raised.item?.producers], ['changed', found])
   })
 
   test('a server answers reads, refuses appends with 507, is not ready, and goes on by itself, over a restart too', async (t) => {

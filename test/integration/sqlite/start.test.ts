@@ -5,6 +5,7 @@ import {
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { describe, test, type TestContext } from 'node:test'
+import { SCHEMA_VERSION } from '../../../src/adapters/sqlite/schema.ts'
 import { append, openStore, startFailure, startProcess, type Line } from '../../support/storage/sqlite.ts'
 import { temporaryFolder } from '../../support/temporary-folder.ts'
 
@@ -32,9 +33,10 @@ describe('the embedded store at its start', () => {
   test('refuses a folder that a newer version wrote, and leaves it as it is', (t) => {
     const folder = temporaryFolder(t)
     openStore(t, folder).close()
-    const version = setVersion(folder, 2)
-    assert.throws(() => openStore(t, folder), startFailure('newer', folder, 'format 2', 'newer version'))
-    assert.equal(version(), 2)
+    const version = setVersion(folder, SCHEMA_VERSION + 1)
+    const expected = `format ${SCHEMA_VERSION + 1}, this one knows ${SCHEMA_VERSION}`
+    assert.throws(() => openStore(t, folder), startFailure('newer', folder, expected, 'newer version'))
+    assert.equal(version(), SCHEMA_VERSION + 1)
   })
 
   test('refuses the database of another program', (t) => {

@@ -18,10 +18,16 @@ export class TopicBelief {
   /** The item as last heard; `undefined` also if nothing was heard yet. */
   item: TopicItem | undefined
   known = false
+  /** The units at which it was counted in {@link TopicBeliefs}. */
+  countedUnits = 0
   #asOf = -1
   #tick = 0
   readonly #outcomes = new Map<number, RangeOutcome>()
   readonly #outside = new Map<string, { readonly moves: number, readonly fact: Fact | undefined }>()
+
+  get units (): number {
+    return 1 + (this.item?.producers.size ?? 0)
+  }
 
   /** Numbers the events of this topic, so that "read after the request came" does not depend on a clock. */
   tick (): number {
@@ -68,18 +74,19 @@ function remember<K, V> (map: Map<K, V>, key: K, value: V): void {
   if (map.size > REMEMBERED_MAX) map.delete(map.keys().next().value!)
 }
 
-/** Topics that a process knows the item of. */
-const TOPICS_MAX = 100_000
+/** Bounds the memory for what is known of topics: each topic counts as one, and each producer in its item. */
+const REMEMBERED_UNITS = 100_000
 
 /** The beliefs about all topics; those that were not used for longest are forgotten. */
 export class TopicBeliefs {
   // `maxSize`, because lru-cache allocates all slots of `max` at construction.
-  readonly #topics = new LRUCache<string, TopicBelief>({ maxSize: TOPICS_MAX, sizeCalculation: () => 1 })
+  readonly #topics = new LRUCache<string, TopicBelief>({ maxSize: REMEMBERED_UNITS, sizeCalculation: (belief) => belief.units })
 
   of (topic: string): TopicBelief {
     const known = this.#topics.get(topic)
-    if (known !== undefined) return known
-    const belief = new TopicBelief()
+    if (known !== undefined && known.countedUnits === known.units) return known
+    const belief = known ?? new TopicBelief()
+    belief.countedUnits = belief.units
     this.#topics.set(topic, belief)
     return belief
   }

@@ -1,9 +1,10 @@
 import { mayHaveTakenEffect } from '../../ports/errors.ts'
 import type { Reserved } from '../../ports/topic-store.ts'
+import type { Ms } from '../../ports/units.ts'
 import { LogError } from '../errors.ts'
 import { addCalls, createOperation, type Operation } from '../operation.ts'
 import { leavingProducers } from '../producers/moves.ts'
-import { decodeProducer, encodeProducer, resolveProducer } from '../producers/record.ts'
+import { decodeProducer, encodeProducer, rememberDecoded, resolveProducer } from '../producers/record.ts'
 import type { NewMessage } from '../segments/message.ts'
 import type { MessageSegment } from '../segments/segment.ts'
 import { AppendQueue, failureOf, settle, sizeOf, type Appended, type QueuedAppend } from './append-queue.ts'
@@ -157,12 +158,15 @@ export class GroupCommit {
   async #reserve (draft: GroupDraft, writer: string, storage: TopicStorage, left: number): Promise<Reserved | undefined> {
     const { limits, storeTime } = this.#context
     const movedOut = await this.#moveOut(draft, storage)
-    const { wanted, belief } = draft.update(writer, Math.floor(storeTime.now() / 1_000), movedOut)
+    const { wanted, belief, records } = draft.update(writer, Math.floor(storeTime.now() / 1_000), movedOut)
     const askedAt = this.#belief.tick()
     try {
       const answer = await storage.reserve(wanted, belief, Math.min(limits.reserveTimeoutMs, left))
       this.#belief.learn(answer.item, askedAt)
-      if (answer.kind === 'reserved') return answer
+      if (answer.kind === 'reserved') {
+        for (const [id, record] of records) rememberDecoded(answer.item.producers.get(id)!, record)
+        return answer
+      }
     } catch (error) {
       // Without facts, at worst a range was handed out that nobody uses; readers seal it.
       if (!draft.hasFacts || !mayHaveTakenEffect(error)) throw error
@@ -181,15 +185,16 @@ export class GroupCommit {
     const { limits, storeTime } = this.#context
     const moved = new Map<string, number>()
     const { item } = this.#belief
-    const coming = draft.incoming.length
+    const coming = draft.incoming
     if (coming === 0 || item === undefined) return moved
     for (const id of leavingProducers(item.producers, coming, (other) => draft.hasProducer(other), storeTime.now(), limits)) {
       const fact = item.producers.get(id)!
-      const record = decodeProducer(fact.text)
+      const record = decodeProducer(fact)
       const outcome = record.riding.length === 0 ? 'void' : this.#belief.outcomeOf(fact.last)
       if (outcome === undefined) {
         // The next group moves it out.
-        this.#leisurely(() => this.#resolver.resolve({ first: fact.last - record.count + 1, last: fact.last, ...record }, { deadline: Infinity }))
+        const range = { first: fact.last - record.count + 1, last: fact.last, writer: record.writer, timeS: record.timeS }
+        this.#leisurely((_, deadline) => this.#resolver.resolve(range, { deadline }))
         continue
       }
       const text = encodeProducer(resolveProducer(record, fact.last, outcome))
@@ -301,10 +306,11 @@ export class GroupCommit {
   }
 
   /** Nobody waits for it, and nothing depends on it. */
-  #leisurely (call: (storage: TopicStorage) => Promise<unknown>): void {
+  #leisurely (call: (storage: TopicStorage, deadline: Ms) => Promise<unknown>): void {
     this.#atLeisure++
     const { clock, limits } = this.#context
-    call(new TopicStorage(this.#context, this.#topic, createOperation(), clock.monotonic() + limits.appendTimeoutMs)).catch(() => {}).finally(() => {
+    const deadline = clock.monotonic() + limits.appendTimeoutMs
+    call(new TopicStorage(this.#context, this.#topic, createOperation(), deadline), deadline).catch(() => {}).finally(() => {
       this.#atLeisure--
       this.#checkIdle()
     }).catch(() => {})

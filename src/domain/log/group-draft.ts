@@ -1,14 +1,21 @@
 import type { Belief, Fact, TopicItem, Wanted } from '../../ports/topic-store.ts'
 import { LogError } from '../errors.ts'
-import { judgeProducer, type ProducerAppend } from '../producers/judge.ts'
-import { decodeProducer, encodeProducer, PRODUCER_WINDOW, resolveProducer, type AppendRange, type ProducerRecord, type Rider } from '../producers/record.ts'
+import { decodeProducer, encodeProducer, type AppendRange, type ProducerRecord } from '../producers/record.ts'
 import { closedOf, closingOf, counts, endOf, existsTopic } from '../topics/state.ts'
 import type { TopicBelief } from './belief.ts'
+import { GroupProducers } from './group-producers.ts'
 import { decodeClosing, decodeOrder, encodeClosing, encodeOrder } from './facts.ts'
 import type { OpenRange, PendingAppend } from './conditions.ts'
 
 /** The most producers in one update (FACTS_MAX). */
 export const FACTS_MAX = 64
+
+/** The update of a group, and the records of producers that it stores. */
+export interface GroupUpdate {
+  readonly wanted: Wanted
+  readonly belief: Belief
+  readonly records: ReadonlyMap<string, ProducerRecord>
+}
 
 /** What an append is waiting for before it can be judged. */
 export type Need =
@@ -46,17 +53,6 @@ export interface DraftOptions {
   readonly checkConfig?: (append: PendingAppend, config: string | undefined) => void
 }
 
-/** A producer in the group. */
-interface ProducerDraft {
-  /** What stands; `undefined`: none, or of a lower epoch. */
-  readonly record: ProducerRecord | undefined
-  readonly epoch: number
-  /** In the item; `null`: not inside. */
-  readonly version: number | null
-  /** Each with the number of messages in the group up to and with it. */
-  readonly added: Array<{ readonly append: PendingAppend, readonly upTo: number }>
-}
-
 /**
  * The appends that share one update and one put. Each is judged against the item as the process believes it to be, with what
  * those before it will have changed (log §6.9).
@@ -70,7 +66,7 @@ export class GroupDraft {
   readonly #item: TopicItem | undefined
   readonly #known: boolean
   readonly #options: DraftOptions
-  readonly #producers = new Map<string, ProducerDraft>()
+  readonly #producers: GroupProducers
   readonly #keys = new Map<string, PendingAppend>()
   #ended = false
   #closes = false
@@ -82,6 +78,7 @@ export class GroupDraft {
     this.#item = belief.item
     this.#known = belief.known
     this.#options = options
+    this.#producers = new GroupProducers(belief)
   }
 
   get closes (): boolean { return this.#closes }
@@ -90,10 +87,8 @@ export class GroupDraft {
     return this.#producers.size > 0 || this.#keys.size > 0 || this.#order !== undefined || this.#closes || this.#expectedLast !== undefined
   }
 
-  /** The ids of producers that come into the item with this group. */
-  get incoming (): string[] {
-    return [...this.#producers].filter(([, { version }]) => version === null).map(([id]) => id)
-  }
+  /** Producers that come into the item with this group. */
+  get incoming (): number { return this.#producers.incoming }
 
   hasProducer (id: string): boolean {
     return this.#producers.has(id)
@@ -120,7 +115,7 @@ export class GroupDraft {
     const { producer, key, close, order } = append.conditions
     this.accepted.push(append)
     this.count += append.messages.length
-    if (producer !== undefined) this.#draftOf(producer).added.push({ append, upTo: this.count })
+    if (producer !== undefined) this.#producers.add(append, producer, this.count)
     if (key !== undefined) this.#keys.set(key, append)
     if (append.conditions.expectedOffset !== undefined) this.#expectedLast = this.#wantedLast(append)
     if (order !== undefined) this.#order = { before: this.#standingOrder(), value: order }
@@ -153,32 +148,27 @@ export class GroupDraft {
       return append.keySeen === undefined ? { kind: 'waits', need: { kind: 'key' } } : undefined
     }
     if (producer === undefined) return undefined
-    const drafted = this.#producers.get(producer.id)
-    if (drafted !== undefined) return judgeBeside(producer, drafted)
-    const known = this.#recordOf(producer)
-    if ('need' in known) return { kind: 'waits', need: known.need }
-    const verdict = judgeProducer(known.record, producer)
+    const verdict = this.#producers.judge(producer)
     switch (verdict.kind) {
+      case 'unknown': return { kind: 'waits', need: verdict.read === 'item' ? { kind: 'item' } : { kind: 'outside', id: producer.id } }
+      case 'copy': return { kind: 'waits', need: verdict }
+      case 'later': return LATER
       case 'fenced': return this.#refuse(append, fenced(verdict.epoch))
       case 'old': return this.#refuse(append, seqOld(producer.seq))
       case 'repeat': return this.#certainly(append, verdict)
-      case 'unresolved': return { kind: 'waits', need: { kind: 'range', range: openRange(known.record!, known.version!) } }
-      default: return this.#producers.size >= FACTS_MAX ? LATER : undefined
+      case 'unresolved': {
+        const { record, version } = this.#producers.known(producer)
+        return { kind: 'waits', need: { kind: 'range', range: openRange(record!, version!) } }
+      }
+      case 'accepted': return this.#producers.size >= FACTS_MAX && !this.#producers.has(producer.id) ? LATER : undefined
+      case 'gap': return undefined // if the topic is closed, that is told
     }
   }
 
-  #judgeSequence (append: PendingAppend): Judgement | undefined {
-    const { producer } = append.conditions
-    if (producer === undefined) return undefined
-    const drafted = this.#producers.get(producer.id)
-    const base = drafted === undefined ? this.#baseOf(producer) : (drafted.record?.base ?? -1) + drafted.added.length
-    return producer.seq === base + 1 ? undefined : { kind: 'waits', need: { kind: 'predecessor', refusal: gap(base + 1, producer.seq) } }
-  }
-
-  /** The seq that stands below the producer's append, in its epoch. */
-  #baseOf (producer: ProducerAppend): number {
-    const known = this.#recordOf(producer)
-    return 'record' in known && known.record?.epoch === producer.epoch ? known.record.base : -1
+  #judgeSequence ({ conditions: { producer } }: PendingAppend): Judgement | undefined {
+    const verdict = producer === undefined ? undefined : this.#producers.judge(producer)
+    if (producer === undefined || verdict?.kind !== 'gap') return undefined
+    return { kind: 'waits', need: { kind: 'predecessor', refusal: gap(verdict.expectedSeq, producer.seq) } }
   }
 
   #judgeClosed (append: PendingAppend, alone: boolean): Judgement | undefined {
@@ -207,7 +197,7 @@ export class GroupDraft {
     const fact = producer === undefined ? undefined : this.#item?.producers.get(producer.id)
     if (fact !== undefined && this.#belief.outcomeOf(fact.last) === 'void' && fact.last === this.#item?.currentOffset) {
       // The void range of an earlier copy began at the expected offset, and nobody has reserved since.
-      if (fact.last - decodeProducer(fact.text).count + 1 === expectedOffset) return fact.last
+      if (fact.last - decodeProducer(fact).count + 1 === expectedOffset) return fact.last
     }
     return expectedOffset! - 1
   }
@@ -250,59 +240,20 @@ export class GroupDraft {
     return undefined
   }
 
-  /** What stands of a producer, or what must be known first. A fact of an earlier life keeps its version and has no record. */
-  #recordOf ({ id, seq }: ProducerAppend): { record: ProducerRecord | undefined, version: number | null } | { need: Need } {
-    const item = this.#item
-    const fact = item?.producers.get(id)
-    if (item !== undefined && fact !== undefined) {
-      return { record: counts(item, fact.last) ? this.#resolvedRecord(fact) : undefined, version: fact.last }
-    }
-    // A first seq is most often a new producer's: the update's condition finds out.
-    if (!this.#known && seq > 0) return { need: { kind: 'item' } }
-    if (item === undefined || item.moves === 0) return { record: undefined, version: null }
-    const outside = this.#belief.outside(id, item.moves)
-    if (outside === undefined) return { need: { kind: 'outside', id } }
-    const { fact: moved } = outside
-    return { record: moved !== undefined && counts(item, moved.last) ? decodeProducer(moved.text) : undefined, version: null }
-  }
-
-  #resolvedRecord (fact: Fact): ProducerRecord {
-    const record = decodeProducer(fact.text)
-    const outcome = record.riding.length === 0 ? undefined : this.#belief.outcomeOf(fact.last)
-    return outcome === undefined ? record : resolveProducer(record, fact.last, outcome)
-  }
-
-  #draftOf (producer: ProducerAppend): ProducerDraft {
-    const existing = this.#producers.get(producer.id)
-    if (existing !== undefined) return existing
-    const known = this.#recordOf(producer)
-    if ('need' in known) throw new Error('accepted without its record')
-    const record = known.record?.epoch === producer.epoch ? known.record : undefined
-    const draft: ProducerDraft = { record, epoch: producer.epoch, version: known.version, added: [] }
-    this.#producers.set(producer.id, draft)
-    return draft
-  }
-
   /**
    * The update for the group.
    * @param timeS the store's time as last heard, in seconds
    * @param movedOut producers that were put outside, with their versions
    */
-  update (writer: string, timeS: number, movedOut: ReadonlyMap<string, number> = new Map()): { wanted: Wanted, belief: Belief } {
+  update (writer: string, timeS: number, movedOut: ReadonlyMap<string, number> = new Map()): GroupUpdate {
     const item = this.#item
     const { count } = this
-    const versions = new Map<string, number | null>(movedOut)
-    const texts = new Map<string, string>()
-    let comesIn = false
-    for (const [id, draft] of this.#producers) {
-      versions.set(id, draft.version)
-      comesIn ||= draft.version === null
-      texts.set(id, encodeProducer(this.#recordAfter(draft, item, writer, timeS)))
-    }
+    const records = this.#producers.records(count, writer, timeS)
+    const versions = new Map<string, number | null>([...this.#producers.versions(), ...movedOut])
     return {
       wanted: {
         count,
-        ...texts.size > 0 && { producers: texts },
+        ...records.size > 0 && { producers: new Map([...records].map(([id, record]) => [id, encodeProducer(record)])) },
         ...this.#order !== undefined && { order: encodeOrder({ ...this.#order, range: { count, writer, timeS } }) },
         ...this.#closes && count > 0 && { closing: encodeClosing({ count, writer, timeS }) },
         ...movedOut.size > 0 && { movedOut: [...movedOut.keys()] }
@@ -313,30 +264,13 @@ export class GroupDraft {
         config: item?.config ?? null,
         ...(!this.#options.createsTopics || count === 0) && { exists: true },
         ...versions.size > 0 && { producers: versions },
-        ...comesIn && { moves: item?.moves ?? 0 },
+        ...this.#producers.incoming > 0 && { moves: item?.moves ?? 0 },
         ...this.#order !== undefined && { order: item?.order?.last ?? null },
         ...this.#expectedLast !== undefined && { currentOffset: this.#expectedLast }
-      }
+      },
+      records
     }
   }
-
-  #recordAfter ({ record, epoch, added }: ProducerDraft, item: TopicItem | undefined, writer: string, timeS: number): ProducerRecord {
-    const { count } = this
-    const riding: Rider[] = added.map(({ append, upTo }) => ({ back: count - upTo, count: append.messages.length }))
-    const before = { epoch, base: record?.base ?? -1, timeS, writer, count, standing: record?.standing ?? [] }
-    if (count > 0) return { ...before, riding }
-    // A close alone has no range that could be void: it holds at once.
-    return resolveProducer({ ...before, riding }, item?.currentOffset ?? 0, 'stands')
-  }
-}
-
-/** An append of a producer that is in the group already. */
-function judgeBeside ({ epoch, seq }: ProducerAppend, { record, epoch: drafted, added }: ProducerDraft): Judgement | undefined {
-  if (epoch !== drafted) return LATER
-  const base = record?.base ?? -1
-  const copy = added[seq - base - 1]
-  if (copy !== undefined) return { kind: 'waits', need: { kind: 'copy', of: copy.append } }
-  return seq <= base || added.length >= PRODUCER_WINDOW ? LATER : undefined
 }
 
 function openRange ({ count, writer, timeS }: { readonly count: number, readonly writer: string, readonly timeS: number }, last: number): OpenRange {

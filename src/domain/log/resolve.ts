@@ -149,9 +149,9 @@ export function openRanges (item: TopicItem | undefined): OpenRange[] {
   if (item.closing !== undefined) add(item.closing.last, decodeClosing(item.closing.text))
   const order = item.order === undefined ? undefined : decodeOrder(item.order.text).range
   if (order !== undefined) add(item.order!.last, order)
-  for (const { last, text } of item.producers.values()) {
-    const record = decodeProducer(text)
-    if (record.riding.length > 0) add(last, record)
+  for (const fact of item.producers.values()) {
+    const record = decodeProducer(fact)
+    if (record.riding.length > 0) add(fact.last, record)
   }
   return ranges
 }

@@ -66,8 +66,9 @@ function youngOnes ({ limits, storeTime }: LogContext, open: readonly OpenRange[
 /** What was found of the facts below `earliest`. */
 function resolvedBelow (item: TopicItem, belief: TopicBelief, earliest: number): Resolved {
   const producers = new Map<string, Fact>()
-  for (const [id, { last, text }] of item.producers) {
-    const record = decodeProducer(text)
+  for (const [id, fact] of item.producers) {
+    const { last } = fact
+    const record = decodeProducer(fact)
     if (last >= earliest || record.riding.length === 0) continue
     producers.set(id, { last, text: encodeProducer(resolveProducer(record, last, belief.outcomeOf(last)!)) })
   }

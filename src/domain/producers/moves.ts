@@ -22,6 +22,6 @@ export function leavingProducers (
   if (coming === 0 || (bytes <= limits.inlineRecordsBytes && excess <= 0)) return []
   const oldestFirst = [...inside].filter(([id]) => !stays(id)).sort(([, a], [, b]) => a.last - b.last)
   return oldestFirst
-    .filter(([, fact], i) => i < excess || (i < coming && nowMs - decodeProducer(fact.text).timeS * 1_000 > limits.producerIdleMs))
+    .filter(([, fact], i) => i < excess || (i < coming && nowMs - decodeProducer(fact).timeS * 1_000 > limits.producerIdleMs))
     .map(([id]) => id)
 }

@@ -1,3 +1,5 @@
+import type { Fact } from '../../ports/topic-store.ts'
+
 /** The most seqs of a producer that ride on one range, and the most answers that are kept for repeats (PRODUCER_WINDOW). */
 export const PRODUCER_WINDOW = 5
 
@@ -42,8 +44,24 @@ export function encodeProducer ({ epoch, base, timeS, writer, count, standing, r
   ])
 }
 
-/** @throws Error if the text was not made by `encodeProducer`: then another program has changed the item */
-export function decodeProducer (text: string): ProducerRecord {
+const decoded = new WeakMap<Fact, ProducerRecord>()
+
+/** The record of a fact, decoded once. @throws Error if the text was not made by `encodeProducer`: then another program has changed the item */
+export function decodeProducer (fact: Fact): ProducerRecord {
+  let record = decoded.get(fact)
+  if (record === undefined) {
+    record = decode(fact.text)
+    decoded.set(fact, record)
+  }
+  return record
+}
+
+/** Saves the decoding of a fact that was just stored. */
+export function rememberDecoded (fact: Fact, record: ProducerRecord): void {
+  decoded.set(fact, record)
+}
+
+function decode (text: string): ProducerRecord {
   const [epoch, base, timeS, writer, count, standing, riding] = JSON.parse(text) as [number, number, number, string, number, number[], number[]]
   return {
     epoch,

@@ -4,13 +4,13 @@ import type { PlantedFault } from './planted-faults.ts'
 export const plantedConditionFaults: readonly PlantedFault[] = [
   {
     name: 'take what rides on an open range for what stands',
-    file: 'domain/log/group-draft.ts',
+    file: 'domain/log/group-producers.ts',
     replace: 'return outcome === undefined ? record : resolveProducer(record, fact.last, outcome)',
     by: 'return resolveProducer(record, fact.last, outcome ?? \'stands\')'
   },
   {
     name: 'take what rides on an open range for void',
-    file: 'domain/log/group-draft.ts',
+    file: 'domain/log/group-producers.ts',
     replace: 'return outcome === undefined ? record : resolveProducer(record, fact.last, outcome)',
     by: 'return resolveProducer(record, fact.last, outcome ?? \'void\')'
   },
@@ -35,8 +35,8 @@ export const plantedConditionFaults: readonly PlantedFault[] = [
   {
     name: 'reserve without the condition on a producer\'s version',
     file: 'domain/log/group-draft.ts',
-    replace: 'versions.set(id, draft.version)',
-    by: 'versions.delete(id)'
+    replace: '[...this.#producers.versions(), ...movedOut]',
+    by: '[...movedOut]'
   },
   {
     name: 'put on a range whose answer was lost',
@@ -83,8 +83,8 @@ export const plantedConditionFaults: readonly PlantedFault[] = [
   {
     name: 'come back into the item without the condition on moves',
     file: 'domain/log/group-draft.ts',
-    replace: '...comesIn && { moves: item?.moves ?? 0 }',
-    by: '...comesIn && {}'
+    replace: '...this.#producers.incoming > 0 && { moves: item?.moves ?? 0 }',
+    by: '...this.#producers.incoming > 0 && {}'
   },
   {
     name: 'put before the record of the key is written',

@@ -5,8 +5,8 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { promisify } from 'node:util'
 import { SettingsSchema } from '../../src/app/config.ts'
+import { listeningApp } from '../support/http/app.ts'
 import { produce } from '../support/http/requests.ts'
-import { startServer } from '../support/processes/server.ts'
 import { temporaryFolder } from '../support/temporary-folder.ts'
 
 const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8')
@@ -15,7 +15,7 @@ const run = promisify(execFile)
 test('the README\'s curl commands answer what it prints', async (t) => {
   const examples = [...readme.matchAll(/```sh\n(curl .*)\n```\n\n```json\n(.*)\n```/g)]
   assert.equal(examples.length, 4)
-  const { baseUrl } = await startServer(t, { DATA_DIR: temporaryFolder(t), LOG_LEVEL: 'silent' })
+  const { baseUrl } = await listeningApp(t)
   for (const [, command = '', printed = ''] of examples) {
     assert.ok(command.includes('http://127.0.0.1:9000/'), command)
     const { stdout } = await run('sh', ['-c', command.replace('http://127.0.0.1:9000', baseUrl)])
@@ -26,7 +26,7 @@ test('the README\'s curl commands answer what it prints', async (t) => {
 test('the README\'s NDJSON commands work as printed', async (t) => {
   const blocks = [...readme.matchAll(/```sh\n(.*?)\n```/gs)].map(([, block = '']) => block).filter((block) => block.includes('ndjson'))
   assert.equal(blocks.length, 3)
-  const { baseUrl } = await startServer(t, { DATA_DIR: ':memory:', LOG_LEVEL: 'silent' })
+  const { baseUrl } = await listeningApp(t)
   const cwd = temporaryFolder(t)
   const shell = async (block: string): Promise<string> => (await run('sh', ['-ec', block.replaceAll('http://127.0.0.1:9000', baseUrl)], { cwd })).stdout
   const [sendAndRead = '', split = '', copy = ''] = blocks
@@ -41,7 +41,7 @@ test('the README\'s NDJSON commands work as printed', async (t) => {
 
 test('the README\'s consumer loop gets all messages, and goes on where it was', async (t) => {
   const [, loop = ''] = /```js\n(.*?)```/s.exec(readme)!
-  const { baseUrl } = await startServer(t, { DATA_DIR: ':memory:', LOG_LEVEL: 'silent' })
+  const { baseUrl } = await listeningApp(t)
   await produce(baseUrl, 'orders', `{"messages":[${Array.from({ length: 250 }, (_, n) => `{"payload":${n}}`).join()}]}`)
   const AsyncFunction = (async () => {}).constructor as new (...args: string[]) => (...args: unknown[]) => Promise<void>
   const consumer = new AsyncFunction('loadOffset', 'handle', 'saveOffset', loop.replace('http://127.0.0.1:9000', baseUrl))

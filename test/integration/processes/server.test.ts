@@ -8,13 +8,13 @@ import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import { eventually } from './support/eventually.ts'
-import { ask, consume, produce } from './support/http/requests.ts'
-import { failedStart, startServer } from './support/processes/server.ts'
-import { scriptedServer } from './support/storage/scripted-server.ts'
-import { temporaryFolder } from './support/temporary-folder.ts'
+import { eventually } from '../../support/eventually.ts'
+import { ask, assertProblem, consume, produce } from '../../support/http/requests.ts'
+import { failedStart, startServer } from '../../support/processes/server.ts'
+import { scriptedServer } from '../../support/storage/scripted-server.ts'
+import { temporaryFolder } from '../../support/temporary-folder.ts'
 
-const root = fileURLToPath(new URL('..', import.meta.url))
+const root = fileURLToPath(new URL('../../..', import.meta.url))
 const shell = promisify(execFile)
 
 test('standard error says where it listens, where the data is, and a curl that works as printed; standard output is JSON lines', async (t) => {
@@ -244,6 +244,18 @@ test('on an address that others can reach, it warns that there is no access cont
   await ask(local.baseUrl, { path: '/health' })
   await eventually(() => local.lines.length > 0)
   assert.deepEqual([warningsIn(local.lines), local.errorLines.filter((line) => line.startsWith('WARNING'))], [[], []])
+})
+
+// What a page does whose own name points to 127.0.0.1.
+test('a server on a loopback address is not read or written under a foreign name', async (t) => {
+  const { baseUrl } = await startServer(t, { DATA_DIR: ':memory:', ALLOWED_HOSTS: '' })
+  const host = `evil.example:${new URL(baseUrl).port}`
+  const refusal = `host: expected localhost, 127.0.0.1, [::1] or a name from the setting ALLOWED_HOSTS, got "${host}"`
+  const body = '{"payload":1}'
+  assertProblem(await ask(baseUrl, { method: 'POST', path: '/topics/a/produce', headers: { host, 'content-type': 'application/json' }, body }), 'misdirected_request', refusal)
+  assertProblem(await ask(baseUrl, { path: '/topics/a/consume', headers: { host } }), 'misdirected_request', refusal)
+  for (const path of ['/docs', '/nothing']) assert.equal((await ask(baseUrl, { path, headers: { host } })).status, 421)
+  assert.match((await consume(baseUrl, 'a')).text, /^\{"messages":\[\],/)
 })
 
 test('LOG_LEVEL=silent: no log, but where it listens', async (t) => {

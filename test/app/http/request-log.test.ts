@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { connect } from 'node:net'
 import { test } from 'node:test'
 import { createMemorySegmentStore } from '../../../src/adapters/memory/segment-store.ts'
+import { eventually } from '../../support/eventually.ts'
 import { listeningApp, memoryApp } from '../../support/http/app.ts'
 import { logLines } from '../../support/http/log-lines.ts'
 import { ask, consume, exchange, produce } from '../../support/http/requests.ts'
@@ -121,9 +122,9 @@ test('a request whose client has gone leaves its line as well', async (t) => {
   await inside
   socket.destroy()
   const requests = (): Array<Record<string, unknown>> => lines().filter(({ msg }) => msg === 'request')
-  for (let i = 0; i < 200 && requests().length === 0; i++) await new Promise((resolve) => { setTimeout(resolve, 20) })
+  await eventually(() => requests().length > 0)
   release()
-  await new Promise((resolve) => { setTimeout(resolve, 50) })
+  await eventually(async () => await segments.get('a', 1) !== undefined)
   assert.deepEqual(requests().map(stable), [
     { level: 'info', msg: 'request', method: 'POST', route: '/topics/:topic/produce', aborted: true, topic: 'a' }
   ])

@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { eventually } from '../../support/eventually.ts'
 import { ask, assertProblem, consume, produce } from '../../support/http/requests.ts'
-import { failedStart, startServer } from '../../support/processes/server.ts'
+import { failedStart, type ServerProcess, startServer } from '../../support/processes/server.ts'
 import { scriptedServer } from '../../support/storage/scripted-server.ts'
 import { temporaryFolder } from '../../support/temporary-folder.ts'
 
@@ -46,7 +46,8 @@ test('what was acknowledged is there after a restart', async (t) => {
 
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   test(`${signal}: in-flight requests are answered, idle connections closed, exit code 0`, async (t) => {
-    const { child, baseUrl, ended, lines } = await startServer(t, { DATA_DIR: ':memory:' })
+    const server = await startServer(t, { DATA_DIR: ':memory:' })
+    const { baseUrl, ended, lines } = server
     const agent = new Agent({ keepAlive: true })
     t.after(() => { agent.destroy() })
     await idleConnection(baseUrl, agent)
@@ -57,8 +58,7 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
         answer.resume().on('end', () => resolve({ status: answer.statusCode!, connection: answer.headers.connection }))
       })
       sent.on('error', reject).write('{"payload"')
-      setTimeout(() => { child.kill(signal) }, 200)
-      setTimeout(() => { sent.end(':1}') }, 600)
+      stop(server, signal).then(() => { sent.end(':1}') }, reject)
     })
     const start = performance.now()
     assert.equal((await answered).status, 200)
@@ -70,15 +70,14 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
 }
 
 test('a request that comes during the shutdown on an open connection is served, and the connection closed', async (t) => {
-  const { child, baseUrl, ended } = await startServer(t, { DATA_DIR: ':memory:' })
+  const server = await startServer(t, { DATA_DIR: ':memory:' })
+  const { baseUrl, ended } = server
   const { hostname, port } = new URL(baseUrl)
   const socket = connect(Number(port), hostname)
   let received = ''
   socket.on('data', (chunk) => { received += chunk.toString() })
   socket.write('POST /topics/a/produce HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 13\r\n\r\n{"payload"')
-  await new Promise((resolve) => { setTimeout(resolve, 200) })
-  child.kill('SIGTERM')
-  await new Promise((resolve) => { setTimeout(resolve, 200) })
+  await stop(server, 'SIGTERM')
   socket.write(':1}GET /health HTTP/1.1\r\nhost: x\r\n\r\n')
   await once(socket, 'close')
   assert.match(received, /^HTTP\/1\.1 200 .*\{"topic":"a","offset":1\}HTTP\/1\.1 200 .*connection: close.*\{"status":"ok"\}$/is)
@@ -87,16 +86,17 @@ test('a request that comes during the shutdown on an open connection is served, 
 
 // Node's server.close() destroys a connection whose answer has been handed over, although it is not out yet.
 test('an answer that is still on its way when the shutdown begins arrives whole', async (t) => {
-  const { child, baseUrl, ended } = await startServer(t, { DATA_DIR: ':memory:' })
+  const server = await startServer(t, { DATA_DIR: ':memory:' })
+  const { baseUrl, ended } = server
   await produce(baseUrl, 'a', `{"payload":"${'x'.repeat(4_000_000)}"}`)
   const page = (await consume(baseUrl, 'a')).text
   const { hostname, port } = new URL(baseUrl)
   const socket = connect(Number(port), hostname).pause()
   // More than the buffers of the two ends of a connection can hold.
   for (let i = 0; i < 6; i++) socket.write('GET /topics/a/consume HTTP/1.1\r\nhost: x\r\n\r\n')
+  // Until the buffers are full.
   await new Promise((resolve) => { setTimeout(resolve, 500) })
-  child.kill('SIGTERM')
-  await new Promise((resolve) => { setTimeout(resolve, 500) })
+  await stop(server, 'SIGTERM')
   let received = ''
   socket.on('data', (chunk) => { received += chunk.toString('latin1') }).resume()
   await once(socket, 'close')
@@ -108,20 +108,21 @@ test('an answer that is still on its way when the shutdown begins arrives whole'
 })
 
 test('a request that does not end is cut off after 10 s, exit code 1', async (t) => {
-  const { child, baseUrl, ended } = await startServer(t, { DATA_DIR: ':memory:' })
+  const server = await startServer(t, { DATA_DIR: ':memory:' })
+  const { baseUrl, ended } = server
   stuckRequest(t, baseUrl)
-  await new Promise((resolve) => { setTimeout(resolve, 200) })
   const start = performance.now()
-  child.kill('SIGTERM')
+  await stop(server, 'SIGTERM')
   assert.equal(await ended, 1)
   const took = performance.now() - start
   assert(took > 9_000 && took < 12_000, `${took} ms`)
 })
 
 test('a second signal ends it at once; one right after the first is the same one, passed on by npm', async (t) => {
-  const { child, baseUrl, ended } = await startServer(t, { DATA_DIR: ':memory:' })
+  const server = await startServer(t, { DATA_DIR: ':memory:' })
+  const { child, baseUrl, ended } = server
   stuckRequest(t, baseUrl)
-  await new Promise((resolve) => { setTimeout(resolve, 200) })
+  await answersHealth(baseUrl)
   const start = performance.now()
   child.kill('SIGINT')
   setTimeout(() => { child.kill('SIGINT') }, 100)
@@ -272,6 +273,18 @@ test('without DATA_DIR the data is in ./data', async (t) => {
   assert(errorLines[0]?.includes(join(folder, 'data')))
   assert(existsSync(join(folder, 'data', 'streams.db')))
 })
+
+/** A request that has been sent before has arrived when a later one is answered. */
+async function answersHealth (baseUrl: string): Promise<void> {
+  assert.equal((await ask(baseUrl, { path: '/health' })).status, 200)
+}
+
+/** Sends the signal when what was sent before has arrived, and resolves when the server has begun to stop. */
+async function stop ({ child, baseUrl, lines }: ServerProcess, signal: 'SIGINT' | 'SIGTERM'): Promise<void> {
+  await answersHealth(baseUrl)
+  child.kill(signal)
+  await eventually(() => lines.some((line) => line.includes('"msg":"stopping"')))
+}
 
 function warningsIn (lines: readonly string[]): string[] {
   return lines.map((line) => JSON.parse(line) as { level: string, msg: string }).filter(({ level }) => level === 'warn').map(({ msg }) => msg)

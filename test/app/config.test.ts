@@ -2,7 +2,16 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { loadLambdaSettings, loadSettings, SettingsError } from '../../src/app/config.ts'
 
-const defaults = { DATA_DIR: './data', HOST: '127.0.0.1', PORT: 9000, LOG_LEVEL: 'info', COMPRESSION: 'auto', LINGER_MS: 0, MAX_CONNECTIONS: 10_000, MAX_BUFFERED_BYTES: 268_435_456 }
+const defaults = {
+  DATA_DIR: './data',
+  HOST: '127.0.0.1',
+  PORT: 9000,
+  LOG_LEVEL: 'info',
+  COMPRESSION: 'auto',
+  LINGER_MS: 0,
+  MAX_CONNECTIONS: 10_000,
+  MAX_BUFFERED_BYTES: 268_435_456
+}
 
 test('without variables the defaults hold', () => {
   assert.deepEqual(loadSettings({}), defaults)
@@ -27,8 +36,15 @@ test('every variable is taken over, and no other', () => {
     LOG_LEVEL: 'silent',
     COMPRESSION: 'gzip'
   }
-  assert.deepEqual(loadSettings({ ...given, PORT: '0', LINGER_MS: '50', MAX_CONNECTIONS: '7', MAX_BUFFERED_BYTES: '33333333333', PATH: '/bin' }),
-    { ...given, PORT: 0, LINGER_MS: 50, MAX_CONNECTIONS: 7, MAX_BUFFERED_BYTES: 33_333_333_333 })
+  assert.deepEqual(loadSettings({
+    ...given,
+    PORT: '0',
+    LINGER_MS: '50',
+    MAX_CONNECTIONS: '7',
+    MAX_BUFFERED_BYTES: '33333333333',
+    PATH: '/bin'
+  }),
+  { ...given, PORT: 0, LINGER_MS: 50, MAX_CONNECTIONS: 7, MAX_BUFFERED_BYTES: 33_333_333_333 })
 })
 
 const originsExpected = 'CORS_ORIGINS: expected origins such as https://app.example.com, separated by commas, or *, got'
@@ -42,7 +58,10 @@ const wrong: Array<[Record<string, string>, string]> = [
   [{ MAX_BUFFERED_BYTES: '1' }, 'MAX_BUFFERED_BYTES: expected a whole number from 16777216 to 68719476736, got "1"'],
   [{ LINGER_MS: '1001' }, 'LINGER_MS: expected a whole number from 0 to 1000, got "1001"'],
   [{ HOST: 'a b' }, 'HOST: expected an IP address or a host name, got "a b"'],
-  [{ ALLOWED_HOSTS: 'example.com:9000' }, 'ALLOWED_HOSTS: expected host names or IP addresses without a port, separated by commas, got "example.com:9000"'],
+  [
+    { ALLOWED_HOSTS: 'example.com:9000' },
+    'ALLOWED_HOSTS: expected host names or IP addresses without a port, separated by commas, got "example.com:9000"'
+  ],
   [{ ALLOWED_HOSTS: 'a,,b' }, 'ALLOWED_HOSTS: expected host names or IP addresses without a port, separated by commas, got "a,,b"'],
   [{ CORS_ORIGINS: 'app.example.com' }, `${originsExpected} "app.example.com"`],
   [{ CORS_ORIGINS: 'https://app.example.com/' }, `${originsExpected} "https://app.example.com/"`],

@@ -25,7 +25,11 @@ interface Processes {
  * What appends and reads cost, in requests to the storage (log §3.1, §4.2).
  * @param open gives empty stores that report each request
  */
-export function callsContract (name: string, open: (t: TestContext, onCall: (call: string) => void) => Stores | Promise<Stores>, { skip = false }: { skip?: string | false } = {}): void {
+export function callsContract (
+  name: string,
+  open: (t: TestContext, onCall: (call: string) => void) => Stores | Promise<Stores>,
+  { skip = false }: { skip?: string | false } = {}
+): void {
   async function processes (t: TestContext): Promise<Processes> {
     const heard: string[] = []
     const stores = await open(t, (call) => { heard.push(call) })
@@ -60,7 +64,13 @@ export function callsContract (name: string, open: (t: TestContext, onCall: (cal
       assert.deepEqual(await count(() => poll(writer, 101)), { GetItem: 1 }, 'in the process that writes')
     })
 
-    for (const [what, ...sizes] of [['a single message', 1], ['a batch of 100', 100], ['two single messages', 1, 1], ['two batches', 100, 20], ['a batch and a single message', 100, 1]] as const) {
+    for (const [what, ...sizes] of [
+      ['a single message', 1],
+      ['a batch of 100', 100],
+      ['two single messages', 1, 1],
+      ['two batches', 100, 20],
+      ['a batch and a single message', 100, 1]
+    ] as const) {
       test(`a following poll that finds ${what}: one read of the item, a GET for each segment, no LIST`, async (t) => {
         const { writer, reader, count } = await processes(t)
         await writer.append('t', batch(10))
@@ -76,7 +86,9 @@ export function callsContract (name: string, open: (t: TestContext, onCall: (cal
       const { writer, reader, count } = await processes(t)
       for (let n = 0; n < 3; n++) await writer.append('t', batch(100))
       assert.deepEqual(await count(() => poll(reader, 101, 10)), { GetItem: 1, ListObjectsV2: 1, GetObject: 1 })
-      for (let from = 111; from <= 191; from += 10) assert.deepEqual(await count(() => poll(reader, from, 10)), { GetItem: 1 }, `from ${from}`)
+      for (let from = 111; from <= 191; from += 10) {
+        assert.deepEqual(await count(() => poll(reader, from, 10)), { GetItem: 1 }, `from ${from}`)
+      }
     })
   })
 }

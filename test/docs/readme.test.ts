@@ -28,7 +28,8 @@ test('the README\'s NDJSON commands work as printed', async (t) => {
   assert.equal(blocks.length, 3)
   const { baseUrl } = await listeningApp(t)
   const cwd = temporaryFolder(t)
-  const shell = async (block: string): Promise<string> => (await run('sh', ['-ec', block.replaceAll('http://127.0.0.1:9000', baseUrl)], { cwd })).stdout
+  const shell = async (block: string): Promise<string> =>
+    (await run('sh', ['-ec', block.replaceAll('http://127.0.0.1:9000', baseUrl)], { cwd })).stdout
   const [sendAndRead = '', split = '', copy = ''] = blocks
   assert.equal(masked(await shell(sendAndRead)), '{"topic":"orders","offset":1,"last_offset":2,"count":2}' +
     '{"offset":1,"payload":"c","timestamp":MS}\n{"offset":2,"payload":"d","timestamp":MS,"key":"customer-7"}\n')

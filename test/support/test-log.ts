@@ -51,7 +51,9 @@ export function testLog (t: TestContext, { limits, compression = 'none', faults:
 }
 
 /** The port with the calls of some of its methods counted, each under a name of its own. */
-function counted<Port extends object> (port: Port, names: { readonly [Method in keyof Port]?: keyof StorageCalls }, calls: StorageCalls): Port {
+function counted<Port extends object> (
+  port: Port, names: { readonly [Method in keyof Port]?: keyof StorageCalls }, calls: StorageCalls
+): Port {
   return new Proxy(port, {
     get (target, name: string & keyof Port) {
       const method = target[name] as (...parameters: unknown[]) => Promise<unknown>

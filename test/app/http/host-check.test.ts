@@ -6,10 +6,16 @@ import { memoryApp } from '../../support/http/app.ts'
 test('the names of the loopback interface are served with any port, and those in ALLOWED_HOSTS', async (t) => {
   const { app } = memoryApp(t, { servedHosts: servedHosts(loadSettings({ ALLOWED_HOSTS: 'Streams.example.com, [fe80::1]' })) })
   const statusOf = async (host: string): Promise<number> => (await app.inject({ url: '/health', headers: { host } })).statusCode
-  for (const host of ['localhost', 'localhost:9000', 'LOCALHOST:1', '127.0.0.1', '127.0.0.1:9000', '[::1]:9000', '[::1]', 'streams.example.com', 'STREAMS.example.com:443', '[fe80::1]']) {
+  for (const host of [
+    'localhost', 'localhost:9000', 'LOCALHOST:1', '127.0.0.1', '127.0.0.1:9000', '[::1]:9000', '[::1]', 'streams.example.com',
+    'STREAMS.example.com:443', '[fe80::1]'
+  ]) {
     assert.equal(await statusOf(host), 200, host)
   }
-  for (const host of ['example.com', 'localhost.evil.example', 'localhost:9000.evil.example', 'localhost@evil.example', '127.0.0.10', '[::2]:9000', 'localhost ']) {
+  for (const host of [
+    'example.com', 'localhost.evil.example', 'localhost:9000.evil.example', 'localhost@evil.example', '127.0.0.10', '[::2]:9000',
+    'localhost '
+  ]) {
     assert.equal(await statusOf(host), 421, host)
   }
 })

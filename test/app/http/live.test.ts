@@ -87,7 +87,10 @@ test('a stream that cannot begin is refused with a problem, and nobody is left w
 
 /** A page of lines at these offsets. */
 function pageWith (...messages: Array<readonly [offset: number, line: string]>): Partial<Page> {
-  return { count: messages.length, runs: messages.map(([first, line]) => ({ first, lines: new Lines(Buffer.from(line)), start: 0, stop: 1 })) }
+  return {
+    count: messages.length,
+    runs: messages.map(([first, line]) => ({ first, lines: new Lines(Buffer.from(line)), start: 0, stop: 1 }))
+  }
 }
 
 /** A follower that gives what it is told to. */
@@ -116,7 +119,16 @@ function client (raw = new Writable()): EventStreamOptions['client'] {
 }
 
 async function textOf (follower: Follower, options: { endsAt?: number, onError?: (error: LogError) => void } = {}): Promise<string> {
-  const stream = new EventStream({ follower, from: 1, endsAt: Infinity, bounds: undefined, client: client(), onPage () {}, onError () {}, ...options })
+  const stream = new EventStream({
+    follower,
+    from: 1,
+    endsAt: Infinity,
+    bounds: undefined,
+    client: client(),
+    onPage () {},
+    onError () {},
+    ...options
+  })
   await stream.open()
   let text = ''
   for await (const chunk of stream) text += String(chunk)
@@ -144,7 +156,8 @@ test('an error that a repetition does not mend is the last event', async () => {
   const failures: LogError[] = []
   const error = new LogError('segment_corrupt', 'The segment is damaged.')
   const text = await textOf(scripted({}, error), { onError: (failure) => { failures.push(failure) } })
-  assert.equal(text, `retry: 1000\nid: 0\n\nevent: problem\ndata: ${JSON.stringify(problem('segment_corrupt', 'The segment is damaged.'))}\n\n`)
+  assert.equal(text,
+    `retry: 1000\nid: 0\n\nevent: problem\ndata: ${JSON.stringify(problem('segment_corrupt', 'The segment is damaged.'))}\n\n`)
   assert.deepEqual(failures, [error])
 })
 

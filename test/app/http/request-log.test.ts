@@ -53,7 +53,12 @@ test('one line a request, with exactly these fields', async (t) => {
 test('of a batch, the first offset and how many messages', async (t) => {
   const { logger, lines } = logLines()
   const { app } = memoryApp(t, { logger })
-  const post = (type: string, body: string): unknown => app.inject({ method: 'POST', url: '/topics/orders/produce', headers: { 'content-type': type }, body })
+  const post = (type: string, body: string): unknown => app.inject({
+    method: 'POST',
+    url: '/topics/orders/produce',
+    headers: { 'content-type': type },
+    body
+  })
   await post('application/json', '{"payload":1}')
   await post('application/json', '{"messages":[{"payload":1},{"payload":2},{"payload":3}]}')
   await post('application/x-ndjson', '{"payload":1}\n{"payload":2}\n')
@@ -90,9 +95,20 @@ test('nothing of a message is in the log, whatever becomes of it', async (t) => 
   await ask(baseUrl, { path: `/${marker}` })
   await ask(baseUrl, { path: `/topics/%zz${marker}/consume` })
   await exchange(baseUrl, `${marker} ${marker}\r\n\r\n`)
-  const broken = [good + marker, `"${marker}"`, `{"${marker}":1}`, `{"payload":1,"key":["${marker}"]}`, `{"payload":1,"key":"${marker.repeat(200)}"}`,
-    `{"payload":1,"headers":{"${marker}":1}}`, `{"payload":"${marker}"`, `{"payload":"${marker}","payload":"${marker}"}`, `{"payload":${marker}}`,
-    `{"messages":[{"payload":"${marker}"},{"${marker}":1}]}`, `{"messages":"${marker}"}`, `{"messages":[{"payload":"${marker}","key":["${marker}"]}]}`]
+  const broken = [
+    good + marker,
+    `"${marker}"`,
+    `{"${marker}":1}`,
+    `{"payload":1,"key":["${marker}"]}`,
+    `{"payload":1,"key":"${marker.repeat(200)}"}`,
+    `{"payload":1,"headers":{"${marker}":1}}`,
+    `{"payload":"${marker}"`,
+    `{"payload":"${marker}","payload":"${marker}"}`,
+    `{"payload":${marker}}`,
+    `{"messages":[{"payload":"${marker}"},{"${marker}":1}]}`,
+    `{"messages":"${marker}"}`,
+    `{"messages":[{"payload":"${marker}","key":["${marker}"]}]}`
+  ]
   for (const body of broken) assert.equal((await produce(baseUrl, 'a', body)).status, 400, body)
   await ask(baseUrl, { method: 'POST', path: '/topics/a/produce', headers: { 'content-type': `text/${marker}` }, body: marker })
   assert(lines().length >= 17)

@@ -25,7 +25,9 @@ const limits: Partial<Limits> = {
 
 const body = '{"payload":1}'
 
-async function breakable (t: TestContext, more: Partial<Limits> = {}): Promise<{ baseUrl: string, segments: Faults<SegmentStore>, counter: Faults<OffsetCounter> }> {
+async function breakable (
+  t: TestContext, more: Partial<Limits> = {}
+): Promise<{ baseUrl: string, segments: Faults<SegmentStore>, counter: Faults<OffsetCounter> }> {
   const segments: Faults<SegmentStore> = {}
   const counter: Faults<OffsetCounter> = {}
   const { baseUrl } = await listeningApp(t, {
@@ -97,7 +99,7 @@ test('produce while puts get no answer but the seal does: nothing was written, a
   assert.equal(messages(await consume(baseUrl, 'a')), 1)
 })
 
-test('produce while the storage is full: refused after one try, as are those behind it; readers at the hole get an empty page', async (t) => {
+test('produce while the storage is full: refused after one try, as are those behind it; readers at the hole get no message', async (t) => {
   const puts: string[] = []
   const { baseUrl, segments } = await breakable(t, { holeGraceMs: 200 })
   assert.equal((await produce(baseUrl, 'a', body)).status, 200)
@@ -188,8 +190,16 @@ const misconfigured = new StoreError('misconfigured', 'none', 'the bucket "secre
 const unavailable = new StoreError('unavailable', 'unknown', 'connect ECONNREFUSED 10.0.0.7')
 
 const states: Array<[name: string, checks: StoreCheck[], code: string, detail: string, retryAfter: string]> = [
-  ['one of two is down', [bucket(async () => {}), table(fails(unavailable))], 'storage_unavailable', 'Not ready: table (unavailable).', '1'],
-  ['both fail', [bucket(fails(misconfigured)), table(fails(unavailable))], 'storage_misconfigured', 'Not ready: bucket (misconfigured), table (unavailable).', '30'],
+  [
+    'one of two is down', [bucket(async () => {}), table(fails(unavailable))], 'storage_unavailable', 'Not ready: table (unavailable).', '1'
+  ],
+  [
+    'both fail',
+    [bucket(fails(misconfigured)), table(fails(unavailable))],
+    'storage_misconfigured',
+    'Not ready: bucket (misconfigured), table (unavailable).',
+    '30'
+  ],
   ['one throws something else', [bucket(fails(new TypeError('oops')))], 'storage_unavailable', 'Not ready: bucket (unavailable).', '1']
 ]
 
@@ -214,7 +224,10 @@ function messages ({ text }: { text: string }): number {
 
 test('produce while more waits than can be written: refused with Retry-After, and nothing was written', async (t) => {
   const { logger, lines } = logLines()
-  const { baseUrl, log } = await listeningApp(t, { logger, limits: { ...limits, backlogBytesMax: 1_000, windowBytesMin: 10, windowBytesInitial: 10 } })
+  const { baseUrl, log } = await listeningApp(t, {
+    logger,
+    limits: { ...limits, backlogBytesMax: 1_000, windowBytesMin: 10, windowBytesInitial: 10 }
+  })
   const answer = await produce(baseUrl, 'a', JSON.stringify({ payload: 'x'.repeat(2_000) }))
   assertProblem(answer, 'overloaded', 'More messages wait for the storage than can be written in time.', 'no')
   assert.equal(answer.headers['retry-after'], '1')

@@ -32,15 +32,25 @@ const withBody: Record<string, (sent: Sent) => object> = {
   'HTTP API, a stage named like the first part of the path': (sent) => httpApiEvent(sent, { stage: 'topics', routeKey: 'ANY /{proxy+}' }),
   'HTTP API, custom domain with a mapping': (sent) => httpApiEvent(sent, { basePath: 'streams', stage: 'prod', routeKey: 'ANY /{proxy+}' }),
   'HTTP API, custom domain with a mapping, $default route': (sent) => httpApiEvent(sent, { basePath: 'streams/eu' }),
-  'HTTP API, custom domain with a mapping, $default route, named stage': (sent) => httpApiEvent(sent, { basePath: 'streams', stage: 'prod' }),
+  'HTTP API, custom domain with a mapping, $default route, named stage': (sent) => httpApiEvent(sent, {
+    basePath: 'streams',
+    stage: 'prod'
+  }),
   'HTTP API, custom domain with a mapping like a part of the path': (sent) => httpApiEvent(sent, { basePath: 'topics' }),
   'HTTP API, custom domain with the mapping v1': (sent) => httpApiEvent(sent, { basePath: 'v1' }),
   'HTTP API, payload 1.0, $default': (sent) => httpApiEventV1(sent),
   'HTTP API, payload 1.0, named stage, $default route': (sent) => httpApiEventV1(sent, { stage: 'prod' }),
   'HTTP API, payload 1.0, named stage, greedy route': (sent) => httpApiEventV1(sent, { stage: 'prod', routeKey: 'ANY /{proxy+}' }),
   'HTTP API, payload 1.0, a stage named like the first part of the path': (sent) => httpApiEventV1(sent, { stage: 'topics' }),
-  'HTTP API, payload 1.0, custom domain with a mapping, $default route': (sent) => httpApiEventV1(sent, { basePath: 'streams', stage: 'prod' }),
-  'HTTP API, payload 1.0, custom domain with a mapping, greedy route': (sent) => httpApiEventV1(sent, { basePath: 'streams', stage: 'prod', routeKey: 'ANY /{proxy+}' }),
+  'HTTP API, payload 1.0, custom domain with a mapping, $default route': (sent) => httpApiEventV1(sent, {
+    basePath: 'streams',
+    stage: 'prod'
+  }),
+  'HTTP API, payload 1.0, custom domain with a mapping, greedy route': (sent) => httpApiEventV1(sent, {
+    basePath: 'streams',
+    stage: 'prod',
+    routeKey: 'ANY /{proxy+}'
+  }),
   'HTTP API, payload 1.0, bodies as base64': (sent) => httpApiEventV1(sent, { base64: true }),
   'HTTP API, cookies': (sent) => httpApiEvent(sent, { cookies: ['a=1', 'b=2'] }),
   'function URL': functionUrlEvent
@@ -64,7 +74,8 @@ test('routes of their own for each path, below a base path', async () => {
   const name = topic()
   const resource = '/topics/{topic}/produce'
   const options = { resource, pathParameters: { topic: name } }
-  assert.equal((await invoke(restEvent(post(name, '{"payload":1}'), { ...options, basePath: 'a/b' }))).body, `{"topic":"${name}","offset":1}`)
+  assert.equal((await invoke(restEvent(post(name, '{"payload":1}'), { ...options, basePath: 'a/b' }))).body,
+    `{"topic":"${name}","offset":1}`)
   assert.equal((await invoke(restEvent(post(name, '{"payload":1}'), options))).body, `{"topic":"${name}","offset":2}`)
   const http = { routeKey: `POST ${resource}`, pathParameters: { topic: name }, stage: 'prod' }
   assert.equal((await invoke(httpApiEvent(post(name, '{"payload":1}'), http))).body, `{"topic":"${name}","offset":3}`)
@@ -77,7 +88,12 @@ test('on a custom domain a path that is none of ours stays unknown, and 405 name
   assert.deepEqual([answer.statusCode, answer.headers['allow']], [405, 'GET, HEAD'])
 })
 
-for (const [name, toEvent] of Object.entries({ REST: restEvent, 'HTTP 1.0': httpApiEventV1, 'HTTP 2.0': httpApiEvent, URL: functionUrlEvent })) {
+for (const [name, toEvent] of Object.entries({
+  REST: restEvent,
+  'HTTP 1.0': httpApiEventV1,
+  'HTTP 2.0': httpApiEvent,
+  URL: functionUrlEvent
+})) {
   test(`${name}: the client's own X-Request-Id is kept; without one it is that of the API`, async () => {
     const own = await invoke(toEvent({ ...get('/health'), headers: { [name === 'REST' ? 'X-Request-Id' : 'x-request-id']: 'mine-1' } }))
     assert.equal(own.headers['x-request-id'], 'mine-1')
@@ -98,7 +114,10 @@ const otherEvents: Array<[event: unknown, source: string]> = [
 ]
 test('an event that is no HTTP request is told as that, with its source and nothing of its content', async () => {
   for (const [event, source] of otherEvents) {
-    await assert.rejects(invoke(event), { name: 'UnsupportedEventError', message: `event: expected an HTTP request of an API Gateway API or a function URL, got ${source}` })
+    await assert.rejects(invoke(event), {
+      name: 'UnsupportedEventError',
+      message: `event: expected an HTTP request of an API Gateway API or a function URL, got ${source}`
+    })
   }
 })
 
@@ -107,7 +126,11 @@ test('an event of the console, with nulls where others have objects', async () =
   assert.equal((await invoke(event)).body, '{"status":"ok"}')
 })
 
-for (const [name, toEvent] of Object.entries({ REST: (sent: Sent) => restEvent(sent), HTTP: (sent: Sent) => httpApiEvent(sent, { base64: true }), URL: functionUrlEvent })) {
+for (const [name, toEvent] of Object.entries({
+  REST: (sent: Sent) => restEvent(sent),
+  HTTP: (sent: Sent) => httpApiEvent(sent, { base64: true }),
+  URL: functionUrlEvent
+})) {
   test(`${name}: bytes that are not UTF-8 arrive as they are, and are refused`, async () => {
     const body = Buffer.concat([Buffer.from('{"payload":"'), Buffer.from([0xc3, 0x28, 0xff]), Buffer.from('"}')])
     const answer = await invoke(toEvent(post(topic(), body)))

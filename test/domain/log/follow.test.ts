@@ -184,7 +184,8 @@ test('a poll that fails is one that found nothing; a read that fails is the call
 test('a follower beyond the end is refused', async (t) => {
   const { log } = setUp(t)
   await log.append('t', messages(1))
-  await assert.rejects(follower(t, log, 3).next(size, long), (error: LogError) => error.code === 'offset_out_of_range' && error.range?.end === 2)
+  await assert.rejects(follower(t, log, 3)
+    .next(size, long), (error: LogError) => error.code === 'offset_out_of_range' && error.range?.end === 2)
 })
 
 test('a refusal that was looked up before the offset came into range is not shared', async (t) => {

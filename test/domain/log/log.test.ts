@@ -15,7 +15,13 @@ const everything = { limit: 1_000, maxBytes: 1_000_000 }
 const lost = (): StoreError => new StoreError('unavailable', 'unknown', 'connection reset')
 
 function segment (first: number, ...payloads: string[]): SegmentObject {
-  return encodeSegment(payloads.map((payload) => ({ payload })), { first, timestamp: 1, writer: 'x', compression: 'none', compressOverBytes: 0 }).object
+  return encodeSegment(payloads.map((payload) => ({ payload })), {
+    first,
+    timestamp: 1,
+    writer: 'x',
+    compression: 'none',
+    compressOverBytes: 0
+  }).object
 }
 
 async function payloads (log: Log, from = 1): Promise<{ found: unknown[], next: number }> {
@@ -162,7 +168,8 @@ test('a tail hole whose time is a little ahead is waited for without a write: tw
   assert.equal((await counter.read('t'))?.reservedAt, ahead)
 })
 
-test('a hole below a segment from the future is sealed at once: the store\'s clock was wrong, and may take years to get there', async (t) => {
+// The store's clock was wrong, and may take years to get there.
+test('a hole below a segment from the future is sealed at once', async (t) => {
   const { log, segments, counter, clock } = testLog(t)
   await counter.reserve('t', 3, { now: clock.wallMs })
   await segments.putIfAbsent('t', 3, segment(3, '3'), { reservedAt: clock.wallMs })
@@ -220,7 +227,11 @@ test('an offset beyond the end is refused with the offsets that the topic has, a
     return { code, message, range }
   }
   const refusal = (from: number, earliest: number, end: number): unknown =>
-    ({ code: 'offset_out_of_range', message: `offset: expected at most ${end}, the end of the topic, got ${from}`, range: { earliest, end } })
+    ({
+      code: 'offset_out_of_range',
+      message: `offset: expected at most ${end}, the end of the topic, got ${from}`,
+      range: { earliest, end }
+    })
   assert.deepEqual(await payloads(log, 1), { found: [], next: 1 })
   assert.deepEqual(await refused(2), refusal(2, 1, 1))
   for (let n = 1; n <= 3; n++) await log.append('t', [{ payload: String(n) }])

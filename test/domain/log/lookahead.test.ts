@@ -19,7 +19,9 @@ const limits = { readAheadBytes: 16 * KiB }
 const noise = randomBytes(64 * KiB).toString('base64')
 
 /** A topic of such segments, and what GETs have fetched of it, decompressed. `hole` is left empty before that segment. */
-async function topicOf (t: TestContext, shapes: readonly Shape[], { hole, limits: more }: { hole?: number, limits?: Partial<Limits> } = {}) {
+async function topicOf (
+  t: TestContext, shapes: readonly Shape[], { hole, limits: more }: { hole?: number, limits?: Partial<Limits> } = {}
+) {
   const { log, clock, segments, counter, faults } = testLog(t, { compression: 'zstd', limits: { ...limits, ...more } })
   const stored = new Map<number, Stored>()
   const fetched: number[] = []
@@ -63,9 +65,21 @@ async function returned (log: Log, request: { from: number, limit: number, maxBy
 const sum = (numbers: readonly number[]): number => numbers.reduce((a, b) => a + b, 0)
 
 /** Segments whose messages are about as long, and compress about as well, as each other: within a factor of two. */
-const alike = fc.record({ ratio: fc.integer({ min: 1, max: 40 }), length: fc.integer({ min: 30, max: 3_000 }), most: fc.constantFrom(1, 4, 30) }).chain(({ ratio, length, most }) =>
-  fc.array(fc.record({ count: fc.integer({ min: 1, max: most }), length: fc.integer({ min: length, max: Math.round(length * 1.4) }), ratio: fc.integer({ min: ratio, max: Math.ceil(ratio * 1.4) }) }), { minLength: 5, maxLength: 30 }))
-const page = fc.record({ limit: fc.constantFrom(1, 3, 10, 100, 1_000), maxBytes: fc.constantFrom(1, 3_000, 20_000, 100_000, 1_000_000), from: fc.integer({ min: 1, max: 20 }) })
+const alike = fc.record({
+  ratio: fc.integer({ min: 1, max: 40 }),
+  length: fc.integer({ min: 30, max: 3_000 }),
+  most: fc.constantFrom(1, 4, 30)
+}).chain(({ ratio, length, most }) =>
+  fc.array(fc.record({
+    count: fc.integer({ min: 1, max: most }),
+    length: fc.integer({ min: length, max: Math.round(length * 1.4) }),
+    ratio: fc.integer({ min: ratio, max: Math.ceil(ratio * 1.4) })
+  }), { minLength: 5, maxLength: 30 }))
+const page = fc.record({
+  limit: fc.constantFrom(1, 3, 10, 100, 1_000),
+  maxBytes: fc.constantFrom(1, 3_000, 20_000, 100_000, 1_000_000),
+  from: fc.integer({ min: 1, max: 20 })
+})
 
 /** How much larger than expected a segment can be: 32 times its stored size at first, like those before it later. */
 function misjudged (stored: readonly Stored[]): number {
@@ -112,7 +126,9 @@ for (const [what, shape, segments, maxBytes, rounds] of [
   ['10 single messages', { count: 1, length: 500, ratio: 1 }, 10, 4 * KiB * KiB, 1]
 ] as const) {
   test(`round trips of a catch-up read: ${what}`, async (t) => {
-    const { log, fetched, network } = await topicOf(t, Array.from({ length: segments }, () => shape), { limits: { readAheadBytes: defaultLimits.readAheadBytes } })
+    const { log, fetched, network } = await topicOf(t, Array.from({ length: segments }, () => shape), {
+      limits: { readAheadBytes: defaultLimits.readAheadBytes }
+    })
     // From the second one on, so that the two GETs near the end are not tried.
     const got = await returned(log, { from: 1, limit: segments * shape.count - 1, maxBytes })
     t.diagnostic(`${fetched.length} segments, ${got} bytes in ${network.rounds} rounds, at most ${network.most} at once`)

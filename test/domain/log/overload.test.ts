@@ -14,8 +14,13 @@ const load: AppendLoad = { topics: 1, messageBytes: 50_000, loop: 'open', offere
 for (const topics of [1, 20]) {
   for (const loop of ['open', 'closed'] as const) {
     for (const offered of [0.5, 1, 2, 4]) {
-      test(`appends at ${offered} times a link's capacity, ${loop} loop, topics: ${topics}: throughput stays near it, and is back after a stall`, async () => {
-        const run = await runAppends({ bytesPerSecond, seconds: 50, loads: [{ ...load, topics, loop, offered }], slow: { from: 20, until: 25, share: 0 } })
+      test(`${loop} loop on ${topics} topics at ${offered} times a link's capacity: it is used well, also after a stall`, async () => {
+        const run = await runAppends({
+          bytesPerSecond,
+          seconds: 50,
+          loads: [{ ...load, topics, loop, offered }],
+          slow: { from: 20, until: 25, share: 0 }
+        })
         const least = loop === 'closed' ? 0.8 : 0.8 * Math.min(1, offered)
         for (const [from, until] of [[5, 20], [35, 50]] as const) {
           const goodput = run.goodput(from, until)
@@ -29,13 +34,22 @@ for (const topics of [1, 20]) {
 }
 
 test('a slow spell in place of a stall leaves no trace either', async () => {
-  const run = await runAppends({ bytesPerSecond, seconds: 60, loads: [{ ...load, topics: 20 }], slow: { from: 10, until: 40, share: 0.05 } })
+  const run = await runAppends({
+    bytesPerSecond,
+    seconds: 60,
+    loads: [{ ...load, topics: 20 }],
+    slow: { from: 10, until: 40, share: 0.05 }
+  })
   const goodput = run.goodput(50, 60)
   assert.ok(goodput >= 0.8, `${goodput} of the capacity`)
 })
 
 test('a topic with little to write is not refused because another one floods the link', async () => {
-  const run = await runAppends({ bytesPerSecond, seconds: 40, loads: [load, { topics: 5, messageBytes: 5_000, loop: 'open', offered: 0.05 }] })
+  const run = await runAppends({
+    bytesPerSecond,
+    seconds: 40,
+    loads: [load, { topics: 5, messageBytes: 5_000, loop: 'open', offered: 0.05 }]
+  })
   const refused = run.results.filter((result) => result.load === 1 && result.start > 5 && result.outcome !== 'ok')
   assert.deepEqual(refused, [])
   assert.ok(run.goodput(10, 40) >= 0.8)
@@ -82,7 +96,9 @@ function setUp (t: TestContext, limits: Partial<Limits> = {}) {
     const began = clock.monotonic()
     log.append(topic, [{ payload: `"${'x'.repeat(bytes)}"` }]).then(
       ({ first }) => { outcomes.push(`offset ${first}`) },
-      ({ code, written, retriable }: LogError) => { outcomes.push(`${code}, written ${written}, retriable ${retriable}, after ${clock.monotonic() - began} ms`) })
+      ({ code, written, retriable }: LogError) => {
+        outcomes.push(`${code}, written ${written}, retriable ${retriable}, after ${clock.monotonic() - began} ms`)
+      })
   }
   return { log, puts, calls, outcomes, append, pass: (ms: number) => clock.sleep(ms) }
 }

@@ -16,7 +16,9 @@ async function failureOf (call: Promise<unknown>): Promise<[code: string, cause:
 }
 
 /** Fails that often, then never again. */
-function failsFirst (times: number, failure: 'throttled' | 'unavailable' | 'misconfigured'): <Answer>(call: () => Promise<Answer>) => Promise<Answer> {
+function failsFirst (
+  times: number, failure: 'throttled' | 'unavailable' | 'misconfigured'
+): <Answer>(call: () => Promise<Answer>) => Promise<Answer> {
   let left = times
   return (call) => left-- > 0 ? Promise.reject(new StoreError(failure, 'unknown', `injected: ${failure}`)) : call()
 }
@@ -61,10 +63,21 @@ test('an append that the store has refused every time was not written, although 
 describe('a list that would lead past messages is refused', () => {
   const changed = (change: (listing: SegmentListing) => SegmentListing): Fault<SegmentListing> => async (call) => change(await call())
   const faulty: Array<[what: string, fault: Fault<SegmentListing>, cause: RegExp]> = [
-    ['in descending order', changed((listing) => ({ ...listing, entries: listing.entries.toReversed() })), /^list: expected a key above 5, got 4: /],
-    ['with a key twice', changed((listing) => ({ ...listing, entries: [listing.entries[0]!, ...listing.entries] })), /^list: expected a key above 1, got 1: /],
-    ['without the time of a key', changed((listing) => ({ ...listing, entries: listing.entries.map((entry) => ({ ...entry, lastModified: NaN })) })),
-      /^list: expected the time at which 1 was stored, got NaN: /],
+    [
+      'in descending order',
+      changed((listing) => ({ ...listing, entries: listing.entries.toReversed() })),
+      /^list: expected a key above 5, got 4: /
+    ],
+    [
+      'with a key twice',
+      changed((listing) => ({ ...listing, entries: [listing.entries[0]!, ...listing.entries] })),
+      /^list: expected a key above 1, got 1: /
+    ],
+    ['without the time of a key', changed((listing) => ({
+      ...listing,
+      entries: listing.entries.map((entry) => ({ ...entry, lastModified: NaN }))
+    })),
+    /^list: expected the time at which 1 was stored, got NaN: /],
     ['without the time of the answer', changed((listing) => ({ ...listing, now: NaN })), /^list: expected the store's time, got NaN: /]
   ]
   for (const [what, fault, cause] of faulty) {
@@ -83,7 +96,10 @@ describe('a list that would lead past messages is refused', () => {
   test('with keys below those that were asked for', async (t) => {
     const { log, clock, faults } = testLog(t)
     for (let n = 1; n <= 5; n++) await log.append('t', [{ payload: String(n) }])
-    faults.segments.list = changed((listing) => ({ ...listing, entries: [{ last: 1, size: 1, lastModified: clock.wall() }, ...listing.entries] }))
+    faults.segments.list = changed((listing) => ({
+      ...listing,
+      entries: [{ last: 1, size: 1, lastModified: clock.wall() }, ...listing.entries]
+    }))
     assert.match((await failureOf(log.read('t', { ...everything, from: 2 })))[1], /^list: expected a key above 1, got 1: /)
   })
 })

@@ -24,7 +24,9 @@ async function lines (call: string, event: object): Promise<Array<Record<string,
 for (const call of ['handler(event, context)', 'streamHandler(event, out, context)']) {
   test(`${call}: an event that is no HTTP request is one line in the log`, async () => {
     const printed = await lines(`${call}.catch(() => {})`, { Records: [{ eventSource: 'aws:sqs', body: 'secret' }] })
-    assert.deepEqual(printed.map(({ msg, lambda_request_id: invocation }) => [msg, invocation]), [['unsupported event', '6bc28136-xmpl-4365-b021-0ce6b2e64ab0']])
+    assert.deepEqual(printed.map(({ msg, lambda_request_id: invocation }) => [msg, invocation]), [
+      ['unsupported event', '6bc28136-xmpl-4365-b021-0ce6b2e64ab0']
+    ])
     assert.match(JSON.stringify(printed), /expected an HTTP request .* got an event of aws:sqs/)
     assert.doesNotMatch(JSON.stringify(printed), /secret/)
   })

@@ -17,7 +17,7 @@ import { temporaryFolder } from '../../support/temporary-folder.ts'
 const root = fileURLToPath(new URL('../../..', import.meta.url))
 const shell = promisify(execFile)
 
-test('standard error says where it listens, where the data is, and a curl that works as printed; standard output is JSON lines', async (t) => {
+test('standard error has the address, the folder and a curl that works as printed; standard output is JSON lines', async (t) => {
   const folder = temporaryFolder(t)
   const { lines, errorLines, baseUrl, child, ended } = await startServer(t, { DATA_DIR: folder })
   assert.match(baseUrl, /^http:\/\/127\.0\.0\.1:\d+$/)
@@ -54,7 +54,14 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     // A request whose second half comes only after the signal.
     const { hostname, port } = new URL(baseUrl)
     const answered = new Promise<{ status: number, connection: string | undefined }>((resolve, reject) => {
-      const sent = request({ hostname, port, agent, method: 'POST', path: '/topics/a/produce', headers: { 'content-type': 'application/json', 'content-length': '13' } }, (answer) => {
+      const sent = request({
+        hostname,
+        port,
+        agent,
+        method: 'POST',
+        path: '/topics/a/produce',
+        headers: { 'content-type': 'application/json', 'content-length': '13' }
+      }, (answer) => {
         answer.resume().on('end', () => resolve({ status: answer.statusCode!, connection: answer.headers.connection }))
       })
       sent.on('error', reject).write('{"payload"')
@@ -144,7 +151,12 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
 
 test('npm start passes SIGTERM on, and waits until the server has ended', async (t) => {
   const { PATH = '', HOME = '' } = process.env
-  const npm = spawn('npm', ['start'], { cwd: root, env: { PATH, HOME, PORT: '0', DATA_DIR: ':memory:' }, detached: true, stdio: ['ignore', 'pipe', 'pipe'] })
+  const npm = spawn('npm', ['start'], {
+    cwd: root,
+    env: { PATH, HOME, PORT: '0', DATA_DIR: ':memory:' },
+    detached: true,
+    stdio: ['ignore', 'pipe', 'pipe']
+  })
   // The whole group: a server that outlives npm holds the pipes open.
   t.after(() => { try { process.kill(-npm.pid!, 'SIGKILL') } catch {} })
   let stdout = ''
@@ -230,7 +242,8 @@ test('storage that does not answer yet: it starts, warns, and is not ready', asy
   const answer = await ask(baseUrl, { path: '/ready' })
   assert.equal((JSON.parse(answer.text) as { detail: string }).detail, 'Not ready: bucket (unavailable), table (unavailable).')
   await eventually(() => warningsIn(lines).length === 2)
-  const warnings = lines.map((line) => JSON.parse(line) as { level: string, store: string, msg: string }).filter(({ level }) => level === 'warn')
+  const warnings = lines.map((line) => JSON.parse(line) as { level: string, store: string, msg: string })
+    .filter(({ level }) => level === 'warn')
   assert.deepEqual(warnings.map(({ store, msg }) => [store, msg]),
     [['bucket', 'store did not respond at the start'], ['table', 'store did not respond at the start']])
 })
@@ -253,7 +266,12 @@ test('a server on a loopback address is not read or written under a foreign name
   const host = `evil.example:${new URL(baseUrl).port}`
   const refusal = `host: expected localhost, 127.0.0.1, [::1] or a name from the setting ALLOWED_HOSTS, got "${host}"`
   const body = '{"payload":1}'
-  assertProblem(await ask(baseUrl, { method: 'POST', path: '/topics/a/produce', headers: { host, 'content-type': 'application/json' }, body }), 'misdirected_request', refusal)
+  assertProblem(await ask(baseUrl, {
+    method: 'POST',
+    path: '/topics/a/produce',
+    headers: { host, 'content-type': 'application/json' },
+    body
+  }), 'misdirected_request', refusal)
   assertProblem(await ask(baseUrl, { path: '/topics/a/consume', headers: { host } }), 'misdirected_request', refusal)
   for (const path of ['/docs', '/nothing']) assert.equal((await ask(baseUrl, { path, headers: { host } })).status, 421)
   assert.match((await consume(baseUrl, 'a')).text, /^\{"messages":\[\],/)
@@ -287,7 +305,8 @@ async function stop ({ child, baseUrl, lines }: ServerProcess, signal: 'SIGINT' 
 }
 
 function warningsIn (lines: readonly string[]): string[] {
-  return lines.map((line) => JSON.parse(line) as { level: string, msg: string }).filter(({ level }) => level === 'warn').map(({ msg }) => msg)
+  return lines.map((line) => JSON.parse(line) as { level: string, msg: string }).filter(({ level }) => level === 'warn')
+    .map(({ msg }) => msg)
 }
 
 function aws (endpoint: string): Record<string, string> {
@@ -306,7 +325,9 @@ async function otherService (t: TestContext, status: number): Promise<string> {
   const server = createServer((request, response) => {
     const dynamo = request.headers['x-amz-target'] !== undefined
     response.writeHead(status, { 'content-type': dynamo ? 'application/x-amz-json-1.0' : 'application/xml' })
-    response.end(dynamo ? '{"__type":"com.amazonaws.dynamodb.v20120810#ResourceNotFoundException","message":"Requested resource not found"}' : '')
+    response.end(dynamo
+      ? '{"__type":"com.amazonaws.dynamodb.v20120810#ResourceNotFoundException","message":"Requested resource not found"}'
+      : '')
   }).listen(0, '127.0.0.1')
   await once(server, 'listening')
   t.after(() => {
@@ -323,7 +344,11 @@ function idleConnection (baseUrl: string, agent: Agent): Promise<void> {
 }
 
 function stuckRequest (t: TestContext, baseUrl: string): void {
-  const sent = request(`${baseUrl}/topics/a/produce`, { method: 'POST', agent: false, headers: { 'content-type': 'application/json', 'content-length': '13' } })
+  const sent = request(`${baseUrl}/topics/a/produce`, {
+    method: 'POST',
+    agent: false,
+    headers: { 'content-type': 'application/json', 'content-length': '13' }
+  })
   sent.on('error', () => {}).write('{')
   t.after(() => { sent.destroy() })
 }

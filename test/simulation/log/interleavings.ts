@@ -122,7 +122,8 @@ class SmallRun {
     if (fate !== 'never') await call.apply().then((value) => { result = value }, (reason: Error) => { error = reason })
     const said = JSON.stringify(error === undefined ? result ?? null : error.message)
     this.#heard[call.who] += `|${call.what}:${heardOf(fate, said)}`
-    this.story.push(`process ${call.who}: ${call.what} -> ${fate === 'ok' ? '' : fate.toUpperCase() + ' '}${fate === 'never' ? '' : said.slice(0, 90)}`)
+    this.story.push(`process ${call.who}: ${call.what} -> ` +
+      `${fate === 'ok' ? '' : fate.toUpperCase() + ' '}${fate === 'never' ? '' : said.slice(0, 90)}`)
     if (fate !== 'crash') call.settle(fate, result, error)
     await this.#settle()
   }

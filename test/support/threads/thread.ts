@@ -18,7 +18,9 @@ export class Thread<Module extends Tasks> {
   }
 
   /** @throws Error with the message of what the function throws */
-  run<Name extends string & keyof Module> (name: Name, ...parameters: Parameters<Module[Name]>): Promise<Awaited<ReturnType<Module[Name]>>> {
+  run<Name extends string & keyof Module> (
+    name: Name, ...parameters: Parameters<Module[Name]>
+  ): Promise<Awaited<ReturnType<Module[Name]>>> {
     const worker = this.#worker
     worker.ref()
     return new Promise((resolve, reject) => {

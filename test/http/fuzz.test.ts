@@ -296,7 +296,9 @@ test('fuzzing HTTP', async (t) => {
       if (answer.status === 200) assert(valid && place === 'payload' && depth <= 512, `${place} of ${depth} levels was taken`)
       else {
         const code = assertRefused(answer)
-        if (depth > 512) assert.equal(code, 'invalid_request')
+        // The object of the headers is itself no level: what is counted begins with their values.
+        const levels = place === 'headers' && open.startsWith('{') ? depth - 1 : depth
+        if (levels > 512) assert.equal(code, 'invalid_request')
         else if (!valid) assert.equal(code, 'malformed_json')
         else assert(code === 'invalid_request' && place !== 'payload', `${place} of ${depth} levels was refused`)
       }

@@ -1,6 +1,6 @@
 import type { StoreError } from '../../../src/ports/errors.ts'
 import type { OffsetCounter } from '../../../src/ports/offset-counter.ts'
-import type { SegmentListing, SegmentStore } from '../../../src/ports/segment-store.ts'
+import type { SegmentListing, SegmentObject, SegmentStore } from '../../../src/ports/segment-store.ts'
 import { Random } from './random.ts'
 import type { Process, Scheduler } from './scheduler.ts'
 
@@ -18,7 +18,17 @@ import type { Process, Scheduler } from './scheduler.ts'
  * - `crash`: the process is killed before it sees the answer.
  * Beside these, a listing may come from a store that does not keep what the log demands: in another order, or without dates.
  */
-export type FaultKind = 'lose request' | 'lose answer' | 'delay' | 'refuse' | 'conflict' | 'retry' | 'cut short' | 'pause' | 'pause frozen' | 'crash'
+export type FaultKind =
+  | 'lose request'
+  | 'lose answer'
+  | 'delay'
+  | 'refuse'
+  | 'conflict'
+  | 'retry'
+  | 'cut short'
+  | 'pause'
+  | 'pause frozen'
+  | 'crash'
 
 /** How likely each fault is for one call; each seed draws its own (swarm testing), many of them 0. */
 export type FaultRates = Readonly<Record<FaultKind, number>>
@@ -65,14 +75,16 @@ export class World {
   /** The stores as `process` reaches them. */
   stores (process: Process): { segments: SegmentStore, counter: OffsetCounter } {
     const { segments, counter } = { segments: this.#segments, counter: this.#counter }
-    const call = <T>(what: string, apply: (cut: Random | undefined) => Promise<T>, show: (result: T) => unknown, kinds: readonly FaultKind[] = READ_FAULTS): Promise<T> =>
-      this.#call(process, what, apply, show, kinds)
+    const call = <T>(
+      what: string, apply: (cut: Random | undefined) => Promise<T>, show: (result: T) => unknown, kinds: readonly FaultKind[] = READ_FAULTS
+    ): Promise<T> =>
+        this.#call(process, what, apply, show, kinds)
     return {
       segments: {
-        putIfAbsent: (topic, last, object, options) => call(
-          `put ${object.metadata['sealed'] === undefined ? `${object.metadata['first']}…${last}` : `${object.metadata['sealed']} seal ${Buffer.from(object.body).toString()}`}`,
+        putIfAbsent: (topic, last, object, options) => call(`put ${nameOf(object, last)}`,
           () => segments.putIfAbsent(topic, last, object, options), (result) => result, PUT_FAULTS),
-        get: (topic, last) => call(`get ${last}`, () => segments.get(topic, last), (object) => object === undefined ? 'nothing' : 'an object'),
+        get: (topic, last) =>
+          call(`get ${last}`, () => segments.get(topic, last), (object) => object === undefined ? 'nothing' : 'an object'),
         list: (topic, from, limit) => call(`list from ${from}`,
           async (cut) => this.#demandBroken(process, await segments.list(topic, from, cut?.int(1, 3) ?? limit)),
           (listing) => `${listing.entries.map((entry) => entry.lastOffset).join(' ')}${listing.truncated ? ' …' : ''}`, LIST_FAULTS),
@@ -82,16 +94,30 @@ export class World {
       counter: {
         reserve: (topic, count, options) => call(`reserve ${count}`, () => counter.reserve(topic, count, options),
           (reservation) => `${reservation.first}…${reservation.last}`, WRITE_FAULTS),
-        read: (topic) => call('read the counter', () => counter.read(topic), (state) => state === undefined ? 'nothing' : `current ${state.currentOffset}, earliest ${state.earliest}`),
-        correctReservedAt: (topic, reservation) => call(`correct the time of ${reservation.currentOffset}`, () => counter.correctReservedAt(topic, reservation), () => 'done', WRITE_FAULTS),
+        read: (topic) => call('read the counter', () => counter.read(topic), (state) => state === undefined
+          ? 'nothing'
+          : `current ${state.currentOffset}, earliest ${state.earliest}`),
+        correctReservedAt: (topic, reservation) => call(
+          `correct the time of ${reservation.currentOffset}`,
+          () => counter.correctReservedAt(topic, reservation),
+          () => 'done',
+          WRITE_FAULTS
+        ),
         raiseEarliest: (topic, to) => call(`raise earliest to ${to}`, () => counter.raiseEarliest(topic, to), () => 'done', WRITE_FAULTS),
-        markDeleted: (topic, currentOffset) => call('mark deleted', () => counter.markDeleted(topic, currentOffset), () => 'done', WRITE_FAULTS),
+        markDeleted: (topic, currentOffset) =>
+          call('mark deleted', () => counter.markDeleted(topic, currentOffset), () => 'done', WRITE_FAULTS),
         check: () => counter.check()
       }
     }
   }
 
-  #call<T> (process: Process, what: string, apply: (cut: Random | undefined) => Promise<T>, show: (result: T) => unknown, kinds: readonly FaultKind[]): Promise<T> {
+  #call<T> (
+    process: Process,
+    what: string,
+    apply: (cut: Random | undefined) => Promise<T>,
+    show: (result: T) => unknown,
+    kinds: readonly FaultKind[]
+  ): Promise<T> {
     const scheduler = this.#scheduler
     const n = (this.#calls.get(process.name) ?? 0) + 1
     this.#calls.set(process.name, n)
@@ -128,10 +154,12 @@ export class World {
         case 'delay':
           note('DELAYED')
           if (!silent) broken(there + back)
-          return arrive(random.pick([3_000, 10_000, 60_000, 16 * 60_000, 40 * 60_000]) * (0.5 + random.next()), (_, said) => note(`${said}, LATE`))
+          return arrive(random.pick(delaysMs) * (0.5 + random.next()), (_, said) => note(`${said}, LATE`))
         case 'refuse':
           note('503')
-          return answer(there + back, () => reject(new this.#StoreError('throttled', kinds === PUT_FAULTS ? 'unknown' : 'none', 'slow down')))
+          return answer(there + back, () => {
+            reject(new this.#StoreError('throttled', kinds === PUT_FAULTS ? 'unknown' : 'none', 'slow down'))
+          })
         case 'conflict':
           note('409')
           return answer(there + back, () => reject(new this.#StoreError('conflict', 'none', 'conditional request conflict')))
@@ -143,7 +171,7 @@ export class World {
         case 'pause': case 'pause frozen':
           return arrive(there, (outcome, said) => {
             note(said)
-            process.pause(random.pick([3_000, 5_000, 5_000, 10_000, 70_000, 16 * 60_000, 45 * 60_000, 45 * 60_000]) * (0.7 + random.next()), fault === 'pause frozen')
+            process.pause(random.pick(pausesMs) * (0.7 + random.next()), fault === 'pause frozen')
             answer(back, outcome)
           })
         case 'crash':
@@ -174,6 +202,13 @@ export class World {
     return chosen
   }
 }
+
+function nameOf ({ metadata, body }: SegmentObject, last: number): string {
+  return metadata['sealed'] === undefined ? `${metadata['first']}…${last}` : `${metadata['sealed']} seal ${Buffer.from(body).toString()}`
+}
+
+const delaysMs = [3_000, 10_000, 60_000, 16 * 60_000, 40 * 60_000]
+const pausesMs = [3_000, 5_000, 5_000, 10_000, 70_000, 16 * 60_000, 45 * 60_000, 45 * 60_000]
 
 const READ_FAULTS: readonly FaultKind[] = ['crash', 'lose request', 'lose answer', 'refuse', 'pause', 'pause frozen']
 const LIST_FAULTS: readonly FaultKind[] = [...READ_FAULTS, 'cut short']

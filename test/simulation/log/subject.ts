@@ -7,4 +7,11 @@ import { StoreError } from '../../../src/ports/errors.ts'
 import type { Subject } from './workload.ts'
 
 /** The code of this project, as it is. */
-export const subject: Subject = { createLog, createMemorySegmentStore, createMemoryOffsetCounter, createStoreClock, defaultLimits, StoreError }
+export const subject: Subject = {
+  createLog,
+  createMemorySegmentStore,
+  createMemoryOffsetCounter,
+  createStoreClock,
+  defaultLimits,
+  StoreError
+}

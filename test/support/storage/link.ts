@@ -91,7 +91,9 @@ export interface LinkedStores {
 }
 
 /** Memory stores at the other end of a link with the given bandwidth in each direction. */
-export function linkedStores (scheduler: Scheduler, { bytesPerSecond, latencyMs }: { bytesPerSecond: number, latencyMs: number }): LinkedStores {
+export function linkedStores (
+  scheduler: Scheduler, { bytesPerSecond, latencyMs }: { bytesPerSecond: number, latencyMs: number }
+): LinkedStores {
   const now = (): number => Math.floor(scheduler.now)
   const segments = createMemorySegmentStore(now)
   const counter = createMemoryOffsetCounter(now)
@@ -99,7 +101,9 @@ export function linkedStores (scheduler: Scheduler, { bytesPerSecond, latencyMs 
   const down = new Link(scheduler, bytesPerSecond)
 
   const pass = (): Promise<void> => new Promise((resolve) => { scheduler.at(scheduler.now + latencyMs / 2, undefined, resolve) })
-  const call = async <T>(options: CallOptions | undefined, bytesUp: number, apply: () => Promise<T>, bytesDown: (result: T) => number): Promise<T> => {
+  const call = async <T>(
+    options: CallOptions | undefined, bytesUp: number, apply: () => Promise<T>, bytesDown: (result: T) => number
+  ): Promise<T> => {
     const signal = options?.signal
     await up.transfer(HEADER_BYTES + bytesUp, signal)
     await pass()
@@ -119,9 +123,11 @@ export function linkedStores (scheduler: Scheduler, { bytesPerSecond, latencyMs 
       down.setBandwidth(value)
     },
     segments: {
-      putIfAbsent: (topic, last, object, options) => call(options, object.body.length, () => segments.putIfAbsent(topic, last, object, options), small),
+      putIfAbsent: (topic, last, object, options) =>
+        call(options, object.body.length, () => segments.putIfAbsent(topic, last, object, options), small),
       get: (topic, last, options) => call(options, 0, () => segments.get(topic, last), (object) => object?.body.length ?? 0),
-      list: (topic, from, limit, options) => call(options, 0, () => segments.list(topic, from, limit), ({ entries }) => entries.length * LIST_ENTRY_BYTES),
+      list: (topic, from, limit, options) =>
+        call(options, 0, () => segments.list(topic, from, limit), ({ entries }) => entries.length * LIST_ENTRY_BYTES),
       remove: (topic, lasts, options) => call(options, 0, () => segments.remove(topic, lasts), small),
       check: () => segments.check()
     },

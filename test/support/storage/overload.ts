@@ -178,7 +178,9 @@ export async function runReads (options: ReadRunOptions): Promise<ReadRun> {
     }
     open--
   }
-  for (let r = 0; r < readers; r++) scheduler.at(begin + r, undefined, () => { reader(r).catch((error: unknown) => { scheduler.fail(error) }) })
+  for (let r = 0; r < readers; r++) {
+    scheduler.at(begin + r, undefined, () => { reader(r).catch((error: unknown) => { scheduler.fail(error) }) })
+  }
   if (slow !== undefined) {
     scheduler.at(begin + slow.from * 1_000, undefined, () => { stores.setBandwidth(bytesPerSecond * slow.share) })
     scheduler.at(begin + slow.until * 1_000, undefined, () => { stores.setBandwidth(bytesPerSecond) })
@@ -186,14 +188,17 @@ export async function runReads (options: ReadRunOptions): Promise<ReadRun> {
   await scheduler.run(() => open === 0, 10_000_000)
   return {
     goodput: (from, until) =>
-      pages.filter((page) => page.end >= from && page.end < until).reduce((sum, page) => sum + page.bytes, 0) / (until - from) / bytesPerSecond,
+      pages.filter((page) => page.end >= from && page.end < until)
+        .reduce((sum, page) => sum + page.bytes, 0) / (until - from) / bytesPerSecond,
     bytes,
     outcomes,
     slowest
   }
 }
 
-function logOf (scheduler: Scheduler, { segments, counter }: LinkedStores, create: typeof createLog, limits: Partial<Limits> | undefined): Log {
+function logOf (
+  scheduler: Scheduler, { segments, counter }: LinkedStores, create: typeof createLog, limits: Partial<Limits> | undefined
+): Log {
   let seed = 1
   // Park and Miller's generator: delays are random, runs can be repeated.
   const random = (): number => (seed = seed * 48_271 % 0x7fff_ffff) / 0x7fff_ffff

@@ -20,7 +20,13 @@ export function isLinearizable (appends: Iterable<AppendOperation>, reads: reado
   for (const append of appends) {
     if (append.first === undefined) continue
     const messages = Array.from({ length: append.count }, (_, i) => `${append.id}.${i}`)
-    operations.push({ kind: 'append', start: append.start, end: append.outcome === 'acknowledged' ? append.end : Infinity, first: append.first, messages })
+    operations.push({
+      kind: 'append',
+      start: append.start,
+      end: append.outcome === 'acknowledged' ? append.end : Infinity,
+      first: append.first,
+      messages
+    })
   }
   operations.sort((a, b) => a.start - b.start)
   const visited = new Set<string>()

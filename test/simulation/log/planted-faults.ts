@@ -8,7 +8,7 @@ export interface PlantedFault {
   readonly file: string
   readonly replace: string
   readonly by: string
-  /** The seed to begin with, for a fault that takes a rare coincidence to show. */
+  /** The seed to begin with, for a fault that takes a rare coincidence to show: a little before one that shows it. */
   readonly from?: number
 }
 
@@ -122,7 +122,8 @@ export const plantedFaults: readonly PlantedFault[] = [
     name: 'pass a tail hole over as dead',
     file: 'domain/log/read.ts',
     replace: 'return verdict === \'seal\' && await this.#seal(state.currentOffset)',
-    by: 'if (state.writerReservedAtMs !== undefined && now - state.writerReservedAtMs > this.#context.limits.holeUnfillableAfterMs) { this.#expected = state.currentOffset + 1; return false }\n    return verdict === \'seal\' && await this.#seal(state.currentOffset)'
+    by: 'if (state.writerReservedAtMs !== undefined && now - state.writerReservedAtMs > this.#context.limits.holeUnfillableAfterMs) { this.#expected = state.currentOffset + 1; return false }\n    return verdict === \'seal\' && await this.#seal(state.currentOffset)',
+    from: 330
   },
   {
     name: 'go on behind the last message found, whatever is below',
@@ -171,13 +172,15 @@ export const plantedFaults: readonly PlantedFault[] = [
     name: 'send a segment again in smaller ones although it may have been written',
     file: 'domain/log/group-commit.ts',
     replace: 'failure.code === \'append_timeout\' && failure.written === \'no\' && isTimeout(failure.cause)',
-    by: 'isTimeout(failure.cause)'
+    by: 'isTimeout(failure.cause)',
+    from: 860
   },
   {
     name: 'send an append whose deadline can\'t be met',
     file: 'domain/log/group-commit.ts',
     replace: 'return deadline - this.#context.limits.resolveBySealMs - this.#context.limits.putTimeoutMs',
-    by: 'return deadline + 60_000'
+    by: 'return deadline + 60_000',
+    from: 860
   },
   {
     name: 'a reservation that is read, then written',

@@ -8,20 +8,18 @@ import { BucketAlreadyOwnedByYou, CreateBucketCommand, HeadBucketCommand, S3Clie
 import { loadSettings } from '../src/app/config.ts'
 import { createTable } from './create-table.ts'
 
-const settings = loadSettings(process.env)
-const { BUCKET_NAME: bucket, COUNTERS_TABLE: table } = settings
-if (bucket === undefined || table === undefined) {
+const { storage } = loadSettings(process.env)
+if (storage.kind !== 'aws') {
   console.error('BUCKET_NAME and COUNTERS_TABLE must be set')
   process.exit(1)
 }
-const s3Endpoint = settings.AWS_ENDPOINT_URL_S3 ?? settings.AWS_ENDPOINT_URL
+const { bucket, table, region, s3Endpoint, dynamoEndpoint } = storage
 
-const dynamo = new DynamoDBClient(reached(settings.AWS_ENDPOINT_URL_DYNAMODB ?? settings.AWS_ENDPOINT_URL))
+const dynamo = new DynamoDBClient(reached(dynamoEndpoint))
 await Promise.all([createBucket(bucket), createTable(dynamo, table, (line) => { console.log(line) })])
 dynamo.destroy()
 
 function reached (endpoint: string | undefined): { region?: string, endpoint?: string } {
-  const { AWS_REGION: region } = settings
   return { ...region !== undefined && { region }, ...endpoint !== undefined && { endpoint } }
 }
 

@@ -4,11 +4,10 @@ import awsLambdaFastify from '@fastify/aws-lambda'
 import type { Context } from 'aws-lambda'
 import type { FastifyInstance, InjectOptions, LightMyRequestCallback } from 'fastify'
 import { buildApp } from './app/build-app.ts'
-import { listOf, loadLambdaSettings } from './app/config.ts'
+import { loadLambdaSettings } from './app/config.ts'
 import { httpEventOf, needsBase64, normalizeEvent, routeMatcher, type HttpEvent } from './app/lambda/event.ts'
 import { streamAnswer } from './app/lambda/stream.ts'
 import { createLogger, unbufferedOutput } from './app/logger.ts'
-import { defaultLimits as limits } from './domain/limits.ts'
 import { wire } from './wiring.ts'
 
 declare module 'fastify' {
@@ -18,7 +17,7 @@ declare module 'fastify' {
 /** An invocation whose response is streamed. */
 interface Streaming {
   readonly out: Writable
-  over?: Promise<void>
+  ended?: Promise<void>
 }
 
 /** The current invocation, if its response is streamed; `undefined` if it is buffered. */
@@ -28,14 +27,15 @@ const streaming = new AsyncLocalStorage<Streaming>()
 const streamedBytesMax = 16 * 1024 * 1024
 
 const settings = loadLambdaSettings(process.env)
-const { log, checks } = await wire(settings)
-const logger = createLogger(settings.LOG_LEVEL, unbufferedOutput())
+const { log, limits, checks } = await wire(settings)
+const logger = createLogger(settings.logLevel, unbufferedOutput())
 const app = buildApp({
   log,
+  limits,
   checks,
-  corsOrigins: listOf(settings.CORS_ORIGINS),
+  corsOrigins: settings.corsOrigins,
   logger,
-  platformFacts: ({ awsLambda: { context } }) => context === undefined ? undefined : { lambda_request_id: context.awsRequestId },
+  platformLogFields: ({ awsLambda: { context } }) => context === undefined ? undefined : { lambda_request_id: context.awsRequestId },
   // Long polls end long before the 29 s of a REST API, so only the function's own timeout matters.
   timeLeft: ({ awsLambda: { context } }) => context?.getRemainingTimeInMillis(),
   // A client of server-sent events reconnects by itself. So without streaming, it polls and gets complete responses.
@@ -45,14 +45,14 @@ const app = buildApp({
 const routes: string[] = []
 app.addHook('onRoute', ({ url }) => { routes.push(url) })
 
-/** The app as the proxy sees it. A response that is streamed is sent here, and the proxy gets an empty one at its end. */
+/** The app as the proxy sees it. A streamed response is sent from here, and the proxy gets an empty one when it has ended. */
 const target = Object.create(app, {
   inject: {
     value (request: InjectOptions, done: LightMyRequestCallback) {
       const invocation = streaming.getStore()
       if (invocation === undefined) return app.inject(request, done)
       const answer = { statusCode: 200, headers: {}, payload: '', rawPayload: Buffer.alloc(0) }
-      invocation.over = streamAnswer(app, request, invocation.out).finally(() => { done(undefined, answer as never) })
+      invocation.ended = streamAnswer(app, request, invocation.out).finally(() => { done(undefined, answer as never) })
     }
   }
 }) as FastifyInstance
@@ -89,7 +89,7 @@ export async function handler (event: unknown, context: Context): Promise<unknow
 async function stream (event: unknown, out: Writable, context: Context): Promise<void> {
   const request = requestOf(event, context)
   const invocation: Streaming = { out }
-  await streaming.run(invocation, () => Promise.all([proxy(request, context), invocation.over]))
+  await streaming.run(invocation, () => Promise.all([proxy(request, context), invocation.ended]))
 }
 
 /** Another package may have created the global without the functions of Lambda's runtime. */

@@ -3,9 +3,8 @@ import { setFlagsFromString } from 'node:v8'
 import type { FastifyInstance } from 'fastify'
 import type { Logger } from 'pino'
 import { buildApp } from './app/build-app.ts'
-import { listOf, loadSettings, servedHosts, type Settings, SettingsError } from './app/config.ts'
+import { loadSettings, type Settings, SettingsError } from './app/config.ts'
 import { closeIdleWhenSent, limitConnections } from './app/http/bounds/connections.ts'
-import { MemoryBudget } from './app/http/bounds/memory-budget.ts'
 import { isLoopback } from './app/http/host-check.ts'
 import { bufferedOutput, createLogger } from './app/logger.ts'
 import { StoreError } from './ports/errors.ts'
@@ -16,8 +15,8 @@ const shutdownMs = 10_000
 /** The terminal sends Ctrl-C to npm and to the server, and npm passes it on: two signals within this time count as one. */
 const sameSignalMs = 1_000
 
-// V8 may decide, for the life of the process, to allocate objects of requests in the old generation. Then only a full
-// collection frees them, at half as much CPU again for an append: see docs/performance.md.
+// V8 may decide, for the life of the process, to allocate the objects of requests in the old generation. Then only a full
+// collection frees them, and an append takes half as much CPU again: see docs/performance.md.
 setFlagsFromString('--no-allocation-site-pretenuring')
 
 try {
@@ -29,29 +28,32 @@ try {
 }
 
 async function start (settings: Settings): Promise<void> {
-  const logger = createLogger(settings.LOG_LEVEL, bufferedOutput())
+  const logger = createLogger(settings.logLevel, bufferedOutput())
   const wiring = await wire(settings)
   const failedChecks = await checkStores(wiring)
   const app = buildApp({
     log: wiring.log,
+    limits: wiring.limits,
     checks: wiring.checks,
     logger,
-    memory: new MemoryBudget(settings.MAX_BUFFERED_BYTES),
-    servedHosts: servedHosts(settings),
-    corsOrigins: listOf(settings.CORS_ORIGINS)
+    bufferedBytesMax: settings.bufferedBytesMax,
+    servedHosts: settings.servedHosts,
+    corsOrigins: settings.corsOrigins
   })
-  limitConnections(app.server, settings.MAX_CONNECTIONS, {
+  limitConnections(app.server, {
+    max: settings.connectionsMax,
+    reservedFiles: wiring.limits.reservedFiles,
     refused (count) { logger.warn({ count, max: app.server.maxConnections }, 'connections refused') }
   })
   stopOnSignal(app, wiring, logger)
   await listen(app, settings, logger)
   const url = urlOf(app, settings)
-  logger.level = settings.LOG_LEVEL
-  if (!isLoopback(settings.HOST)) warnOfOpenPort(settings, logger)
+  logger.level = settings.logLevel
+  if (!isLoopback(settings.host)) warnOfOpenPort(settings, logger)
   // On standard error, since standard output is the log only.
-  console.error(`Listening on ${url}, data in ${wiring.where}. ` +
+  console.error(`Listening on ${url}, data in ${wiring.location}. ` +
     `Try: curl ${url}/topics/orders/produce -H 'content-type: application/json' -d '{"payload":{"item":"book","quantity":2}}'`)
-  logger.info({ url, data: wiring.where }, 'listening')
+  logger.info({ url, data: wiring.location }, 'listening')
   for (const warning of wiring.warnings) logger.warn(warning)
   for (const { name, error } of failedChecks) {
     if (error instanceof StoreError && error.failure === 'full') logger.error({ store: name, err: error }, 'store is full: appends are refused, reads continue')
@@ -79,7 +81,7 @@ async function checkStores ({ checks }: Wiring): Promise<Array<{ name: string, e
   return failed
 }
 
-async function listen (app: FastifyInstance, { HOST: host, PORT: port }: Settings, logger: Logger): Promise<void> {
+async function listen (app: FastifyInstance, { host, port }: Settings, logger: Logger): Promise<void> {
   await app.ready()
   // Fastify would log each address it listens on as a sentence.
   logger.level = 'silent'
@@ -95,27 +97,27 @@ async function listen (app: FastifyInstance, { HOST: host, PORT: port }: Setting
 }
 
 /** An address that a client on this machine can use. */
-function urlOf (app: FastifyInstance, { HOST: host }: Settings): string {
+function urlOf (app: FastifyInstance, { host }: Settings): string {
   const { port } = app.server.address() as AddressInfo
   const reachable = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host
   return `http://${reachable.includes(':') ? `[${reachable}]` : reachable}:${port}`
 }
 
 /** In the log for its collector, and on standard error for a person at a terminal. */
-function warnOfOpenPort ({ HOST: host }: Settings, logger: Logger): void {
+function warnOfOpenPort ({ host }: Settings, logger: Logger): void {
   console.error(`WARNING: HOST is ${host}, and there is no access control: everybody who can reach the port can read and write all topics.`)
   logger.warn({ host }, 'no access control: everybody who can reach the port can read and write all topics')
 }
 
 function stopOnSignal (app: FastifyInstance, wiring: Wiring, logger: Logger): void {
   const closeIdle = closeIdleWhenSent(app.server)
-  let stopping: number | undefined
+  let stoppingSince: number | undefined
   const stop = (signal: NodeJS.Signals): void => {
-    if (stopping !== undefined) {
-      if (performance.now() - stopping > sameSignalMs) process.exit(1)
+    if (stoppingSince !== undefined) {
+      if (performance.now() - stoppingSince > sameSignalMs) process.exit(1)
       return
     }
-    stopping = performance.now()
+    stoppingSince = performance.now()
     logger.info({ signal }, 'stopping')
     setTimeout(() => {
       logger.error({ timeout_ms: shutdownMs }, 'shutdown timed out: requests were aborted')
@@ -133,11 +135,11 @@ function stopOnSignal (app: FastifyInstance, wiring: Wiring, logger: Logger): vo
 }
 
 async function close (app: FastifyInstance, closeIdle: () => () => void, wiring: Wiring): Promise<void> {
-  const closed = closeIdle()
+  const stopClosingIdle = closeIdle()
   try {
     await app.close()
   } finally {
-    closed()
+    stopClosingIdle()
   }
   await wiring.close()
 }

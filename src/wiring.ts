@@ -1,18 +1,21 @@
 import { resolve } from 'node:path'
 import { systemClock } from './adapters/system/clock.ts'
-import type { Settings } from './app/config.ts'
+import type { AwsStorage, Settings, StorageSettings } from './app/config.ts'
 import type { StoreCheck } from './app/routes/service/health.ts'
-import { defaultLimits } from './domain/limits.ts'
+import { defaultLimits, type Limits } from './domain/limits.ts'
 import { createLog, type Log } from './domain/log/log.ts'
 import type { Compression } from './domain/segments/segment.ts'
-import type { OffsetCounter } from './ports/offset-counter.ts'
+import type { RecordStore } from './ports/record-store.ts'
 import type { SegmentStore } from './ports/segment-store.ts'
+import type { TopicStore } from './ports/topic-store.ts'
 
 export interface Wiring {
   readonly log: Log
+  /** The limits of the log, and so of all that uses it. */
+  readonly limits: Limits
   readonly checks: readonly StoreCheck[]
   /** Where the data is, in words, for the start line. */
-  readonly where: string
+  readonly location: string
   /** Problems that do not prevent the start, in words, for the log. */
   readonly warnings: readonly string[]
   /** Waits for the appends in progress, then closes the stores. */
@@ -26,9 +29,10 @@ export class StartError extends Error {
 
 interface Stores {
   readonly segments: SegmentStore
-  readonly counter: OffsetCounter
+  readonly topics: TopicStore
+  readonly records: RecordStore
   readonly checks: readonly StoreCheck[]
-  readonly where: string
+  readonly location: string
   readonly warnings?: readonly string[]
   readonly compression: Compression
   close (): void
@@ -36,15 +40,16 @@ interface Stores {
 
 /** @throws StartError */
 export async function wire (settings: Settings): Promise<Wiring> {
-  const stores = await openStores(settings)
-  const { segments, counter, checks, where, warnings = [] } = stores
-  const compression = settings.COMPRESSION === 'auto' ? stores.compression : settings.COMPRESSION
-  const limits = { ...defaultLimits, lingerMs: settings.LINGER_MS }
-  const log = createLog({ segments, counter, clock: systemClock, compression, limits })
+  const stores = await openStores(settings.storage)
+  const { segments, topics, records, checks, location, warnings = [] } = stores
+  const compression = settings.compression === 'auto' ? stores.compression : settings.compression
+  const limits = { ...defaultLimits, lingerMs: settings.lingerMs }
+  const log = createLog({ segments, topics, records, clock: systemClock, compression, limits })
   return {
     log,
+    limits,
     checks,
-    where,
+    location,
     warnings,
     async close () {
       await log.close()
@@ -54,19 +59,20 @@ export async function wire (settings: Settings): Promise<Wiring> {
 }
 
 /** Imports only the adapters that are used: the AWS SDK alone takes longer to load than everything else. */
-async function openStores (settings: Settings): Promise<Stores> {
-  const { BUCKET_NAME: bucket, COUNTERS_TABLE: table, DATA_DIR: folder } = settings
-  if (bucket !== undefined && table !== undefined) return openAws(settings, bucket, table)
-  return folder === ':memory:' ? openMemory() : openSqlite(folder)
+async function openStores (storage: StorageSettings): Promise<Stores> {
+  switch (storage.kind) {
+    case 'aws': return openAws(storage)
+    case 'folder': return openSqlite(storage.path)
+    case 'memory': return openMemory()
+  }
 }
 
-async function openAws (settings: Settings, bucket: string, table: string): Promise<Stores> {
+async function openAws ({ bucket, table, region, s3Endpoint, dynamoEndpoint }: AwsStorage): Promise<Stores> {
   const [{ createS3SegmentStore }, { createDynamoClient, createDynamoOffsetCounter }] = await Promise.all([
     import('./adapters/s3/segment-store.ts'), import('./adapters/dynamodb/offset-counter.ts')
   ])
-  const { AWS_REGION: region, AWS_ENDPOINT_URL: endpoint, AWS_ENDPOINT_URL_S3: ofS3, AWS_ENDPOINT_URL_DYNAMODB: ofDynamo } = settings
-  const segments = createS3SegmentStore({ region, endpoint: ofS3 ?? endpoint, bucket })
-  const client = createDynamoClient({ region, endpoint: ofDynamo ?? endpoint })
+  const segments = createS3SegmentStore({ region, endpoint: s3Endpoint, bucket })
+  const client = createDynamoClient({ region, endpoint: dynamoEndpoint })
   const counter = createDynamoOffsetCounter({ client, table })
   return {
     segments,
@@ -75,7 +81,7 @@ async function openAws (settings: Settings, bucket: string, table: string): Prom
       { name: 'bucket', check: (options) => segments.check(options) },
       { name: 'table', check: (options) => counter.check(options) }
     ],
-    where: `S3 bucket ${bucket} and DynamoDB table ${table}`,
+    location: `S3 bucket ${bucket} and DynamoDB table ${table}`,
     compression: 'zstd',
     close () {
       segments.close()
@@ -98,7 +104,7 @@ async function openSqlite (folder: string): Promise<Stores> {
     return {
       ...store,
       checks: [{ name: 'data folder', check: (options) => store.segments.check(options) }],
-      where: resolve(folder),
+      location: resolve(folder),
       warnings,
       compression: 'none',
       close () {
@@ -112,16 +118,17 @@ async function openSqlite (folder: string): Promise<Stores> {
 }
 
 async function openMemory (): Promise<Stores> {
-  const [{ createMemorySegmentStore }, { createMemoryOffsetCounter }] = await Promise.all([
-    import('./adapters/memory/segment-store.ts'), import('./adapters/memory/offset-counter.ts')
+  const [{ createMemorySegmentStore }, { createMemoryTopicStore }, { createMemoryRecordStore }] = await Promise.all([
+    import('./adapters/memory/segment-store.ts'), import('./adapters/memory/topic-store.ts'), import('./adapters/memory/record-store.ts')
   ])
   // The wall clock at the start plus the elapsed time: it does not jump when the machine's clock is set.
   const now = (): number => Math.floor(performance.timeOrigin + performance.now())
   return {
     segments: createMemorySegmentStore(now),
-    counter: createMemoryOffsetCounter(now),
+    topics: createMemoryTopicStore(now),
+    records: createMemoryRecordStore(),
     checks: [],
-    where: 'memory (lost when the server stops)',
+    location: 'memory (lost when the server stops)',
     compression: 'none',
     close () {}
   }

@@ -46,6 +46,7 @@ const wrong: Array<[from: string, to: string, rule: string]> = [
   ['src/adapters/memory/store.ts', 'src/domain/errors.ts', 'src/adapters/[^/]+'],
   ['src/app/http/problem.ts', 'src/app/routes/topics/produce.ts', 'src/app/http'],
   ['src/app/http/problem.ts', 'src/domain/log/read.ts', 'src/app/http'],
+  ['src/app/http/problem.ts', 'src/domain/topics/name.ts', 'src/app/http'],
   ['src/app/routes/topics/produce.ts', 'src/adapters/memory/store.ts', 'src/app/routes'],
   ['src/app/build-app.ts', 'src/adapters/memory/store.ts', 'src/app/*'],
   ['src/wiring.ts', 'test/support/clock.ts', 'src/*'],
@@ -63,6 +64,7 @@ for (const [from, to, rule] of wrong) {
 const right: Array<[from: string, to: string]> = [
   ['src/domain/log/read.ts', 'src/domain/log/holes.ts'], ['src/domain/log/read.ts', 'src/ports/errors.ts'], ['src/domain/groups/groups.ts', 'src/domain/log/log.ts'],
   ['src/adapters/s3/store.ts', 'src/adapters/aws/client.ts'], ['src/adapters/sqlite/store.ts', 'src/adapters/sqlite/schema.ts'],
+  ['src/app/http/problem.ts', 'src/domain/groups/errors.ts'],
   ['src/app/routes/topics/produce.ts', 'src/app/http/bodies/raw-body.ts'], ['src/server.ts', 'src/app/build-app.ts']
 ]
 

@@ -2,6 +2,7 @@ import { createDynamoClient, createDynamoOffsetCounter } from '../../src/adapter
 import { createS3SegmentStore } from '../../src/adapters/s3/segment-store.ts'
 import { systemClock } from '../../src/adapters/system/clock.ts'
 import { buildApp } from '../../src/app/build-app.ts'
+import { defaultLimits } from '../../src/domain/limits.ts'
 import { createLog } from '../../src/domain/log/log.ts'
 
 export interface Storage {
@@ -24,7 +25,7 @@ export class CountedService {
     const segments = createS3SegmentStore({ ...settings, bucket, onAttempt })
     const client = createDynamoClient({ ...settings, onAttempt })
     const log = createLog({ segments, counter: createDynamoOffsetCounter({ client, table }), clock: systemClock, compression: 'zstd' })
-    this.#app = buildApp({ log, checks: [] })
+    this.#app = buildApp({ log, limits: defaultLimits, checks: [] })
     this.#close = async () => {
       await this.#app.close()
       await log.close()

@@ -80,7 +80,7 @@ function sdkPut (server: Server): Caller {
   const object = { body: randomBytes(bodyBytes), contentType: 'application/json', metadata: { first: '1', writer: 'bench' } }
   let last = 0
   return {
-    async call () { await store.putIfAbsent('bench', ++last, object, { reservedAt: Date.now() }) },
+    async call () { await store.putIfAbsent('bench', ++last, object, { reservedAtMs: Date.now() }) },
     close () { store.close() }
   }
 }

@@ -1,18 +1,20 @@
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyRequest, LogController } from 'fastify'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import { LogError } from '../domain/errors.ts'
+import type { Limits } from '../domain/limits.ts'
 import type { Log } from '../domain/log/log.ts'
 import { addDefaultHeaders, setDefaultHeaders } from './http/answers/default-headers.ts'
+import { createPageSender } from './http/answers/page-body.ts'
 import { addBodyParsers } from './http/bodies/raw-body.ts'
 import { createBoundedServer } from './http/bounds/connections.ts'
 import { addHolds } from './http/bounds/holds.ts'
 import { MemoryBudget } from './http/bounds/memory-budget.ts'
 import { addCors } from './http/cors.ts'
-import { handleClientError, handleError, pathOf, refuseConnect } from './http/errors.ts'
+import { createClientErrorHandler, createErrorHandler, pathOf, refuseConnect } from './http/errors.ts'
 import { addHostCheck } from './http/host-check.ts'
 import type { StreamBounds } from './http/live/event-stream.ts'
 import { ProblemSchema } from './http/problem.ts'
-import { addRequestLog, logRequest, type PlatformFacts, RequestFacts, requestId } from './http/request-log.ts'
+import { addRequestLog, logRequest, type PlatformLogFields, RequestLogFields, requestId } from './http/request-log.ts'
 import { ajvOptions, show, validationError } from './http/validation.ts'
 import { Status } from './routes/common.schema.ts'
 import { addDocs, addSpecification } from './routes/service/docs.ts'
@@ -24,13 +26,15 @@ import { produceRoute } from './routes/topics/produce.ts'
 
 export interface AppDeps {
   readonly log: Log
+  /** The same as those of the log. */
+  readonly limits: Limits
   /** The limit for bytes that are held for clients (request bodies and responses); 256 MiB by default. */
-  readonly memory?: MemoryBudget
+  readonly bufferedBytesMax?: number
   /** The checks of /ready. */
   readonly checks: readonly StoreCheck[]
   /** A pino logger or a compatible one. Without it, nothing is logged. */
   readonly logger?: FastifyBaseLogger
-  readonly platformFacts?: PlatformFacts
+  readonly platformLogFields?: PlatformLogFields
   /** The `Host` names that are served, in lower case and without ports; `undefined`: all. */
   readonly servedHosts?: readonly string[] | undefined
   /** The origins of web pages that may use the service, or `*`. By default only the service's own pages can. */
@@ -42,6 +46,9 @@ export interface AppDeps {
 
 /** Creates the HTTP interface of a log, which does not listen yet. */
 export function buildApp (deps: AppDeps): FastifyInstance {
+  const { log, limits, bufferedBytesMax = 256 * 1024 * 1024 } = deps
+  const handleError = createErrorHandler(limits)
+  const sendPage = createPageSender(limits)
   const app = Fastify({
     ...(deps.logger === undefined ? {} : { loggerInstance: deps.logger }),
     logController: new LogController({ disableRequestLogging: true }),
@@ -55,25 +62,25 @@ export function buildApp (deps: AppDeps): FastifyInstance {
     // During shutdown, requests on open connections are still served; then the connections are closed.
     return503OnClosing: false,
     // Node would send an empty 400 for a request without a host. The host check below sends a problem document.
-    serverFactory: (handle) => createBoundedServer({ requireHostHeader: false }, handle),
-    clientErrorHandler: handleClientError,
+    serverFactory: (handle) => createBoundedServer(limits, { requireHostHeader: false }, handle),
+    clientErrorHandler: createClientErrorHandler(limits),
     frameworkErrors: (error, request, reply) => {
       const bare = request as unknown as FastifyRequest
       // These errors occur before any hook has run.
-      bare.facts = new RequestFacts()
+      bare.logFields = new RequestLogFields()
       reply.header('x-request-id', request.id)
       setDefaultHeaders(reply)
       handleError(error, bare, reply)
-      logRequest(app.log, bare, reply, deps.platformFacts)
+      logRequest(app.log, bare, reply, deps.platformLogFields)
     }
   }).withTypeProvider<TypeBoxTypeProvider>()
 
   for (const schema of [ProblemSchema, Produced, MessagePage, Status]) app.addSchema(schema)
-  addBodyParsers(app)
+  addBodyParsers(app, limits)
   app.setErrorHandler(handleError)
-  addRequestLog(app, deps.platformFacts)
+  addRequestLog(app, deps.platformLogFields)
   addDefaultHeaders(app)
-  addHolds(app, deps.memory ?? new MemoryBudget(256 * 1024 * 1024))
+  addHolds(app, new MemoryBudget(bufferedBytesMax, limits))
   addMessageChecks(app)
   addHostCheck(app, deps.servedHosts)
   if (deps.corsOrigins !== undefined && deps.corsOrigins.length > 0) addCors(app, deps.corsOrigins)
@@ -86,9 +93,9 @@ export function buildApp (deps: AppDeps): FastifyInstance {
   addDocs(app)
   for (const { prefix, hide } of [{ prefix: '', hide: false }, { prefix: '/v1', hide: true }]) {
     app.register((scope, _options, done) => {
-      scope.register(produceRoute, { log: deps.log, hide })
-      scope.register(consumeRoute, { log: deps.log, timeLeft: deps.timeLeft, streamBounds: deps.streamBounds, hide })
-      scope.register(serviceRoutes, { checks: deps.checks, hide })
+      scope.register(produceRoute, { log, limits, hide })
+      scope.register(consumeRoute, { log, limits, sendPage, timeLeft: deps.timeLeft, streamBounds: deps.streamBounds, hide })
+      scope.register(serviceRoutes, { checks: deps.checks, limits, hide })
       addSpecification(scope)
       done()
     }, { prefix })
@@ -119,7 +126,7 @@ function addUnknownPaths (app: FastifyInstance): void {
     const path = pathOf(request)
     const allowed = app.supportedMethods.filter((method) => method !== 'OPTIONS' && app.findRoute({ method, url: path }) !== null)
     if (allowed.length === 0) {
-      done(nothingHere())
+      done(notFound())
       return
     }
     const allow = allowed.sort().join(', ')
@@ -127,9 +134,9 @@ function addUnknownPaths (app: FastifyInstance): void {
     done(new LogError('method_not_allowed', `method: expected ${allow}, got ${request.method}`))
   })
   // For missing files below /docs, whose route accepts every name, so that the hook does not see them.
-  app.setNotFoundHandler(() => { throw nothingHere() })
+  app.setNotFoundHandler(() => { throw notFound() })
 }
 
-function nothingHere (): LogError {
+function notFound (): LogError {
   return new LogError('not_found', 'There is nothing at this path; see /docs for all paths.')
 }

@@ -13,7 +13,7 @@ const compressions = ['auto', 'none', 'gzip', 'zstd'] as const
 
 const url = { pattern: '^https?://[^\\s/]+', 'x-expected': 'a URL that begins with http:// or https://' }
 
-/** Everything that is set from outside, by environment variables of these names. An empty variable counts as unset. */
+/** The environment variables. No other file knows their names, but for error messages. An empty variable counts as unset. */
 export const SettingsSchema = Type.Object({
   BUCKET_NAME: Type.Optional(Type.String({
     description: 'The S3 bucket for messages; with COUNTERS_TABLE it selects S3 and DynamoDB',
@@ -106,20 +106,34 @@ export const SettingsSchema = Type.Object({
   })
 })
 
-export type Settings = Static<typeof SettingsSchema>
+type Variables = Static<typeof SettingsSchema>
+type Environment = Readonly<Record<string, string | undefined>>
 
-/** The items of a setting that is a list separated by commas. */
-export function listOf (text: string | undefined): string[] {
-  return text === undefined ? [] : text.split(',').map((item) => item.trim())
+/** S3 and DynamoDB. Without a region or an endpoint, the SDK finds them by its own rules. */
+export interface AwsStorage {
+  readonly kind: 'aws'
+  readonly bucket: string
+  readonly table: string
+  readonly region: string | undefined
+  readonly s3Endpoint: string | undefined
+  readonly dynamoEndpoint: string | undefined
 }
 
-/**
- * The `Host` names that are served, in lower case and without a port; `undefined`: all. On a loopback address the server is
- * for this machine only. But a web page can make its own name resolve there, and then read and write (DNS rebinding).
- */
-export function servedHosts ({ HOST: host, ALLOWED_HOSTS: allowed }: Settings): readonly string[] | undefined {
-  if (!isLoopback(host) && allowed === undefined) return undefined
-  return [...loopbackNames, host.includes(':') ? `[${host}]` : host, ...listOf(allowed)].map((name) => name.toLowerCase())
+export type StorageSettings = AwsStorage | { readonly kind: 'folder', readonly path: string } | { readonly kind: 'memory' }
+
+export interface Settings {
+  readonly storage: StorageSettings
+  readonly host: string
+  readonly port: number
+  /** The `Host` names that are served, in lower case and without a port; `undefined`: all. */
+  readonly servedHosts: readonly string[] | undefined
+  readonly corsOrigins: readonly string[]
+  readonly logLevel: typeof levels[number]
+  readonly connectionsMax: number
+  readonly bufferedBytesMax: number
+  /** `auto`: what is best for the storage. */
+  readonly compression: typeof compressions[number]
+  readonly lingerMs: number
 }
 
 /** The message has one line for each invalid variable: `NAME: expected …, got …`. */
@@ -128,35 +142,78 @@ export class SettingsError extends Error {
 }
 
 /** @throws SettingsError */
-export function loadSettings (environment: Readonly<Record<string, string | undefined>>): Settings {
+export function loadSettings (environment: Environment): Settings {
   const wrong: string[] = []
-  const settings: Record<string, unknown> = {}
-  for (const [name, schema] of Object.entries<TSchema>(SettingsSchema.properties)) {
-    const text = environment[name]
-    if (text === undefined || text === '') {
-      if (schema.default !== undefined) settings[name] = schema.default
-      continue
-    }
-    const value = schema['type'] === 'integer' && /^[0-9]{1,12}$/.test(text) ? Number(text) : text
-    if (Value.Check(schema, value)) settings[name] = value
-    else wrong.push(`${name}: expected ${schema['x-expected']}, got ${show.text(text)}`)
-  }
-  for (const [one, other] of [['BUCKET_NAME', 'COUNTERS_TABLE'], ['COUNTERS_TABLE', 'BUCKET_NAME']] as const) {
-    if (environment[one] && !environment[other]) {
-      wrong.push(`${other}: expected ${SettingsSchema.properties[other]['x-expected']} because ${one} is set, got nothing`)
-    }
-  }
+  const variables = readVariables(environment, wrong)
+  const storage = storageOf(variables, wrong)
   if (wrong.length > 0) throw new SettingsError(wrong.join('\n'))
-  return settings as Settings
+  return {
+    storage,
+    host: variables.HOST,
+    port: variables.PORT,
+    servedHosts: servedHosts(variables),
+    corsOrigins: listOf(variables.CORS_ORIGINS),
+    logLevel: variables.LOG_LEVEL,
+    connectionsMax: variables.MAX_CONNECTIONS,
+    bufferedBytesMax: variables.MAX_BUFFERED_BYTES,
+    compression: variables.COMPRESSION,
+    lingerMs: variables.LINGER_MS
+  }
 }
 
 /**
  * Loads the settings on Lambda. A data folder is refused: each environment would have its own, and lose it after minutes.
  * @throws SettingsError
  */
-export function loadLambdaSettings (environment: Readonly<Record<string, string | undefined>>): Settings {
+export function loadLambdaSettings (environment: Environment): Settings {
   const settings = loadSettings(environment)
-  if (!environment['AWS_LAMBDA_FUNCTION_NAME'] || settings.BUCKET_NAME !== undefined || settings.DATA_DIR === ':memory:') return settings
+  const { storage } = settings
+  if (!environment['AWS_LAMBDA_FUNCTION_NAME'] || storage.kind !== 'folder') return settings
   throw new SettingsError('DATA_DIR: expected BUCKET_NAME and COUNTERS_TABLE in its place on AWS Lambda, where each environment has a folder ' +
-    `of its own (or :memory:, to try it out), got ${show.text(settings.DATA_DIR)}`)
+    `of its own (or :memory:, to try it out), got ${show.text(storage.path)}`)
+}
+
+/** The variables with their defaults. An invalid one stays as it is, and adds a line to `wrong`. */
+function readVariables (environment: Environment, wrong: string[]): Variables {
+  const variables: Record<string, unknown> = {}
+  for (const [name, schema] of Object.entries<TSchema>(SettingsSchema.properties)) {
+    const text = environment[name]
+    if (text === undefined || text === '') {
+      if (schema.default !== undefined) variables[name] = schema.default
+      continue
+    }
+    const value = schema['type'] === 'integer' && /^[0-9]{1,12}$/.test(text) ? Number(text) : text
+    variables[name] = value
+    if (!Value.Check(schema, value)) wrong.push(`${name}: expected ${schema['x-expected']}, got ${show.text(text)}`)
+  }
+  return variables as Variables
+}
+
+function storageOf (variables: Variables, wrong: string[]): StorageSettings {
+  const { BUCKET_NAME: bucket, COUNTERS_TABLE: table, DATA_DIR: path, AWS_REGION: region, AWS_ENDPOINT_URL: endpoint } = variables
+  if (bucket !== undefined && table !== undefined) {
+    const { AWS_ENDPOINT_URL_S3: s3Endpoint = endpoint, AWS_ENDPOINT_URL_DYNAMODB: dynamoEndpoint = endpoint } = variables
+    return { kind: 'aws', bucket, table, region, s3Endpoint, dynamoEndpoint }
+  }
+  if (bucket !== undefined) wrong.push(missing('COUNTERS_TABLE', 'BUCKET_NAME'))
+  if (table !== undefined) wrong.push(missing('BUCKET_NAME', 'COUNTERS_TABLE'))
+  return path === ':memory:' ? { kind: 'memory' } : { kind: 'folder', path }
+}
+
+function missing (name: 'BUCKET_NAME' | 'COUNTERS_TABLE', because: string): string {
+  return `${name}: expected ${SettingsSchema.properties[name]['x-expected']} because ${because} is set, got nothing`
+}
+
+/**
+ * On a loopback address the server is for this machine only. But a web page can make its own name resolve to that address, and
+ * then read and write (DNS rebinding). So only the names of the machine and those in ALLOWED_HOSTS are served.
+ */
+function servedHosts ({ HOST: host, ALLOWED_HOSTS: allowed }: Variables): readonly string[] | undefined {
+  if (!isLoopback(host) && allowed === undefined) return undefined
+  return [...loopbackNames, host.includes(':') ? `[${host}]` : host, ...listOf(allowed)].map((name) => name.toLowerCase())
+}
+
+/** The items of a variable that is a list separated by commas. */
+function listOf (text: string | undefined): string[] {
+  return text === undefined ? [] : text.split(',').map((item) => item.trim())
 }

@@ -2,7 +2,7 @@ import { type DestinationStream, type Logger, pino } from 'pino'
 import type { Settings } from './config.ts'
 
 /** A logger that writes JSON lines. */
-export function createLogger (level: Settings['LOG_LEVEL'], destination: DestinationStream): Logger {
+export function createLogger (level: Settings['logLevel'], destination: DestinationStream): Logger {
   return pino({
     level,
     // Without pid and host name: with several processes, the log collector adds the source of a line.

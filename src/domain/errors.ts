@@ -1,37 +1,30 @@
-/**
- * All errors that a caller can get: the stable `code`, the HTTP status, whether the same request may succeed later, and
- * the title. docs/errors.md is checked against this table.
- */
-export const errorTable = {
-  malformed_request: { status: 400, retriable: false, title: 'The request is not valid HTTP' },
-  missing_body: { status: 400, retriable: false, title: 'The request has no body' },
-  malformed_json: { status: 400, retriable: false, title: 'The body is not valid JSON' },
-  invalid_encoding: { status: 400, retriable: false, title: 'The body is not valid UTF-8' },
-  invalid_request: { status: 400, retriable: false, title: 'A field of the request is not valid' },
-  offset_out_of_range: { status: 400, retriable: false, title: 'The offset is beyond the end of the topic' },
-  invalid_topic: { status: 400, retriable: false, title: 'The topic name is not valid' },
-  not_found: { status: 404, retriable: false, title: 'There is nothing at this path' },
-  method_not_allowed: { status: 405, retriable: false, title: 'The path does not take this method' },
-  request_timeout: { status: 408, retriable: true, title: 'The request did not arrive in time' },
-  body_too_large: { status: 413, retriable: false, title: 'The body is too large' },
-  unsupported_media_type: { status: 415, retriable: false, title: 'The content type is not supported' },
-  misdirected_request: { status: 421, retriable: false, title: 'The server is not served under this host name' },
-  request_headers_too_large: { status: 431, retriable: false, title: 'The request headers are too large' },
-  internal: { status: 500, retriable: false, title: 'Internal server error' },
-  not_implemented: { status: 501, retriable: false, title: 'The request needs what this server does not implement' },
-  segment_corrupt: { status: 500, retriable: false, title: 'A stored segment is damaged' },
-  overloaded: { status: 503, retriable: true, title: 'More messages wait than can be written in time' },
-  server_busy: { status: 503, retriable: true, title: 'The server has too much in memory' },
-  storage_throttled: { status: 503, retriable: true, title: 'The storage asked to slow down' },
-  storage_unavailable: { status: 503, retriable: true, title: 'The storage did not answer' },
-  storage_misconfigured: { status: 503, retriable: false, title: 'The storage is not set up for this service' },
-  append_timeout: { status: 503, retriable: true, title: 'The message could not be written in time' },
-  append_contended: { status: 503, retriable: true, title: 'Readers sealed the offsets before the message was written' },
-  shutting_down: { status: 503, retriable: true, title: 'The server is shutting down' },
-  storage_full: { status: 507, retriable: true, title: 'The storage is full' }
-} as const satisfies Record<string, { status: number, retriable: boolean, title: string }>
+/** Whether the same request may succeed later, and the kind of error in words. */
+export interface ErrorKind { readonly retriable: boolean, readonly title: string }
 
-export type ErrorCode = keyof typeof errorTable
+export type ErrorKinds = Readonly<Record<string, ErrorKind>>
+
+/**
+ * The errors that several rooms raise. The others are declared in the same form by the room that raises them, in its file
+ * `errors.ts`. Codes are stable: clients decide by them.
+ */
+export const sharedErrors = {
+  internal: { retriable: false, title: 'Internal server error' },
+  storage_throttled: { retriable: true, title: 'The storage asked to slow down' },
+  storage_unavailable: { retriable: true, title: 'The storage did not answer' },
+  storage_misconfigured: { retriable: false, title: 'The storage is not set up for this service' },
+  storage_full: { retriable: true, title: 'The storage is full' }
+} as const satisfies ErrorKinds
+
+/** The tables of all rooms: each room adds its own with `declare module`. */
+export interface ErrorTables { shared: typeof sharedErrors }
+
+export type ErrorCode = { [Room in keyof ErrorTables]: keyof ErrorTables[Room] }[keyof ErrorTables]
+
+/**
+ * The data that an error must carry, for each code that has some: members of the response, under these names. Each room adds
+ * those of its codes.
+ */
+export interface ErrorDetails {}
 
 /**
  * Whether the messages of a failed append may be in the log. `no`: they are not and never will be, so a retry is safe.
@@ -42,22 +35,41 @@ export type Written = 'no' | 'unknown'
 /** `earliest` is the first offset of a topic, `end` the offset that its next message would get. */
 export interface OffsetRange { readonly earliest: number, readonly end: number }
 
+/** The data of an error with this code. Every failed append has `written` (log §3.4). */
+export type DetailsOf<Code extends ErrorCode> =
+  { readonly written?: Written } & (Code extends keyof ErrorDetails ? Readonly<ErrorDetails[Code]> : unknown)
+
+type Options<Code extends ErrorCode> = ErrorOptions & DetailsOf<Code>
+
+/** One row for each code, so that the compiler demands the details of just that code. */
+type Arguments = {
+  [Code in ErrorCode]: [code: Code, detail: string, ...options: object extends DetailsOf<Code> ? [Options<Code>?] : [Options<Code>]]
+}[ErrorCode]
+
+/** An error that a caller can get. Its details and its `cause` are given together: `new LogError(code, text, { written, cause })`. */
 export class LogError extends Error {
   override readonly name = 'LogError'
   readonly code: ErrorCode
-  /** Set on every failed append (log §3.4). */
-  readonly written: Written | undefined
-  /** Set on `offset_out_of_range`. */
-  readonly range: OffsetRange | undefined
+  readonly details: DetailsOf<ErrorCode>
 
-  /** @param detail what was wrong with this request; shown to the caller, so it must not contain internals */
-  constructor (code: ErrorCode, detail: string, options: ErrorOptions & { written?: Written, range?: OffsetRange } = {}) {
+  /** The second argument says what was wrong with this request. It is shown to the caller, so it must not contain internals. */
+  constructor (...[code, detail, options]: Arguments) {
     super(detail, options)
+    const { cause, ...details } = options ?? {}
     this.code = code
-    this.written = options.written
-    this.range = options.range
+    this.details = details
   }
 
-  get status (): number { return errorTable[this.code].status }
-  get retriable (): boolean { return errorTable[this.code].retriable }
+  get written (): Written | undefined { return this.details.written }
+}
+
+/** Whether the error has this code, and so its details. */
+export function hasCode<Code extends ErrorCode> (error: unknown, code: Code): error is LogError & { code: Code, details: DetailsOf<Code> } {
+  return error instanceof LogError && error.code === code
+}
+
+/** The same error for the caller of an append, with the error itself as its cause. */
+export function withWritten (error: LogError, written: Written): LogError {
+  const { code, message, details } = error
+  return new LogError(...[code, message, { ...details, written, cause: error }] as Arguments)
 }

@@ -1,4 +1,5 @@
 import { PUT_ACCEPTED_MS } from '../ports/segment-store.ts'
+import type { Bytes, Ms } from '../ports/units.ts'
 
 const seconds = 1_000
 const minutes = 60 * seconds
@@ -32,6 +33,28 @@ export const defaultLimits = {
   /** Segments larger than this are compressed when that makes them smaller (§2.4). */
   compressOverBytes: 1 * KiB,
 
+  // Facts (§6)
+  /** FACT_WAIT: from the first look at a range on, its writer is given this time, however old the range is. */
+  factWaitMs: 1 * seconds,
+  factPollMs: 250,
+  /** FACT_AGE_MAX: an open range that is older may have been removed by a lifecycle rule. */
+  factAgeMaxMs: 24 * 60 * minutes,
+  /** GAP_WAIT: an append of a producer waits for the one before it. */
+  gapWaitMs: 1 * seconds,
+  /** INLINE_BYTES: the records of producers in a topic's item, before those that are idle leave it. Each started KiB of the item costs a write unit. */
+  inlineRecordsBytes: 700,
+  /** INLINE_MAX: the same, as a number of records, before even busy ones leave. */
+  inlineRecordsMax: 64,
+  /** PRODUCER_IDLE: a producer that has not appended for this time may leave the item. */
+  producerIdleMs: 1 * minutes,
+  /** PRODUCER_TTL: its record is kept for this time after that, at least. */
+  producerTtlMs: 7 * 24 * 60 * minutes,
+  /** An idempotency key is known for this time, at least. */
+  keyTtlMs: 24 * 60 * minutes,
+  producerIdBytesMax: 256,
+  idempotencyKeyCharsMax: 256,
+  orderBytesMax: 256,
+
   // Overload (§3.6)
   /** Puts of segments in flight at one time, and GETs of them: together as many as the S3 client has sockets. */
   storeCallsMax: 64,
@@ -39,19 +62,25 @@ export const defaultLimits = {
   windowBytesInitial: 1 * MiB,
   windowBytesMin: 16 * KiB,
   windowBytesMax: 32 * MiB,
-  /** What a call may take beyond the latency of an idle link: the window grows below this, and shrinks above twice as much. */
+  /** Time of a call beyond the latency of an idle link. Below this the window grows, above twice as much it shrinks. */
   transferTargetMs: 500,
-  /** A call with no more than this in flight beside it tells the latency. A late answer never shrinks the window below it, only a time-out does. */
+  /**
+   * A call with at most this many bytes in flight measures the latency of the link. A late answer does not shrink the window
+   * below this; a time-out does.
+   */
   latencyProbeBytes: 64 * KiB,
-  /** What may wait to be sent, in windows and in bytes; beyond it appends are refused. */
+  /**
+   * The backlog, which waits to be sent. Above so many windows, appends to a topic with more than its share are refused; above so
+   * many bytes, all appends.
+   */
   backlogWindowsMax: 4,
   backlogBytesMax: 128 * MiB,
-  /** A burst may exceed `backlogWindowsMax`, as long as none of its topic has waited for this long. */
+  /** A topic's burst may exceed `backlogWindowsMax` until its oldest append has waited for this long. */
   overloadedAfterMs: 500,
 
   // Read (§4)
   readTimeoutMs: 20 * seconds,
-  /** After this a page that has something does not wait for room on the link. */
+  /** After this time, a page that has messages does not wait for room on the link. */
   pageFillMs: 5 * seconds,
   getTimeoutMs: 5 * seconds,
   readConcurrency: 10,
@@ -118,7 +147,9 @@ export const defaultLimits = {
   reservedFiles: 64
 }
 
-export type Limits = Readonly<typeof defaultLimits>
+export type Limits = {
+  readonly [Name in keyof typeof defaultLimits]: Name extends `${string}Ms` ? Ms : Name extends `${string}Bytes${string}` ? Bytes : number
+}
 
 /** @throws Error if two limits contradict each other: the protocol is correct only with these relations */
 export function checkLimits (limits: Limits): Limits {
@@ -131,6 +162,8 @@ export function checkLimits (limits: Limits): Limits {
     [limits.holeGraceMs < limits.holeUnfillableAfterMs, 'a hole is sealed before it is unfillable'],
     [limits.resolveBySealMs + limits.putTimeoutMs < limits.appendTimeoutMs, 'an append may wait before it is sent'],
     [limits.windowBytesMin <= limits.windowBytesInitial && limits.windowBytesInitial <= limits.windowBytesMax, 'windowBytesInitial is between windowBytesMin and windowBytesMax'],
+    [limits.holeGraceMs + limits.putTimeoutMs + limits.resolveBySealMs < limits.appendTimeoutMs, 'an append that meets an open range has the time to resolve it'],
+    [limits.holeUnfillableAfterMs < limits.factAgeMaxMs, 'a range is unfillable before it counts as lost'],
     [limits.followPollMinMs <= limits.followPollMaxMs, 'followPollMinMs is at most followPollMaxMs'],
     [Math.max(limits.waitMaxMs, limits.heartbeatMs, limits.appendTimeoutMs) < limits.stalledConnectionMs, 'a connection that waits for its answer is not stalled'],
     [limits.pageMessagesDefault <= limits.pageMessagesMax, 'pageMessagesDefault is at most pageMessagesMax'],

@@ -1,14 +1,14 @@
 /**
- * Shares the event loop between long tasks that are done in pieces. One waiting task continues each time the input that
- * has arrived has been handled. So the loop is blocked for one piece at most, however many large bodies are read.
+ * Shares the event loop between long tasks that are done in pieces. After each handling of the input that has arrived,
+ * one waiting task does its next piece. So the loop is blocked for one piece at most, however many large bodies are read.
  */
 export class Turns {
-  readonly #soon: (callback: () => void) => void
+  readonly #afterCurrentInput: (callback: () => void) => void
   readonly #waiting: Array<() => void> = []
 
-  /** @param soon calls back when the input that has already arrived has been handled, such as `setImmediate` */
-  constructor (soon: (callback: () => void) => void) {
-    this.#soon = soon
+  /** @param afterCurrentInput calls back when the input that has already arrived has been handled, such as `setImmediate` */
+  constructor (afterCurrentInput: (callback: () => void) => void) {
+    this.#afterCurrentInput = afterCurrentInput
   }
 
   next (): Promise<void> {
@@ -19,7 +19,7 @@ export class Turns {
   }
 
   #schedule (): void {
-    this.#soon(() => {
+    this.#afterCurrentInput(() => {
       this.#waiting.shift()!()
       if (this.#waiting.length > 0) this.#schedule()
     })

@@ -1,12 +1,13 @@
 import type { Clock } from '../ports/clock.ts'
 import { StoreError } from '../ports/errors.ts'
+import type { Ms } from '../ports/units.ts'
 
-export function sleep (clock: Clock, ms: number): Promise<void> {
+export function sleep (clock: Clock, ms: Ms): Promise<void> {
   return new Promise((resolve) => { clock.timer(ms, resolve) })
 }
 
-/** What `promise` resolves to, or `otherwise` when that takes longer than `ms`. */
-export function unlessLater<T, U> (clock: Clock, ms: number, promise: Promise<T>, otherwise: U): Promise<T | U> {
+/** Resolves or rejects as `promise` does; resolves with `otherwise` if that takes longer than `ms`. */
+export function unlessLater<T, U> (clock: Clock, ms: Ms, promise: Promise<T>, otherwise: U): Promise<T | U> {
   return new Promise((resolve, reject) => {
     const cancel = clock.timer(Math.max(0, ms), () => { resolve(otherwise) })
     promise.then(resolve, reject).finally(cancel)
@@ -14,11 +15,11 @@ export function unlessLater<T, U> (clock: Clock, ms: number, promise: Promise<T>
 }
 
 /**
- * What `call` answers within `ms`. After that the call is told to stop, its answer is dropped, and its outcome is
- * unknown: a request that nobody waits for may still arrive. With no time left it is not made.
- * @throws StoreError `timeout`, effect `unknown`, or `none` if it was not made; or what `call` throws
+ * Makes a call and waits for its answer, at most for `ms`. Then the call's signal is aborted and a later answer is dropped;
+ * the outcome is unknown, because the request may still reach the store. If no time is left, the call is not made.
+ * @throws StoreError `timeout`, effect `unknown`, or `none` if the call was not made; or what `call` throws
  */
-export function within<T> (clock: Clock, ms: number, what: string, call: (signal: AbortSignal) => Promise<T>): Promise<T> {
+export function within<T> (clock: Clock, ms: Ms, what: string, call: (signal: AbortSignal) => Promise<T>): Promise<T> {
   if (ms <= 0) return Promise.reject(new StoreError('timeout', 'none', `there was no time left for ${what}`))
   return new Promise<T>((resolve, reject) => {
     const controller = new AbortController()

@@ -1,3 +1,4 @@
+import type { Bytes, Ms, Offset } from './units.ts'
 /** The bytes and headers of an object, exactly as they are stored. */
 export interface SegmentObject {
   readonly body: Uint8Array
@@ -9,20 +10,20 @@ export interface SegmentObject {
 
 export interface SegmentEntry {
   /** The object's last offset, from its key. */
-  readonly last: number
+  readonly lastOffset: Offset
   /** Bytes as stored. */
-  readonly size: number
+  readonly size: Bytes
   /** Time of the put in ms, by the store's clock; may be rounded down to seconds. */
-  readonly lastModified: number
+  readonly lastModified: Ms
 }
 
 export interface SegmentListing {
-  /** Ascending by `last`. */
+  /** Ascending by `lastOffset`. */
   readonly entries: readonly SegmentEntry[]
   /** There may be more after the last entry. An empty listing is never truncated. */
   readonly truncated: boolean
   /** The store's clock at the time of the response, in ms. */
-  readonly now: number
+  readonly now: Ms
 }
 
 export interface TopicListing {
@@ -38,8 +39,8 @@ export interface CallOptions {
 }
 
 export interface PutOptions extends CallOptions {
-  /** Time of the reservation in ms, by the counter's clock (`Reservation.at`); `null` for a seal. */
-  readonly reservedAt: number | null
+  /** Time of the reservation in ms, by the counter's clock (`Reservation.reservedAtMs`); `null` for a seal. */
+  readonly reservedAtMs: Ms | null
 }
 
 /** A put for a reservation older than this is refused by every store (log §3.2; the age is S3's rule for signatures). */
@@ -49,22 +50,22 @@ export const PUT_ACCEPTED_MS = 15 * 60_000
 export interface SegmentStore {
   /**
    * Stores the object unless its key exists. Exactly one of concurrent calls creates it, and it never changes.
-   * @throws StoreError `expired` (effect `none`) more than {@link PUT_ACCEPTED_MS} after `reservedAt`; `conflict`,
+   * @throws StoreError `expired` (effect `none`) more than {@link PUT_ACCEPTED_MS} after `reservedAtMs`; `conflict`,
    *   `throttled`, `unavailable`, `timeout`, `misconfigured`
    */
-  putIfAbsent (topic: string, last: number, object: SegmentObject, options: PutOptions): Promise<'created' | 'exists'>
+  putIfAbsent (topic: string, last: Offset, object: SegmentObject, options: PutOptions): Promise<'created' | 'exists'>
 
   /** @throws StoreError `throttled`, `unavailable`, `timeout`, `misconfigured` */
-  get (topic: string, last: number, options?: CallOptions): Promise<SegmentObject | undefined>
+  get (topic: string, last: Offset, options?: CallOptions): Promise<SegmentObject | undefined>
 
   /**
-   * Up to `limit` entries with `last >= from`, strongly consistent.
+   * Up to `limit` entries with `lastOffset >= from`, strongly consistent.
    * @throws StoreError `throttled`, `unavailable`, `timeout`, `misconfigured`
    */
-  list (topic: string, from: number, limit: number, options?: CallOptions): Promise<SegmentListing>
+  list (topic: string, from: Offset, limit: number, options?: CallOptions): Promise<SegmentListing>
 
   /** Deletes objects; keys that do not exist are ignored. For trim only (log §5). @throws StoreError as `get` */
-  remove (topic: string, lasts: readonly number[], options?: CallOptions): Promise<void>
+  remove (topic: string, lastOffsets: readonly Offset[], options?: CallOptions): Promise<void>
 
   /** Resolves if the store responds. @throws StoreError whose message tells an operator what to fix */
   check (options?: CallOptions): Promise<void>

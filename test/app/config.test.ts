@@ -1,8 +1,19 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { loadLambdaSettings, loadSettings, SettingsError } from '../../src/app/config.ts'
+import { loadLambdaSettings, loadSettings, type Settings, SettingsError } from '../../src/app/config.ts'
 
-const defaults = { DATA_DIR: './data', HOST: '127.0.0.1', PORT: 9000, LOG_LEVEL: 'info', COMPRESSION: 'auto', LINGER_MS: 0, MAX_CONNECTIONS: 10_000, MAX_BUFFERED_BYTES: 268_435_456 }
+const defaults: Settings = {
+  storage: { kind: 'folder', path: './data' },
+  host: '127.0.0.1',
+  port: 9000,
+  servedHosts: ['localhost', '127.0.0.1', '[::1]', '127.0.0.1'],
+  corsOrigins: [],
+  logLevel: 'info',
+  connectionsMax: 10_000,
+  bufferedBytesMax: 268_435_456,
+  compression: 'auto',
+  lingerMs: 0
+}
 
 test('without variables the defaults hold', () => {
   assert.deepEqual(loadSettings({}), defaults)
@@ -12,23 +23,48 @@ test('an empty variable counts as unset', () => {
   assert.deepEqual(loadSettings({ PORT: '', BUCKET_NAME: '', COUNTERS_TABLE: '', LOG_LEVEL: '' }), defaults)
 })
 
-test('every variable is taken over, and no other', () => {
-  const given = {
-    BUCKET_NAME: 'my-bucket',
-    COUNTERS_TABLE: 'my-table',
-    AWS_REGION: 'eu-central-1',
-    AWS_ENDPOINT_URL: 'http://localhost:4566',
-    AWS_ENDPOINT_URL_S3: 'http://localhost:9001',
-    AWS_ENDPOINT_URL_DYNAMODB: 'http://localhost:8000',
-    DATA_DIR: ':memory:',
+test('every variable is taken over', () => {
+  assert.deepEqual(loadSettings({
+    DATA_DIR: '/var/lib/streams',
     HOST: '::1',
+    PORT: '0',
     ALLOWED_HOSTS: 'a.example.com, [fe80::1]',
     CORS_ORIGINS: 'https://app.example.com,http://localhost:3000',
     LOG_LEVEL: 'silent',
-    COMPRESSION: 'gzip'
-  }
-  assert.deepEqual(loadSettings({ ...given, PORT: '0', LINGER_MS: '50', MAX_CONNECTIONS: '7', MAX_BUFFERED_BYTES: '33333333333', PATH: '/bin' }),
-    { ...given, PORT: 0, LINGER_MS: 50, MAX_CONNECTIONS: 7, MAX_BUFFERED_BYTES: 33_333_333_333 })
+    MAX_CONNECTIONS: '7',
+    MAX_BUFFERED_BYTES: '33333333333',
+    COMPRESSION: 'gzip',
+    LINGER_MS: '50'
+  }), {
+    storage: { kind: 'folder', path: '/var/lib/streams' },
+    host: '::1',
+    port: 0,
+    servedHosts: ['localhost', '127.0.0.1', '[::1]', '[::1]', 'a.example.com', '[fe80::1]'],
+    corsOrigins: ['https://app.example.com', 'http://localhost:3000'],
+    logLevel: 'silent',
+    connectionsMax: 7,
+    bufferedBytesMax: 33_333_333_333,
+    compression: 'gzip',
+    lingerMs: 50
+  })
+})
+
+const names = { BUCKET_NAME: 'my-bucket', COUNTERS_TABLE: 'my-table' }
+const aws = { kind: 'aws', bucket: 'my-bucket', table: 'my-table' }
+const nowhere = { region: undefined, s3Endpoint: undefined, dynamoEndpoint: undefined }
+
+test('the storage is S3 and DynamoDB if they are named, otherwise a folder, or memory', () => {
+  const region = 'eu-central-1'
+  const [all, s3, dynamo] = ['http://localhost:4566', 'http://localhost:9001', 'http://localhost:8000']
+  const cases: Array<[Record<string, string>, object]> = [
+    [{ DATA_DIR: ':memory:' }, { kind: 'memory' }],
+    [{ DATA_DIR: 'x', AWS_REGION: region }, { kind: 'folder', path: 'x' }],
+    [{ ...names, DATA_DIR: ':memory:' }, { ...aws, ...nowhere }],
+    [{ ...names, AWS_REGION: region, AWS_ENDPOINT_URL: all }, { ...aws, region, s3Endpoint: all, dynamoEndpoint: all }],
+    [{ ...names, AWS_ENDPOINT_URL: all, AWS_ENDPOINT_URL_S3: s3 }, { ...aws, ...nowhere, s3Endpoint: s3, dynamoEndpoint: all }],
+    [{ ...names, AWS_ENDPOINT_URL_S3: s3, AWS_ENDPOINT_URL_DYNAMODB: dynamo }, { ...aws, ...nowhere, s3Endpoint: s3, dynamoEndpoint: dynamo }]
+  ]
+  for (const [environment, storage] of cases) assert.deepEqual(loadSettings(environment), { ...defaults, storage })
 })
 
 const originsExpected = 'CORS_ORIGINS: expected origins such as https://app.example.com, separated by commas, or *, got'
@@ -56,6 +92,8 @@ const wrong: Array<[Record<string, string>, string]> = [
   [{ BUCKET_NAME: 'No_Bucket', COUNTERS_TABLE: 'table' }, 'BUCKET_NAME: expected the name of a general purpose S3 bucket, got "No_Bucket"'],
   ...['b--euc1-az1--x-s3', 'b--euc1-az1--xa-s3', 'b--table-s3'].map((bucket): [Record<string, string>, string] => (
     [{ BUCKET_NAME: bucket, COUNTERS_TABLE: 'table' }, `BUCKET_NAME: expected the name of a general purpose S3 bucket, got "${bucket}"`])),
+  [{ BUCKET_NAME: 'No_Bucket' }, 'BUCKET_NAME: expected the name of a general purpose S3 bucket, got "No_Bucket"\n' +
+    'COUNTERS_TABLE: expected the name of a DynamoDB table because BUCKET_NAME is set, got nothing'],
   [{ AWS_ENDPOINT_URL_S3: 'minio:9000' }, 'AWS_ENDPOINT_URL_S3: expected a URL that begins with http:// or https://, got "minio:9000"'],
   [{ PORT: 'x', LOG_LEVEL: 'y' }, 'PORT: expected a whole number from 0 to 65535, got "x"\n' +
     'LOG_LEVEL: expected one of trace, debug, info, warn, error, fatal, silent, got "y"']
@@ -74,8 +112,7 @@ test('on Lambda a data folder stops the start', () => {
       'DATA_DIR: expected BUCKET_NAME and COUNTERS_TABLE in its place on AWS Lambda, where each environment has a folder of its own ' +
       `(or :memory:, to try it out), got "${shown}"`))
   }
-  assert.deepEqual(loadLambdaSettings({ ...lambda, DATA_DIR: ':memory:' }), { ...defaults, DATA_DIR: ':memory:' })
-  const stores = { BUCKET_NAME: 'my-bucket', COUNTERS_TABLE: 'my-table' }
-  assert.deepEqual(loadLambdaSettings({ ...lambda, ...stores, DATA_DIR: '/tmp/data' }), { ...defaults, ...stores, DATA_DIR: '/tmp/data' })
+  assert.deepEqual(loadLambdaSettings({ ...lambda, DATA_DIR: ':memory:' }), { ...defaults, storage: { kind: 'memory' } })
+  assert.deepEqual(loadLambdaSettings({ ...lambda, ...names, DATA_DIR: '/tmp/data' }), { ...defaults, storage: { ...aws, ...nowhere } })
   assert.deepEqual(loadLambdaSettings({}), defaults, 'elsewhere as ever')
 })

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, test, type TestContext } from 'node:test'
 import { systemClock } from '../../src/adapters/system/clock.ts'
-import { createLog, type Log, type StorageCalls } from '../../src/domain/log/log.ts'
+import { createLog, type Log, type Page } from '../../src/domain/log/log.ts'
+import { createOperation, type Operation, type StorageCalls } from '../../src/domain/operation.ts'
 import type { NewMessage } from '../../src/domain/segments/message.ts'
 import type { OffsetCounter } from '../../src/ports/offset-counter.ts'
 import type { SegmentStore } from '../../src/ports/segment-store.ts'
@@ -17,8 +18,8 @@ type Counts = Partial<Record<Call, number>>
 interface Processes {
   readonly writer: Log
   readonly reader: Log
-  /** What the storage was asked during the operation: as it heard it, which must be what the log says. A failed operation says nothing. */
-  readonly count: (operation: () => Promise<{ calls: StorageCalls } | void>) => Promise<Counts>
+  /** The requests that the storage received while `perform` ran. They must be those that the log has counted. */
+  readonly count: (perform: (operation: Operation) => Promise<unknown>) => Promise<Counts>
 }
 
 /**
@@ -33,12 +34,13 @@ export function callsContract (name: string, open: (t: TestContext, onCall: (cal
     return {
       writer: log(),
       reader: log(),
-      count: async (operation) => {
+      count: async (perform) => {
         heard.length = 0
-        const done = await operation()
+        const operation = createOperation()
+        await perform(operation)
         const counts: Record<string, number> = {}
         for (const call of heard) counts[call] = (counts[call] ?? 0) + 1
-        if (done !== undefined) assert.deepEqual(counts, inNamesOfAws(done.calls), 'the log says the same')
+        assert.deepEqual(counts, inNamesOfAws(operation.calls), 'the log says the same')
         return counts
       }
     }
@@ -48,16 +50,16 @@ export function callsContract (name: string, open: (t: TestContext, onCall: (cal
     test('an append of any size is one update and one put', async (t) => {
       const { writer, count } = await processes(t)
       for (const messages of [1, 2, 100, 1_000]) {
-        assert.deepEqual(await count(() => writer.append('t', batch(messages))), { UpdateItem: 1, PutObject: 1 }, `${messages} messages`)
+        assert.deepEqual(await count((operation) => writer.append('t', batch(messages), operation)), { UpdateItem: 1, PutObject: 1 }, `${messages} messages`)
       }
     })
 
     test('a poll that finds nothing is one read of the item', async (t) => {
       const { writer, reader, count } = await processes(t)
-      assert.deepEqual(await count(() => poll(reader, 1)), { GetItem: 1 }, 'a topic that nobody wrote to')
+      assert.deepEqual(await count((operation) => poll(reader, 1, 1_000, operation)), { GetItem: 1 }, 'a topic that nobody wrote to')
       await writer.append('t', batch(100))
-      assert.deepEqual(await count(() => poll(reader, 101)), { GetItem: 1 })
-      assert.deepEqual(await count(() => poll(writer, 101)), { GetItem: 1 }, 'in the process that writes')
+      assert.deepEqual(await count((operation) => poll(reader, 101, 1_000, operation)), { GetItem: 1 })
+      assert.deepEqual(await count((operation) => poll(writer, 101, 1_000, operation)), { GetItem: 1 }, 'in the process that writes')
     })
 
     for (const [what, ...sizes] of [['a single message', 1], ['a batch of 100', 100], ['two single messages', 1, 1], ['two batches', 100, 20], ['a batch and a single message', 100, 1]] as const) {
@@ -66,17 +68,17 @@ export function callsContract (name: string, open: (t: TestContext, onCall: (cal
         await writer.append('t', batch(10))
         await poll(reader, 1)
         for (const size of sizes) await writer.append('t', batch(size))
-        assert.deepEqual(await count(() => poll(reader, 11)), { GetItem: 1, GetObject: sizes.length })
-        assert.deepEqual(await count(() => poll(reader, 11)), { GetItem: 1 }, 'a second reader in the same process')
-        assert.deepEqual(await count(() => poll(writer, 11)), { GetItem: 1 }, 'a reader in the process that wrote')
+        assert.deepEqual(await count((operation) => poll(reader, 11, 1_000, operation)), { GetItem: 1, GetObject: sizes.length })
+        assert.deepEqual(await count((operation) => poll(reader, 11, 1_000, operation)), { GetItem: 1 }, 'a second reader in the same process')
+        assert.deepEqual(await count((operation) => poll(writer, 11, 1_000, operation)), { GetItem: 1 }, 'a reader in the process that wrote')
       })
     }
 
     test('pages of a few messages out of one large segment find it once, and fetch it once', async (t) => {
       const { writer, reader, count } = await processes(t)
       for (let n = 0; n < 3; n++) await writer.append('t', batch(100))
-      assert.deepEqual(await count(() => poll(reader, 101, 10)), { GetItem: 1, ListObjectsV2: 1, GetObject: 1 })
-      for (let from = 111; from <= 191; from += 10) assert.deepEqual(await count(() => poll(reader, from, 10)), { GetItem: 1 }, `from ${from}`)
+      assert.deepEqual(await count((operation) => poll(reader, 101, 10, operation)), { GetItem: 1, ListObjectsV2: 1, GetObject: 1 })
+      for (let from = 111; from <= 191; from += 10) assert.deepEqual(await count((operation) => poll(reader, from, 10, operation)), { GetItem: 1 }, `from ${from}`)
     })
   })
 }
@@ -112,6 +114,6 @@ function batch (size: number): NewMessage[] {
   return Array.from({ length: size }, (_, i) => ({ payload: `{"n":${i},"text":"${'serverless streams '.repeat(80)}"}` }))
 }
 
-function poll (log: Log, from: number, limit = 1_000): Promise<{ calls: StorageCalls }> {
-  return log.read('t', { from, limit, maxBytes: 4_000_000 })
+function poll (log: Log, from: number, limit = 1_000, operation?: Operation): Promise<Page> {
+  return log.read('t', { from, limit, maxBytes: 4_000_000 }, operation)
 }

@@ -8,7 +8,7 @@ export interface OffsetCounterContractOptions {
   readonly skip?: string | false | undefined
   /** The adapter waits for an answer from elsewhere, so that an aborted signal ends the wait. */
   readonly io?: boolean | undefined
-  /** `reservedAt` is by the counter's own clock; otherwise by the caller's. */
+  /** `writerReservedAtMs` is by the counter's own clock; otherwise by the caller's. */
   readonly ownTime?: boolean | undefined
 }
 
@@ -46,7 +46,7 @@ export function offsetCounterContract (
 
     test('a reservation tells the counter\'s own time, not the writer\'s', async (t) => {
       const counter = await open(t)
-      const { at } = await counter.reserve('t', 1, { now: WRITER_NOW })
+      const { reservedAtMs: at } = await counter.reserve('t', 1, { now: WRITER_NOW })
       assert.ok(Math.abs(at - Date.now()) < SKEW_MS, `${at} is about now`)
     })
 
@@ -64,24 +64,24 @@ export function offsetCounterContract (
       const expected = options.ownTime === true ? Date.now() : WRITER_NOW
       for (const topic of ['t', 't', 'u']) {
         await counter.reserve(topic, 1, { now: WRITER_NOW })
-        const { reservedAt } = (await counter.read(topic))!
+        const { writerReservedAtMs: reservedAt } = (await counter.read(topic))!
         assert.ok(Math.abs(reservedAt! - expected) < (options.ownTime === true ? SKEW_MS : 1), `${reservedAt} is about ${expected}`)
       }
     })
 
     test('the time of the newest reservation can be set to an earlier one, of an older reservation not', async (t) => {
       const counter = await open(t)
-      const time = async (): Promise<number | undefined> => (await counter.read('t'))?.reservedAt
-      await counter.correctReservedAt('t', { currentOffset: 0, at: WRITER_NOW })
+      const time = async (): Promise<number | undefined> => (await counter.read('t'))?.writerReservedAtMs
+      await counter.correctReservedAt('t', { currentOffset: 0, reservedAtMs: WRITER_NOW })
       assert.equal(await time(), undefined)
       await counter.reserve('t', 3, { now: WRITER_NOW })
       const before = (await time())!
-      await counter.correctReservedAt('t', { currentOffset: 2, at: before - 10 })
-      await counter.correctReservedAt('t', { currentOffset: 4, at: before - 10 })
-      await counter.correctReservedAt('t', { currentOffset: 3, at: before + 10 })
+      await counter.correctReservedAt('t', { currentOffset: 2, reservedAtMs: before - 10 })
+      await counter.correctReservedAt('t', { currentOffset: 4, reservedAtMs: before - 10 })
+      await counter.correctReservedAt('t', { currentOffset: 3, reservedAtMs: before + 10 })
       assert.equal(await time(), before)
-      await counter.correctReservedAt('t', { currentOffset: 3, at: before - 10 })
-      await counter.correctReservedAt('t', { currentOffset: 3, at: before - 5 })
+      await counter.correctReservedAt('t', { currentOffset: 3, reservedAtMs: before - 10 })
+      await counter.correctReservedAt('t', { currentOffset: 3, reservedAtMs: before - 5 })
       assert.equal(await time(), before - 10)
       assert.deepEqual(state(await counter.read('t')), { currentOffset: 3, earliest: 1, deletedAtOffset: undefined })
     })
@@ -145,7 +145,7 @@ export function offsetCounterContract (
       const timeout = (error: unknown): boolean => error instanceof StoreError && error.failure === 'timeout'
       await assert.rejects(counter.reserve('t', 1, { now: WRITER_NOW, signal }), timeout)
       await assert.rejects(counter.read('t', { signal }), timeout)
-      await assert.rejects(counter.correctReservedAt('t', { currentOffset: 1, at: WRITER_NOW }, { signal }), timeout)
+      await assert.rejects(counter.correctReservedAt('t', { currentOffset: 1, reservedAtMs: WRITER_NOW }, { signal }), timeout)
       await assert.rejects(counter.raiseEarliest('t', 2, { signal }), timeout)
       await assert.rejects(counter.markDeleted('t', 1, { signal }), timeout)
       await assert.rejects(counter.check({ signal }), timeout)

@@ -12,7 +12,7 @@ export interface SegmentStoreContractOptions {
 
 /** How far a store's clock may be from this machine's in a test, whole seconds and a slow machine included. */
 const SKEW_MS = 5_000
-const seal = { reservedAt: null }
+const seal = { reservedAtMs: null }
 
 /** What every SegmentStore keeps to (log §2.1, §3.2). `open` gives an empty store and cleans up after `t`. */
 export function segmentStoreContract (
@@ -24,7 +24,7 @@ export function segmentStoreContract (
     test('of 64 concurrent puts on one key exactly one creates it, and its body stays', async (t) => {
       const store = await open(t)
       const outcomes = await Promise.all(Array.from({ length: 64 }, (_, i) => (
-        store.putIfAbsent('race', 1, object(`writer ${i}`), { reservedAt: Date.now() }))))
+        store.putIfAbsent('race', 1, object(`writer ${i}`), { reservedAtMs: Date.now() }))))
       const winners = outcomes.flatMap((outcome, i) => outcome === 'created' ? [i] : [])
       assert.equal(winners.length, 1)
       assert.deepEqual(plain(await store.get('race', 1)), plain(object(`writer ${winners[0]}`)))
@@ -40,7 +40,7 @@ export function segmentStoreContract (
       assert.equal(await store.putIfAbsent('t', 3, second, seal), 'exists')
       assert.deepEqual(plain(await store.get('t', 3)), plain(first))
       const { entries } = await store.list('t', 1, 10)
-      assert.deepEqual(entries.map(({ last, size }) => ({ last, size })), [{ last: 3, size: 5 }])
+      assert.deepEqual(entries.map(({ lastOffset: last, size }) => ({ last, size })), [{ last: 3, size: 5 }])
     })
 
     test('an object comes back as it was put', async (t) => {
@@ -75,7 +75,7 @@ export function segmentStoreContract (
       const ascending = lasts.toSorted((a, b) => a - b)
       for (const from of [1, 2, 9, 10, 12, 100, 101, 1_000_000, 1_000_001, Number.MAX_SAFE_INTEGER]) {
         const { entries, truncated } = await store.list('t', from, 100)
-        assert.deepEqual(entries.map(({ last }) => last), ascending.filter((last) => last >= from), `from ${from}`)
+        assert.deepEqual(entries.map(({ lastOffset }) => lastOffset), ascending.filter((last) => last >= from), `from ${from}`)
         assert.equal(truncated, false)
       }
     })
@@ -84,7 +84,7 @@ export function segmentStoreContract (
       const store = await open(t)
       await Promise.all(range(1, 25).map((last) => store.putIfAbsent('t', last * 2, object('x'), seal)))
       const page = await store.list('t', 5, 3)
-      assert.deepEqual(page.entries.map(({ last }) => last), [6, 8, 10])
+      assert.deepEqual(page.entries.map(({ lastOffset }) => lastOffset), [6, 8, 10])
       assert.equal(page.truncated, true)
       assert.deepEqual(await walk(store, 't', 1, 7), range(1, 25).map((last) => last * 2))
       assert.deepEqual(await walk(store, 't', 1, 25), range(1, 25).map((last) => last * 2))
@@ -109,7 +109,7 @@ export function segmentStoreContract (
     test('the times it tells are its clock', async (t) => {
       const store = await open(t)
       const before = Date.now()
-      await store.putIfAbsent('t', 1, object('x'), { reservedAt: before })
+      await store.putIfAbsent('t', 1, object('x'), { reservedAtMs: before })
       const { entries, now } = await store.list('t', 1, 1)
       const [entry] = entries
       assert.ok(entry !== undefined)
@@ -122,11 +122,11 @@ export function segmentStoreContract (
       const store = await open(t)
       // A store that learns the other side's clock from its answers has heard one.
       await store.list('t', 1, 1)
-      await assert.rejects(store.putIfAbsent('t', 1, object('late'), { reservedAt: Date.now() - PUT_ACCEPTED_MS - 60_000 }), (error) => (
+      await assert.rejects(store.putIfAbsent('t', 1, object('late'), { reservedAtMs: Date.now() - PUT_ACCEPTED_MS - 60_000 }), (error) => (
         error instanceof StoreError && error.failure === 'expired' && error.effect === 'none'))
       assert.equal(await store.get('t', 1), undefined)
-      assert.equal(await store.putIfAbsent('t', 1, object('in time'), { reservedAt: Date.now() - PUT_ACCEPTED_MS + 60_000 }), 'created')
-      assert.equal(await store.putIfAbsent('t', 2, object('a seal'), { reservedAt: null }), 'created')
+      assert.equal(await store.putIfAbsent('t', 1, object('in time'), { reservedAtMs: Date.now() - PUT_ACCEPTED_MS + 60_000 }), 'created')
+      assert.equal(await store.putIfAbsent('t', 2, object('a seal'), { reservedAtMs: null }), 'created')
     })
 
     test('removes what is there, passes over what is not, and lists more than a thousand', async (t) => {
@@ -153,7 +153,7 @@ export function segmentStoreContract (
       const store = await open(t)
       const signal = AbortSignal.abort()
       const timeout = (error: unknown): boolean => error instanceof StoreError && error.failure === 'timeout'
-      await assert.rejects(store.putIfAbsent('t', 1, object('x'), { reservedAt: Date.now(), signal }), timeout)
+      await assert.rejects(store.putIfAbsent('t', 1, object('x'), { reservedAtMs: Date.now(), signal }), timeout)
       await assert.rejects(store.get('t', 1, { signal }), timeout)
       await assert.rejects(store.list('t', 1, 1, { signal }), timeout)
       await assert.rejects(store.remove('t', [1], { signal }), timeout)
@@ -168,7 +168,7 @@ async function walk (store: SegmentStore, topic: string, from: number, limit: nu
   for (let pages = 0; pages < 1_000; pages++) {
     const { entries, truncated } = await store.list(topic, from, limit)
     assert.ok(entries.length <= limit)
-    lasts.push(...entries.map(({ last }) => last))
+    lasts.push(...entries.map(({ lastOffset }) => lastOffset))
     if (!truncated) return lasts
     from = (lasts.at(-1) ?? from - 1) + 1
   }

@@ -6,7 +6,8 @@ import { createMemorySegmentStore } from '../../src/adapters/memory/segment-stor
 import { systemClock } from '../../src/adapters/system/clock.ts'
 import { defaultLimits } from '../../src/domain/limits.ts'
 import { createLog } from '../../src/domain/log/log.ts'
-import { Lookahead, Sizes } from '../../src/domain/log/lookahead.ts'
+import { Lookahead, SizeEstimate } from '../../src/domain/log/lookahead.ts'
+import { createOperation } from '../../src/domain/operation.ts'
 import { encodeSegment, type Segment } from '../../src/domain/segments/segment.ts'
 
 const document = readFileSync(new URL('../../docs/protocol.md', import.meta.url), 'utf8')
@@ -38,11 +39,13 @@ test('the reads of the example in §4.2 make the calls that it lists', async () 
     const { first, last } = await counter.reserve('t', count, { now: Date.now() })
     const messages = Array.from({ length: count }, () => ({ payload: '0' }))
     const { object } = encodeSegment(messages, { first, timestamp: 1, writer: 'w', compression: 'none', compressOverBytes: KiB })
-    await segments.putIfAbsent('t', last, object, { reservedAt: null })
+    await segments.putIfAbsent('t', last, object, { reservedAtMs: null })
   }
   const read = async (from: number, limit: number) => {
     const log = createLog({ segments, counter, clock: systemClock, compression: 'none' })
-    const { count, nextOffset, calls: { state, list, get } } = await log.read('t', { from, limit, maxBytes: KiB * KiB })
+    const operation = createOperation()
+    const { count, nextOffset } = await log.read('t', { from, limit, maxBytes: KiB * KiB }, operation)
+    const { state, list, get } = operation.calls
     return { count, nextOffset, state, list, get }
   }
   assert.deepEqual(await read(10, 10), { count: 0, nextOffset: 10, state: 1, list: 0, get: 0 })
@@ -53,14 +56,14 @@ test('the reads of the example in §4.2 make the calls that it lists', async () 
 })
 
 test('the page of the example in §4.2 fetches its segments in two rounds', async () => {
-  const entries = Array.from({ length: 20 }, (_, i) => ({ last: (i + 1) * 100, size: 10 * KiB, lastModified: 0 }))
+  const entries = Array.from({ length: 20 }, (_, i) => ({ lastOffset: (i + 1) * 100, size: 10 * KiB, lastModified: 0 }))
   let round: number[] = []
-  const load = async ({ last }: { last: number }): Promise<Segment> => {
+  const load = async ({ lastOffset: last }: { lastOffset: number }): Promise<Segment> => {
     round.push(last / 100)
     return { kind: 'messages', first: last - 99, last, bytes: 100 * KiB } as Segment
   }
   const { readConcurrency: concurrency, readAheadBytes: aheadBytes } = defaultLimits
-  const lookahead = new Lookahead(entries, load, { sizes: new Sizes(), concurrency, aheadBytes })
+  const lookahead = new Lookahead(entries, load, { sizes: new SizeEstimate(), concurrency, aheadBytes })
   const rounds: number[][] = []
   for (let i = 0; i < 10; i++) {
     lookahead.plan(i, { lastOffset: 1_000, bytes: (4 * KiB - i * 100) * KiB, taken: i * 100 * KiB })

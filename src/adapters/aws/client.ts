@@ -1,6 +1,7 @@
 import { NodeHttpHandler } from '@smithy/node-http-handler'
 import type { MetadataBearer, Pluggable } from '@smithy/types'
 import { StoreError } from '../../ports/errors.ts'
+import type { CallOptions } from '../../ports/segment-store.ts'
 import { markSent } from './errors.ts'
 
 /** Settings of both services. The SDK finds absent ones by its own rules (environment, profile, role). */
@@ -14,12 +15,11 @@ export interface AwsSettings {
 }
 
 /**
- * A last resort: callers have shorter timeouts, which they pass as a signal. Includes the wait for a socket and the
- * connection. (The handler's `connectionTimeout` is not set, because it also includes the wait for a socket: a burst of
- * calls, which only have to queue, would fail.)
+ * A last resort: callers pass shorter timeouts as a signal. This one includes the wait for a socket. So would the handler's
+ * `connectionTimeout`, which is not set: in a burst, calls that only wait for a socket would fail.
  */
 const ATTEMPT_TIMEOUT_MS = 15_000
-/** Many times what one page reads at the same time, and far below the 1,024 file descriptors of a Lambda function. */
+/** Enough for many pages that are read at the same time, and far below the 1,024 file descriptors of a Lambda function. */
 const SOCKETS_MAX = 128
 
 /** The configuration of the clients of both services. */
@@ -30,8 +30,8 @@ export function clientConfig (settings: AwsSettings) {
     ...region !== undefined && { region },
     ...endpoint !== undefined && { endpoint },
     ...credentials !== undefined && { credentials },
-    // The log repeats calls, within its deadlines, which the SDK does not know: it sleeps as long as a Retry-After says, and
-    // reports only the last of several failures.
+    // The log repeats calls itself. The SDK does not know the log's deadlines: it would wait as long as a Retry-After header
+    // demands, and report only the last of several failures.
     maxAttempts: 1,
     requestHandler: new NodeHttpHandler({
       httpAgent: agent,
@@ -55,13 +55,13 @@ export function isAws ({ endpoint }: AwsSettings): boolean {
 function nothing (): void {}
 const silent = { trace: nothing, debug: nothing, info: nothing, warn: nothing, error: nothing }
 
-const times = new WeakMap<object, number>()
+const responseTimes = new WeakMap<object, number>()
 
-const answered = new WeakSet<object>()
+const answeredClients = new WeakSet<object>()
 
 /** Whether this client has ever got a response from the service. */
 export function hasAnswered (client: object): boolean {
-  return answered.has(client)
+  return answeredClients.has(client)
 }
 
 interface ObservedClient { readonly middlewareStack: { use (plugin: Pluggable<object, MetadataBearer>): void } }
@@ -73,8 +73,8 @@ interface ObservedClient { readonly middlewareStack: { use (plugin: Pluggable<ob
 export function observeAnswers (
   client: ObservedClient, { onAttempt }: AwsSettings, onAnswer?: (serverTime: number, sentAt: number) => void
 ): void {
-  const heard = (response: unknown, sentAt: number): number => {
-    if (response !== undefined) answered.add(client)
+  const observe = (response: unknown, sentAt: number): number => {
+    if (response !== undefined) answeredClients.add(client)
     const time = dateOf(response)
     if (!Number.isNaN(time)) onAnswer?.(time, sentAt)
     return time
@@ -86,13 +86,13 @@ export function observeAnswers (
         const sentAt = Date.now()
         try {
           const result = await next(args)
-          const time = heard(result.response, sentAt)
-          if (result.output !== undefined) times.set(result.output, time)
+          const time = observe(result.response, sentAt)
+          if (result.output !== undefined) responseTimes.set(result.output, time)
           return result
         } catch (error) {
           markSent(error)
           // The deserializer, which runs inside of this middleware, adds the response to its error.
-          heard((error as { $response?: unknown }).$response, sentAt)
+          observe((error as { $response?: unknown }).$response, sentAt)
           throw error
         }
       }, { step: 'deserialize', priority: 'high', name: 'answersMiddleware', override: true })
@@ -105,10 +105,15 @@ export function observeAnswers (
  * @throws StoreError `misconfigured` if the response has no valid `Date`, which HTTP requires of every server with a clock
  */
 export function serverTime (output: object): number {
-  const time = times.get(output) ?? NaN
+  const time = responseTimes.get(output) ?? NaN
   if (!Number.isNaN(time)) return time
   throw new StoreError('misconfigured', 'unknown',
     'the store\'s answer has no valid Date header: the service, or a proxy in front of it, must send one')
+}
+
+/** The options of the SDK's `send` for a call. */
+export function sendOptions ({ signal }: CallOptions = {}): { abortSignal?: AbortSignal } {
+  return signal === undefined ? {} : { abortSignal: signal }
 }
 
 function dateOf (response: unknown): number {

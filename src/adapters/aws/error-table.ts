@@ -102,7 +102,7 @@ export const errorTable: readonly ErrorRow[] = [
   { status: 503, kind: 'throttled', effect: 'unknown', source: 'HTTP' }
 ]
 
-/** Any other 3xx or 4xx is a refusal in HTTP, but a proxy may have sent it after the service had received the request. */
+/** In HTTP any other 3xx or 4xx is a refusal. But it may come from a proxy, after the service has received the request. */
 const otherRefusal = { kind: 'settings', effect: 'unknown' } as const
 /** The safe default: the call is repeated, and may have taken effect. */
 export const unknownError = { kind: 'unavailable', effect: 'unknown' } as const
@@ -113,7 +113,8 @@ const byStatus = new Map(errorTable.flatMap((row) => row.name === undefined ? [[
 /**
  * The meaning of an error with this name and status.
  * @param status absent if there was no response
- * @param isAws whether the endpoint is one of AWS. MinIO, for example, also sends `SlowDown` for writes that reached some disks
+ * @param isAws whether the endpoint is one of AWS. Of another service a 503 is no certain refusal: MinIO sends `SlowDown`
+ *   also for writes that have reached some of its disks
  */
 export function findError (name: string, status: number | undefined, isAws: boolean): Pick<ErrorRow, 'kind' | 'effect'> {
   const named = byName.get(name)

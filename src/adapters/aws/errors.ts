@@ -1,10 +1,10 @@
 import { StoreError } from '../../ports/errors.ts'
 import { findError, unknownError, type ErrorRow, type Remedy } from './error-table.ts'
 
-/** What an operator has to do if a bucket or a table is not usable, for each cause. Each is the beginning of a message. */
+/** For each reason why a bucket or a table cannot be used: the beginning of the message that tells an operator what to do. */
 export type Remedies = Readonly<Record<Exclude<Remedy, 'credentials'>, string>>
 
-export interface FailedCall {
+export interface CallContext {
   /** The operation and its object, for the message. */
   readonly call: string
   readonly remedies: Remedies
@@ -42,50 +42,51 @@ export function markSent (error: unknown): void {
 }
 
 /** Runs a call of the SDK. @throws StoreError for all errors */
-export async function guarded<T> (failed: FailedCall, call: () => Promise<T>): Promise<T> {
-  if (failed.signal?.aborted === true) throw new StoreError('timeout', 'none', `${failed.call} was not sent: its time was over`)
+export async function withStoreErrors<T> (context: CallContext, call: () => Promise<T>): Promise<T> {
+  if (context.signal?.aborted === true) throw new StoreError('timeout', 'none', `${context.call} was not sent: its time was over`)
   try {
     return await call()
   } catch (error) {
-    throw toStoreError(error, failed)
+    throw toStoreError(error, context)
   }
 }
 
-export function toStoreError (error: unknown, failed: FailedCall): StoreError {
+export function toStoreError (error: unknown, context: CallContext): StoreError {
   if (error instanceof StoreError) return error
   const { name = '', message = '' } = error as SdkError
   const status = statusOf(error)
-  const detail = `${failed.call}: ${name}${status === undefined ? '' : ` (${status})`} ${message}`
-  if (status === undefined && (name === 'AbortError' || failed.signal?.aborted === true)) {
-    return new StoreError('timeout', 'unknown', `${failed.call} got no answer in time`, { cause: error })
+  const detail = `${context.call}: ${name}${status === undefined ? '' : ` (${status})`} ${message}`
+  if (status === undefined && (name === 'AbortError' || context.signal?.aborted === true)) {
+    return new StoreError('timeout', 'unknown', `${context.call} got no answer in time`, { cause: error })
   }
-  const { kind, effect } = classify(error as SdkError, failed)
+  const { kind, effect } = classify(error as SdkError, context)
   if (kind === 'credentials') return new StoreError('misconfigured', effect, `${CREDENTIALS}. ${detail}`, { cause: error })
-  if (Object.hasOwn(failed.remedies, kind)) {
-    return new StoreError('misconfigured', effect, `${failed.remedies[kind as keyof Remedies]}. ${detail}`, { cause: error })
+  if (Object.hasOwn(context.remedies, kind)) {
+    return new StoreError('misconfigured', effect, `${context.remedies[kind as keyof Remedies]}. ${detail}`, { cause: error })
   }
   return new StoreError(kind as StoreError['failure'], effect, detail, { cause: error })
 }
 
 type Meaning = Pick<ErrorRow, 'kind' | 'effect'>
 
-function classify (error: SdkError, failed: FailedCall): Meaning {
-  return afterSending.has(error) ? classifySent(error, failed) : { kind: unsentKind(error, failed), effect: 'none' }
+function classify (error: SdkError, context: CallContext): Meaning {
+  return afterSending.has(error) ? classifySent(error, context) : { kind: unsentKind(error, context), effect: 'none' }
 }
 
-function classifySent (error: SdkError, { isAws = false, pinned = false }: FailedCall): Meaning {
+function classifySent (error: SdkError, { isAws = false, pinned = false }: CallContext): Meaning {
   const status = statusOf(error)
   // The SDK could not parse a value of the response, such as a date.
   if (error instanceof TypeError && status !== undefined && status < 300) return { kind: 'settings', effect: 'unknown' }
-  // The connection broke during the body of the response, which has the name of the error: its status is not enough to judge.
+  // The connection broke during the body of the response. The name of the error is in the body, and the status alone does
+  // not tell whether the call took effect.
   if (error.code !== undefined && error.$fault === undefined) return unknownError
   const found = findError(error.name ?? '', status, isAws)
-  // The local clock is wrong. The SDK has recorded the difference, and signs the next attempt with the correct time.
+  // The local clock is wrong. The SDK has noted by how much, and signs the next attempt with the correct time.
   return found.kind === 'expired' && !pinned ? { ...found, kind: 'unavailable' } : found
 }
 
 /** The kind of an error before the request was sent: settings, credentials, or the deadline of deadline.ts. */
-function unsentKind (error: SdkError, { isAws = false, answeredBefore }: FailedCall): Meaning['kind'] {
+function unsentKind (error: SdkError, { isAws = false, answeredBefore }: CallContext): Meaning['kind'] {
   const { name = '', code } = error
   const status = statusOf(error)
   if (name === 'CredentialsProviderError' || name === 'TokenProviderError') return answeredBefore ? 'unavailable' : 'credentials'

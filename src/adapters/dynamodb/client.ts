@@ -3,8 +3,8 @@ import {
 } from '@aws-sdk/client-dynamodb'
 import { StoreError } from '../../ports/errors.ts'
 import type { CallOptions } from '../../ports/segment-store.ts'
-import { clientConfig, hasAnswered, observeAnswers, serverTime, type AwsSettings } from '../aws/client.ts'
-import { guarded, type FailedCall, type Remedies } from '../aws/errors.ts'
+import { clientConfig, hasAnswered, observeAnswers, sendOptions, serverTime, type AwsSettings } from '../aws/client.ts'
+import { withStoreErrors, type CallContext, type Remedies } from '../aws/errors.ts'
 import { CHECK_KEY, PK, TOPICS_INDEX, type Item } from './table.ts'
 
 /** Creates a client for the stores in this folder. To be closed with `destroy()`. */
@@ -44,11 +44,10 @@ export class Table {
     call: string, options: CallOptions | undefined,
     sending: (client: DynamoDBClient, http: { abortSignal?: AbortSignal }) => Promise<Output>
   ): Promise<Output> {
-    const signal = options?.signal
-    const failed: FailedCall = {
-      call: `${call} in table ${this.name}`, remedies: this.#remedies, answeredBefore: hasAnswered(this.#client), signal
+    const context: CallContext = {
+      call: `${call} in table ${this.name}`, remedies: this.#remedies, answeredBefore: hasAnswered(this.#client), signal: options?.signal
     }
-    return guarded(failed, () => sending(this.#client, signal === undefined ? {} : { abortSignal: signal }))
+    return withStoreErrors(context, () => sending(this.#client, sendOptions(options)))
   }
 
   /** Strongly consistent. */

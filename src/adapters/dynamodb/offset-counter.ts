@@ -1,11 +1,12 @@
 import {
-  ConditionalCheckFailedException, GetItemCommand, UpdateItemCommand, type AttributeValue, type DynamoDBClient, type GetItemCommandOutput
+  ConditionalCheckFailedException, GetItemCommand, UpdateItemCommand, type AttributeValue, type DynamoDBClient,
+  type GetItemCommandOutput
 } from '@aws-sdk/client-dynamodb'
 import { StoreError } from '../../ports/errors.ts'
 import type { OffsetCounter } from '../../ports/offset-counter.ts'
 import type { CallOptions } from '../../ports/segment-store.ts'
-import { hasAnswered, serverTime } from '../aws/client.ts'
-import { guarded, type FailedCall } from '../aws/errors.ts'
+import { hasAnswered, sendOptions, serverTime } from '../aws/client.ts'
+import { withStoreErrors, type CallContext } from '../aws/errors.ts'
 import { remediesFor } from './client.ts'
 
 export { createDynamoClient } from './client.ts'
@@ -25,18 +26,18 @@ const CHECK_KEY = '#check'
  *
  * Only `pk` and `current_offset` are required: other implementations write no others.
  *
- * @param options.client from {@link createDynamoClient}: others do not record the time of the response, `Reservation.at`
+ * @param options.client from {@link createDynamoClient}: others do not record the time of the response, `Reservation.reservedAtMs`
  */
 export function createDynamoOffsetCounter ({ client, table }: { client: DynamoDBClient, table: string }): OffsetCounter {
   const remedies = remediesFor(table)
 
-  function calling (call: string, options: CallOptions = {}): FailedCall {
+  function callContext (call: string, options: CallOptions = {}): CallContext {
     return { call: `${call} in table ${table}`, remedies, answeredBefore: hasAnswered(client), signal: options.signal }
   }
 
   async function getItem (pk: string, options?: CallOptions): Promise<GetItemCommandOutput> {
     const command = new GetItemCommand({ TableName: table, Key: { pk: { S: pk } }, ConsistentRead: true })
-    return guarded(calling(`GetItem ${pk}`, options), () => client.send(command, sending(options)))
+    return withStoreErrors(callContext(`GetItem ${pk}`, options), () => client.send(command, sendOptions(options)))
   }
 
   /** Sets a number of the topic's item unless it is already as high. */
@@ -54,9 +55,9 @@ export function createDynamoOffsetCounter ({ client, table }: { client: DynamoDB
 
   /** Sends a conditional update, which does nothing if its condition is false. */
   async function updateIf (topic: string, update: UpdateItemCommand, options?: CallOptions): Promise<void> {
-    await guarded(calling(`UpdateItem ${topic}`, options), async () => {
+    await withStoreErrors(callContext(`UpdateItem ${topic}`, options), async () => {
       try {
-        await client.send(update, sending(options))
+        await client.send(update, sendOptions(options))
       } catch (error) {
         if (!(error instanceof ConditionalCheckFailedException)) throw error
       }
@@ -75,13 +76,13 @@ export function createDynamoOffsetCounter ({ client, table }: { client: DynamoDB
         ExpressionAttributeValues: { ':now': { N: String(options.now) }, ':topic': { S: 'topic' }, ':count': { N: String(count) } },
         ReturnValues: 'UPDATED_NEW'
       })
-      const output = await guarded(calling(`UpdateItem ${topic}`, options), () => client.send(command, sending(options)))
+      const output = await withStoreErrors(callContext(`UpdateItem ${topic}`, options), () => client.send(command, sendOptions(options)))
       const last = numberOf(output.Attributes ?? {}, 'current_offset', topic)
       if (last === undefined || last < count) {
         throw new StoreError('misconfigured', 'unknown',
           `current_offset of topic ${topic}: expected a number from ${count} in the answer to UpdateItem, got ${last ?? 'nothing'}`)
       }
-      return { first: last - count + 1, last, at: serverTime(output) }
+      return { first: last - count + 1, last, reservedAtMs: serverTime(output) }
     },
 
     async read (topic, options) {
@@ -89,13 +90,13 @@ export function createDynamoOffsetCounter ({ client, table }: { client: DynamoDB
       if (item === undefined) return undefined
       return {
         currentOffset: numberOf(item, 'current_offset', topic) ?? 0,
-        reservedAt: numberOf(item, 'reserved_at', topic),
+        writerReservedAtMs: numberOf(item, 'reserved_at', topic),
         earliest: numberOf(item, 'earliest', topic) ?? 1,
         deletedAtOffset: numberOf(item, 'deleted_at', topic)
       }
     },
 
-    async correctReservedAt (topic, { currentOffset, at }, options) {
+    async correctReservedAt (topic, { currentOffset, reservedAtMs: at }, options) {
       await updateIf(topic, new UpdateItemCommand({
         TableName: table,
         Key: { pk: { S: topic } },
@@ -111,7 +112,7 @@ export function createDynamoOffsetCounter ({ client, table }: { client: DynamoDB
     },
 
     async markDeleted (topic, currentOffset, options) {
-      // Of two concurrent deletions, the one that has read the higher offset is the later one.
+      // Of two concurrent deletions, the one with the higher offset is the later one.
       await raise(topic, 'deleted_at', currentOffset, options)
     },
 
@@ -131,8 +132,4 @@ function numberOf (item: Item, attribute: string, topic: string): number | undef
   if (Number.isSafeInteger(number)) return number
   throw new StoreError('misconfigured', 'unknown',
     `${attribute} of topic ${topic} is ${JSON.stringify(value)}: it must be a whole number of at most 2^53 - 1`)
-}
-
-function sending ({ signal }: CallOptions = {}): { abortSignal?: AbortSignal } {
-  return signal === undefined ? {} : { abortSignal: signal }
 }

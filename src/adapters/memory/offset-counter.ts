@@ -9,18 +9,18 @@ export function createMemoryOffsetCounter (now: () => number = Date.now): Offset
     async reserve (topic, count, options) {
       const before = topics.get(topic) ?? none
       const last = before.currentOffset + count
-      topics.set(topic, { ...before, currentOffset: last, reservedAt: options.now })
-      return { first: before.currentOffset + 1, last, at: now() }
+      topics.set(topic, { ...before, currentOffset: last, writerReservedAtMs: options.now })
+      return { first: before.currentOffset + 1, last, reservedAtMs: now() }
     },
 
     async read (topic) {
       return topics.get(topic)
     },
 
-    async correctReservedAt (topic, { currentOffset, at }) {
+    async correctReservedAt (topic, { currentOffset, reservedAtMs }) {
       const before = topics.get(topic)
-      if (before?.currentOffset !== currentOffset || (before.reservedAt ?? Infinity) <= at) return
-      topics.set(topic, { ...before, reservedAt: at })
+      if (before?.currentOffset !== currentOffset || (before.writerReservedAtMs ?? Infinity) <= reservedAtMs) return
+      topics.set(topic, { ...before, writerReservedAtMs: reservedAtMs })
     },
 
     async raiseEarliest (topic, to) {

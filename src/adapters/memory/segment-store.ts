@@ -1,23 +1,29 @@
 import { StoreError } from '../../ports/errors.ts'
-import { PUT_ACCEPTED_MS, type SegmentObject, type SegmentStore } from '../../ports/segment-store.ts'
+import { PUT_ACCEPTED_MS, type CallOptions, type SegmentObject, type SegmentStore } from '../../ports/segment-store.ts'
+import type { TopicListing } from '../../ports/topic-store.ts'
 
-interface Kept { readonly object: SegmentObject, readonly lastModified: number }
+/** A segment store that also tells which topics have objects in it. */
+interface MemorySegmentStore extends SegmentStore {
+  topics (after: string, limit: number, options?: CallOptions): Promise<TopicListing>
+}
 
-/** Keeps objects in memory. Each topic has an ascending array of keys; appends are at its end, or close to it. */
-export function createMemorySegmentStore (now: () => number = Date.now): SegmentStore {
-  const topics = new Map<string, { keys: number[], objects: Map<number, Kept> }>()
+interface StoredObject { readonly object: SegmentObject, readonly lastModified: number }
+
+/** Keeps objects in memory. Each topic has an ascending array of keys; a new key belongs at its end, or close to it. */
+export function createMemorySegmentStore (now: () => number = Date.now): MemorySegmentStore {
+  const topics = new Map<string, { keys: number[], objects: Map<number, StoredObject> }>()
 
   return {
-    async putIfAbsent (topic, last, object, { reservedAt }) {
-      if (reservedAt !== null && now() - reservedAt > PUT_ACCEPTED_MS) {
+    async putIfAbsent (topic, last, object, { reservedAtMs }) {
+      if (reservedAtMs !== null && now() - reservedAtMs > PUT_ACCEPTED_MS) {
         throw new StoreError('expired', 'none', `the reservation of offset ${last} is older than ${PUT_ACCEPTED_MS} ms`)
       }
-      let kept = topics.get(topic)
-      if (kept === undefined) topics.set(topic, kept = { keys: [], objects: new Map() })
-      if (kept.objects.has(last)) return 'exists'
-      kept.objects.set(last, { object, lastModified: now() })
-      if (last > (kept.keys.at(-1) ?? 0)) kept.keys.push(last)
-      else kept.keys.splice(indexOf(kept.keys, last), 0, last)
+      let segments = topics.get(topic)
+      if (segments === undefined) topics.set(topic, segments = { keys: [], objects: new Map() })
+      if (segments.objects.has(last)) return 'exists'
+      segments.objects.set(last, { object, lastModified: now() })
+      if (last > (segments.keys.at(-1) ?? 0)) segments.keys.push(last)
+      else segments.keys.splice(indexOf(segments.keys, last), 0, last)
       return 'created'
     },
 
@@ -26,21 +32,26 @@ export function createMemorySegmentStore (now: () => number = Date.now): Segment
     },
 
     async list (topic, from, limit) {
-      const kept = topics.get(topic)
-      if (kept === undefined) return { entries: [], truncated: false, now: now() }
-      const start = indexOf(kept.keys, from)
-      const entries = kept.keys.slice(start, start + limit).map((last) => {
-        const { object, lastModified } = kept.objects.get(last)!
-        return { last, size: object.body.length, lastModified }
+      const segments = topics.get(topic)
+      if (segments === undefined) return { entries: [], truncated: false, now: now() }
+      const start = indexOf(segments.keys, from)
+      const entries = segments.keys.slice(start, start + limit).map((last) => {
+        const { object, lastModified } = segments.objects.get(last)!
+        return { lastOffset: last, size: object.body.length, lastModified }
       })
-      return { entries, truncated: start + limit < kept.keys.length, now: now() }
+      return { entries, truncated: start + limit < segments.keys.length, now: now() }
     },
 
     async remove (topic, lasts) {
-      const kept = topics.get(topic)
-      if (kept === undefined) return
-      for (const last of lasts) kept.objects.delete(last)
-      kept.keys = kept.keys.filter((last) => kept.objects.has(last))
+      const segments = topics.get(topic)
+      if (segments === undefined) return
+      for (const last of lasts) segments.objects.delete(last)
+      segments.keys = segments.keys.filter((last) => segments.objects.has(last))
+    },
+
+    async topics (after, limit) {
+      const names = [...topics].filter(([topic, { keys }]) => topic > after && keys.length > 0).map(([topic]) => topic).sort()
+      return { topics: names.slice(0, limit), truncated: names.length > limit }
     },
 
     async check () {}

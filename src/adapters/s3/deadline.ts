@@ -41,8 +41,8 @@ function pinned (request: Request, options: SigningOptions): [Request, SigningOp
 }
 
 /**
- * How far the counter's clock may be ahead of the store's. The store accepts a put for that much longer. With more than five
- * minutes, it would accept puts after readers have passed over their range (log §4.3).
+ * How far the counter's clock may be ahead of the store's. The store accepts a put for longer by this difference. If it were
+ * more than five minutes, readers could pass over a range before the store refuses its put (log §4.3).
  */
 const CLOCKS_APART_MAX_MS = 4 * 60_000
 
@@ -51,10 +51,11 @@ export class StoreClock {
   #ahead: number | undefined
 
   /**
-   * Records the time of a response. The difference of the clocks is computed from the time of sending, so its error is the
-   * time until the response, and makes refusals earlier. A pause of the process before it reads the response adds no error.
+   * Records the time of a response. The difference of the clocks is computed with the time at which the request was sent. So
+   * it is too large by at most the duration of the request, which makes refusals earlier, never later. A pause of the
+   * process before it reads the response does not matter.
    */
-  heard (serverTime: number, sentAt: number): void {
+  observeServerTime (serverTime: number, sentAt: number): void {
     this.#ahead = serverTime - sentAt
   }
 

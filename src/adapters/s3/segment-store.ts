@@ -5,8 +5,8 @@ import {
 } from '@aws-sdk/client-s3'
 import { StoreError } from '../../ports/errors.ts'
 import type { CallOptions, SegmentEntry, SegmentObject, SegmentStore } from '../../ports/segment-store.ts'
-import { clientConfig, hasAnswered, isAws, observeAnswers, serverTime, type AwsSettings } from '../aws/client.ts'
-import { guarded, markSent, statusOf, toStoreError, type FailedCall, type Remedies } from '../aws/errors.ts'
+import { clientConfig, hasAnswered, isAws, observeAnswers, sendOptions, serverTime, type AwsSettings } from '../aws/client.ts'
+import { withStoreErrors, markSent, statusOf, toStoreError, type CallContext, type Remedies } from '../aws/errors.ts'
 import { deadlinePlugin, DeadlineSigner, StoreClock } from './deadline.ts'
 
 export interface S3Settings extends AwsSettings {
@@ -27,11 +27,11 @@ export function createS3SegmentStore (settings: S3Settings): SegmentStore & { cl
   const { bucket } = settings
   const clock = new StoreClock()
   const client = createS3Client(settings)
-  observeAnswers(client, settings, (time, sentAt) => { clock.heard(time, sentAt) })
+  observeAnswers(client, settings, (time, sentAt) => { clock.observeServerTime(time, sentAt) })
   const remedies = remediesFor(bucket)
   let probed = false
 
-  function calling (call: string, { signal }: CallOptions = {}): FailedCall {
+  function callContext (call: string, { signal }: CallOptions = {}): CallContext {
     return { call: `${call} in bucket ${bucket}`, remedies, isAws: isAws(settings), answeredBefore: hasAnswered(client), signal }
   }
 
@@ -48,9 +48,9 @@ export function createS3SegmentStore (settings: S3Settings): SegmentStore & { cl
       Metadata: { ...metadata }
     })
     if (reservedAt !== null) command.middlewareStack.use(deadlinePlugin(reservedAt, clock))
-    return guarded({ ...calling(`PutObject ${Key}`, options), pinned: reservedAt !== null }, async () => {
+    return withStoreErrors({ ...callContext(`PutObject ${Key}`, options), pinned: reservedAt !== null }, async () => {
       try {
-        const { ETag } = await client.send(command, sending(options?.signal))
+        const { ETag } = await client.send(command, sendOptions(options))
         if (ETag !== undefined) return 'created'
       } catch (error) {
         // Perhaps an earlier put of the same object has created it, and its response was lost. The caller checks (log §3.3).
@@ -71,13 +71,14 @@ export function createS3SegmentStore (settings: S3Settings): SegmentStore & { cl
     let put = await putProbe(object, options)
     // The first process that uses the bucket creates the object. Only the second put shows whether it is write-once.
     if (put === 'created') put = await putProbe(object, options)
-    if (put === 'created') throw demand('does not keep If-None-Match: * (a second put of one key must fail with 412)')
+    if (put === 'created') throw unsafeStore('does not keep If-None-Match: * (a second put of one key must fail with 412)')
     const command = new ListObjectsV2Command({ Bucket: bucket, Prefix: PROBE_KEY, MaxKeys: 1 })
-    const output = await guarded(calling(`ListObjectsV2 ${PROBE_KEY}`, options), () => client.send(command, sending(options?.signal)))
+    const context = callContext(`ListObjectsV2 ${PROBE_KEY}`, options)
+    const output = await withStoreErrors(context, () => client.send(command, sendOptions(options)))
     serverTime(output)
     const [found] = output.Contents ?? []
-    if (found?.Key !== PROBE_KEY) throw demand(`does not list an object that is there (${PROBE_KEY})`)
-    if (found.LastModified === undefined) throw demand('lists objects without LastModified')
+    if (found?.Key !== PROBE_KEY) throw unsafeStore(`does not list an object that is there (${PROBE_KEY})`)
+    if (found.LastModified === undefined) throw unsafeStore('lists objects without LastModified')
   }
 
   async function putProbe (object: SegmentObject, options?: CallOptions): Promise<'created' | 'exists'> {
@@ -90,21 +91,21 @@ export function createS3SegmentStore (settings: S3Settings): SegmentStore & { cl
     }
   }
 
-  function demand (text: string): StoreError {
+  function unsafeStore (text: string): StoreError {
     return new StoreError('misconfigured', 'unknown', `the store of the bucket "${bucket}" ${text}: messages would be lost, so it can't be used`)
   }
 
   return {
     putIfAbsent (topic, last, object, options) {
-      return putIfAbsent(keyOf(topic, last), object, options.reservedAt, options)
+      return putIfAbsent(keyOf(topic, last), object, options.reservedAtMs, options)
     },
 
     async get (topic, last, options) {
       const Key = keyOf(topic, last)
-      return guarded(calling(`GetObject ${Key}`, options), async () => {
+      return withStoreErrors(callContext(`GetObject ${Key}`, options), async () => {
         let output: GetObjectCommandOutput
         try {
-          output = await client.send(new GetObjectCommand({ Bucket: bucket, Key }), sending(options?.signal))
+          output = await client.send(new GetObjectCommand({ Bucket: bucket, Key }), sendOptions(options))
         } catch (error) {
           if (error instanceof NoSuchKey) return undefined
           throw error
@@ -123,20 +124,23 @@ export function createS3SegmentStore (settings: S3Settings): SegmentStore & { cl
       const StartAfter = keyOf(topic, from - 1)
       const entries: SegmentEntry[] = []
       let ContinuationToken: string | undefined
-      // More than one request only if a page has no valid key: with an empty listing the caller could not continue.
+      // A second request follows only if a page of the listing has no valid key: an empty result would look like the end.
       for (;;) {
         const command = new ListObjectsV2Command({ Bucket: bucket, Prefix, StartAfter, ContinuationToken, MaxKeys: Math.min(limit, KEYS_MAX) })
-        const output = await guarded(calling(`ListObjectsV2 ${Prefix}`, options), () => client.send(command, sending(options?.signal)))
+        const context = callContext(`ListObjectsV2 ${Prefix}`, options)
+        const output = await withStoreErrors(context, () => client.send(command, sendOptions(options)))
         const { IsTruncated: truncated, NextContinuationToken: next, Contents = [] } = output
-        if (truncated === undefined) throw demand('answers a list without IsTruncated')
+        if (truncated === undefined) throw unsafeStore('answers a list without IsTruncated')
         for (const { Key = '', Size = 0, LastModified } of Contents) {
           const last = lastOf(Key.slice(Prefix.length))
           if (last === undefined || !Key.startsWith(Prefix)) continue
-          if (LastModified === undefined) throw demand('lists objects without LastModified')
-          entries.push({ last, size: Size, lastModified: LastModified.getTime() })
+          if (LastModified === undefined) throw unsafeStore('lists objects without LastModified')
+          entries.push({ lastOffset: last, size: Size, lastModified: LastModified.getTime() })
         }
         if (entries.length > 0 || !truncated) return { entries, truncated, now: serverTime(output) }
-        if (next === undefined || next === ContinuationToken) throw demand('answers a list that is truncated without a new NextContinuationToken')
+        if (next === undefined || next === ContinuationToken) {
+          throw unsafeStore('answers a list that is truncated without a new NextContinuationToken')
+        }
         ContinuationToken = next
       }
     },
@@ -145,20 +149,21 @@ export function createS3SegmentStore (settings: S3Settings): SegmentStore & { cl
       for (let start = 0; start < lasts.length; start += KEYS_MAX) {
         const Objects = lasts.slice(start, start + KEYS_MAX).map((last) => ({ Key: keyOf(topic, last) }))
         const command = new DeleteObjectsCommand({ Bucket: bucket, Delete: { Objects, Quiet: true } })
-        const failed = calling(`DeleteObjects ${prefixOf(topic)}`, options)
-        const { Errors = [] } = await guarded(failed, () => client.send(command, sending(options?.signal)))
+        const context = callContext(`DeleteObjects ${prefixOf(topic)}`, options)
+        const { Errors = [] } = await withStoreErrors(context, () => client.send(command, sendOptions(options)))
         const [first] = Errors
         if (first === undefined) continue
         const error = { name: first.Code, message: first.Message }
         markSent(error)
-        const { failure, message } = toStoreError(error, failed)
+        const { failure, message } = toStoreError(error, context)
         throw new StoreError(failure, 'unknown', `${message} (${Errors.length} of ${Objects.length} keys)`)
       }
     },
 
     async check (options) {
       if (probed) {
-        await guarded(calling('HeadBucket', options), () => client.send(new HeadBucketCommand({ Bucket: bucket }), sending(options?.signal)))
+        const command = new HeadBucketCommand({ Bucket: bucket })
+        await withStoreErrors(callContext('HeadBucket', options), () => client.send(command, sendOptions(options)))
       } else {
         await probe(options)
         probed = true
@@ -188,10 +193,6 @@ function createS3Client (settings: S3Settings): S3Client {
 /** A bucket with Object Lock refuses puts without a checksum, but not every compatible store supports S3's checksums. */
 export function checksums (settings: AwsSettings): 'WHEN_SUPPORTED' | 'WHEN_REQUIRED' {
   return isAws(settings) ? 'WHEN_SUPPORTED' : 'WHEN_REQUIRED'
-}
-
-function sending (signal: AbortSignal | undefined): { abortSignal?: AbortSignal } {
-  return signal === undefined ? {} : { abortSignal: signal }
 }
 
 /** The bytes of the body. @throws an error with a `code` if the connection breaks; StoreError if the body is incomplete */

@@ -16,8 +16,8 @@ export class BackupError extends Error {
 }
 
 /**
- * Copies the database to a new folder, on which a store can be opened. Writes can continue during the copy, which has at
- * least everything that was stored before the call. The folder appears only when the copy is complete.
+ * Copies the database to a new folder, on which a store can be opened. Writes can continue during the copy. The copy contains
+ * at least everything that was stored before the call. The folder appears only when the copy is complete.
  * @throws BackupError
  */
 export async function copyDatabase (database: DatabaseSync, folder: string): Promise<void> {

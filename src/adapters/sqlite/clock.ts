@@ -5,8 +5,8 @@ const TIME_MAX_MS = 8.64e15
  * Creates the store's clock (log §2.5): the wall clock at the start, or the newest time in the file if that is later, plus
  * the time elapsed since.
  *
- * Ages of holes are differences of its times. So it must never go back, not even over restarts, and never jump
- * forward while a put may be in progress. The wall clock can do both, so it is read only once.
+ * The age of a hole is the difference of two of its times. So it must never go back, not even after a restart, and never
+ * jump forward while a put may be in progress. The wall clock can do both, so it is read only once.
  * @param newestMs the newest time in the file, in ms; 0 if there is none
  * @param wall the wall clock, in ms
  * @param elapsed ms since an arbitrary start; never decreases

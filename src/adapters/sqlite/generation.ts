@@ -5,9 +5,9 @@ import { DatabaseSync } from 'node:sqlite'
  * The generations of a database, without and with its log. SQLite applies any intact log to any database, and does not
  * always notice that the result is corrupt.
  *
- * SQLite starts the write-ahead log again whenever all of it has been moved to the database. The first write to the new log
- * is then a generation, one higher than before. So the generation with the log is equal to that of the database alone, or
- * one higher.
+ * When all of the write-ahead log has been moved to the database, SQLite starts the log again. The first write to the new
+ * log then raises the generation by one. So the generation with the log is equal to that of the database alone, or one
+ * higher.
  */
 interface Generations {
   /** `undefined` if the file has none. */
@@ -25,8 +25,8 @@ export function generationCounter (database: DatabaseSync): () => void {
  * Whether a database and its log can belong together. To be called before this process opens the database: closing the
  * file here would release its lock. Nothing is written, not even when the files are closed: SQLite would move a wrong log to
  * the database then.
- * @returns true also if one cannot be read alone: a kill while the log is moved leaves a database that is whole only with its
- *   log, and a running server lets nobody read. Opening the store reports what is wrong then.
+ * @returns true also if one of them cannot be read: after a kill while the log was moved, the database is complete only with
+ *   its log; and while a server runs, no other process can read. Opening the store then reports the problem.
  */
 export function belongTogether (file: string): boolean {
   const url = pathToFileURL(file)

@@ -3,7 +3,6 @@ import {
 } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import type { OffsetCounter } from '../../ports/offset-counter.ts'
 import type { RecordStore } from '../../ports/record-store.ts'
 import type { SegmentStore } from '../../ports/segment-store.ts'
 import type { TopicStore } from '../../ports/topic-store.ts'
@@ -13,8 +12,7 @@ import * as sqlite from './errors.ts'
 import { SqliteStartError } from './errors.ts'
 import { createFile, DATABASE_FILE, flushFolder, FOLDER_MODE, LOG_FILE } from './files.ts'
 import { belongTogether } from './generation.ts'
-import { createJournal, type Sync } from './journal.ts'
-import { createSqliteOffsetCounter } from './offset-counter.ts'
+import { Journal, type Sync } from './journal.ts'
 import { createSqliteRecordStore } from './record-store.ts'
 import { APPLICATION_ID, MIGRATIONS, PAGE_BYTES, SCHEMA, SCHEMA_VERSION } from './schema.ts'
 import { createSqliteSegmentStore } from './segment-store.ts'
@@ -25,8 +23,6 @@ export { SqliteStartError, type SqliteStartFailure } from './errors.ts'
 
 export interface SqliteStore {
   readonly segments: SegmentStore
-  readonly counter: OffsetCounter
-  /** Not to be used together with `counter`: what that one changes is not noticed here. */
   readonly topics: TopicStore
   readonly records: RecordStore
   /**
@@ -70,10 +66,10 @@ export function openSqliteStore (folder: string, options: SqliteStoreOptions = {
     const moved = prepare(database, path)
     const clock = createStoreClock(newestTime(database), now, elapsed)
     const wal = openSync(join(path, LOG_FILE), 'r+')
-    const journal = createJournal(database, { wal, walPages: moved ? 0 : Math.ceil(fstatSync(wal).size / PAGE_BYTES), sync, freeBytes, elapsed })
+    const walPages = moved ? 0 : Math.ceil(fstatSync(wal).size / PAGE_BYTES)
+    const journal = new Journal(database, { wal, walPages, sync, freeBytes, elapsed })
     return {
       segments: createSqliteSegmentStore(database, journal, clock),
-      counter: createSqliteOffsetCounter(database, journal, clock),
       topics: createSqliteTopicStore(database, journal, clock),
       records: createSqliteRecordStore(database, journal),
       backup: async (target) => {
@@ -168,7 +164,7 @@ function prepare (database: DatabaseSync, path: string): boolean {
   try {
     // Also writes if the tables exist, so that a start fails if the database is not writable.
     database.exec(`BEGIN IMMEDIATE; ${older ?? ''} ${SCHEMA} COMMIT`)
-    // What a killed process left in the WAL may not be on the disk yet, and calls will return it.
+    // What a killed process left in the WAL may not be on the disk yet, but calls will return it.
     database.exec('PRAGMA wal_checkpoint(TRUNCATE)')
     return true
   } catch (error) {
@@ -185,8 +181,9 @@ function prepare (database: DatabaseSync, path: string): boolean {
 }
 
 /**
- * Flushes what a killed process left in the write-ahead log, if the disk has no room to move it to the database: writes
- * the same bytes to the same places. A flush alone could succeed without pages that an earlier flush failed to write.
+ * Makes what a killed process left in the write-ahead log durable, if the disk has no room to move it to the database: writes
+ * the same bytes to the same places and flushes them. After a failed flush, another one alone can succeed without having
+ * written the pages.
  */
 function rewrite (file: string): void {
   const descriptor = openSync(file, 'r+')

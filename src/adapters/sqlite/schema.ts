@@ -8,8 +8,8 @@ export const APPLICATION_ID = 0x536c5374
 export const PAGE_BYTES = 4_096
 
 /**
- * Segments are in insertion order, with an index from key to row: with the bodies in the index's tree (WITHOUT ROWID), the
- * tree was deep and lists were slow. `body` is the last column, so that reading the others needs one page.
+ * Segments are rows in insertion order, with an index from key to row. In one tree with their keys (WITHOUT ROWID), the bodies
+ * made the tree deep and lists slow. `body` is the last column, so that reading the other columns needs one page.
  *
  * Of topics, `created_at` 0 is a topic that does not exist: the first version has the column without NULL. `producers` are
  * those inside the topics' items (log §6.5), `records` are those of `RecordStore`.

@@ -6,12 +6,12 @@ import type { Journal } from './journal.ts'
 
 /** Segments that are deleted at a time; other calls get a turn in between. */
 const REMOVED_AT_ONCE = 100
-/** Most rows that one list returns. Its cost grows with the rows, and a page rarely needs more; a reader that does lists again. */
+/** Rows returned by one list. Its cost grows with the rows, and a page rarely needs more; the reader lists again if it does. */
 const LISTED_AT_ONCE = 32
 /** Bytes that are read in one turn of the event loop; then other calls get a turn. */
 const READ_IN_TURN_BYTES = 1024 * 1024
 /** Pages that a small change writes: a leaf of the table, a leaf of its index, and sometimes one above. */
-const PAGES_A_CHANGE = 3
+const PAGES_PER_CHANGE = 3
 
 interface SegmentRow {
   readonly body: Uint8Array
@@ -27,29 +27,30 @@ export function createSqliteSegmentStore (database: DatabaseSync, journal: Journ
   const select = database.prepare('SELECT body, content_type, content_encoding, metadata FROM segments WHERE topic = ? AND last = ?')
   // The length of a blob is in the row's header, so this reads no bodies.
   const page = database.prepare(`
-    SELECT last, length(body) AS size, modified_ms AS lastModified FROM segments WHERE topic = ? AND last >= ? ORDER BY last LIMIT ?`)
+    SELECT last AS lastOffset, length(body) AS size, modified_ms AS lastModified
+    FROM segments WHERE topic = ? AND last >= ? ORDER BY last LIMIT ?`)
   const remove = database.prepare('DELETE FROM segments WHERE topic = ? AND last IN (SELECT value FROM json_each(?))')
 
   /** Bytes read in this turn of the event loop. */
   const turn = { bytes: 0 }
 
   return {
-    async putIfAbsent (topic, last, object, { reservedAt }) {
+    async putIfAbsent (topic, last, object, { reservedAtMs }) {
       const time = now()
-      if (reservedAt !== null && time - reservedAt > PUT_ACCEPTED_MS) {
+      if (reservedAtMs !== null && time - reservedAtMs > PUT_ACCEPTED_MS) {
         throw new StoreError('expired', 'none', `the reservation of offset ${last} is older than ${PUT_ACCEPTED_MS} ms`)
       }
       const { body, contentType, contentEncoding = null, metadata } = object
-      const pages = PAGES_A_CHANGE + Math.ceil(body.length / PAGE_BYTES)
-      const created = journal.write(reservedAt === null ? 'upkeep' : 'append', pages, () => (
+      const pages = PAGES_PER_CHANGE + Math.ceil(body.length / PAGE_BYTES)
+      const created = journal.write(reservedAtMs === null ? 'upkeep' : 'append', pages, () => (
         insert.run(topic, last, time, contentType, contentEncoding, JSON.stringify(metadata), body).changes === 1))
-      // Also if the object exists: its put may still be waiting for the flush, and the caller's result depends on it.
+      // Also if the object exists already: its own put may not be flushed yet, and a power cut would then remove it.
       await journal.durable(created ? 'unknown' : 'none')
       return created ? 'created' : 'exists'
     },
 
     async get (topic, last) {
-      // Hundreds of reads that arrive together would block the event loop until all of them are copied.
+      // If hundreds of reads arrive together, copying all of them at once would block the event loop.
       while (turn.bytes >= READ_IN_TURN_BYTES) await new Promise(setImmediate)
       const row = journal.read(() => select.get(topic, last)) as SegmentRow | undefined
       if (row !== undefined) {
@@ -77,7 +78,7 @@ export function createSqliteSegmentStore (database: DatabaseSync, journal: Journ
     async remove (topic, lasts) {
       for (let i = 0; i < lasts.length; i += REMOVED_AT_ONCE) {
         const some = lasts.slice(i, i + REMOVED_AT_ONCE)
-        journal.write('upkeep', some.length * PAGES_A_CHANGE, () => remove.run(topic, JSON.stringify(some)))
+        journal.write('upkeep', some.length * PAGES_PER_CHANGE, () => remove.run(topic, JSON.stringify(some)))
         await journal.durable('unknown')
       }
     },

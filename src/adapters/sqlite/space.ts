@@ -4,8 +4,8 @@ import { StoreError } from '../../ports/errors.ts'
 const MiB = 1024 * 1024
 
 /**
- * Appends are refused if less than this would stay free. The rest is reserved for upkeep, which needs little: seals, trims,
- * and moving the write-ahead log to the database.
+ * Appends are refused if less than this would stay free. It is reserved for upkeep, which needs little: seals, trims, and
+ * moving the write-ahead log to the database.
  */
 export const RESERVE_BYTES = 8 * MiB
 

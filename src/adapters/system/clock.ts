@@ -8,5 +8,5 @@ export const systemClock: Clock = {
     return () => clearTimeout(handle)
   },
   // The check phase follows the poll phase: by then, every request whose bytes have arrived has reached its handler.
-  soon: (callback) => { setImmediate(callback) }
+  afterCurrentInput: (callback) => { setImmediate(callback) }
 }

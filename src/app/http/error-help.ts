@@ -1,4 +1,4 @@
-import type { ErrorCode } from '../../domain/errors.ts'
+import type { ErrorCode, ErrorDetails, Written } from '../../domain/errors.ts'
 
 export interface ErrorHelp {
   readonly cause: string
@@ -7,13 +7,20 @@ export interface ErrorHelp {
   readonly detail: string
   /** The same for an append, if it differs. */
   readonly appendDetail?: string
+  /** The details of the example. `written` is `no` in examples of appends, if it is not given. */
+  readonly details?: { readonly written?: Written }
 }
+
+/** The details that the example of a code must have, besides `written`. */
+type ExampleDetails<Code> = Code extends keyof ErrorDetails ? Omit<ErrorDetails[Code], 'written'> : unknown
+
+type HelpOf<Code> = ErrorHelp & ([keyof ExampleDetails<Code>] extends [never] ? unknown : { readonly details: ExampleDetails<Code> })
 
 /**
  * Cause and remedy of each error, for the page /docs/errors and for the examples in OpenAPI. docs/errors.md is checked
  * against this table. Text between backticks is code.
  */
-export const errorHelp: Readonly<Record<ErrorCode, ErrorHelp>> = {
+export const errorHelp: { readonly [Code in ErrorCode]: HelpOf<Code> } = {
   malformed_request: {
     cause: 'The request breaks a rule of HTTP, or its body does not match its `Content-Encoding` or its length.',
     remedy: 'Look at what the client or a proxy in between really sends.',
@@ -43,17 +50,29 @@ export const errorHelp: Readonly<Record<ErrorCode, ErrorHelp>> = {
   offset_out_of_range: {
     cause: 'The topic ends before the offset: it is not the topic that this consumer read before. An older back-up was restored, a `:memory:` server was restarted, or the name is another topic\'s.',
     remedy: 'Go on at `end` to get new messages only, or at `earliest` to read all again.',
-    detail: 'offset: expected at most 4, the end of the topic, got 500'
+    detail: 'offset: expected at most 4, the end of the topic, got 500',
+    details: { earliest: 1, end: 4 }
   },
   invalid_topic: {
     cause: 'The topic name has other characters than letters, digits, `.`, `_` and `-`, is too long, or is `.` or `..`.',
     remedy: 'Use another name.',
     detail: 'topic: expected 1 to 249 characters of A-Z, a-z, 0-9, ".", "_" and "-", and not "." or "..", got "a b"'
   },
+  producer_fenced: {
+    cause: 'An append with the same `producer.id` and a higher `producer.epoch` was accepted before: this instance was replaced.',
+    remedy: 'Stop. If this instance is the right one, begin a higher epoch with `seq` 0.',
+    detail: 'producer.epoch: expected at least 4: another instance of this producer has begun it',
+    details: { epoch: 4 }
+  },
   not_found: {
     cause: 'No operation has this path. A topic that nobody has written to is not an error: it is empty.',
     remedy: 'Compare the path with those at `/docs`.',
     detail: 'There is nothing at this path; see /docs for all paths.'
+  },
+  topic_not_found: {
+    cause: 'The topic was never created, or was deleted, and this server does not create topics by their first message.',
+    remedy: 'Create it with `PUT /topics/{topic}`.',
+    detail: 'topic: expected a topic that exists, got "orders"'
   },
   method_not_allowed: {
     cause: 'The path exists, but not with this method. For `OPTIONS` from a browser: CORS is off.',
@@ -65,10 +84,51 @@ export const errorHelp: Readonly<Record<ErrorCode, ErrorHelp>> = {
     remedy: 'Send smaller batches over slow connections, then retry.',
     detail: 'The request did not arrive in time.'
   },
+  producer_gap: {
+    cause: '`producer.seq` is above the one that comes next: the append before it has not arrived, or failed.',
+    remedy: 'Send the appends from `expected_seq` on, in order.',
+    detail: 'producer.seq: expected 7, got 9',
+    details: { expected_seq: 7 }
+  },
+  producer_seq_old: {
+    cause: '`producer.seq` is more than 5 below the newest, or its segment was removed before anybody knew whether it stood.',
+    remedy: 'Repeat an append before the next 5 are acknowledged. A program that starts anew must begin a higher `epoch`.',
+    detail: 'producer.seq: 2 was used before, and its outcome is not known any more',
+    details: { written: 'unknown' }
+  },
+  offset_mismatch: {
+    cause: 'Others have appended since, or their appends are on their way. It may come from an append that is never written.',
+    remedy: 'Read up to `end`, decide anew, and append with `expected_offset` = `end`.',
+    detail: 'expected_offset: expected 12, the end of the topic, got 10',
+    details: { end: 12 }
+  },
+  topic_closed: {
+    cause: 'The topic was closed with `POST /topics/{topic}/close` or by an append with `close`. It is never opened again.',
+    remedy: 'Write to another topic, or delete this one to begin anew.',
+    detail: 'topic: expected one that is open, got one that is closed at 12',
+    details: { end: 12 }
+  },
+  out_of_order: {
+    cause: '`order` must be above, as bytes of UTF-8, that of the last append that has one.',
+    remedy: 'Look at `order`: if the append was repeated, it is there already.',
+    detail: 'order: expected a string above "b", got "a"',
+    details: { order: 'b' }
+  },
+  idempotency_unknown: {
+    cause: 'Its segment was trimmed before anybody knew whether it stood.',
+    remedy: 'Look for the message, or send it with another key if it may be there twice.',
+    detail: 'idempotency-key: it is not known whether the append with this key was written',
+    details: { written: 'unknown' }
+  },
   body_too_large: {
     cause: 'The body, after decompression, has more than 4 MiB.',
     remedy: 'Split the batch. A file of lines: `split -l 1000`.',
     detail: 'body: expected at most 4194304 bytes, got more'
+  },
+  message_too_large: {
+    cause: 'The topic\'s config has `max_message_bytes`, and a message has more: its payload, key and headers together, as JSON.',
+    remedy: 'Send less, or raise `max_message_bytes` with `PUT /topics/{topic}`.',
+    detail: 'messages.0: expected at most 1024 bytes, the max_message_bytes of the topic, got 2000'
   },
   unsupported_media_type: {
     cause: 'The `Content-Type` is neither `application/json` nor `application/x-ndjson`, the charset is not UTF-8, or the `Content-Encoding` is not known.',
@@ -79,6 +139,18 @@ export const errorHelp: Readonly<Record<ErrorCode, ErrorHelp>> = {
     cause: 'A server on a loopback address serves only the names of this machine, so that web pages can\'t reach it under their own name (DNS rebinding).',
     remedy: 'Put the name into `ALLOWED_HOSTS`, or let the proxy send `Host: localhost`.',
     detail: 'host: expected localhost, 127.0.0.1, [::1] or a name from the setting ALLOWED_HOSTS, got "streams.example.com"'
+  },
+  idempotency_conflict: {
+    cause: 'An append with this `Idempotency-Key`, or this `producer.seq`, stands at `offset`, and its messages are different.',
+    remedy: 'Use a new key or the next seq for new messages.',
+    detail: 'idempotency-key: expected the messages that came with it first, got others',
+    details: { offset: 12 }
+  },
+  rate_limited: {
+    cause: 'The topic\'s config has a `rate`, and this server process has taken as much in the last second.',
+    remedy: 'Wait for the seconds in `Retry-After`, and send more messages with one request.',
+    detail: 'rate: expected at most 100 messages a second',
+    details: { retry_after: 1 }
   },
   request_headers_too_large: {
     cause: 'The request line and the headers have more than 16 KiB together.',

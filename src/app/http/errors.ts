@@ -4,13 +4,14 @@ import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { FastifyBaseLogger, FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { LogError } from '../../domain/errors.ts'
-import { defaultLimits } from '../../domain/limits.ts'
+import type { Limits } from '../../domain/limits.ts'
 import { defaultHeaders } from './answers/default-headers.ts'
 import { bodyEncodings, UnsupportedEncoding } from './bodies/body-encoding.ts'
 import { unsupported } from './bodies/raw-body.ts'
 import { afterAnswers } from './bounds/connections.ts'
 import { problemType, retryAfter, toProblem } from './problem.ts'
 import { requestId } from './request-log.ts'
+import { statusOf } from './status.ts'
 import { show } from './validation.ts'
 
 declare module 'fastify' {
@@ -21,33 +22,37 @@ declare module 'fastify' {
 }
 
 /** Sends every error as a problem document, and logs the cause of a 5xx. */
-export function handleError (error: unknown, request: FastifyRequest, reply: FastifyReply): void {
-  const known = toLogError(error, request)
-  // A refusal under overload has no cause, and there are many: the request's own line has its code.
-  if (known.status >= 500 && known.code !== 'overloaded') {
-    request.log.error({ request_id: request.id, code: known.code, err: known }, known.code === 'internal' ? 'internal error' : 'request failed')
+export type HandleError = (error: unknown, request: FastifyRequest, reply: FastifyReply) => void
+
+export function createErrorHandler ({ requestBytesMax }: Limits): HandleError {
+  return (error, request, reply) => {
+    const known = toLogError(error, request)
+    // Refusals under overload have no cause, and there are many. The request's own line has the code.
+    if (statusOf[known.code] >= 500 && known.code !== 'overloaded') {
+      request.log.error({ request_id: request.id, code: known.code, err: known }, known.code === 'internal' ? 'internal error' : 'request failed')
+    }
+    request.logFields.code = known.code
+    // `complete` is not set for injected requests, which have no connection.
+    const read = request.raw.complete || request.raw.readableEnded
+    // Fastify closes the connection after an error in the body. This is not necessary if the body has been read completely.
+    if (read) reply.removeHeader('connection')
+    // So that the client can distinguish it from a wrong content type (RFC 9110, 12.5.3).
+    if (known instanceof UnsupportedEncoding) reply.header('accept-encoding', bodyEncodings)
+    if (known.code === 'body_too_large' && !read) {
+      drain(request, 4 * requestBytesMax, () => { sendProblem(reply, known) })
+      return
+    }
+    sendProblem(reply, known)
   }
-  request.facts.code = known.code
-  // An injected request, which has no connection, has only `readableEnded`.
-  const read = request.raw.complete || request.raw.readableEnded
-  // Fastify closes the connection after an error in the body. This is not necessary if the body has been read completely.
-  if (read) reply.removeHeader('connection')
-  // So that the client can distinguish it from a wrong content type (RFC 9110, 12.5.3).
-  if (known instanceof UnsupportedEncoding) reply.header('accept-encoding', bodyEncodings)
-  if (known.code === 'body_too_large' && !read) {
-    drain(request, () => { sendProblem(reply, known) })
-    return
-  }
-  sendProblem(reply, known)
 }
 
 function sendProblem (reply: FastifyReply, error: LogError): void {
   const seconds = retryAfter(error)
   if (seconds !== undefined) reply.header('retry-after', String(seconds))
-  const { facts, routeOptions } = reply.request
+  const { logFields, routeOptions } = reply.request
   const problem = toProblem(error)
-  if (routeOptions.config.appends === true) problem.written ??= facts.written
-  reply.code(error.status).header('content-type', problemType).send(JSON.stringify(problem))
+  if (routeOptions.config.appends === true) problem.written ??= logFields.written
+  reply.code(statusOf[error.code]).header('content-type', problemType).send(JSON.stringify(problem))
 }
 
 function toLogError (error: unknown, request: FastifyRequest): LogError {
@@ -69,12 +74,11 @@ export function pathOf (request: FastifyRequest): string {
 }
 
 /**
- * Reads and ignores the rest of a body that is too large, up to 16 MiB and 5 s, before the response is sent. A client that
- * is still sending when the connection is closed gets a reset instead of the response.
+ * Reads and ignores the rest of a body that is too large, up to `bytesMax` and for up to 5 s, before the response is sent. A
+ * client that is still sending when the connection is closed gets a reset instead of the response.
  */
-function drain (request: FastifyRequest, then: () => void): void {
-  const { raw } = request
-  let left = 4 * defaultLimits.requestBytesMax
+function drain ({ raw }: FastifyRequest, bytesMax: number, then: () => void): void {
+  let left = bytesMax
   const end = (): void => {
     clearTimeout(timer)
     raw.off('data', count).off('end', end).off('close', end)
@@ -86,35 +90,40 @@ function drain (request: FastifyRequest, then: () => void): void {
 }
 
 /** Sends the error for data that Node cannot parse as a request. */
-export function handleClientError (this: FastifyInstance, error: Error & { code?: string }, socket: Socket): void {
-  if (error.code === 'ECONNRESET' || socket.destroyed || !socket.writable) {
-    socket.destroy()
-    return
+export type HandleClientError = (this: FastifyInstance, error: Error & { code?: string }, socket: Socket) => void
+
+export function createClientErrorHandler ({ stalledConnectionMs }: Limits): HandleClientError {
+  return function (error, socket) {
+    if (error.code === 'ECONNRESET' || socket.destroyed || !socket.writable) {
+      socket.destroy()
+      return
+    }
+    afterAnswers(socket, stalledConnectionMs, () => {
+      if (!socket.writable) return
+      const known = clientError(error.code)
+      const id = randomUUID()
+      // Not the error itself, because it contains the client's data.
+      this.log.info({ request_id: id, status: statusOf[known.code], code: known.code, parser: error.code }, 'request refused before routing')
+      sendRaw(socket, known, { 'x-request-id': id })
+    })
   }
-  afterAnswers(socket, () => {
-    if (!socket.writable) return
-    const known = clientError(error.code)
-    const id = randomUUID()
-    // Not the error itself, because it contains the client's data.
-    this.log.info({ request_id: id, status: known.status, code: known.code, parser: error.code }, 'request refused before routing')
-    endWith(socket, known, { 'x-request-id': id })
-  })
 }
 
 /** Refuses a CONNECT, which Node does not report as a request, so Fastify does not see it. */
 export function refuseConnect (log: FastifyBaseLogger, request: IncomingMessage, socket: Duplex): void {
   const error = new LogError('method_not_allowed', 'method: expected GET, HEAD, POST, got CONNECT')
   const id = requestId(request)
-  log.info({ request_id: id, status: error.status, code: error.code, method: 'CONNECT' }, 'request refused before routing')
+  log.info({ request_id: id, status: statusOf[error.code], code: error.code, method: 'CONNECT' }, 'request refused before routing')
   socket.on('error', () => {})
-  endWith(socket, error, { 'x-request-id': id, allow: 'GET, HEAD, POST' })
+  sendRaw(socket, error, { 'x-request-id': id, allow: 'GET, HEAD, POST' })
 }
 
-function endWith (socket: Duplex, error: LogError, more: Record<string, string>): void {
+function sendRaw (socket: Duplex, error: LogError, more: Record<string, string>): void {
   const body = JSON.stringify(toProblem(error))
+  const status = statusOf[error.code]
   const headers = { 'content-type': problemType, 'content-length': Buffer.byteLength(body), connection: 'close', ...defaultHeaders, ...more }
   const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`)
-  socket.end(`HTTP/1.1 ${error.status} ${STATUS_CODES[error.status]}\r\n${lines.join('')}\r\n${body}`)
+  socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${lines.join('')}\r\n${body}`)
 }
 
 function clientError (code: string | undefined): LogError {

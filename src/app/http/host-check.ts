@@ -21,7 +21,7 @@ export function addHostCheck (app: FastifyInstance, served: readonly string[] | 
       done(httpVersion === '1.1' ? new LogError('malformed_request', 'host: expected a header of that name, got none') : undefined)
       return
     }
-    if (isDoubled(rawHeaders)) {
+    if (hasSeveralHosts(rawHeaders)) {
       done(new LogError('malformed_request', 'host: expected one header of that name, got more'))
       return
     }
@@ -36,8 +36,8 @@ export function addHostCheck (app: FastifyInstance, served: readonly string[] | 
   })
 }
 
-/** Whether there is more than one `Host`, of which Node keeps only the first. */
-function isDoubled (rawHeaders: readonly string[]): boolean {
+/** Whether there is more than one `Host` header. Node keeps only the first in `headers`. */
+function hasSeveralHosts (rawHeaders: readonly string[]): boolean {
   let count = 0
   for (let i = 0; i < rawHeaders.length; i += 2) {
     const name = rawHeaders[i]!

@@ -2,10 +2,10 @@ import { randomUUID } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { ErrorCode, Written } from '../../domain/errors.ts'
-import type { StorageCalls } from '../../domain/log/log.ts'
+import type { StorageCalls } from '../../domain/operation.ts'
 
 /** Fields that a handler adds to its request's log line. Must not contain anything of a message. */
-export class RequestFacts {
+export class RequestLogFields {
   topic: string | undefined = undefined
   /** The first offset that was appended, or at which the read began. */
   offset: number | undefined = undefined
@@ -17,18 +17,18 @@ export class RequestFacts {
 }
 
 declare module 'fastify' {
-  interface FastifyRequest { facts: RequestFacts }
+  interface FastifyRequest { logFields: RequestLogFields }
 }
 
 /** Fields from the platform, such as the id of the Lambda invocation. */
-export type PlatformFacts = (request: FastifyRequest) => Record<string, string> | undefined
+export type PlatformLogFields = (request: FastifyRequest) => Record<string, string> | undefined
 
-/** A client's own request id is used only in this form; others could forge log lines or flood the log. */
-const sane = /^[\w.:=@+/-]{1,128}$/
+/** The form in which a client's own request id is used. Others could forge log lines or flood the log. */
+const requestIdPattern = /^[\w.:=@+/-]{1,128}$/
 
 export function requestId (request: IncomingMessage): string {
   const given = request.headers['x-request-id']
-  return typeof given === 'string' && sane.test(given) ? given : randomUUID()
+  return typeof given === 'string' && requestIdPattern.test(given) ? given : randomUUID()
 }
 
 const unlogged = Symbol('unlogged')
@@ -36,15 +36,15 @@ const unlogged = Symbol('unlogged')
 /** On the raw response, so that one function listens to all of them and no request needs a closure of its own. */
 interface LoggedResponse extends ServerResponse {
   /** Set until the request has been logged. */
-  [unlogged]?: { log: FastifyInstance['log'], request: FastifyRequest, reply: FastifyReply, platform: PlatformFacts | undefined } | undefined
+  [unlogged]?: { log: FastifyInstance['log'], request: FastifyRequest, reply: FastifyReply, platform: PlatformLogFields | undefined } | undefined
 }
 
 /** Logs one line per request, when its response has been sent or its client has disconnected. */
-export function addRequestLog (app: FastifyInstance, platform: PlatformFacts | undefined): void {
+export function addRequestLog (app: FastifyInstance, platform: PlatformLogFields | undefined): void {
   const { log } = app
-  app.decorateRequest('facts', null as unknown as RequestFacts)
+  app.decorateRequest('logFields', null as unknown as RequestLogFields)
   app.addHook('onRequest', (request, reply, done) => {
-    request.facts = new RequestFacts()
+    request.logFields = new RequestLogFields()
     reply.header('x-request-id', request.id)
     const response: LoggedResponse = reply.raw
     response[unlogged] = { log, request, reply, platform }
@@ -66,10 +66,10 @@ function logAborted (this: LoggedResponse): void {
 }
 
 export function logRequest (
-  log: FastifyInstance['log'], request: FastifyRequest, reply: FastifyReply, platform?: PlatformFacts, aborted = false
+  log: FastifyInstance['log'], request: FastifyRequest, reply: FastifyReply, platform?: PlatformLogFields, aborted = false
 ): void {
   if (log.level === 'silent') return
-  const { topic, offset, messages, storage, code } = request.facts
+  const { topic, offset, messages, storage, code } = request.logFields
   log.info({
     request_id: request.id,
     method: request.method,

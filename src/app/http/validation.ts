@@ -55,7 +55,7 @@ export function compiler (): (schema: AnySchema) => ValidateFunction {
   return (schema) => ajv.compile(schema)
 }
 
-/** Whether a value has at most `max` bytes even if each of its UTF-16 units takes three. Cheaper than counting bytes. */
+/** Whether a value has certainly at most `max` bytes: a UTF-16 unit takes at most three. Cheaper than counting bytes. */
 function isShort (data: unknown, max: number): boolean {
   if (typeof data === 'string') return data.length * 3 <= max
   let length = 0

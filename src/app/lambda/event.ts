@@ -35,7 +35,7 @@ function isRecord (value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null
 }
 
-/** Whether a path is a route of the app, with any method. */
+/** Whether the app has a route for this path, with any method. */
 export type IsRoute = (path: string) => boolean
 
 /** @param templates paths of Fastify's routes, such as `/topics/:topic/produce` and `/docs/static/*` */
@@ -60,14 +60,14 @@ export function normalizeEvent<E extends HttpEvent> (event: E, isRoute: IsRoute)
     const { path, resource, pathParameters, requestContext, headers, multiValueHeaders } = event
     return {
       ...event,
-      path: encodePath(withoutFront(path, resource, pathParameters, requestContext, isRoute)),
+      path: encodePath(withoutApiPrefix(path, resource, pathParameters, requestContext, isRoute)),
       headers: lowerCased(headers),
       multiValueHeaders: lowerCased(multiValueHeaders)
     }
   }
   const { rawPath, routeKey, requestContext, pathParameters } = event
   const template = routeKey.slice(routeKey.indexOf(' ') + 1)
-  return { ...event, rawPath: encodePath(withoutFront(rawPath, template, pathParameters, requestContext, isRoute)) }
+  return { ...event, rawPath: encodePath(withoutApiPrefix(rawPath, template, pathParameters, requestContext, isRoute)) }
 }
 
 export function isV2 (event: HttpEvent): event is APIGatewayProxyEventV2 {
@@ -76,8 +76,8 @@ export function isV2 (event: HttpEvent): event is APIGatewayProxyEventV2 {
 
 interface Api { readonly stage?: string, readonly apiId?: string, readonly domainName?: string | undefined }
 
-function withoutFront (path: string, template: string | undefined, parameters: PathParameters, api: Api, isRoute: IsRoute): string {
-  if (template !== '$default') return withoutPrefix(path, template, parameters)
+function withoutApiPrefix (path: string, template: string | undefined, parameters: PathParameters, api: Api, isRoute: IsRoute): string {
+  if (template !== '$default') return withoutTemplatePrefix(path, template, parameters)
   const { stage = '$default', apiId = '', domainName = '' } = api
   if (domainName.startsWith(`${apiId}.`)) return stage !== '$default' && path.startsWith(`/${stage}/`) ? path.slice(stage.length + 1) : path
   // The longest end first, because the key of a mapping may be the same as a part of the app's path.
@@ -93,7 +93,7 @@ function lowerCased<Value> (headers: Readonly<Record<string, Value>> | null): Re
 type PathParameters = Readonly<Record<string, string | undefined>> | null | undefined
 
 /** The end of the path that matches a template such as `/topics/{topic}/produce` or `/{proxy+}`. */
-function withoutPrefix (path: string, template: string | undefined, parameters: PathParameters): string {
+function withoutTemplatePrefix (path: string, template: string | undefined, parameters: PathParameters): string {
   const greedy = /\{([^}]+)\+\}$/.exec(template ?? '')
   if (template === undefined || (greedy === null && template === '/')) return path
   if (greedy === null) return lastSegments(path, template.split('/').length - 1)
@@ -110,8 +110,8 @@ function lastSegments (path: string, count: number): string {
 }
 
 /**
- * Encodes a path for a URL. Some of the services decode paths, and `#` or `?` would end the path of a URL. Anything that is
- * percent-encoded already, correctly or not, is not changed.
+ * Encodes a path for a URL. Some services send decoded paths, in which a `#` or `?` would end the path of a URL. Anything that
+ * is percent-encoded already, correctly or not, is not changed.
  */
 function encodePath (path: string): string {
   return path.replace(/[^A-Za-z0-9\-._~!$&'()*+,;=:@/%]+/gu, (part) => encodeURIComponent(part.toWellFormed()))

@@ -1,8 +1,9 @@
 import { Type } from '@sinclair/typebox'
-import { type ErrorCode, errorTable, LogError } from '../../domain/errors.ts'
+import type { ErrorCode } from '../../domain/errors.ts'
 import { topicExpected, topicPattern } from '../../domain/topics/name.ts'
 import { errorHelp } from '../http/error-help.ts'
-import { type Problem, problemType, ProblemSchema, toProblem } from '../http/problem.ts'
+import { errorKinds, type Problem, problemType, ProblemSchema, toProblem } from '../http/problem.ts'
+import { statusOf } from '../http/status.ts'
 
 /** Validation, static types and OpenAPI come from the schemas in this folder. For the keywords `x-…` see validation.ts. */
 
@@ -23,11 +24,11 @@ export function problems (...codes: ErrorCode[]): Record<number, unknown> {
   const ofAppend = codes.includes('append_timeout')
   const byStatus = new Map<number, ErrorCode[]>()
   for (const code of new Set([...codes, ...anyProblems])) {
-    const { status } = errorTable[code]
+    const status = statusOf[code]
     byStatus.set(status, [...byStatus.get(status) ?? [], code])
   }
   return Object.fromEntries([...byStatus].map(([status, all]) => [status, {
-    description: all.map((code) => `\`${code}\`: ${errorTable[code].title}.`).join(' '),
+    description: all.map((code) => `\`${code}\`: ${errorKinds[code].title}.`).join(' '),
     ...status === 503 ? { headers: { 'retry-after': { type: 'integer', minimum: 1, description: 'Seconds to wait before a retry.' } } } : {},
     content: {
       [problemType]: {
@@ -42,9 +43,7 @@ export function problems (...codes: ErrorCode[]): Record<number, unknown> {
 const withoutRoute: readonly ErrorCode[] = ['request_timeout', 'request_headers_too_large']
 
 function exampleOf (code: ErrorCode, ofAppend: boolean): Problem {
-  const { detail, appendDetail = detail } = errorHelp[code]
-  return toProblem(new LogError(code, ofAppend ? appendDetail : detail, {
-    ...ofAppend && !withoutRoute.includes(code) ? { written: 'no' } : {},
-    ...code === 'offset_out_of_range' ? { range: { earliest: 1, end: 4 } } : {}
-  }))
+  const { detail, appendDetail = detail, details } = errorHelp[code]
+  const written = ofAppend && !withoutRoute.includes(code) ? { written: 'no' } as const : {}
+  return toProblem({ code, message: ofAppend ? appendDetail : detail, details: { ...written, ...details } })
 }

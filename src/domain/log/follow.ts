@@ -1,64 +1,78 @@
-import type { TopicState } from '../../ports/offset-counter.ts'
+import type { TopicItem } from '../../ports/topic-store.ts'
+import type { Ms, Offset } from '../../ports/units.ts'
 import { LogError } from '../errors.ts'
+import { addCalls, createOperation, type Operation, type StorageCalls } from '../operation.ts'
 import type { MessageSegment } from '../segments/segment.ts'
+import { closedOf, closingOf, earliestOf, endOf } from '../topics/state.ts'
 import { unlessLater } from '../wait.ts'
 import { pageOf, type Page, type PageSize } from './page.ts'
-import { endOf, readPage } from './read.ts'
-import { addCalls, noCalls, Storage, type LogCore, type StorageCalls } from './topic-storage.ts'
+import { readPage } from './read.ts'
+import { TopicStorage, type LogContext } from './topic-storage.ts'
 
 /** Reads from an offset on, and waits if there are no messages yet. */
 export interface Follower {
   /** The first offset not accounted for by the pages so far. */
-  readonly position: number
+  readonly position: Offset
   readonly closed: boolean
-  /** The calls to storage so far, those shared with other followers included, without the polls. */
-  readonly calls: StorageCalls
   /**
-   * The next messages; or, when there are none within `waitMs`, or the time of a read if that is more, or the follower is
-   * closed, a page without any.
-   * One call at a time.
+   * Returns the next messages. The page is empty if there are none within `waitMs`, or if the follower is closed. A read that
+   * has begun may take longer than `waitMs`, up to `readTimeoutMs`. One call at a time.
    * @throws LogError as a read; the follower can go on after it
    */
-  next (size: PageSize, waitMs: number): Promise<Page>
+  next (size: PageSize, waitMs: Ms): Promise<Page>
   /** Ends the wait of a call in progress. A topic is watched until all its followers are closed. */
   close (): void
 }
 
-/** Sent to waiting followers: the page, if this process appended it; otherwise a hint to read, with the topic's state if a poll has just read it. */
+/**
+ * Sent to waiting followers: the page, if this process appended it; otherwise a hint to read, with the topic's item if a poll
+ * has just read it.
+ */
 interface TailUpdate {
-  /** The tail's version after this update. */
+  /** The topic's version after this update. */
   readonly version: number
   readonly page?: Page
-  readonly state?: TopicState | undefined
+  readonly item?: TopicItem | undefined
+}
+
+/** A page, and the calls that the read has made, which count for each follower that shares it. */
+interface ReadResult {
+  readonly page: Page
+  readonly calls: StorageCalls
 }
 
 interface Waiter {
-  readonly from: number
+  readonly from: Offset
   readonly size: PageSize
   readonly notify: (update: TailUpdate | undefined) => void
 }
 
 /** The topics that have followers. Each is watched once, for all its followers (log §4.5). */
 export class FollowedTopics {
-  readonly #core: LogCore
+  readonly #context: LogContext
   readonly #topics = new Map<string, FollowedTopic>()
 
-  constructor (core: LogCore) {
-    this.#core = core
+  constructor (context: LogContext) {
+    this.#context = context
   }
 
-  follow (topic: string, from: number): Follower {
-    let tail = this.#topics.get(topic)
-    if (tail === undefined) {
-      tail = new FollowedTopic(this.#core, topic, () => { this.#topics.delete(topic) })
-      this.#topics.set(topic, tail)
+  follow (topic: string, from: Offset, operation: Operation): Follower {
+    let followed = this.#topics.get(topic)
+    if (followed === undefined) {
+      followed = new FollowedTopic(this.#context, topic, () => { this.#topics.delete(topic) })
+      this.#topics.set(topic, followed)
     }
-    return new TailFollower(this.#core, tail, from)
+    return new TailFollower(this.#context, followed, from, operation)
   }
 
-  /** To be called with each segment that this process has written, after it is acknowledged. */
-  appended (topic: string, segment: MessageSegment): void {
-    this.#topics.get(topic)?.appended(segment)
+  /** To be called with each segment that this process has written, after it is acknowledged. @param closes it ends the topic */
+  appended (topic: string, segment: MessageSegment, closes: boolean): void {
+    this.#topics.get(topic)?.appended(segment, closes)
+  }
+
+  /** To be called when this process has closed the topic without a message. */
+  closed (topic: string): void {
+    this.#topics.get(topic)?.changed()
   }
 }
 
@@ -70,25 +84,25 @@ export class FollowedTopics {
 class FollowedTopic {
   /** Number of updates so far. A follower that has read everything at version n reads again when it is n + 1. */
   version = 0
-  readonly #core: LogCore
+  readonly #context: LogContext
   readonly #topic: string
   readonly #unused: () => void
   readonly #waiting = new Set<Waiter>()
-  readonly #reading = new Map<string, Promise<Page>>()
+  readonly #reading = new Map<string, Promise<ReadResult>>()
   #followers = 0
   /** The highest end that a poll found. */
   #end = 0
-  #pollMs: number
+  #pollMs: Ms
   #cancelPoll: (() => void) | undefined
   #polling = false
-  /** Monotonic ms of the newest LIST that found nothing to go on with. */
+  /** Monotonic ms of the newest LIST that found nothing new. */
   #lastEmptyListMs = -Infinity
 
-  constructor (core: LogCore, topic: string, unused: () => void) {
-    this.#core = core
+  constructor (context: LogContext, topic: string, unused: () => void) {
+    this.#context = context
     this.#topic = topic
     this.#unused = unused
-    this.#pollMs = core.limits.followPollMinMs
+    this.#pollMs = context.limits.followPollMinMs
   }
 
   join (): void {
@@ -101,35 +115,36 @@ class FollowedTopic {
 
   /**
    * Reads a page. Followers at the same offset share the read: an update for a thousand of them costs one.
-   * @param state the topic's item, if it has just been read
+   * @param item the topic's, if it has just been read
    */
-  read (from: number, size: PageSize, state: TopicState | undefined): Promise<Page> {
+  read (from: Offset, size: PageSize, item: TopicItem | undefined): Promise<ReadResult> {
     const key = `${this.version} ${from} ${size.limit} ${size.maxBytes}`
     const underway = this.#reading.get(key)
     if (underway !== undefined) return underway.catch((error: unknown) => this.#readIfOutOfRange(error, from, size))
-    const reading = this.#read(from, size, state).finally(() => { this.#reading.delete(key) })
+    const reading = this.#read(from, size, item).finally(() => { this.#reading.delete(key) })
     this.#reading.set(key, reading)
     return reading
   }
 
-  async #read (from: number, size: PageSize, state: TopicState | undefined): Promise<Page> {
-    const { clock, limits } = this.#core
+  async #read (from: Offset, size: PageSize, item: TopicItem | undefined): Promise<ReadResult> {
+    const { clock, limits } = this.#context
     const mayList = clock.monotonic() - this.#lastEmptyListMs >= limits.followListMs
-    const page = await readPage(this.#core, this.#topic, { from, ...size, mayList, ...(state === undefined ? {} : { state }) })
-    if (page.calls.list > 0 && page.nextOffset === from) this.#lastEmptyListMs = clock.monotonic()
-    return page
+    const operation = createOperation()
+    const page = await readPage(this.#context, this.#topic, { from, ...size, mayList, item }, operation)
+    if (operation.calls.list > 0 && page.nextOffset === from) this.#lastEmptyListMs = clock.monotonic()
+    return { page, calls: operation.calls }
   }
 
   /** A shared read may have begun before `from` came into range, so its `offset_out_of_range` is not shared. */
-  #readIfOutOfRange (error: unknown, from: number, size: PageSize): Promise<Page> {
+  #readIfOutOfRange (error: unknown, from: Offset, size: PageSize): Promise<ReadResult> {
     if (error instanceof LogError && error.code === 'offset_out_of_range') return this.#read(from, size, undefined)
     throw error
   }
 
   /** Resolves with an update at or after `from`, or with `undefined` after `ms` or when the function given to `onCancel` is called. */
-  wait (from: number, size: PageSize, ms: number, onCancel: (cancel: () => void) => void): Promise<TailUpdate | undefined> {
+  wait (from: Offset, size: PageSize, ms: Ms, onCancel: (cancel: () => void) => void): Promise<TailUpdate | undefined> {
     return new Promise((resolve) => {
-      const cancelTimer = this.#core.clock.timer(ms, () => { waiter.notify(undefined) })
+      const cancelTimer = this.#context.clock.timer(ms, () => { waiter.notify(undefined) })
       const waiter: Waiter = {
         from,
         size,
@@ -146,12 +161,18 @@ class FollowedTopic {
     })
   }
 
-  appended (segment: MessageSegment): void {
+  /** There is something that only the item tells. */
+  changed (): void {
+    this.version++
+    for (const { notify } of [...this.#waiting]) notify({ version: this.version })
+  }
+
+  appended (segment: MessageSegment, closes: boolean): void {
     this.version++
     if (this.#waiting.size === 0) return
     // The reservation of this append has returned the same end as a poll would.
     this.#stopPolling()
-    const cut = new Map<string, Page>()
+    const pages = new Map<string, Page>()
     for (const { from, size, notify } of [...this.#waiting]) {
       if (from > segment.last) continue
       // Other processes have appended in between.
@@ -160,8 +181,8 @@ class FollowedTopic {
         continue
       }
       const key = `${from} ${size.limit} ${size.maxBytes}`
-      const page = cut.get(key) ?? pageOf(segment, from, size)
-      cut.set(key, page)
+      const page = pages.get(key) ?? pageOf(segment, from, size, { earliest: earliestOf(this.#context.beliefs.of(this.#topic).item), closes })
+      pages.set(key, page)
       notify({ version: this.version, page })
     }
     this.#schedulePoll()
@@ -169,12 +190,12 @@ class FollowedTopic {
 
   #schedulePoll (): void {
     if (this.#cancelPoll !== undefined || this.#polling || this.#waiting.size === 0) return
-    this.#cancelPoll = this.#core.clock.timer(this.#pollMs, () => {
+    this.#cancelPoll = this.#context.clock.timer(this.#pollMs, () => {
       this.#cancelPoll = undefined
       this.#polling = true
-      new Storage(this.#core, this.#topic).state().catch(() => undefined).then((state) => {
+      new TopicStorage(this.#context, this.#topic, createOperation()).item().catch(() => undefined).then((item) => {
         this.#polling = false
-        this.#polled(state)
+        this.#polled(item)
         this.#schedulePoll()
       }, () => {})
     })
@@ -185,58 +206,70 @@ class FollowedTopic {
     this.#cancelPoll = undefined
   }
 
-  /** @param state `undefined` if the topic was never written to, or the poll failed; the next poll follows soon */
-  #polled (state: TopicState | undefined): void {
-    const { followPollMinMs, followPollMaxMs } = this.#core.limits
-    const end = endOf(state)
+  /** @param item `undefined` if the topic was never written to, or the poll failed; the next poll follows soon */
+  #polled (item: TopicItem | undefined): void {
+    const { followPollMinMs, followPollMaxMs } = this.#context.limits
+    const end = endOf(item)
     this.#pollMs = end > this.#end ? followPollMinMs : Math.min(this.#pollMs * 1.5, followPollMaxMs)
     this.#end = Math.max(this.#end, end)
-    const behind = [...this.#waiting].filter(({ from }) => from < end)
+    // At the end of a closed topic nobody waits.
+    const ends = closedOf(item) !== undefined || closingOf(item) !== undefined
+    const behind = [...this.#waiting].filter(({ from }) => ends || from < end)
     if (behind.length > 0) this.version++
-    for (const { notify } of behind) notify({ version: this.version, state })
+    for (const { notify } of behind) notify({ version: this.version, item })
   }
 }
 
 class TailFollower implements Follower {
-  position: number
+  position: Offset
   closed = false
-  readonly calls = noCalls()
-  readonly #core: LogCore
-  readonly #tail: FollowedTopic
-  /** The tail's version at which this follower had read everything. */
+  readonly #context: LogContext
+  readonly #topic: FollowedTopic
+  readonly #operation: Operation
+  /** Monotonic ms by which every wait ends. */
+  readonly #deadline: Ms
+  readonly #abort = (): void => { this.close() }
+  /** The topic's version at which this follower had read everything. */
   #readUpToVersion = -1
   #cancelWait: (() => void) | undefined
+  #earliest = 1
 
-  constructor (core: LogCore, tail: FollowedTopic, from: number) {
-    this.#core = core
-    this.#tail = tail
+  constructor (context: LogContext, topic: FollowedTopic, from: Offset, operation: Operation) {
+    this.#context = context
+    this.#topic = topic
+    this.#operation = operation
     this.position = from
-    tail.join()
+    const { timeoutMs = Infinity, signal } = operation
+    this.#deadline = context.clock.monotonic() + timeoutMs
+    topic.join()
+    if (signal?.aborted === true) this.close()
+    else signal?.addEventListener('abort', this.#abort, { once: true })
   }
 
-  async next (size: PageSize, waitMs: number): Promise<Page> {
-    const { clock, limits } = this.#core
-    const began = clock.monotonic()
-    const deadline = began + waitMs
-    const nothing = (): Page => ({ runs: [], count: 0, nextOffset: this.position, end: this.position, calls: noCalls() })
-    let state: TopicState | undefined
+  async next (size: PageSize, waitMs: Ms): Promise<Page> {
+    const { clock, limits } = this.#context
+    const startedAt = clock.monotonic()
+    const deadline = Math.min(startedAt + waitMs, this.#deadline)
+    const nothing = (): Page => ({ runs: [], count: 0, nextOffset: this.position, end: this.position, earliest: this.#earliest, closed: false })
+    let item: TopicItem | undefined
     let waited = false
     for (;;) {
-      if (this.#readUpToVersion !== this.#tail.version) {
-        const { version } = this.#tail
-        const reading = this.#tail.read(this.position, size, state)
-        // The first read ends in time by itself.
-        const read = waited ? await unlessLater(clock, began + Math.max(waitMs, limits.readTimeoutMs) - clock.monotonic(), reading, undefined) : await reading
+      if (this.#readUpToVersion !== this.#topic.version) {
+        const { version } = this.#topic
+        const reading = this.#topic.read(this.position, size, item)
+        // The first read has a deadline of its own.
+        const left = startedAt + Math.max(waitMs, limits.readTimeoutMs) - clock.monotonic()
+        const read = waited ? await unlessLater(clock, left, reading, undefined) : await reading
         if (read === undefined) return nothing()
-        const page = this.#take(read, version)
-        addCalls(this.calls, page.calls)
-        if (page.count > 0) return page
+        addCalls(this.#operation.calls, read.calls)
+        const page = this.#take(read.page, version)
+        if (page.count > 0 || page.closed) return page
       }
       const left = deadline - clock.monotonic()
       if (this.closed || left <= 0) return nothing()
-      const update = await this.#tail.wait(this.position, size, left, (cancel) => { this.#cancelWait = cancel })
+      const update = await this.#topic.wait(this.position, size, left, (cancel) => { this.#cancelWait = cancel })
       if (update?.page !== undefined) return this.#take(update.page, update.version)
-      state = update?.state
+      item = update?.item
       waited = true
     }
   }
@@ -244,6 +277,7 @@ class TailFollower implements Follower {
   /** After a full page, the next one is read at once. At a hole, the next read waits for an update. */
   #take (page: Page, version: number): Page {
     this.position = page.nextOffset
+    this.#earliest = page.earliest
     if (page.nextOffset >= page.end || page.count === 0) this.#readUpToVersion = version
     return page
   }
@@ -251,7 +285,8 @@ class TailFollower implements Follower {
   close (): void {
     if (this.closed) return
     this.closed = true
+    this.#operation.signal?.removeEventListener('abort', this.#abort)
     this.#cancelWait?.()
-    this.#tail.leave()
+    this.#topic.leave()
   }
 }

@@ -1,227 +1,341 @@
+import { mayHaveTakenEffect } from '../../ports/errors.ts'
+import type { Reserved } from '../../ports/topic-store.ts'
+import type { Ms } from '../../ports/units.ts'
 import { LogError } from '../errors.ts'
+import { addCalls, createOperation, type Operation } from '../operation.ts'
+import { leavingProducers } from '../producers/moves.ts'
+import { decodeProducer, encodeProducer, rememberDecoded, resolveProducer } from '../producers/record.ts'
 import type { NewMessage } from '../segments/message.ts'
 import type { MessageSegment } from '../segments/segment.ts'
-import { appendSegment, isTimeout } from './append.ts'
-import { overloaded, type Waiter } from './link-window.ts'
-import { toLogError, type LogCore, type StorageCalls } from './topic-storage.ts'
+import { AppendQueue, failureOf, settle, sizeOf, type Appended, type QueuedAppend } from './append-queue.ts'
+import type { TopicBelief } from './belief.ts'
+import type { AppendConditions } from './conditions.ts'
+import { GroupDraft, type DraftOptions } from './group-draft.ts'
+import { decodeKey, encodeKey, hashMessages, keyName, type KeyRecord } from './keys.ts'
+import { overloaded, type Flight } from './link-window.ts'
+import { isTimeout, randomId, ReservationWriter, timedOut } from './reservation-writer.ts'
+import { rangeOfWriter, resolverOf, type RangeResolver } from './resolve.ts'
+import { TopicStorage, toLogError, type LogContext } from './topic-storage.ts'
+import { WaitingAppends } from './waiting-appends.ts'
 
-export interface Appended {
-  readonly first: number
-  readonly last: number
-  readonly calls: StorageCalls
+export interface GroupCommitOptions extends DraftOptions {
+  /** Called whenever nothing is pending or in flight any more. */
+  readonly idle: () => void
+  /** Called with each segment that was written. @param closes it ends the topic */
+  readonly appended: (segment: MessageSegment, closes: boolean) => void
+  /** The topic was closed without a message. */
+  readonly closed: () => void
 }
 
-interface Entry {
-  readonly messages: readonly NewMessage[]
-  readonly size: number
-  /** Monotonic ms by which the caller has an answer. */
-  readonly deadline: number
-  readonly resolve: (appended: Appended) => void
-  readonly reject: (error: LogError) => void
-}
+interface Written { readonly segment: MessageSegment, readonly closes: boolean }
+
+type Outcomes = Map<QueuedAppend, Appended | LogError>
+
+/** Refused updates in a row after which appends without facts leave by themselves, and then each producer (log §6.9). */
+const REFUSALS_BEFORE_SPLIT = 2
 
 /**
- * Group commit for one topic (log §3.5): what arrives while a put is in flight leaves together as one segment when it
- * ends. Nothing waits for a timer when idle; the batch forms by itself under load (the natural batching of Kafka's
- * producer and of databases' commit logs).
+ * Group commit for one topic (log §3.5, §6.9): appends that leave together share one update and one put. Nothing waits for a
+ * timer when idle; the batch forms by itself under load (the natural batching of Kafka's producer and of databases' commit
+ * logs).
  */
-export class GroupCommit implements Waiter {
-  readonly #core: LogCore
+export class GroupCommit {
+  readonly #context: LogContext
   readonly #topic: string
-  readonly #idle: () => void
-  readonly #appended: (segment: MessageSegment) => void
-  #pending: Entry[] = []
-  #pendingMessages = 0
-  #pendingBytes = 0
-  #inFlight = 0
-  #scheduled = false
-  #cancelLinger: (() => void) | undefined
-  /** In the queue of the link's window. */
-  #waiting = false
-  #cancelExpiry: (() => void) | undefined
+  readonly #options: GroupCommitOptions
+  readonly #belief: TopicBelief
+  readonly #queue: AppendQueue
+  readonly #resolver: RangeResolver
+  readonly #waiting: WaitingAppends
+  /** Calls that nobody waits for. */
+  #atLeisure = 0
 
-  /**
-   * @param idle called whenever nothing is pending or in flight any more
-   * @param appended called with each segment that was written
-   */
-  constructor (core: LogCore, topic: string, idle: () => void, appended: (segment: MessageSegment) => void) {
-    this.#core = core
+  constructor (context: LogContext, topic: string, options: GroupCommitOptions) {
+    this.#context = context
     this.#topic = topic
-    this.#idle = idle
-    this.#appended = appended
+    this.#options = options
+    this.#belief = context.beliefs.of(topic)
+    this.#resolver = resolverOf(context, topic)
+    const idle = (): void => { this.#checkIdle() }
+    this.#queue = new AppendQueue(context, { commit: (group, bytes) => this.#commit(group, bytes), idle })
+    this.#waiting = new WaitingAppends(context, topic, this.#belief, this.#resolver, {
+      back: (append) => { this.#queue.putBack([append]) },
+      latestStart: (append) => this.#queue.latestStart(append),
+      idle
+    })
   }
 
-  append (messages: readonly NewMessage[]): Promise<Appended> {
-    const size = sizeOf(messages)
-    const now = this.#core.clock.monotonic()
-    const waitedMs = this.#pending.length === 0 ? 0 : now - this.#arrival(this.#pending[0]!)
-    if (!this.#core.putWindow.addBacklog(size, this.#pendingBytes, waitedMs)) {
-      this.#settled()
-      return Promise.reject(overloaded())
-    }
+  append (messages: readonly NewMessage[], conditions: AppendConditions, operation: Operation): Promise<Appended> {
+    const { clock, limits } = this.#context
     return new Promise((resolve, reject) => {
-      const deadline = now + this.#core.limits.appendTimeoutMs
-      this.#pending.push({ messages, size, deadline, resolve, reject })
-      this.#pendingMessages += messages.length
-      this.#pendingBytes += size
-      this.#schedule()
-    })
-  }
-
-  #schedule (): void {
-    const { clock, limits } = this.#core
-    if (this.#pending.length === 0) return
-    if (this.#inFlight >= limits.putsInFlightMax || this.#waiting) {
-      this.#watchExpiry()
-      return
-    }
-    // Like Kafka's linger.ms: a segment that is full does not wait for more.
-    const full = this.#pendingMessages >= limits.segmentMessagesMax || this.#pendingBytes >= limits.segmentBytesMax
-    const lingerMs = this.#arrival(this.#pending[0]!) + limits.lingerMs - clock.monotonic()
-    if (limits.lingerMs > 0 && lingerMs > 0 && !full) {
-      this.#cancelLinger ??= clock.timer(lingerMs, () => { this.#begin() })
-    } else if (!this.#scheduled) {
-      this.#scheduled = true
-      clock.soon(() => { this.#begin() })
-    }
-  }
-
-  #begin (): void {
-    this.#cancelLinger?.()
-    this.#cancelLinger = undefined
-    this.#scheduled = false
-    // What was waited for may have left already, full.
-    if (this.#inFlight >= this.#core.limits.putsInFlightMax || this.#pending.length === 0 || this.#waiting) return
-    const bytes = this.bytes()
-    if (this.#core.putWindow.hasRoom(bytes)) {
-      this.#send(bytes)
-    } else {
-      this.#waiting = true
-      this.#core.putWindow.wait(this, this)
-      this.#watchExpiry()
-    }
-  }
-
-  /** For the window: there is room. */
-  start (bytes: number): void {
-    this.#waiting = false
-    this.#send(bytes)
-  }
-
-  /** About the size of the next segment, if it left now. */
-  bytes (): number {
-    const most = Math.min(this.#pendingBytes, this.#core.limits.segmentBytesMax, this.#core.putWindow.share)
-    return Math.max(most, this.#pending[0]?.size ?? 0)
-  }
-
-  #send (bytesMax: number): void {
-    const group = this.#takeGroup(bytesMax)
-    this.#commit(group).catch(() => {}) // it settles its entries itself
-    this.#schedule()
-  }
-
-  /** An append that waits until there is no time left to write it is refused then, and not written late. */
-  #watchExpiry (): void {
-    const { clock } = this.#core
-    this.#cancelExpiry ??= clock.timer(Math.max(0, this.#latestStart(this.#pending[0]!) - clock.monotonic()), () => {
-      this.#cancelExpiry = undefined
-      const now = clock.monotonic()
-      while (this.#pending.length > 0 && this.#latestStart(this.#pending[0]!) <= now) this.#take(1)[0]!.reject(overloaded())
-      if (this.#pending.length > 0) this.#watchExpiry()
-      else this.#settled()
-    })
-  }
-
-  /** Monotonic ms. */
-  #arrival ({ deadline }: Entry): number {
-    return deadline - this.#core.limits.appendTimeoutMs
-  }
-
-  /** Monotonic ms from which on an append is not sent any more: one put, and giving up in order, must fit before its deadline. */
-  #latestStart ({ deadline }: Entry): number {
-    return deadline - this.#core.limits.resolveBySealMs - this.#core.limits.putTimeoutMs
-  }
-
-  #settled (): void {
-    if (this.#pending.length > 0) return
-    this.#cancelExpiry?.()
-    this.#cancelExpiry = undefined
-    if (this.#waiting) {
-      this.#waiting = false
-      this.#core.putWindow.cancel(this, this)
-    }
-    if (this.#inFlight === 0) this.#idle()
-  }
-
-  /** The longest run of pending appends that fits into `bytesMax` and one segment; at least one. */
-  #takeGroup (bytesMax: number): Entry[] {
-    const { segmentMessagesMax } = this.#core.limits
-    let count = 0
-    let messages = 0
-    let bytes = 0
-    for (const entry of this.#pending) {
-      messages += entry.messages.length
-      bytes += entry.size
-      if (count > 0 && (messages > segmentMessagesMax || bytes > bytesMax)) break
-      count++
-    }
-    return this.#take(count)
-  }
-
-  #take (count: number): Entry[] {
-    const group = this.#pending.splice(0, count)
-    const before = this.#pendingBytes
-    for (const entry of group) {
-      this.#pendingMessages -= entry.messages.length
-      this.#pendingBytes -= entry.size
-    }
-    this.#core.putWindow.removeBacklog(before - this.#pendingBytes)
-    return group
-  }
-
-  async #commit (group: readonly Entry[]): Promise<void> {
-    const { clock, putWindow } = this.#core
-    this.#inFlight++
-    const flight = putWindow.enter(group.reduce((bytes, { size }) => bytes + size, 0))
-    try {
-      const messages = group.length === 1 ? group[0]!.messages : group.flatMap((entry) => entry.messages)
-      // The first entry has waited longest.
-      const { segment, calls } = await appendSegment(this.#core, this.#topic, messages, group[0]!.deadline, flight)
-      let offset = segment.first
-      for (const entry of group) {
-        entry.resolve({ first: offset, last: offset + entry.messages.length - 1, calls })
-        offset += entry.messages.length
+      const append: QueuedAppend = {
+        messages,
+        conditions,
+        operation,
+        arrived: this.#belief.tick(),
+        size: sizeOf(messages),
+        deadline: clock.monotonic() + limits.appendTimeoutMs,
+        ranges: 0,
+        onSettled: [],
+        resolve,
+        reject
       }
-      this.#appended(segment)
+      if (!this.#queue.push(append)) reject(failureOf(conditions, overloaded()))
+    })
+  }
+
+  #checkIdle (): void {
+    if (this.#queue.isIdle && this.#waiting.isIdle && this.#atLeisure === 0) this.#options.idle()
+  }
+
+  async #commit (group: QueuedAppend[], bytes: number): Promise<void> {
+    const operation = createOperation()
+    const flight = this.#context.putWindow.enter(bytes)
+    const outcomes: Outcomes = new Map()
+    let segment: Written | undefined
+    try {
+      segment = await this.#write(group, new GroupCalls(this.#context, this.#topic, operation, flight), outcomes)
     } catch (error) {
-      const failure = toLogError(error, 'unknown')
-      const now = clock.monotonic()
-      // Certainly not written: whoever still has the time is sent again, in what is one segment now.
-      const again = failure.code === 'append_timeout' && failure.written === 'no' && isTimeout(failure.cause) ? group.filter((entry) => this.#latestStart(entry) > now) : []
-      for (const entry of group.slice(0, group.length - again.length)) entry.reject(failure)
-      this.#putBack(again)
-    } finally {
-      this.#inFlight--
-      flight.leave()
-      if (this.#pending.length > 0) this.#schedule()
-      else this.#settled()
+      for (const append of group) if (!outcomes.has(append)) outcomes.set(append, toLogError(error, 'unknown'))
+    }
+    flight.leave()
+    // Before the callers go on.
+    for (const append of group) addCalls(append.operation.calls, operation.calls)
+    for (const [append, outcome] of outcomes) settle(append, outcome)
+    if (segment !== undefined) this.#options.appended(segment.segment, segment.closes)
+  }
+
+  /** @returns the segment, if one was written */
+  async #write (group: QueuedAppend[], calls: GroupCalls, outcomes: Outcomes): Promise<Written | undefined> {
+    let appends = group
+    for (let refusals = 0; ; refusals++) {
+      const draft = this.#draft(this.#splitOff(appends, refusals), outcomes)
+      appends = draft.accepted as QueuedAppend[]
+      if (appends.length === 0) return undefined
+      const left = appends[0]!.deadline - this.#context.limits.resolveBySealMs - this.#context.clock.monotonic()
+      const writer = randomId(this.#context.random)
+      try {
+        if (left <= 0) throw timedOut()
+        const reserved = await this.#reserve(draft, writer, calls.storage(appends[0]!.deadline), left)
+        if (reserved !== undefined) return await this.#put(draft, reserved, writer, calls, outcomes)
+      } catch (error) {
+        for (const append of appends) outcomes.set(append, failureOf(append.conditions, toLogError(error, 'no')))
+        return undefined
+      }
     }
   }
 
-  /** They have waited longest: the first in the queue again, whatever the backlog is. */
-  #putBack (group: readonly Entry[]): void {
-    this.#pending.unshift(...group)
-    for (const { messages, size } of group) {
-      this.#pendingMessages += messages.length
-      this.#pendingBytes += size
-      this.#core.putWindow.putBack(size)
+  /** Judges the appends. Those that are not accepted are answered, step aside, or go back into the queue. */
+  #draft (appends: readonly QueuedAppend[], outcomes: Outcomes): GroupDraft {
+    const draft = new GroupDraft(this.#belief, this.#options)
+    for (const [i, append] of appends.entries()) {
+      const judgement = draft.add(append)
+      switch (judgement.kind) {
+        case 'accepted': break
+        case 'later':
+          this.#queue.putBack(appends.slice(i))
+          return draft
+        case 'waits': this.#waiting.add(append, judgement.need); break
+        case 'repeat': this.#waiting.addRepeat(append, judgement.range); break
+        case 'closed': outcomes.set(append, { first: judgement.end, last: judgement.end - 1, closed: true }); break
+        case 'refused': outcomes.set(append, judgement.error)
+      }
     }
+    return draft
+  }
+
+  /** After refused updates fewer appends share the next one, so that one that is contended does not hold up the others. */
+  #splitOff (appends: QueuedAppend[], refusals: number): QueuedAppend[] {
+    if (refusals < REFUSALS_BEFORE_SPLIT || appends.length === 1) return appends
+    let kept = appends.filter(({ conditions }) => Object.values(conditions).every((value) => value === undefined))
+    if (kept.length === 0 && refusals < 2 * REFUSALS_BEFORE_SPLIT) return appends
+    if (kept.length === 0) kept = appends.filter(({ conditions }) => conditions.producer?.id === appends[0]!.conditions.producer?.id)
+    this.#queue.putBack(appends.filter((append) => !kept.includes(append)))
+    return kept
+  }
+
+  /** @returns `undefined` if the group must be judged again */
+  async #reserve (draft: GroupDraft, writer: string, storage: TopicStorage, left: number): Promise<Reserved | undefined> {
+    const { limits, storeTime } = this.#context
+    const movedOut = await this.#moveOut(draft, storage)
+    const { wanted, belief, records } = draft.update(writer, Math.floor(storeTime.now() / 1_000), movedOut)
+    const askedAt = this.#belief.tick()
+    try {
+      const answer = await storage.reserve(wanted, belief, Math.min(limits.reserveTimeoutMs, left))
+      this.#belief.learn(answer.item, askedAt)
+      if (answer.kind === 'reserved') {
+        for (const [id, record] of records) rememberDecoded(answer.item.producers.get(id)!, record)
+        return answer
+      }
+    } catch (error) {
+      // Without facts, at worst a range was handed out that nobody uses; readers seal it.
+      if (!draft.hasFacts || !mayHaveTakenEffect(error)) throw error
+      const readAt = this.#belief.tick()
+      for (const append of draft.accepted as QueuedAppend[]) append.ranges++
+      this.#belief.learn(await storage.item(), readAt)
+    }
+    // An attempt whose answer was lost: when it was reserved is not known, so nothing may be put there (log §6.2).
+    const own = rangeOfWriter(this.#belief.item, writer)
+    if (own !== undefined) await this.#resolver.resolve(own, { deadline: (draft.accepted as QueuedAppend[])[0]!.deadline, abandoned: true })
+    return undefined
+  }
+
+  /** Producers that come in push idle ones out (log §6.5). What fails here only makes the item larger. */
+  async #moveOut (draft: GroupDraft, storage: TopicStorage): Promise<Map<string, number>> {
+    const { limits, storeTime } = this.#context
+    const moved = new Map<string, number>()
+    const { item } = this.#belief
+    const coming = draft.incoming
+    if (coming === 0 || item === undefined) return moved
+    for (const id of leavingProducers(item.producers, coming, (other) => draft.hasProducer(other), storeTime.now(), limits)) {
+      const fact = item.producers.get(id)!
+      const record = decodeProducer(fact)
+      const outcome = record.riding.length === 0 ? 'void' : this.#belief.outcomeOf(fact.last)
+      if (outcome === undefined) {
+        // The next group moves it out.
+        const range = { first: fact.last - record.count + 1, last: fact.last, writer: record.writer, timeS: record.timeS }
+        this.#leisurely((_, deadline) => this.#resolver.resolve(range, { deadline }))
+        continue
+      }
+      const text = encodeProducer(resolveProducer(record, fact.last, outcome))
+      const put = await storage.replaceRecord({ kind: 'producer', topic: this.#topic, id }, { last: fact.last, text }, null, limits.producerTtlMs)
+      if (put === 'replaced') moved.set(id, fact.last)
+    }
+    return moved
+  }
+
+  async #put (draft: GroupDraft, reserved: Reserved, writer: string, calls: GroupCalls, outcomes: Outcomes): Promise<Written | undefined> {
+    const appends = draft.accepted as QueuedAppend[]
+    const { first, last } = reserved
+    this.#context.storeTime.heard(reserved.reservedAtMs)
+    for (const { conditions: { producer } } of appends) if (producer !== undefined) this.#waiting.accepted(producer.id)
+    if (draft.count === 0) {
+      outcomes.set(appends[0]!, { first, last, closed: true })
+      this.#options.closed()
+      return undefined
+    }
+    for (const append of appends) append.ranges++
+    const deadline = appends[0]!.deadline
+    const ended = draft.hasFacts ? this.#resolver.putting(last) : () => {}
+    try {
+      if (!await this.#putKeys(draft, reserved, writer, calls.storage(deadline))) {
+        ended()
+        await this.#resolver.resolve({ first, last, writer, timeS: reserved.reservedAtMs / 1_000 }, { deadline, abandoned: true })
+        this.#again(appends, outcomes)
+        return undefined
+      }
+      const messages = appends.length === 1 ? appends[0]!.messages : appends.flatMap((append) => append.messages)
+      const options = { writer, closes: draft.closes, deadline, flight: calls.flight }
+      const segment = await new ReservationWriter(this.#context, calls.storage(deadline), this.#topic, reserved, options).write(messages)
+      if (segment !== 'sealed') return this.#acknowledge(draft, segment, outcomes, reserved)
+      if (appends[0]!.conditions.expectedOffset !== undefined) appends[0]!.expectedLast = last
+      this.#again(appends, outcomes)
+    } catch (error) {
+      this.#failed(appends, toLogError(error, 'unknown'), outcomes)
+    } finally {
+      ended()
+    }
+    return undefined
+  }
+
+  #acknowledge (draft: GroupDraft, segment: MessageSegment, outcomes: Outcomes, { last }: Reserved): Written {
+    this.#context.cache.set(this.#topic, segment)
+    let offset = segment.first
+    for (const append of draft.accepted as QueuedAppend[]) {
+      const next = offset + append.messages.length
+      outcomes.set(append, { first: offset, last: next - 1, ...append.conditions.close === true && { closed: true } })
+      offset = next
+    }
+    if (draft.hasFacts) this.#belief.resolved(last, 'stands')
+    if (draft.closes) this.#leisurely((storage) => storage.markClosed(last))
+    this.#noteKeys(draft, segment)
+    return { segment, closes: draft.closes }
+  }
+
+  /** The range is void: the appends are judged again, as a stranger's would be, and reserve another one. */
+  #again (appends: readonly QueuedAppend[], outcomes: Outcomes): void {
+    const again: QueuedAppend[] = []
+    for (const append of appends) {
+      if (append.ranges < this.#context.limits.appendAttemptsMax) again.push(append)
+      else outcomes.set(append, failureOf(append.conditions, contended()))
+      append.keySeen = undefined
+    }
+    this.#queue.putBack(again)
+  }
+
+  #failed (appends: readonly QueuedAppend[], failure: LogError, outcomes: Outcomes): void {
+    const now = this.#context.clock.monotonic()
+    // Certainly not written: whoever still has the time is sent again, in what is one segment now.
+    const tooLarge = failure.code === 'append_timeout' && failure.written === 'no' && isTimeout(failure.cause)
+    const again = tooLarge ? appends.filter((append) => this.#queue.latestStart(append) > now) : []
+    for (const append of appends) if (!again.includes(append)) outcomes.set(append, failureOf(append.conditions, failure))
+    for (const append of again) append.keySeen = undefined
+    this.#queue.putBack(again)
+  }
+
+  /** @returns false if another copy of an append was quicker with its key (log §6.6) */
+  async #putKeys (draft: GroupDraft, { last }: Reserved, writer: string, storage: TopicStorage): Promise<boolean> {
+    const keyed = draft.keyed
+    if (keyed.length === 0) return true
+    const puts = await Promise.all([...this.#keyRecords(draft, writer)].map(([append, record]) =>
+      storage.replaceRecord(keyName(this.#topic, append.conditions.key!), { last, text: encodeKey(record) }, append.keySeen!, this.#context.limits.keyTtlMs)
+        .then((answer) => answer === 'replaced' || (answer !== undefined && decodeKey(answer.text).writer === writer))))
+    return puts.every(Boolean)
+  }
+
+  #keyRecords (draft: GroupDraft, writer: string): Map<QueuedAppend, KeyRecord> {
+    const records = new Map<QueuedAppend, KeyRecord>()
+    const timeS = Math.floor(this.#context.storeTime.now() / 1_000)
+    let upTo = 0
+    for (const append of draft.accepted as QueuedAppend[]) {
+      upTo += append.messages.length
+      if (append.conditions.key === undefined) continue
+      records.set(append, {
+        writer, rangeCount: draft.count, back: draft.count - upTo, count: append.messages.length, hash: hashMessages(append.messages), timeS, stands: false
+      })
+    }
+    return records
+  }
+
+  /** So that a trim does not leave in doubt what was written. */
+  #noteKeys (draft: GroupDraft, { last, writer }: MessageSegment): void {
+    for (const [{ conditions }, record] of this.#keyRecords(draft, writer!)) {
+      this.#leisurely((storage) =>
+        storage.replaceRecord(keyName(this.#topic, conditions.key!), { last, text: encodeKey({ ...record, stands: true }) }, last, this.#context.limits.keyTtlMs))
+    }
+  }
+
+  /** Nobody waits for it, and nothing depends on it. */
+  #leisurely (call: (storage: TopicStorage, deadline: Ms) => Promise<unknown>): void {
+    this.#atLeisure++
+    const { clock, limits } = this.#context
+    const deadline = clock.monotonic() + limits.appendTimeoutMs
+    call(new TopicStorage(this.#context, this.#topic, createOperation(), deadline), deadline).catch(() => {}).finally(() => {
+      this.#atLeisure--
+      this.#checkIdle()
+    }).catch(() => {})
   }
 }
 
-/** About the bytes of the messages' lines: what bounds a segment need not be exact. */
-function sizeOf (messages: readonly NewMessage[]): number {
-  let size = 0
-  for (const { payload, key = '', headers = '' } of messages) size += payload.length + key.length + headers.length + 64
-  return size
+function contended (): LogError {
+  return new LogError('append_contended', 'The reserved offsets were sealed before the message was written, several times over.', { written: 'no' })
+}
+
+/** The calls of one group, counted together. */
+class GroupCalls {
+  readonly flight: Flight
+  readonly #context: LogContext
+  readonly #topic: string
+  readonly #operation: Operation
+
+  constructor (context: LogContext, topic: string, operation: Operation, flight: Flight) {
+    this.#context = context
+    this.#topic = topic
+    this.#operation = operation
+    this.flight = flight
+  }
+
+  storage (deadline: number): TopicStorage {
+    return new TopicStorage(this.#context, this.#topic, this.#operation, deadline)
+  }
 }

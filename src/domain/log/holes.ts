@@ -1,7 +1,8 @@
-import type { TopicState } from '../../ports/offset-counter.ts'
+import type { TopicItem } from '../../ports/topic-store.ts'
+import type { Ms, Offset } from '../../ports/units.ts'
 import type { Limits } from '../limits.ts'
 import { encodeSeal, type Segment } from '../segments/segment.ts'
-import type { Storage } from './topic-storage.ts'
+import type { TopicStorage } from './topic-storage.ts'
 
 /**
  * What to do about a hole, offsets without an object below the end (log §4.3). `wait`: the writer is probably still
@@ -10,14 +11,14 @@ import type { Storage } from './topic-storage.ts'
 export type Verdict = 'wait' | 'pass' | 'seal'
 
 /**
- * Decides about a hole below a segment. It was reserved before that segment, so it is at least as old.
+ * Decides about a hole below a segment. The hole was reserved before the segment, so it is at least as old.
  *
  * If the segment's time is in the future, the store's clock was wrong, and the age is not known. The hole is then sealed at
  * once: a seal is safe at any age, and the clock may take years to reach that time.
- * @param now the segment store's own clock, ms, from the listing that named the segment
+ * @param times of the segment, and of the listing that named it; both by the segment store's clock
  */
-export function judgeHoleBelow (above: Segment, aboveLastModified: number, now: number, limits: Limits): Verdict {
-  const age = now - aboveLastModified
+export function judgeHoleBelow (above: Segment, times: { readonly lastModified: Ms, readonly now: Ms }, limits: Limits): Verdict {
+  const age = times.now - times.lastModified
   if (age > limits.holeUnfillableAfterMs) return 'pass'
   // The reader that put this seal had examined everything below it, too.
   if (above.kind === 'seal' && above.sealed === 'hole') return 'seal'
@@ -25,33 +26,40 @@ export function judgeHoleBelow (above: Segment, aboveLastModified: number, now: 
 }
 
 /**
- * Decides about a hole that reaches up to the topic's end. Its age is known only from `reservedAt`, which may be by a
- * writer's clock. So it is never passed over: a seal is safe with any clock, passing over is not.
+ * Decides about a hole that reaches up to the topic's end. Its age is known only from `writerReservedAtMs`, which may be by a
+ * writer's clock. So the hole is never passed over: a seal is safe with any clock, passing over is not.
  *
- * `correct`: `reservedAt` is absent or in the future. Set it to `now`; the grace is counted from then on. The hole is not
- * sealed at once, because the writer may be alive and only its clock wrong. Correct clocks may differ a little, so a time
- * that is ahead by less than the grace is accepted.
+ * `correct`: `writerReservedAtMs` is absent or in the future. The caller sets it to `now`, and the grace is counted from then
+ * on. The hole is not sealed at once, because the writer may be alive and only its clock wrong. Correct clocks may differ a
+ * little, so a time that is ahead by less than the grace is accepted.
  * @param now the segment store's own clock, ms
  */
-export function judgeTailHole ({ reservedAt }: TopicState, now: number, limits: Limits): 'wait' | 'seal' | 'correct' {
-  if (reservedAt === undefined || reservedAt - now > limits.holeGraceMs) return 'correct'
-  return now - reservedAt > limits.holeGraceMs ? 'seal' : 'wait'
+export function judgeTailHole ({ reservedAtMs: writerReservedAtMs }: Pick<TopicItem, 'reservedAtMs'>, now: Ms, limits: Limits): 'wait' | 'seal' | 'correct' {
+  if (writerReservedAtMs === undefined || writerReservedAtMs - now > limits.holeGraceMs) return 'correct'
+  return now - writerReservedAtMs > limits.holeGraceMs ? 'seal' : 'wait'
+}
+
+export interface SealOptions {
+  readonly top: Offset
+  readonly bottom: Offset
+  /** Most seals to put. */
+  readonly budget: number
 }
 
 /**
  * Seals `bottom … top`, one offset at a time, from the top down and never in parallel: a batch is put at its last
  * offset. If a lower offset were sealed first, the batch could still be stored above it, and its lower messages would be
  * lost. If a seal is refused, a segment is there, and sealing continues below that segment's first offset.
- * @param budget the most seals to put
  * @returns the number of puts
  * @throws StoreError, LogError; the seals put until then remain, which is safe
  */
-export async function sealDown (storage: Storage, top: number, bottom: number, budget: number, limits: Limits): Promise<number> {
+export async function sealDown (storage: TopicStorage, { top, bottom, budget }: SealOptions, limits: Limits): Promise<number> {
   let puts = 0
   let at = top
   while (at >= bottom && puts < budget) {
     puts++
-    if (await storage.put(at, encodeSeal(at, at, 'hole'), null, limits.putTimeoutMs) === 'created') {
+    const put = await storage.put(at, encodeSeal(at, at, 'hole'), { reservedAtMs: null, timeoutMs: limits.putTimeoutMs })
+    if (put === 'created') {
       at--
       continue
     }

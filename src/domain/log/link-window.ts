@@ -1,9 +1,10 @@
 import type { Clock } from '../../ports/clock.ts'
 import { StoreError } from '../../ports/errors.ts'
+import type { Bytes, Ms } from '../../ports/units.ts'
 import { LogError } from '../errors.ts'
 import type { Limits } from '../limits.ts'
 
-/** By what the window shrinks: when a call timed out, and when one was answered late or throttled. */
+/** Factors by which the window shrinks: after a time-out, and after an answer that was late or throttled. */
 const AFTER_TIMEOUT = 1 / 4
 const AFTER_SLOW = 0.7
 /** The weight of a new sample in the moving average of the latency. */
@@ -11,28 +12,28 @@ const LATENCY_WEIGHT = 1 / 4
 
 /** Something that waits for room. */
 export interface Waiter {
-  /** How many bytes it would send now. */
-  bytes (): number
-  /** There is room for `bytes`, which were measured by the method above. It enters the window at once, or never. */
-  start (bytes: number): void
-  /** It will never start. */
+  /** How many bytes the waiter would send now. */
+  bytes (): Bytes
+  /** Called when there is room for `bytes`, the result of `bytes()`. The waiter enters the window at once or never. */
+  start (bytes: Bytes): void
+  /** Called if the waiter was dropped from the queue. */
   dropped? (): void
 }
 
 /**
  * The congestion window of the process's link to a store (log §3.6): how many bytes may be on their way at one time,
  * whatever the topic. It grows as long as calls are answered quickly, and shrinks when they are late or time out, so
- * that what is on its way gets through within one call's time-out. Those that find no room wait, in turn by key.
+ * that the bytes in flight arrive within one call's time-out. Calls that find no room wait; their keys take turns.
  */
 export class LinkWindow {
   readonly #clock: Clock
   readonly #limits: Limits
-  #bytes: number
+  #bytes: Bytes
   #inFlight = 0
   #inFlightBytes = 0
   /** How long a call takes when the link is idle, in ms: the part of its duration that a smaller window can't change. */
   #latencyMs = 0
-  /** Monotonic ms. A call that was sent before this tells nothing about the window as it is now. */
+  /** Monotonic ms. A call that was sent before this says nothing about the present window. */
   #shrunkAt = -Infinity
   readonly #waiting = new Map<object, Waiter[]>()
   #backlogBytes = 0
@@ -44,24 +45,24 @@ export class LinkWindow {
   }
 
   /** How many bytes may be in flight. */
-  get bytes (): number { return this.#bytes }
+  get bytes (): Bytes { return this.#bytes }
 
-  /** Of the window, the part of each of those that use it or wait for it. */
-  get share (): number {
+  /** The part of the window for each call in flight and each key that waits, in bytes. */
+  get share (): Bytes {
     const users = Math.min(this.#limits.storeCallsMax, this.#inFlight + Math.max(1, this.#waiting.size))
     return Math.max(this.#limits.windowBytesMin, this.#bytes / users)
   }
 
-  /** Whether a call of `bytes` may start now, ahead of nobody. A call that is larger than the window goes alone. */
-  hasRoom (bytes: number): boolean {
+  /** Whether a call of `bytes` may start now, and overtakes no other. A call larger than the window may if no other is in flight. */
+  hasRoom (bytes: Bytes): boolean {
     return this.#waiting.size === 0 && this.#fits(bytes)
   }
 
-  #fits (bytes: number): boolean {
+  #fits (bytes: Bytes): boolean {
     return this.#inFlight === 0 || (this.#inFlight < this.#limits.storeCallsMax && this.#inFlightBytes + bytes <= this.#bytes)
   }
 
-  enter (bytes: number): Flight {
+  enter (bytes: Bytes): Flight {
     const flight = new Flight(this, bytes, this.#inFlightBytes + bytes, bytes > this.#bytes)
     this.#inFlight++
     this.#inFlightBytes += bytes
@@ -69,7 +70,7 @@ export class LinkWindow {
   }
 
   /** To be called by the flight only. */
-  left (bytes: number): void {
+  release (bytes: Bytes): void {
     this.#inFlight--
     this.#inFlightBytes -= bytes
     if (this.#waiting.size > 0) this.#serve()
@@ -105,7 +106,7 @@ export class LinkWindow {
    * @param deadline monotonic ms until which it waits
    * @throws StoreError `timeout`, effect `none`
    */
-  acquire (key: object, bytes: number, deadline: number): Flight | Promise<Flight> {
+  acquire (key: object, bytes: Bytes, deadline: Ms): Flight | Promise<Flight> {
     if (this.hasRoom(bytes)) return this.enter(bytes)
     return new Promise((resolve, reject) => {
       const dropped = (): void => {
@@ -143,106 +144,108 @@ export class LinkWindow {
   }
 
   /**
-   * Adds to the backlog: what was accepted and has not been sent yet.
-   * @param ownBytes the part of the backlog that is of the same topic
-   * @param waitedMs for how long the oldest part of that has waited
-   * @returns false, and adds nothing, when it would wait too long: the backlog is too large, its topic has its share of it,
-   *   and it is no burst
+   * Adds an append to the backlog, the bytes that were accepted and have not been sent yet.
+   * @param topic the same topic's part of the backlog, and for how long its oldest append has waited
+   * @returns false, and adds nothing, if the append would wait too long: the backlog is too large, the topic has its share of
+   *   it, and this is no burst
    */
-  addBacklog (bytes: number, ownBytes: number, waitedMs: number): boolean {
+  addBacklog (bytes: Bytes, topic: { readonly bytes: Bytes, readonly waitedMs: Ms }): boolean {
     const { backlogBytesMax, backlogWindowsMax, overloadedAfterMs } = this.#limits
     const backlog = this.#backlogBytes + bytes
     if (backlog > backlogWindowsMax * this.#bytes) {
       if (backlog > backlogBytesMax) return false
-      if (waitedMs >= overloadedAfterMs && ownBytes >= backlogWindowsMax * this.share) return false
+      if (topic.waitedMs >= overloadedAfterMs && topic.bytes >= backlogWindowsMax * this.share) return false
     }
     this.#backlogBytes = backlog
     return true
   }
 
-  /** Adds what was sent, and has to be sent again. */
-  putBack (bytes: number): void {
+  /** Adds bytes that were sent and have to be sent again. */
+  putBack (bytes: Bytes): void {
     this.#backlogBytes += bytes
   }
 
-  removeBacklog (bytes: number): void {
+  removeBacklog (bytes: Bytes): void {
     this.#backlogBytes -= bytes
   }
 
   /**
    * To be called by the flight only.
    * @param startedAt monotonic ms at which the call was sent
-   * @param bytes what it carried
+   * @param bytes that the call carried
    */
-  answered (flight: Flight, startedAt: number, bytes: number): void {
+  answered (flight: Flight, startedAt: Ms, bytes: Bytes): void {
     const { transferTargetMs, windowBytesMax, latencyProbeBytes, putTimeoutMs } = this.#limits
     const ms = this.#clock.monotonic() - startedAt
-    if (flight.inFlightBytes - flight.bytes + bytes <= latencyProbeBytes) this.#latencyMs += (Math.min(ms, putTimeoutMs / 2) - this.#latencyMs) * LATENCY_WEIGHT
-    if (ms > this.#lateMs) this.#shrink(flight, AFTER_SLOW, latencyProbeBytes, startedAt)
-    // A window that is not used proves nothing.
+    if (flight.inFlightBytes - flight.bytes + bytes <= latencyProbeBytes) {
+      this.#latencyMs += (Math.min(ms, putTimeoutMs / 2) - this.#latencyMs) * LATENCY_WEIGHT
+    }
+    if (ms > this.#lateMs) this.#shrink(flight, { factor: AFTER_SLOW, leastBytes: latencyProbeBytes, startedAt })
+    // If the window is not used, a quick answer does not prove that it can grow.
     else if (ms < this.#latencyMs + transferTargetMs && 2 * this.#inFlightBytes >= this.#bytes) {
       this.#bytes = Math.min(windowBytesMax, this.#bytes + bytes)
     }
   }
 
   /** To be called by the flight only. @param startedAt monotonic ms at which the call was sent */
-  failed (flight: Flight, error: unknown, startedAt: number): void {
+  failed (flight: Flight, error: unknown, startedAt: Ms): void {
     if (!(error instanceof StoreError)) return
-    // One that had little time left when it was sent tells nothing.
+    // A call that had little time left when it was sent says nothing about the link.
     const timedOut = error.failure === 'timeout' && this.#clock.monotonic() - startedAt > this.#lateMs
-    if (timedOut) this.#shrink(flight, AFTER_TIMEOUT, this.#limits.windowBytesMin, startedAt)
-    else if (error.failure === 'throttled') this.#shrink(flight, AFTER_SLOW, this.#limits.windowBytesMin, startedAt)
+    const leastBytes = this.#limits.windowBytesMin
+    if (timedOut) this.#shrink(flight, { factor: AFTER_TIMEOUT, leastBytes, startedAt })
+    else if (error.failure === 'throttled') this.#shrink(flight, { factor: AFTER_SLOW, leastBytes, startedAt })
   }
 
-  /** A call that takes longer, in ms, has too many others beside it. */
-  get #lateMs (): number { return this.#latencyMs + 2 * this.#limits.transferTargetMs }
+  /** Duration in ms above which a call is late: too many bytes were in flight with it. */
+  get #lateMs (): Ms { return this.#latencyMs + 2 * this.#limits.transferTargetMs }
 
-  /** Once for all calls that were in flight together, as TCP does once a round trip. One that was too large went alone. */
-  #shrink ({ oversize }: Flight, factor: number, least: number, startedAt: number): void {
+  /** Shrinks once for all calls that were in flight together, as TCP does once a round trip. A flight larger than the window was alone. */
+  #shrink ({ oversize }: Flight, { factor, leastBytes, startedAt }: { factor: number, leastBytes: Bytes, startedAt: Ms }): void {
     if (oversize || startedAt < this.#shrunkAt) return
     this.#shrunkAt = this.#clock.monotonic()
-    this.#bytes = Math.max(Math.min(this.#bytes, least), this.#bytes * factor)
+    this.#bytes = Math.max(Math.min(this.#bytes, leastBytes), this.#bytes * factor)
   }
 }
 
-/** One segment on its way, with all attempts to send it. */
+/** One segment in flight, with all attempts to send or fetch it. */
 export class Flight {
-  readonly bytes: number
-  /** In flight when it entered, itself included. */
-  readonly inFlightBytes: number
-  /** It was larger than the window. */
+  readonly bytes: Bytes
+  /** Bytes in flight when this flight entered, its own included. */
+  readonly inFlightBytes: Bytes
+  /** Whether it was larger than the window when it entered. */
   readonly oversize: boolean
   readonly #window: LinkWindow
   #left = false
 
-  constructor (window: LinkWindow, bytes: number, inFlightBytes: number, oversize: boolean) {
+  constructor (window: LinkWindow, bytes: Bytes, inFlightBytes: Bytes, oversize: boolean) {
     this.#window = window
     this.bytes = bytes
     this.inFlightBytes = inFlightBytes
     this.oversize = oversize
   }
 
-  /** Whether it is more than its share of the window as that is now. */
+  /** Whether it is larger than its share of the present window. */
   get tooLarge (): boolean { return this.bytes > this.#window.share }
 
   /**
    * @param startedAt monotonic ms at which the call was sent
-   * @param bytes what it carried, where that was not known before
+   * @param bytes that the call carried, if that was not known before
    */
-  answered (startedAt: number, bytes: number = this.bytes): void {
+  answered (startedAt: Ms, bytes: Bytes = this.bytes): void {
     this.#window.answered(this, startedAt, bytes)
   }
 
   /** @param startedAt monotonic ms at which the call was sent */
-  failed (error: unknown, startedAt: number): void {
+  failed (error: unknown, startedAt: Ms): void {
     this.#window.failed(this, error, startedAt)
   }
 
-  /** It needs the link no more. Again has no effect. */
+  /** Frees the room on the link. Further calls have no effect. */
   leave (): void {
     if (this.#left) return
     this.#left = true
-    this.#window.left(this.bytes)
+    this.#window.release(this.bytes)
   }
 }
 

@@ -1,38 +1,61 @@
+import type { TopicItem } from '../../ports/topic-store.ts'
+import type { Offset } from '../../ports/units.ts'
 import { LogError } from '../errors.ts'
+import { createOperation, type Operation } from '../operation.ts'
 import type { NewMessage } from '../segments/message.ts'
+import { earliestOf, endOf } from '../topics/state.ts'
 import { FollowedTopics, type Follower } from './follow.ts'
-import { GroupCommit, type Appended } from './group-commit.ts'
+import type { Appended } from './append-queue.ts'
+import type { AppendConditions } from './conditions.ts'
+import { GroupCommit } from './group-commit.ts'
 import type { Page } from './page.ts'
 import { readPage, type ReadRequest } from './read.ts'
-import { createCore, Storage, toLogError, type LogDeps } from './topic-storage.ts'
-import { deleteTopic, trim } from './trim.ts'
+import { createLogContext, TopicStorage, toLogError, type LogDeps } from './topic-storage.ts'
+import { isClosed } from './resolve.ts'
+import { deleteTopic, raiseEarliest, trim } from './trim.ts'
 
-export type { LogDeps, StorageCalls } from './topic-storage.ts'
-export type { Appended } from './group-commit.ts'
+export type { LogDeps } from './topic-storage.ts'
+export type { Appended } from './append-queue.ts'
+export type { AppendConditions } from './conditions.ts'
 export { messagesOf, type Page, type PageSize } from './page.ts'
 export type { ReadRequest } from './read.ts'
 export type { Follower } from './follow.ts'
+export { bytesOf, mayBeYoungSeal, removeBelow, type Removed, type RemovalStorage } from './removal.ts'
+export { checkListing, toLogError } from './topic-storage.ts'
 
-/** Topics with ordered offsets, on a segment store and an offset counter. All methods throw only LogError. */
+/**
+ * Topics with ordered offsets, on a segment store, a topic store and a record store. All methods throw only LogError. A caller that
+ * bounds an operation, or wants to know what it cost, hands an {@link Operation} in.
+ */
 export interface Log {
   /** Appends the messages atomically, at consecutive offsets. @throws LogError with `written` */
-  append (topic: string, messages: readonly NewMessage[]): Promise<Appended>
-  read (topic: string, request: ReadRequest): Promise<Page>
+  append (topic: string, messages: readonly NewMessage[], conditions?: AppendConditions, operation?: Operation): Promise<Appended>
+  read (topic: string, request: ReadRequest, operation?: Operation): Promise<Page>
   /** Reads from `from` on, and waits if there are no messages yet. The caller must close the follower. */
-  follow (topic: string, from: number): Follower
+  follow (topic: string, from: Offset, operation?: Operation): Follower
   /** The offset that `earliest` or `latest` currently means. */
-  position (topic: string, at: 'earliest' | 'latest'): Promise<number>
+  position (topic: string, at: 'earliest' | 'latest'): Promise<Offset>
   /** Removes the messages below `before`. @returns the new earliest offset */
-  trim (topic: string, before: number): Promise<number>
-  /** Removes all messages of the topic. If it is written to again, its offsets continue from there. */
-  deleteTopic (topic: string): Promise<void>
+  trim (topic: string, before: Offset): Promise<Offset>
+  /**
+   * The first step of a trim: what is below `before` is not read any more, and can be removed. Stops below offsets that may still
+   * be written. @returns the new earliest offset
+   */
+  raiseEarliest (topic: string, before: Offset): Promise<Offset>
+  /** Whether the topic is closed, as its item tells. False while the outcome of a closing append is not known. */
+  isClosed (topic: string, item: TopicItem): Promise<boolean>
+  /**
+   * Removes all messages of the topic. If it is written to again, its offsets continue from there.
+   * @returns false if it did not exist
+   */
+  deleteTopic (topic: string): Promise<boolean>
   /** Refuses new appends and waits for those in progress. */
   close (): Promise<void>
 }
 
 export function createLog (deps: LogDeps): Log {
-  const core = createCore(deps)
-  const followedTopics = new FollowedTopics(core)
+  const context = createLogContext(deps)
+  const followedTopics = new FollowedTopics(context)
   const queues = new Map<string, GroupCommit>()
   let closed: (() => void) | undefined
 
@@ -45,32 +68,40 @@ export function createLog (deps: LogDeps): Log {
   }
 
   return {
-    append (topic, messages) {
+    append (topic, messages, conditions = {}, operation = createOperation()) {
       if (closed !== undefined) return Promise.reject(new LogError('shutting_down', 'The server is shutting down.', { written: 'no' }))
       let queue = queues.get(topic)
       if (queue === undefined) {
-        queue = new GroupCommit(core, topic, () => {
-          queues.delete(topic)
-          if (queues.size === 0) closed?.()
-        }, (segment) => { followedTopics.appended(topic, segment) })
+        queue = new GroupCommit(context, topic, {
+          createsTopics: context.createsTopics,
+          idle: () => {
+            queues.delete(topic)
+            if (queues.size === 0) closed?.()
+          },
+          appended: (segment, closes) => { followedTopics.appended(topic, segment, closes) },
+          closed: () => { followedTopics.closed(topic) }
+        })
         queues.set(topic, queue)
       }
-      return queue.append(messages)
+      return queue.append(messages, conditions, operation)
     },
 
-    read: (topic, request) => readPage(core, topic, request),
+    read: (topic, request, operation = createOperation()) => readPage(context, topic, request, operation),
 
-    follow: (topic, from) => followedTopics.follow(topic, from),
+    follow: (topic, from, operation = createOperation()) => followedTopics.follow(topic, from, operation),
 
     position: (topic, at) => toLogErrors((async () => {
-      const state = await new Storage(core, topic).state()
-      if (state === undefined) return 1
-      return at === 'earliest' ? state.earliest : Math.max(state.currentOffset + 1, state.earliest)
+      const item = await new TopicStorage(context, topic, createOperation()).item()
+      return at === 'earliest' ? earliestOf(item) : endOf(item)
     })()),
 
-    trim: (topic, before) => toLogErrors(trim(core, topic, before)),
+    trim: (topic, before) => toLogErrors(trim(context, topic, before)),
 
-    deleteTopic: (topic) => toLogErrors(deleteTopic(core, topic)),
+    raiseEarliest: (topic, before) => toLogErrors(raiseEarliest(context, topic, before, { patient: true })),
+
+    isClosed: (topic, item) => toLogErrors(isClosed(context, topic, item)),
+
+    deleteTopic: (topic) => toLogErrors(deleteTopic(context, topic)),
 
     close () {
       return new Promise((resolve) => {

@@ -1,4 +1,5 @@
 import type { SegmentEntry } from '../../ports/segment-store.ts'
+import type { Bytes, Offset } from '../../ports/units.ts'
 import { LogError } from '../errors.ts'
 import type { Segment } from '../segments/segment.ts'
 
@@ -6,12 +7,12 @@ import type { Segment } from '../segments/segment.ts'
 const RATIO_UNTIL_KNOWN = 32
 
 /** Estimates the decompressed sizes of segments that are not loaded yet: listings have only their stored sizes. */
-export class Sizes {
+export class SizeEstimate {
   #stored = 0
   #bytes = 0
   #messages = 0
 
-  observe (stored: number, segment: Segment): void {
+  observe (stored: Bytes, segment: Segment): void {
     if (segment.kind !== 'messages') return
     this.#stored += stored
     this.#bytes += segment.bytes
@@ -25,27 +26,27 @@ export class Sizes {
    * @param offsets the most messages that the segment can have
    * @returns bytes
    */
-  expected (stored: number, offsets: number): number {
+  expected (stored: Bytes, offsets: number): Bytes {
     if (this.#messages === 0) return stored * RATIO_UNTIL_KNOWN
     return Math.max(stored * this.#bytes / this.#stored, offsets * this.#bytes / this.#messages)
   }
 }
 
 /** What a page still needs, and what it has. */
-export interface Need {
+export interface PageRemainder {
   /** The last offset of the page if there are no more holes. */
-  readonly lastOffset: number
+  readonly lastOffset: Offset
   /** Bytes that the page still has room for, and bytes that it has taken. */
-  readonly bytes: number
-  readonly taken: number
+  readonly bytes: Bytes
+  readonly taken: Bytes
 }
 
 export interface LookaheadOptions {
-  readonly sizes: Sizes
+  readonly sizes: SizeEstimate
   /** Most segments that are loaded at the same time. */
   readonly concurrency: number
   /** Bytes that may be loaded ahead of what a page has; more only if the page has more already. */
-  readonly aheadBytes: number
+  readonly aheadBytes: Bytes
 }
 
 /**
@@ -72,14 +73,14 @@ export class Lookahead {
    * Starts to load entry `at`, which the page waits for, and the next ones that it needs if the estimates are right.
    * A page may end early, at a hole, so the amount loaded ahead is limited to what the page has, or to `aheadBytes`.
    */
-  plan (at: number, { lastOffset, bytes, taken }: Need): void {
+  plan (at: number, { lastOffset, bytes, taken }: PageRemainder): void {
     const { concurrency, aheadBytes } = this.#options
     let before = 0
     let ahead = 0
     for (let i = at; i < this.#entries.length && i < at + concurrency; i++) {
       const size = this.#sizeOf(i)
       if (i > at) {
-        if (this.#entries[i - 1]!.last >= lastOffset || before >= bytes) return
+        if (this.#entries[i - 1]!.lastOffset >= lastOffset || before >= bytes) return
         ahead += size
         if (i >= this.#next && ahead > Math.max(aheadBytes, taken)) return
       }
@@ -95,9 +96,9 @@ export class Lookahead {
     return loading
   }
 
-  #sizeOf (i: number): number {
-    const { last, size } = this.#entries[i]!
-    return this.#loaded.get(i) ?? this.#options.sizes.expected(size, i === 0 ? 1 : last - this.#entries[i - 1]!.last)
+  #sizeOf (i: number): Bytes {
+    const { lastOffset, size } = this.#entries[i]!
+    return this.#loaded.get(i) ?? this.#options.sizes.expected(size, i === 0 ? 1 : lastOffset - this.#entries[i - 1]!.lastOffset)
   }
 
   #start (i: number): void {

@@ -1,17 +1,17 @@
+import type { Bytes, Offset } from '../../ports/units.ts'
 import type { Lines } from '../segments/lines.ts'
 import type { MessageSegment, StoredBody } from '../segments/segment.ts'
-import { noCalls, type StorageCalls } from './topic-storage.ts'
 
 export interface PageSize {
   /** Most messages in the page. */
   readonly limit: number
   /** Most bytes of messages in the page, which still has at least one message if there is one. */
-  readonly maxBytes: number
+  readonly maxBytes: Bytes
 }
 
 /** The lines `start … stop - 1` of a segment, which are the messages from offset `first` on. */
 export interface Run {
-  readonly first: number
+  readonly first: Offset
   readonly lines: Lines
   readonly start: number
   readonly stop: number
@@ -22,12 +22,15 @@ export interface Page {
   readonly runs: readonly Run[]
   readonly count: number
   /** The first offset that is not accounted for, where the next read continues. */
-  readonly nextOffset: number
+  readonly nextOffset: Offset
   /** The topic's end, as far as the read knows. If `nextOffset` is equal to it, everything has been read. */
-  readonly end: number
+  readonly end: Offset
+  /** The topic's earliest offset, as far as the read knows. */
+  readonly earliest: Offset
+  /** The topic is closed, and the page goes up to its end. */
+  readonly closed: boolean
   /** The same lines in compressed form, if the page is exactly one segment that is stored compressed. */
   readonly stored?: StoredBody | undefined
-  readonly calls: StorageCalls
 }
 
 /** Collects the messages of a page. */
@@ -46,7 +49,7 @@ export class PageBuilder {
   }
 
   /** @returns the first offset that the page does not have: the one after the segment, unless the page was full earlier */
-  take (segment: MessageSegment, from: number): number {
+  take (segment: MessageSegment, from: Offset): Offset {
     const { lines } = segment
     const start = from - segment.first
     const stop = this.#stopAt(lines, start)
@@ -71,15 +74,15 @@ export class PageBuilder {
 }
 
 /** The page from offset `from` on, which is in `segment`. The segment was just written, so no call to storage is needed. */
-export function pageOf (segment: MessageSegment, from: number, size: PageSize): Page {
+export function pageOf (segment: MessageSegment, from: Offset, size: PageSize, { earliest, closes }: { earliest: Offset, closes: boolean }): Page {
   const page = new PageBuilder(size)
   const nextOffset = page.take(segment, from)
   const { runs, count, stored } = page
-  return { runs, count, nextOffset, end: segment.last + 1, stored, calls: noCalls() }
+  return { runs, count, nextOffset, end: segment.last + 1, earliest, closed: closes && nextOffset > segment.last, stored }
 }
 
 /** Yields the messages of a page. */
-export function * messagesOf (page: Pick<Page, 'runs'>): Generator<{ readonly offset: number, readonly line: Uint8Array }> {
+export function * messagesOf (page: Pick<Page, 'runs'>): Generator<{ readonly offset: Offset, readonly line: Uint8Array }> {
   for (const { first, lines, start, stop } of page.runs) {
     for (let i = start; i < stop; i++) yield { offset: first + i - start, line: lines.at(i) }
   }

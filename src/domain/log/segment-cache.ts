@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache'
+import type { Bytes, Offset } from '../../ports/units.ts'
 import type { Segment } from '../segments/segment.ts'
 
 /**
@@ -7,15 +8,18 @@ import type { Segment } from '../segments/segment.ts'
  */
 export class SegmentCache {
   readonly #segments: LRUCache<string, Segment> | undefined
-  /** Topic and next read offset → last offset of the segment there. `maxSize`, because lru-cache allocates all slots of `max` at construction. */
-  readonly #lastOffsets = new LRUCache<string, number>({ maxSize: 10_000, sizeCalculation: () => 1 })
+  /**
+   * Topic and next read offset → last offset of the segment there. `maxSize`, because lru-cache allocates all slots of `max` at
+   * construction.
+   */
+  readonly #lastOffsets = new LRUCache<string, Offset>({ maxSize: 10_000, sizeCalculation: () => 1 })
 
-  /** @param bytes of stored lines to keep; 0 keeps nothing */
-  constructor (bytes: number) {
+  /** @param bytes of memory for segments; with 0, nothing is cached */
+  constructor (bytes: Bytes) {
     if (bytes > 0) this.#segments = new LRUCache({ maxSize: bytes, sizeCalculation: weigh })
   }
 
-  get (topic: string, last: number): Segment | undefined {
+  get (topic: string, last: Offset): Segment | undefined {
     return this.#segments?.get(`${topic}/${last}`)
   }
 
@@ -26,12 +30,12 @@ export class SegmentCache {
   }
 
   /** A page ended before `offset`, inside `segment`: the next read can load the segment without a LIST. */
-  rememberSegmentAt (topic: string, offset: number, { last }: Segment): void {
+  rememberSegmentAt (topic: string, offset: Offset, { last }: Segment): void {
     this.#lastOffsets.set(`${topic}/${offset}`, last)
   }
 
   /** The last offset of the segment that begins at `offset`, or in which a page ended before `offset`; `undefined` if that is not known. */
-  lastOffsetOfSegmentAt (topic: string, offset: number): number | undefined {
+  lastOffsetOfSegmentAt (topic: string, offset: Offset): Offset | undefined {
     return this.#lastOffsets.get(`${topic}/${offset}`)
   }
 }

@@ -1,166 +1,209 @@
 import type { Clock } from '../../ports/clock.ts'
 import { isPassing, StoreError } from '../../ports/errors.ts'
-import type { OffsetCounter, Reservation, ReservationTime, TopicState } from '../../ports/offset-counter.ts'
+import type { RecordName, RecordStore } from '../../ports/record-store.ts'
 import type { SegmentListing, SegmentObject, SegmentStore } from '../../ports/segment-store.ts'
-import { LogError, type Written } from '../errors.ts'
+import type { Telemetry } from '../../ports/telemetry.ts'
+import type {
+  Belief, Changed, Fact, Refused, ReservationTime, Reserved, Resolved, TopicItem, TopicStore, Wanted
+} from '../../ports/topic-store.ts'
+import type { Bytes, Ms, Offset } from '../../ports/units.ts'
+import { LogError, withWritten, type Written } from '../errors.ts'
 import { checkLimits, defaultLimits, type Limits } from '../limits.ts'
+import type { Operation, StorageCalls } from '../operation.ts'
 import { decodeSegment, type Compression, type Segment } from '../segments/segment.ts'
+import { observedRecords, observedSegments, observedTopics } from '../telemetry.ts'
 import { Turns } from '../turns.ts'
 import { sleep, within } from '../wait.ts'
+import { TopicBeliefs } from './belief.ts'
 import { LinkWindow } from './link-window.ts'
 import { SegmentCache } from './segment-cache.ts'
+import { StoreTime } from './store-time.ts'
 
-/** What a segment is taken for until its size is known. */
+/** The assumed size of a segment until it is known. */
 const UNKNOWN_SIZE_BYTES = 64 * 1024
-
-/** How many calls to storage an operation made; calls shared by a group commit count for each of its appends. */
-export interface StorageCalls { reserve: number, state: number, put: number, get: number, list: number }
-
-export function noCalls (): StorageCalls {
-  return { reserve: 0, state: 0, put: 0, get: 0, list: 0 }
-}
-
-export function addCalls (to: StorageCalls, more: StorageCalls): void {
-  for (const call of Object.keys(to) as Array<keyof StorageCalls>) to[call] += more[call]
-}
 
 export interface LogDeps {
   readonly segments: SegmentStore
-  readonly counter: OffsetCounter
+  readonly topics: TopicStore
+  readonly records: RecordStore
   readonly clock: Clock
   readonly compression: Compression
   readonly limits?: Limits
   /** A number in [0, 1), for delays and writer ids. */
   readonly random?: () => number
+  /** Whether a topic is created by its first message; true by default. */
+  readonly createsTopics?: boolean
+  /** Gets each call to the stores. Without it, nothing is reported. */
+  readonly telemetry?: Telemetry
 }
 
 /** What append and read share. */
-export interface LogCore extends Required<LogDeps> {
+export interface LogContext extends Required<Omit<LogDeps, 'telemetry'>> {
   readonly cache: SegmentCache
   /** For the encoding of large segments. */
   readonly turns: Turns
-  /** For puts of segments; seals are small, and go at once. */
+  /** The window for puts of segments. Seals are small, so they do not wait for room. */
   readonly putWindow: LinkWindow
-  /** For what is read. */
+  /** The window for GETs of segments. */
   readonly getWindow: LinkWindow
+  readonly storeTime: StoreTime
+  /** What this process takes each topic's item for. */
+  readonly beliefs: TopicBeliefs
 }
 
 /** @throws Error when the limits contradict each other */
-export function createCore (deps: LogDeps): LogCore {
+export function createLogContext (deps: LogDeps): LogContext {
+  const { segments, topics, records, clock, compression, random = Math.random, createsTopics = true, telemetry } = deps
   const limits = checkLimits(deps.limits ?? defaultLimits)
   return {
-    random: Math.random,
-    ...deps,
+    segments: telemetry === undefined ? segments : observedSegments(segments, telemetry, clock),
+    topics: telemetry === undefined ? topics : observedTopics(topics, telemetry, clock),
+    records: telemetry === undefined ? records : observedRecords(records, telemetry, clock),
+    clock,
+    compression,
+    random,
+    createsTopics,
     limits,
     cache: new SegmentCache(limits.segmentCacheBytes),
-    turns: new Turns((callback) => { deps.clock.soon(callback) }),
-    putWindow: new LinkWindow(deps.clock, limits),
-    getWindow: new LinkWindow(deps.clock, limits)
+    turns: new Turns((callback) => { clock.afterCurrentInput(callback) }),
+    putWindow: new LinkWindow(clock, limits),
+    getWindow: new LinkWindow(clock, limits),
+    storeTime: new StoreTime(clock),
+    beliefs: new TopicBeliefs()
   }
 }
 
+export interface PutTimes {
+  /** As in `PutOptions`. */
+  readonly reservedAtMs: Ms | null
+  readonly timeoutMs: Ms
+}
+
 const SEGMENTS = 'the segment store'
-const COUNTER = 'the offset counter'
+const TOPICS = 'the topic store'
+const RECORDS = 'the record store'
 
 /** How long to wait before the next attempt at a call, ms. @param attempt the one that failed, from 1 */
-export function retryDelay ({ limits, random }: LogCore, attempt: number): number {
+export function retryDelay ({ limits, random }: LogContext, attempt: number): Ms {
   return Math.min(limits.retryDelayMs * 2 ** (attempt - 1), limits.retryDelayMaxMs) * (0.5 + random() / 2)
 }
 
 /**
- * One operation's calls to storage: each attempt counted, each call under one time-out and the operation's deadline. All but
- * `put` and `ownSegment`, which append repeats by rules of its own, are repeated when their failure may pass. They throw
- * StoreError, those that get a segment also LogError.
+ * The calls to storage of one operation on one topic. Each attempt is counted. A call and its repetitions have one time-out,
+ * and end by the operation's deadline. Calls are repeated if their failure may pass, but not `put` and `ownSegment`: append
+ * repeats these by its own rules. All methods throw StoreError; those that get a segment also throw LogError.
  */
-export class Storage {
-  readonly calls = noCalls()
-  readonly #core: LogCore
+export class TopicStorage {
+  readonly calls: StorageCalls
+  readonly #context: LogContext
   readonly #topic: string
-  readonly #deadline: number
+  readonly #signal: AbortSignal | undefined
+  readonly #deadline: Ms
   readonly #onWait: (() => void) | undefined
   #waits = true
 
   /**
+   * @param operation the calls are counted in it
    * @param deadline monotonic ms by which every call has ended
    * @param onWait called when a call has to wait for room on the link
    */
-  constructor (core: LogCore, topic: string, deadline = Infinity, onWait?: () => void) {
-    this.#core = core
+  constructor (context: LogContext, topic: string, operation: Operation, deadline = Infinity, onWait?: () => void) {
+    this.#context = context
     this.#topic = topic
+    this.calls = operation.calls
+    this.#signal = operation.signal
     this.#deadline = deadline
     this.#onWait = onWait
   }
 
-  #within<T> (ms: number, what: string, call: (signal: AbortSignal) => Promise<T>): Promise<T> {
-    const { clock } = this.#core
+  #within<T> (ms: Ms, what: string, call: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const { clock } = this.#context
+    if (this.#signal?.aborted === true) return Promise.reject(new StoreError('timeout', 'none', `the caller no longer waited for ${what}`))
     return within(clock, Math.min(ms, this.#deadline - clock.monotonic()), what, call)
   }
 
-  reserve (count: number, ms: number): Promise<Reservation> {
-    const { clock, counter } = this.#core
-    return this.#repeated('reserve', COUNTER, ms, (signal) => counter.reserve(this.#topic, count, { now: clock.wall(), signal }))
+  /** A second attempt at a call that was applied is refused, if it has facts; its item then has the caller's writer. */
+  reserve (wanted: Wanted, belief: Belief, ms: Ms): Promise<Reserved | Refused> {
+    const { clock, topics } = this.#context
+    return this.#repeated('reserve', TOPICS, ms, (signal) => topics.reserve(this.#topic, wanted, belief, { now: clock.wall(), signal }))
   }
 
-  state (): Promise<TopicState | undefined> {
-    const { counter, limits } = this.#core
-    return this.#repeated('state', COUNTER, limits.getTimeoutMs, (signal) => counter.read(this.#topic, { signal }))
+  item (): Promise<TopicItem | undefined> {
+    const { topics, limits } = this.#context
+    return this.#repeated('state', TOPICS, limits.getTimeoutMs, (signal) => topics.read(this.#topic, { signal }))
   }
 
-  put (last: number, object: SegmentObject, reservedAt: number | null, ms: number): Promise<'created' | 'exists'> {
+  markClosed (closing: Offset): Promise<void> {
+    const { topics, limits } = this.#context
+    return this.#repeated('reserve', TOPICS, limits.getTimeoutMs, (signal) => topics.markClosed(this.#topic, closing, { signal }))
+  }
+
+  record (name: RecordName): Promise<Fact | undefined> {
+    const { records, limits } = this.#context
+    return this.#repeated('state', RECORDS, limits.getTimeoutMs, (signal) => records.read(name, { signal }))
+  }
+
+  replaceRecord (name: RecordName, record: Fact, seen: Offset | null, ttlMs: Ms): Promise<'replaced' | Fact | undefined> {
+    const { records, limits, clock } = this.#context
+    return this.#repeated('reserve', RECORDS, limits.getTimeoutMs, (signal) =>
+      records.replace(name, record, seen, { expiresAtMs: clock.wall() + ttlMs, signal }))
+  }
+
+  put (last: Offset, object: SegmentObject, { reservedAtMs, timeoutMs }: PutTimes): Promise<'created' | 'exists'> {
     this.calls.put++
-    const { segments } = this.#core
-    return this.#within(ms, SEGMENTS, (signal) => segments.putIfAbsent(this.#topic, last, object, { reservedAt, signal }))
+    const { segments } = this.#context
+    return this.#within(timeoutMs, SEGMENTS, (signal) => segments.putIfAbsent(this.#topic, last, object, { reservedAtMs, signal }))
   }
 
-  async list (from: number, limit: number): Promise<SegmentListing> {
-    const { segments, limits } = this.#core
+  async list (from: Offset, limit: number): Promise<SegmentListing> {
+    const { segments, limits } = this.#context
     const listing = await this.#repeated('list', SEGMENTS, limits.getTimeoutMs, (signal) => segments.list(this.#topic, from, limit, { signal }))
     checkListing(listing, from)
     return listing
   }
 
-  correctReservedAt (reservation: ReservationTime): Promise<void> {
-    const { counter, limits } = this.#core
-    return this.#repeated(undefined, COUNTER, limits.getTimeoutMs, (signal) => counter.correctReservedAt(this.#topic, reservation, { signal }))
+  correctReservedAt (time: ReservationTime): Promise<void> {
+    const { topics, limits } = this.#context
+    return this.#repeated(undefined, TOPICS, limits.getTimeoutMs, (signal) => topics.correctReservedAt(this.#topic, time, { signal }))
   }
 
-  raiseEarliest (to: number): Promise<void> {
-    const { counter, limits } = this.#core
-    return this.#repeated(undefined, COUNTER, limits.getTimeoutMs, (signal) => counter.raiseEarliest(this.#topic, to, { signal }))
+  raiseEarliest (to: Offset, resolved: Resolved): Promise<Changed | Refused> {
+    const { topics, limits } = this.#context
+    return this.#repeated(undefined, TOPICS, limits.getTimeoutMs, (signal) => topics.raiseEarliest(this.#topic, to, resolved, { signal }))
   }
 
-  markDeleted (currentOffset: number): Promise<void> {
-    const { counter, limits } = this.#core
-    return this.#repeated(undefined, COUNTER, limits.getTimeoutMs, (signal) => counter.markDeleted(this.#topic, currentOffset, { signal }))
+  markDeleted (currentOffset: Offset): Promise<Changed | Refused> {
+    const { topics, limits } = this.#context
+    return this.#repeated(undefined, TOPICS, limits.getTimeoutMs, (signal) => topics.markDeleted(this.#topic, currentOffset, { signal }))
   }
 
-  remove (lasts: readonly number[]): Promise<void> {
-    const { segments, limits } = this.#core
-    return this.#repeated(undefined, SEGMENTS, limits.getTimeoutMs, (signal) => segments.remove(this.#topic, lasts, { signal }))
+  remove (lastOffsets: readonly Offset[]): Promise<void> {
+    const { segments, limits } = this.#context
+    return this.#repeated(undefined, SEGMENTS, limits.getTimeoutMs, (signal) => segments.remove(this.#topic, lastOffsets, { signal }))
   }
 
-  rememberSegmentAt (offset: number, segment: Segment): void {
-    this.#core.cache.rememberSegmentAt(this.#topic, offset, segment)
+  rememberSegmentAt (offset: Offset, segment: Segment): void {
+    this.#context.cache.rememberSegmentAt(this.#topic, offset, segment)
   }
 
   /** The last offset of the segment that contains `offset`, if its key is known. */
-  lastOffsetOfSegmentAt (offset: number): number | undefined {
-    return this.#core.cache.lastOffsetOfSegmentAt(this.#topic, offset)
+  lastOffsetOfSegmentAt (offset: Offset): Offset | undefined {
+    return this.#context.cache.lastOffsetOfSegmentAt(this.#topic, offset)
   }
 
-  cached (last: number): Segment | undefined {
-    return this.#core.cache.get(this.#topic, last)
+  cached (last: Offset): Segment | undefined {
+    return this.#context.cache.get(this.#topic, last)
   }
 
   /**
-   * The segment stored at `last`, from the cache where it is there: segments never change. Otherwise it is fetched when there
-   * is room on the link; operations take turns.
-   * @param size as stored, in bytes, where that is known
+   * The segment stored at `last`: from the cache, because segments never change, or with a GET as soon as there is room on the
+   * link, for which operations take turns.
+   * @param size as stored, in bytes, if that is known
    */
-  async segment (last: number, size: number = UNKNOWN_SIZE_BYTES): Promise<Segment | undefined> {
+  async segment (last: Offset, size: Bytes = UNKNOWN_SIZE_BYTES): Promise<Segment | undefined> {
     const cached = this.cached(last)
     if (cached !== undefined) return cached
-    const { clock, getWindow, limits, segments } = this.#core
+    const { clock, getWindow, limits, segments } = this.#context
     const room = getWindow.acquire(this, size, this.#waits ? this.#deadline : clock.monotonic())
     if (room instanceof Promise) this.#onWait?.()
     const flight = room instanceof Promise ? await room : room
@@ -180,31 +223,31 @@ export class Storage {
     }
   }
 
-  /** From now on what finds no room on the link at once is not fetched. */
+  /** From now on, a segment is fetched only if there is room on the link at once. Fetches that wait for room fail. */
   stopWaiting (): void {
     this.#waits = false
-    this.#core.getWindow.drop(this)
+    this.#context.getWindow.drop(this)
   }
 
-  /** What is at a writer's own key. The writer does not wait for those who read. */
-  async ownSegment (last: number, ms: number): Promise<Segment | undefined> {
+  /** The segment at a writer's own key. The writer does not wait for room on the link, which readers may fill. */
+  async ownSegment (last: Offset, ms: Ms): Promise<Segment | undefined> {
     const cached = this.cached(last)
     if (cached !== undefined) return cached
     this.calls.get++
-    const { segments } = this.#core
+    const { segments } = this.#context
     return this.#decode(await this.#within(ms, SEGMENTS, (signal) => segments.get(this.#topic, last, { signal })), last)
   }
 
-  #decode (object: SegmentObject | undefined, last: number): Segment | undefined {
+  #decode (object: SegmentObject | undefined, last: Offset): Segment | undefined {
     if (object === undefined) return undefined
     const segment = decodeSegment(object, this.#topic, last)
-    this.#core.cache.set(this.#topic, segment)
+    this.#context.cache.set(this.#topic, segment)
     return segment
   }
 
   /** Calls until an attempt succeeds, fails for good, or is the last of `callAttemptsMax`; all of it within `ms`. */
-  #repeated<T> (counted: keyof StorageCalls | undefined, store: string, ms: number, call: (signal: AbortSignal) => Promise<T>): Promise<T> {
-    const { clock, limits } = this.#core
+  #repeated<T> (counted: keyof StorageCalls | undefined, store: string, ms: Ms, call: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const { clock, limits } = this.#context
     return this.#within(ms, store, async (signal) => {
       for (let attempt = 1; ; attempt++) {
         if (counted !== undefined) this.calls[counted]++
@@ -212,8 +255,8 @@ export class Storage {
           return await call(signal)
         } catch (error) {
           if (attempt >= limits.callAttemptsMax || !isPassing(error)) throw error
-          await sleep(clock, retryDelay(this.#core, attempt))
-          // Nobody waits any more.
+          await sleep(clock, retryDelay(this.#context, attempt))
+          // The time-out has passed: nobody waits for an answer any more.
           if (signal.aborted) throw error
         }
       }
@@ -222,15 +265,15 @@ export class Storage {
 }
 
 /**
- * A store whose lists are out of order, or without dates, would lead readers past messages. It is not used (log §2.6).
+ * Refuses a store whose lists are out of order or without dates, since they would lead readers past messages (log §2.6).
  * @throws StoreError `misconfigured`
  */
-function checkListing ({ entries, now }: SegmentListing, from: number): void {
+export function checkListing ({ entries, now }: SegmentListing, from: Offset): void {
   let above = from - 1
-  for (const { last, lastModified } of entries) {
-    if (last <= above) throw wrongListing(`a key above ${above}, got ${last}`)
-    if (!Number.isFinite(lastModified)) throw wrongListing(`the time at which ${last} was stored, got ${lastModified}`)
-    above = last
+  for (const { lastOffset, lastModified } of entries) {
+    if (lastOffset <= above) throw wrongListing(`a key above ${above}, got ${lastOffset}`)
+    if (!Number.isFinite(lastModified)) throw wrongListing(`the time at which ${lastOffset} was stored, got ${lastModified}`)
+    above = lastOffset
   }
   if (!Number.isFinite(now)) throw wrongListing(`the store's time, got ${now}`)
 }
@@ -241,9 +284,8 @@ function wrongListing (text: string): StoreError {
 
 /** Converts an error of a store to one of the log. Errors of the log are returned unchanged, except that `written` is added. */
 export function toLogError (error: unknown, written?: Written): LogError {
-  if (error instanceof LogError && (written === undefined || error.written !== undefined)) return error
+  if (error instanceof LogError) return written === undefined || error.written !== undefined ? error : withWritten(error, written)
   const options = { cause: error, ...(written === undefined ? {} : { written }) }
-  if (error instanceof LogError) return new LogError(error.code, error.message, options)
   if (!(error instanceof StoreError)) return new LogError('internal', 'Something unexpected happened.', options)
   switch (error.failure) {
     case 'throttled': return new LogError('storage_throttled', 'The storage asked to slow down.', options)

@@ -44,8 +44,24 @@ export function encodeProducer ({ epoch, base, timeS, writer, count, standing, r
   ])
 }
 
-/** @throws Error if the text was not made by `encodeProducer`: then another program has changed the item */
-export function decodeProducer (text: string): ProducerRecord {
+const decoded = new WeakMap<Fact, ProducerRecord>()
+
+/** The record of a fact, decoded once. @throws Error if the text was not made by `encodeProducer`: then another program has changed the item */
+export function decodeProducer (fact: Fact): ProducerRecord {
+  let record = decoded.get(fact)
+  if (record === undefined) {
+    record = decode(fact.text)
+    decoded.set(fact, record)
+  }
+  return record
+}
+
+/** Saves the decoding of a fact that was just stored. */
+export function rememberDecoded (fact: Fact, record: ProducerRecord): void {
+  decoded.set(fact, record)
+}
+
+function decode (text: string): ProducerRecord {
   const [epoch, base, timeS, writer, count, standing, riding] = JSON.parse(text) as [number, number, number, string, number, number[], number[]]
   return {
     epoch,
@@ -62,16 +78,16 @@ function pairs (flat: readonly number[]): Array<[number, number]> {
   return Array.from({ length: flat.length / 2 }, (_, i) => [flat[2 * i]!, flat[2 * i + 1]!])
 }
 
-/** The record once it is known whether the segment of its newest range stands. */
-export function resolveProducer (record: ProducerRecord, last: number, stands: boolean): ProducerRecord {
+/**
+ * The record once it is known what became of its newest range. A lost range counts as standing, but its offsets, and with
+ * them those of older seqs, are told to nobody.
+ * @param last the record's version
+ */
+export function resolveProducer (record: ProducerRecord, last: number, outcome: 'stands' | 'void' | 'lost'): ProducerRecord {
   const { base, standing, riding } = record
   if (riding.length === 0) return record
-  if (!stands) return { ...record, riding: [] }
+  if (outcome === 'void') return { ...record, riding: [] }
+  if (outcome === 'lost') return { ...record, base: base + riding.length, standing: [], riding: [] }
   const ranges = riding.map(({ back, count }) => ({ first: last - back - count + 1, last: last - back }))
   return { ...record, base: base + riding.length, standing: [...standing, ...ranges].slice(-PRODUCER_WINDOW), riding: [] }
-}
-
-/** A fact whose outcome the item does not tell. */
-export function isUnresolved (fact: Fact, record: ProducerRecord): boolean {
-  return record.riding.length > 0 && fact.last > 0
 }

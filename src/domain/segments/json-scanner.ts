@@ -39,6 +39,7 @@ export interface JsonHandler {
 export class JsonScanner {
   readonly #units: CodeUnits
   readonly #handler: JsonHandler
+  readonly #nestingMax: number
   #end: number
   #at: number
   #expect: Expect = VALUE
@@ -50,12 +51,13 @@ export class JsonScanner {
   #start = 0
   #nameStart = 0
 
-  /** Reads one value between `start` and `end`, with white space around it. */
-  constructor (units: CodeUnits, handler: JsonHandler, start = 0, end = units.length) {
+  /** Reads one value, with white space around it. @param nestingMax levels of objects and arrays in a value that is only checked */
+  constructor (units: CodeUnits, handler: JsonHandler, nestingMax: number = defaultLimits.payloadNestingMax) {
     this.#units = units
     this.#handler = handler
-    this.#at = start
-    this.#end = end
+    this.#nestingMax = nestingMax
+    this.#at = 0
+    this.#end = units.length
   }
 
   /** Prepares for the next value. To be called after `run` has returned true. */
@@ -110,7 +112,7 @@ export class JsonScanner {
           expect = VALUE
         } else if (c === OPEN_BRACE || c === OPEN_BRACKET) {
           this.#begin(at, c)
-          if (this.#checkedFrom >= 0 && open.length - this.#checkedFrom >= defaultLimits.payloadNestingMax) throw new JsonNestingError(this.#start)
+          if (this.#checkedFrom >= 0 && open.length - this.#checkedFrom >= this.#nestingMax) throw new JsonNestingError(this.#start)
           open.push(c + 2) // } is { + 2, and ] is [ + 2
           at++
           expect = FIRST

@@ -1,3 +1,4 @@
+import type { Offset } from '../../ports/units.ts'
 import { onOneLine } from './json-scanner.ts'
 
 /** A message to append. Payload and headers are JSON text that is never parsed again. */
@@ -14,12 +15,12 @@ export interface NewMessage {
  *
  *     {"offset":N,"payload":JSON,"timestamp":MS[,"key":STRING][,"headers":{STRING:STRING,…}]}
  */
-export function encodeMessage (message: NewMessage, offset: number, timestamp: string): string {
+export function encodeMessage (message: NewMessage, offset: Offset, timestamp: string): string {
   return beforePayload(offset) + onOneLine(message.payload) + afterPayload(message, timestamp)
 }
 
 /** Yields the same text in pieces with about `chars` characters of the payload each, which end between two code points. */
-export function * messagePieces (message: NewMessage, offset: number, timestamp: string, chars: number): Generator<string> {
+export function * messagePieces (message: NewMessage, offset: Offset, timestamp: string, chars: number): Generator<string> {
   const { payload } = message
   yield beforePayload(offset)
   for (let start = 0; start < payload.length;) {
@@ -31,7 +32,7 @@ export function * messagePieces (message: NewMessage, offset: number, timestamp:
   yield afterPayload(message, timestamp)
 }
 
-function beforePayload (offset: number): string {
+function beforePayload (offset: Offset): string {
   return '{"offset":' + offset + ',"payload":'
 }
 
@@ -47,6 +48,6 @@ function isHighSurrogate (c: number): boolean {
 }
 
 /** The beginning of each line that `encodeMessage` returns: a cheap check that a line has the expected offset. */
-export function lineStart (offset: number): string {
+export function lineStart (offset: Offset): string {
   return `{"offset":${offset},"`
 }

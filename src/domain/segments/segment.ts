@@ -2,6 +2,7 @@ import { isUtf8 } from 'node:buffer'
 import { promisify } from 'node:util'
 import { crc32, gunzipSync, gzip, gzipSync, zstdCompress, zstdCompressSync, zstdDecompressSync } from 'node:zlib'
 import type { SegmentObject } from '../../ports/segment-store.ts'
+import type { Bytes, Ms, Offset } from '../../ports/units.ts'
 import { LogError } from '../errors.ts'
 import type { Turns } from '../turns.ts'
 import { onOneLine } from './json-scanner.ts'
@@ -15,7 +16,7 @@ import { encodeMessage, lineStart, messagePieces, type NewMessage } from './mess
  *   a batch       application/x-ndjson   LINE "\n" LINE "\n" … LINE "\n"
  *   a seal        application/json       {"offset":N,"sealed_from":F}
  *
- * Metadata: first, count, writer, crc32 (of the body before compression, 8 hex digits), or sealed (hole | range).
+ * Metadata: first, count, writer, crc32 (of the body before compression, 8 hex digits), closed (true; absent otherwise), or sealed (hole | range).
  * An object without `crc32` was written by another implementation; every line of it is parsed and checked before any is used.
  */
 
@@ -27,21 +28,21 @@ export type Segment = MessageSegment | Seal
 export interface Seal {
   readonly kind: 'seal'
   readonly sealed: 'hole' | 'range'
-  readonly first: number
-  readonly last: number
+  readonly first: Offset
+  readonly last: Offset
   readonly writer: string | undefined
-  readonly bytes: number
+  readonly bytes: Bytes
 }
 
 export interface MessageSegment {
   readonly kind: 'messages'
-  readonly first: number
-  readonly last: number
+  readonly first: Offset
+  readonly last: Offset
   readonly writer: string | undefined
   /** The stored lines; line `i` is the message at `first + i`. */
   readonly lines: Lines
   /** Total length of the lines, line feeds included. */
-  readonly bytes: number
+  readonly bytes: Bytes
   /** The stored body if it is compressed, so that it can be sent in that form. */
   readonly stored?: StoredBody | undefined
 }
@@ -53,12 +54,14 @@ export interface StoredBody {
 }
 
 export interface EncodeOptions {
-  readonly first: number
-  readonly timestamp: number
+  readonly first: Offset
+  readonly timestamp: Ms
   readonly writer: string
+  /** The metadata `closed` tells other implementations that nothing follows (log §6.8). */
+  readonly closes?: boolean
   readonly compression: Compression
   /** Bodies up to this many bytes are not compressed. */
-  readonly compressOverBytes: number
+  readonly compressOverBytes: Bytes
 }
 
 export interface EncodedSegment {
@@ -134,9 +137,9 @@ function isCompressed (plain: Buffer, { compression, compressOverBytes }: Encode
 
 /** @param compressed not used if it is not smaller than `plain` */
 function encoded (count: number, plain: Buffer, checksum: number, compressed: Buffer, options: EncodeOptions): EncodedSegment {
-  const { first, writer, compression } = options
+  const { first, writer, compression, closes = false } = options
   const stored: StoredBody | undefined = compression === 'none' || compressed.length >= plain.length ? undefined : { encoding: compression, body: compressed }
-  const metadata = { first: String(first), count: String(count), writer, crc32: checksum.toString(16).padStart(8, '0') }
+  const metadata = { first: String(first), count: String(count), writer, crc32: checksum.toString(16).padStart(8, '0'), ...closes && { closed: 'true' } }
   const contentType = count === 1 ? 'application/json' : 'application/x-ndjson'
   return {
     object: stored === undefined ? { body: plain, contentType, metadata } : { body: stored.body, contentType, contentEncoding: stored.encoding, metadata },
@@ -148,7 +151,7 @@ function encoded (count: number, plain: Buffer, checksum: number, compressed: Bu
 export const SEAL_BYTES_MAX = 64
 
 /** @param sealed `hole`: put by a reader, `first` is `last`; `range`: put by the writer that owns `first … last` */
-export function encodeSeal (first: number, last: number, sealed: 'hole' | 'range', writer?: string): SegmentObject {
+export function encodeSeal (first: Offset, last: Offset, sealed: 'hole' | 'range', writer?: string): SegmentObject {
   return {
     body: Buffer.from(`{"offset":${last},"sealed_from":${first}}`),
     contentType: 'application/json',
@@ -163,31 +166,35 @@ const DECOMPRESSED_BYTES_MAX = 64 * 1024 * 1024
  * @param last the offset in the object's key
  * @throws LogError `segment_corrupt` for any bytes that are not a segment that ends at `last`
  */
-export function decodeSegment (object: SegmentObject, topic: string, last: number): Segment {
-  const corrupt = (why: string, cause?: unknown): never => {
+export function decodeSegment (object: SegmentObject, topic: string, last: Offset): Segment {
+  try {
+    const plain = decompress(object)
+    const { metadata } = object
+    if (metadata['sealed'] === undefined && metadata['crc32'] !== undefined) return decodeWithChecksum(object, plain, last)
+    if (!isUtf8(plain)) throw new CorruptSegment('it is not UTF-8')
+    const text = plain.toString('utf8')
+    const value = parseObject(text)
+    if (value !== undefined && 'sealed_from' in value && !('payload' in value)) return decodeSeal(value, plain, last, metadata)
+    return decodeForeign(value === undefined ? text.split('\n') : [onOneLine(text)], last, metadata)
+  } catch (error) {
+    if (!(error instanceof CorruptSegment)) throw error
+    const { message: why, cause } = error
     throw new LogError('segment_corrupt', `The segment of topic ${topic} that ends at offset ${last} is damaged: ${why}.`, { cause })
   }
-  let plain: Buffer
-  try {
-    plain = decompress(object)
-  } catch (error) {
-    return corrupt('it cannot be decompressed', error)
-  }
-  const { metadata } = object
-  if (metadata['sealed'] === undefined && metadata['crc32'] !== undefined) {
-    if (crc32(plain) !== Number.parseInt(metadata['crc32'], 16)) corrupt('its checksum does not match')
-    const first = Number(metadata['first'])
-    const lines = new Lines(plain)
-    if (lines.count !== last - first + 1 || Number(metadata['count']) !== lines.count) {
-      corrupt(`it holds ${lines.count} messages, and its metadata says ${metadata['first']} … ${last}`)
-    }
-    if (plain.toString('latin1', 0, lineStart(first).length) !== lineStart(first)) corrupt('it begins with another offset')
-    return { kind: 'messages', first, last, writer: metadata['writer'], lines, bytes: plain.length, stored: storedBody(object, plain) }
-  }
-  return parseWhole(plain, last, metadata, corrupt)
 }
 
+/** The message says what is wrong with the segment. */
+class CorruptSegment extends Error {}
+
 function decompress (object: SegmentObject): Buffer {
+  try {
+    return decompressed(object)
+  } catch (cause) {
+    throw new CorruptSegment('it cannot be decompressed', { cause })
+  }
+}
+
+function decompressed (object: SegmentObject): Buffer {
   const options = { maxOutputLength: DECOMPRESSED_BYTES_MAX }
   switch (object.contentEncoding) {
     case 'zstd': return zstdDecompressSync(object.body, options)
@@ -204,30 +211,39 @@ function storedBody ({ contentEncoding, contentType, body }: SegmentObject, plai
   return contentType !== 'application/json' && plain.at(-1) !== 0x0a ? undefined : { encoding: contentEncoding, body }
 }
 
-/** Decodes seals, and segments of other implementations: needs no metadata, and checks every line. */
-function parseWhole (
-  plain: Buffer, last: number, metadata: SegmentObject['metadata'], corrupt: (why: string, cause?: unknown) => never
-): Segment {
-  if (!isUtf8(plain)) corrupt('it is not UTF-8')
-  const text = plain.toString('utf8')
-  const whole = parseObject(text)
-  if (whole !== undefined && 'sealed_from' in whole && !('payload' in whole)) {
-    const first = whole['sealed_from']
-    if (!isOffset(first) || first > last || whole['offset'] !== last) corrupt('it is not a valid seal')
-    const sealed = metadata['sealed'] === 'range' ? 'range' : 'hole'
-    return { kind: 'seal', sealed, first, last, writer: metadata['writer'], bytes: plain.length }
+/** Decodes a segment that this implementation wrote. Its checksum is right, so its lines are not parsed. */
+function decodeWithChecksum (object: SegmentObject, plain: Buffer, last: Offset): MessageSegment {
+  const { metadata } = object
+  if (crc32(plain) !== Number.parseInt(metadata['crc32']!, 16)) throw new CorruptSegment('its checksum does not match')
+  const first = Number(metadata['first'])
+  const lines = new Lines(plain)
+  if (lines.count !== last - first + 1 || Number(metadata['count']) !== lines.count) {
+    throw new CorruptSegment(`it holds ${lines.count} messages, and its metadata says ${metadata['first']} … ${last}`)
   }
-  const texts = whole !== undefined ? [onOneLine(text).trim()] : text.split('\n').map((line) => line.trim()).filter((line) => line !== '')
-  const first = last - texts.length + 1
-  if (texts.length === 0 || first < 1) corrupt(`it holds ${texts.length} messages`)
-  for (const [i, line] of texts.entries()) {
+  if (plain.toString('latin1', 0, lineStart(first).length) !== lineStart(first)) throw new CorruptSegment('it begins with another offset')
+  return { kind: 'messages', first, last, writer: metadata['writer'], lines, bytes: plain.length, stored: storedBody(object, plain) }
+}
+
+function decodeSeal (value: Record<string, unknown>, plain: Buffer, last: Offset, metadata: SegmentObject['metadata']): Seal {
+  const first = value['sealed_from']
+  if (!isOffset(first) || first > last || value['offset'] !== last) throw new CorruptSegment('it is not a valid seal')
+  const sealed = metadata['sealed'] === 'range' ? 'range' : 'hole'
+  return { kind: 'seal', sealed, first, last, writer: metadata['writer'], bytes: plain.length }
+}
+
+/** Decodes a segment of another implementation: needs no metadata, and checks every line. */
+function decodeForeign (texts: readonly string[], last: Offset, metadata: SegmentObject['metadata']): MessageSegment {
+  const lines = texts.map((line) => line.trim()).filter((line) => line !== '')
+  const first = last - lines.length + 1
+  if (lines.length === 0 || first < 1) throw new CorruptSegment(`it holds ${lines.length} messages`)
+  for (const [i, line] of lines.entries()) {
     const message = parseObject(line)
-    if (message === undefined) corrupt(`line ${i + 1} is not a JSON object`)
-    else if (message['offset'] !== first + i) corrupt(`line ${i + 1} should be offset ${first + i}`)
-    else if (!('payload' in message)) corrupt(`line ${i + 1} has no payload`)
+    if (message === undefined) throw new CorruptSegment(`line ${i + 1} is not a JSON object`)
+    if (message['offset'] !== first + i) throw new CorruptSegment(`line ${i + 1} should be offset ${first + i}`)
+    if (!('payload' in message)) throw new CorruptSegment(`line ${i + 1} has no payload`)
   }
-  const lines = new Lines(Buffer.from(texts.join('\n'), 'utf8'))
-  return { kind: 'messages', first, last, writer: metadata['writer'], lines, bytes: lines.bytes.length }
+  const bytes = Buffer.from(lines.join('\n'), 'utf8')
+  return { kind: 'messages', first, last, writer: metadata['writer'], lines: new Lines(bytes), bytes: bytes.length }
 }
 
 function parseObject (text: string): Record<string, unknown> | undefined {

@@ -11,9 +11,11 @@ export function earliestOf (item: TopicItem | undefined): number {
   return item === undefined ? 1 : Math.max(item.earliest, (item.deletedAtOffset ?? 0) + 1)
 }
 
-/** The offset that the next message gets. */
+/** The offset that the next message gets, or would get if the topic were not closed. */
 export function endOf (item: TopicItem | undefined): number {
-  return Math.max((item?.currentOffset ?? 0) + 1, earliestOf(item))
+  const closed = closedOf(item)
+  // Other implementations may append above it. Nobody reads that.
+  return closed === undefined ? Math.max((item?.currentOffset ?? 0) + 1, earliestOf(item)) : closed + 1
 }
 
 /** Facts of an earlier life of the topic do not count, though deletions by older versions leave them in the item. */

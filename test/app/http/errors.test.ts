@@ -2,25 +2,25 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { errorHelp } from '../../../src/app/http/error-help.ts'
-import { toProblem } from '../../../src/app/http/problem.ts'
-import { type ErrorCode, errorTable, LogError } from '../../../src/domain/errors.ts'
+import { errorCodes, errorKinds, toProblem } from '../../../src/app/http/problem.ts'
+import { statusOf } from '../../../src/app/http/status.ts'
+import { LogError } from '../../../src/domain/errors.ts'
 import { memoryApp } from '../../support/http/app.ts'
 
 test('docs/errors.md has the table as it is', () => {
   const document = readFileSync(new URL('../../../docs/errors.md', import.meta.url), 'utf8')
   const rows = [...document.matchAll(/^\| `(\w+)` \| (\d+) \| (yes|no) \| (.+) \|$/gm)]
     .map(([, code, status, retriable, title]) => [code, { status: Number(status), retriable: retriable === 'yes', title }])
-  assert.deepEqual(Object.fromEntries(rows), errorTable)
+  assert.deepEqual(rows, errorCodes.map((code) => [code, { status: statusOf[code], ...errorKinds[code] }]))
 })
 
 test('docs/errors.md and the page /docs/errors say why each error comes, and what to do', async (t) => {
   const document = readFileSync(new URL('../../../docs/errors.md', import.meta.url), 'utf8')
   const rows = [...document.matchAll(/^\| `(\w+)` \| ([^|]*[^|\d ][^|]*) \| ([^|]+) \|$/gm)].map(([, code, cause, remedy]) => [code, cause, remedy])
-  const codes = Object.keys(errorTable) as ErrorCode[]
-  assert.deepEqual(rows, codes.map((code) => [code, errorHelp[code].cause, errorHelp[code].remedy]))
+  assert.deepEqual(rows, errorCodes.map((code) => [code, errorHelp[code].cause, errorHelp[code].remedy]))
   const { app } = memoryApp(t)
   const page = (await app.inject('/docs/errors')).body
-  for (const code of codes) assert(page.includes(`<tr id="${code}">`), code)
+  for (const code of errorCodes) assert(page.includes(`<tr id="${code}">`), code)
   assert(page.includes(`<td>${errorHelp.append_timeout.cause}</td><td>Retry. See <code>written</code>`))
 })
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { loadSettings, servedHosts } from '../../../src/app/config.ts'
+import { loadSettings } from '../../../src/app/config.ts'
 import { memoryApp } from '../../support/http/app.ts'
 import { ask, assertProblem, consume } from '../../support/http/requests.ts'
 import { startServer } from '../../support/processes/server.ts'
@@ -19,7 +19,7 @@ test('a server on a loopback address is not read or written under a foreign name
 })
 
 test('the names of the loopback interface are served with any port, and those in ALLOWED_HOSTS', async (t) => {
-  const { app } = memoryApp(t, { servedHosts: servedHosts(loadSettings({ ALLOWED_HOSTS: 'Streams.example.com, [fe80::1]' })) })
+  const { app } = memoryApp(t, { servedHosts: loadSettings({ ALLOWED_HOSTS: 'Streams.example.com, [fe80::1]' }).servedHosts })
   const statusOf = async (host: string): Promise<number> => (await app.inject({ url: '/health', headers: { host } })).statusCode
   for (const host of ['localhost', 'localhost:9000', 'LOCALHOST:1', '127.0.0.1', '127.0.0.1:9000', '[::1]:9000', '[::1]', 'streams.example.com', 'STREAMS.example.com:443', '[fe80::1]']) {
     assert.equal(await statusOf(host), 200, host)
@@ -30,7 +30,7 @@ test('the names of the loopback interface are served with any port, and those in
 })
 
 test('which names are served, by address and setting', () => {
-  const served = (environment: Record<string, string>): readonly string[] | undefined => servedHosts(loadSettings(environment))
+  const served = (environment: Record<string, string>): readonly string[] | undefined => loadSettings(environment).servedHosts
   const loopback = ['localhost', '127.0.0.1', '[::1]']
   assert.deepEqual(served({}), [...loopback, '127.0.0.1'])
   assert.deepEqual(served({ HOST: '::1' }), [...loopback, '[::1]'])

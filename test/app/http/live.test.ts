@@ -93,11 +93,9 @@ function pageWith (...messages: Array<readonly [offset: number, line: string]>):
 /** A follower that gives what it is told to. */
 function scripted (...answers: Array<Partial<Page> | LogError>): Follower & { readonly waits: readonly number[] } {
   const waits: number[] = []
-  const calls = { reserve: 0, state: 0, put: 0, get: 0, list: 0 }
   let closed = false
   return {
     position: 1,
-    calls,
     get closed () { return closed },
     waits,
     next (_size, waitMs) {
@@ -105,18 +103,18 @@ function scripted (...answers: Array<Partial<Page> | LogError>): Follower & { re
       const answer = answers.shift()
       if (answer instanceof LogError) return Promise.reject(answer)
       if (answer === undefined) closed = true
-      return Promise.resolve({ runs: [], count: 0, nextOffset: 1, end: 1, calls, ...answer })
+      return Promise.resolve({ runs: [], count: 0, nextOffset: 1, end: 1, ...answer })
     },
     close () { closed = true }
   }
 }
 
 function client (raw = new Writable()): EventStreamOptions['client'] {
-  return { hold: new MemoryBudget(defaultLimits.pageBytesMax).hold(), raw }
+  return { hold: new MemoryBudget(defaultLimits.pageBytesMax, defaultLimits).hold(), raw }
 }
 
 async function textOf (follower: Follower, options: { endsAt?: number, onError?: (error: LogError) => void } = {}): Promise<string> {
-  const stream = new EventStream({ follower, from: 1, endsAt: Infinity, bounds: undefined, client: client(), onPage () {}, onError () {}, ...options })
+  const stream = new EventStream({ limits: defaultLimits, follower, from: 1, endsAt: Infinity, bounds: undefined, client: client(), onPage () {}, onError () {}, ...options })
   await stream.open()
   let text = ''
   for await (const chunk of stream) text += String(chunk)
@@ -160,7 +158,7 @@ test('an offset is told from where its message stands, not counted: seals have n
 
 test('no page is asked for that nobody takes', async () => {
   const follower = scripted(...Array.from({ length: 50 }, (_, i) => pageWith([i + 1, 'x'.repeat(50_000)])))
-  const stream = new EventStream({ follower, from: 1, endsAt: Infinity, bounds: undefined, client: client(), onPage () {}, onError () {} })
+  const stream = new EventStream({ limits: defaultLimits, follower, from: 1, endsAt: Infinity, bounds: undefined, client: client(), onPage () {}, onError () {} })
   await stream.open()
   stream.pipe(new Writable({ write () {} })) // takes one piece, and is never done with it
   await soon(50)
@@ -170,7 +168,7 @@ test('no page is asked for that nobody takes', async () => {
 
 test('a stream that is destroyed closes its follower', async () => {
   const follower = scripted({}, {})
-  const stream = new EventStream({ follower, from: 1, endsAt: Infinity, bounds: undefined, client: client(), onPage () {}, onError () {} })
+  const stream = new EventStream({ limits: defaultLimits, follower, from: 1, endsAt: Infinity, bounds: undefined, client: client(), onPage () {}, onError () {} })
   stream.destroy()
   await once(stream, 'close')
   assert.equal(follower.closed, true)

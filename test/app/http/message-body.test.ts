@@ -1,10 +1,15 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { JsonReading, LinesReading, type MessageBody, parseJsonBody, parseLinesBody, type Reading } from '../../../src/app/http/bodies/message-body.ts'
+import { createBodyParsers, JsonReading, LinesReading, type Reading } from '../../../src/app/http/bodies/message-body.ts'
+import type { MessageBody } from '../../../src/app/http/bodies/message-reader.ts'
+import { createMessageRules } from '../../../src/app/http/bodies/message-rules.ts'
 import { LogError } from '../../../src/domain/errors.ts'
+import { defaultLimits } from '../../../src/domain/limits.ts'
 
 const MiB = 1024 * 1024
-const sliceChars = 65_536
+const { sliceChars } = defaultLimits
+const rules = createMessageRules(defaultLimits)
+const parsers = createBodyParsers(defaultLimits)
 
 interface Case {
   readonly body: string
@@ -63,6 +68,10 @@ const taken: Record<string, { readonly body: string, readonly payload: string, r
   }
 }
 
+function readingOf (body: string, lines = false): Reading {
+  return lines ? new LinesReading(body, Buffer.from(body), rules) : new JsonReading(body, Buffer.from(body), rules)
+}
+
 /** Slice by slice; no slice reads more than it should. */
 function inSlices (reading: Reading): MessageBody {
   for (let before = reading.at; !reading.run(before + sliceChars); before = reading.at) {
@@ -84,14 +93,14 @@ function errorOf (body: () => MessageBody): LogError {
 
 for (const [name, { body, code, detail, lines }] of Object.entries(refused)) {
   test(`refused, slice by slice: ${name}`, () => {
-    const error = errorOf(() => inSlices(lines === true ? new LinesReading(body, Buffer.from(body)) : new JsonReading(body, Buffer.from(body))))
+    const error = errorOf(() => inSlices(readingOf(body, lines)))
     assert.deepEqual([error.code, error.message], [code, detail])
   })
 }
 
 for (const [name, { body, payload, count, lines }] of Object.entries(taken)) {
   test(`taken, slice by slice: ${name}`, () => {
-    const { messages, error } = inSlices(lines === true ? new LinesReading(body, Buffer.from(body)) : new JsonReading(body, Buffer.from(body)))
+    const { messages, error } = inSlices(readingOf(body, lines))
     assert.equal(error, undefined)
     assert.equal(messages.length, count)
     assert(messages.at(-1)!.payload === payload, 'another payload')
@@ -104,15 +113,15 @@ test('what is refused is not built', (t) => {
   for (const [name, { body, lines }] of Object.entries(refused)) {
     defined.mock.resetCalls()
     parsed.mock.resetCalls()
-    errorOf(() => inSlices(lines === true ? new LinesReading(body, Buffer.from(body)) : new JsonReading(body, Buffer.from(body))))
+    errorOf(() => inSlices(readingOf(body, lines)))
     assert(defined.mock.callCount() <= 2, `${name}: ${defined.mock.callCount()} members`)
     for (const { arguments: [text] } of parsed.mock.calls) assert(text.length <= 8_192 * 6 + 2 && !/^[[{]/.test(text), `${name}: ${text.slice(0, 60)}`)
   }
 })
 
 test('a small body is read at once, a large one in turns with others', async () => {
-  assert(!(parseJsonBody(Buffer.from(`{"payload":"${'x'.repeat(65_000)}"}`)) instanceof Promise))
-  assert(!(parseLinesBody(Buffer.from('{"payload":1}\n'.repeat(1000))) instanceof Promise))
+  assert(!(parsers.json(Buffer.from(`{"payload":"${'x'.repeat(65_000)}"}`)) instanceof Promise))
+  assert(!(parsers.lines(Buffer.from('{"payload":1}\n'.repeat(1000))) instanceof Promise))
   let turns = 0
   const count = (): void => {
     turns++
@@ -120,7 +129,7 @@ test('a small body is read at once, a large one in turns with others', async () 
   }
   let immediate = setImmediate(count)
   const body = Buffer.from(`{"payload":"${'x'.repeat(20 * sliceChars)}"}`)
-  const parsed = await Promise.all([parseJsonBody(body), parseJsonBody(body), parseLinesBody(body)])
+  const parsed = await Promise.all([parsers.json(body), parsers.json(body), parsers.lines(body)])
   clearImmediate(immediate)
   for (const { messages, error } of parsed) assert(error === undefined && messages[0]!.payload.length === 20 * sliceChars + 2)
   assert(turns >= 3 * 20, `read within ${turns} turns of the event loop`)

@@ -63,7 +63,7 @@ test('of a batch, the first offset and how many messages', async (t) => {
 
 test('the platform adds what it knows', async (t) => {
   const { logger, lines } = logLines()
-  const { app } = memoryApp(t, { logger, platformFacts: () => ({ lambda_request_id: 'abc' }) })
+  const { app } = memoryApp(t, { logger, platformLogFields: () => ({ lambda_request_id: 'abc' }) })
   await app.inject('/health')
   assert.equal(lines()[0]?.['lambda_request_id'], 'abc')
 })

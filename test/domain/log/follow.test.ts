@@ -3,11 +3,12 @@ import { test, type TestContext } from 'node:test'
 import { createMemoryOffsetCounter } from '../../../src/adapters/memory/offset-counter.ts'
 import { createMemorySegmentStore } from '../../../src/adapters/memory/segment-store.ts'
 import { systemClock } from '../../../src/adapters/system/clock.ts'
-import { LogError } from '../../../src/domain/errors.ts'
+import { hasCode, LogError } from '../../../src/domain/errors.ts'
 import { defaultLimits, type Limits } from '../../../src/domain/limits.ts'
 import { FollowedTopics } from '../../../src/domain/log/follow.ts'
 import { createLog, type Log } from '../../../src/domain/log/log.ts'
-import { createCore } from '../../../src/domain/log/topic-storage.ts'
+import { createLogContext } from '../../../src/domain/log/topic-storage.ts'
+import { createOperation } from '../../../src/domain/operation.ts'
 import { encodeSegment } from '../../../src/domain/segments/segment.ts'
 import { StoreError } from '../../../src/ports/errors.ts'
 import type { OffsetCounter } from '../../../src/ports/offset-counter.ts'
@@ -140,15 +141,15 @@ test('a message that lands between a look and the wait is not missed', async (t)
 test('two segments that are acknowledged in the same turn are both heard of', async (t) => {
   const { segments, counter } = setUp()
   const limits = { ...defaultLimits, segmentCacheBytes: 0, followPollMinMs: 5_000, followPollMaxMs: 5_000 }
-  const followedTopics = new FollowedTopics(createCore({ segments, counter, clock: systemClock, compression: 'none', limits }))
-  const reader = followedTopics.follow('t', 1)
+  const followedTopics = new FollowedTopics(createLogContext({ segments, counter, clock: systemClock, compression: 'none', limits }))
+  const reader = followedTopics.follow('t', 1, createOperation())
   t.after(() => { reader.close() })
   await reader.next(size, 0)
   const first = reader.next(size, long)
   for (const offset of [1, 2]) {
     const { last } = await counter.reserve('t', 1, { now: 0 })
     const { object } = encodeSegment(messages(offset), { first: offset, ...encoding })
-    await segments.putIfAbsent('t', last, object, { reservedAt: null })
+    await segments.putIfAbsent('t', last, object, { reservedAtMs: null })
   }
   for (const offset of [1, 2]) followedTopics.appended('t', encodeSegment(messages(offset), { first: offset, ...encoding }).segment)
   assert.deepEqual(payloadsOf(await first), [1])
@@ -202,7 +203,7 @@ test('a poll that fails is one that found nothing; a read that fails is the call
 test('a follower beyond the end is refused', async (t) => {
   const { log } = setUp()
   await log.append('t', messages(1))
-  await assert.rejects(follower(t, log, 3).next(size, long), (error: LogError) => error.code === 'offset_out_of_range' && error.range?.end === 2)
+  await assert.rejects(follower(t, log, 3).next(size, long), (error) => hasCode(error, 'offset_out_of_range') && error.details.end === 2)
 })
 
 test('a refusal that was looked up before the offset came into range is not shared', async (t) => {

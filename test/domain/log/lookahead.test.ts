@@ -53,7 +53,7 @@ async function topicOf (shapes: readonly Shape[], { hole, limits: more }: { hole
       return { payload: `"${noise.slice(at, at + random)}${'x'.repeat(length - random)}"` }
     })
     const { object, segment } = encodeSegment(messages, { first, timestamp: 1, writer: 'w', compression: 'zstd', compressOverBytes: KiB })
-    await segments.putIfAbsent('t', last, object, { reservedAt: null })
+    await segments.putIfAbsent('t', last, object, { reservedAtMs: null })
     stored.set(last, { bytes: segment.bytes, ratio: segment.bytes / object.body.length, message: segment.bytes / count })
   }
   const log = createLog({ segments: { ...segments, get }, counter, clock: systemClock, compression: 'zstd', limits: { ...limits, ...more } })

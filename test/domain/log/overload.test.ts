@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { createMemoryOffsetCounter } from '../../../src/adapters/memory/offset-counter.ts'
 import { createMemorySegmentStore } from '../../../src/adapters/memory/segment-store.ts'
+import { errorKinds } from '../../../src/app/http/problem.ts'
 import type { LogError } from '../../../src/domain/errors.ts'
 import { defaultLimits, type Limits } from '../../../src/domain/limits.ts'
 import { createLog } from '../../../src/domain/log/log.ts'
@@ -102,7 +103,7 @@ function setUp (limits: Partial<Limits> = {}) {
       const began = scheduler.now
       log.append(topic, [{ payload: `"${'x'.repeat(bytes)}"` }]).then(
         ({ first }) => { outcomes.push(`offset ${first}`) },
-        ({ code, written, retriable }: LogError) => { outcomes.push(`${code}, written ${written}, retriable ${retriable}, after ${scheduler.now - began} ms`) })
+        ({ code, written }: LogError) => { outcomes.push(`${code}, written ${written}, retriable ${errorKinds[code].retriable}, after ${scheduler.now - began} ms`) })
     },
     pass: async (ms: number): Promise<void> => {
       let passed = false

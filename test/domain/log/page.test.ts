@@ -7,6 +7,7 @@ import { systemClock } from '../../../src/adapters/system/clock.ts'
 import { defaultLimits } from '../../../src/domain/limits.ts'
 import { createLog, type Log, type Page } from '../../../src/domain/log/log.ts'
 import { SegmentCache } from '../../../src/domain/log/segment-cache.ts'
+import { createOperation } from '../../../src/domain/operation.ts'
 import { encodeSegment, type Compression } from '../../../src/domain/segments/segment.ts'
 import { offsetsOf, textsOf } from '../../support/http/pages.ts'
 
@@ -61,7 +62,7 @@ test('a segment of another implementation, has no stored form', async () => {
   const { object } = encodeSegment(long(2), { first: 1, timestamp: 1, writer: 'w', compression: 'zstd', compressOverBytes: 0 })
   const { log, segments, counter } = setUp('zstd')
   await counter.reserve('t', 2, { now: 1 })
-  await segments.putIfAbsent('t', 2, { ...object, metadata: {} }, { reservedAt: null })
+  await segments.putIfAbsent('t', 2, { ...object, metadata: {} }, { reservedAtMs: null })
   const page = await read(log)
   assert.deepEqual([page.count, page.stored], [2, undefined])
 })
@@ -96,8 +97,9 @@ test('a read that is given the topic\'s item does not fetch it', async () => {
   await log.append('t', [{ payload: '1' }])
   const state = await counter.read('t')
   await log.append('t', [{ payload: '2' }])
-  const page = await read(log, 1, { state })
-  assert.deepEqual([page.count, page.end, page.calls], [1, 2, { reserve: 0, state: 0, put: 0, get: 1, list: 0 }])
+  const operation = createOperation()
+  const page = await log.read('t', { from: 1, ...everything, state }, operation)
+  assert.deepEqual([page.count, page.end, operation.calls], [1, 2, { reserve: 0, state: 0, put: 0, get: 1, list: 0 }])
 })
 
 test('a topic\'s item that is older than the offset read from refuses nothing: it is fetched again', async () => {
@@ -105,8 +107,9 @@ test('a topic\'s item that is older than the offset read from refuses nothing: i
   await log.append('t', [{ payload: '1' }])
   const state = await counter.read('t')
   await log.append('t', [{ payload: '2' }])
-  const page = await read(log, 3, { state })
-  assert.deepEqual([page.count, page.nextOffset, page.end, page.calls.state], [0, 3, 3, 1])
+  const operation = createOperation()
+  const page = await log.read('t', { from: 3, ...everything, state }, operation)
+  assert.deepEqual([page.count, page.nextOffset, page.end, operation.calls.state], [0, 3, 3, 1])
 })
 
 function decompressed ({ stored }: Page): string {

@@ -6,6 +6,7 @@ import { systemClock } from '../../../src/adapters/system/clock.ts'
 import { LogError } from '../../../src/domain/errors.ts'
 import { defaultLimits } from '../../../src/domain/limits.ts'
 import { createLog } from '../../../src/domain/log/log.ts'
+import { createOperation } from '../../../src/domain/operation.ts'
 import { StoreError } from '../../../src/ports/errors.ts'
 import type { SegmentListing } from '../../../src/ports/segment-store.ts'
 import { payloadsOf } from '../../support/http/pages.ts'
@@ -45,15 +46,17 @@ describe('a call whose failure may pass is repeated', () => {
   test('twice, and counted each time', async () => {
     const { log, faults } = setUp()
     faults.counter.reserve = failsFirst(2, 'throttled')
-    const { first, calls } = await log.append('t', [{ payload: '1' }])
-    assert.deepEqual([first, calls.reserve], [1, 3])
+    const append = createOperation()
+    const { first } = await log.append('t', [{ payload: '1' }], append)
+    assert.deepEqual([first, append.calls.reserve], [1, 3])
     await log.append('t', [{ payload: '2' }])
     await log.append('t', [{ payload: '3' }])
     await log.append('t', [{ payload: '4' }])
     faults.counter.read = failsFirst(2, 'unavailable')
     faults.segments.list = failsFirst(2, 'unavailable')
-    const page = await log.read('t', everything)
-    assert.deepEqual([payloadsOf(page), page.calls.state, page.calls.list], [[1, 2, 3, 4], 3, 3])
+    const read = createOperation()
+    const page = await log.read('t', everything, read)
+    assert.deepEqual([payloadsOf(page), read.calls.state, read.calls.list], [[1, 2, 3, 4], 3, 3])
   })
 
   test('but not for ever', async () => {
@@ -104,7 +107,7 @@ describe('a list that would lead past messages is refused', () => {
   test('with keys below those that were asked for', async () => {
     const { log, faults } = setUp()
     for (let n = 1; n <= 5; n++) await log.append('t', [{ payload: String(n) }])
-    faults.segments.list = changed((listing) => ({ ...listing, entries: [{ last: 1, size: 1, lastModified: NOW }, ...listing.entries] }))
+    faults.segments.list = changed((listing) => ({ ...listing, entries: [{ lastOffset: 1, size: 1, lastModified: NOW }, ...listing.entries] }))
     assert.match((await failureOf(log.read('t', { ...everything, from: 2 })))[1], /^list: expected a key above 1, got 1: /)
   })
 })

@@ -18,7 +18,7 @@ async function failureOfPut (t: TestContext, answer: ScriptedAnswer): Promise<st
   const { endpoint, requests } = await scriptedServer(t, [answer])
   const store = createS3SegmentStore({ ...reached, bucket: 'bucket', endpoint })
   t.after(() => { store.close() })
-  return describeFailure(store.putIfAbsent('t', 1, object, { reservedAt: Date.now() }), requests)
+  return describeFailure(store.putIfAbsent('t', 1, object, { reservedAtMs: Date.now() }), requests)
 }
 
 async function failureOfReservation (t: TestContext, answer: ScriptedAnswer): Promise<string> {

@@ -47,9 +47,9 @@ describe('a table shared with other implementations', { skip: withoutLocalstack 
   test('a counter with nothing but its number is read and continued', async (t) => {
     const { counter, put } = await opened(t)
     await put({ pk: { S: 'orders' }, current_offset: { N: '41' } })
-    assert.deepEqual(await counter.read('orders'), { currentOffset: 41, reservedAt: undefined, earliest: 1, deletedAtOffset: undefined })
-    await counter.correctReservedAt('orders', { currentOffset: 41, at: NOW })
-    assert.equal((await counter.read('orders'))?.reservedAt, NOW)
+    assert.deepEqual(await counter.read('orders'), { currentOffset: 41, writerReservedAtMs: undefined, earliest: 1, deletedAtOffset: undefined })
+    await counter.correctReservedAt('orders', { currentOffset: 41, reservedAtMs: NOW })
+    assert.equal((await counter.read('orders'))?.writerReservedAtMs, NOW)
     const { first, last } = await counter.reserve('orders', 2, { now: NOW })
     assert.deepEqual([first, last], [42, 43])
   })
@@ -66,7 +66,7 @@ describe('a table shared with other implementations', { skip: withoutLocalstack 
   test('the item has the attributes of the layout, and keeps those of others', async (t) => {
     const { counter, put, item } = await opened(t)
     await put({ pk: { S: 'orders' }, config: { S: '{"retention_ms":1}' } })
-    assert.deepEqual(await counter.read('orders'), { currentOffset: 0, reservedAt: undefined, earliest: 1, deletedAtOffset: undefined })
+    assert.deepEqual(await counter.read('orders'), { currentOffset: 0, writerReservedAtMs: undefined, earliest: 1, deletedAtOffset: undefined })
     await counter.reserve('orders', 2, { now: NOW })
     await counter.reserve('orders', 1, { now: NOW + 5 })
     await counter.raiseEarliest('orders', 3)
@@ -134,7 +134,7 @@ describe('DynamoDB on the wire', () => {
   test('a reservation\'s time is that of DynamoDB\'s answer', async (t) => {
     const theirs = Date.parse('2031-05-06T07:08:09Z')
     const { counter } = await scripted(t, [{ ...reserved, date: theirs }])
-    assert.deepEqual(await counter.reserve('t', 2, { now: NOW }), { first: 4, last: 5, at: theirs })
+    assert.deepEqual(await counter.reserve('t', 2, { now: NOW }), { first: 4, last: 5, reservedAtMs: theirs })
   })
 
   test('no time, no reservation', async (t) => {

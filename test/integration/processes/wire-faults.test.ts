@@ -8,6 +8,7 @@ import { systemClock } from '../../../src/adapters/system/clock.ts'
 import { LogError } from '../../../src/domain/errors.ts'
 import { defaultLimits, type Limits } from '../../../src/domain/limits.ts'
 import { createLog, type Log } from '../../../src/domain/log/log.ts'
+import { createOperation } from '../../../src/domain/operation.ts'
 import { offsetCounterContract } from '../../contracts/offset-counter.contract.ts'
 import { segmentStoreContract } from '../../contracts/segment-store.contract.ts'
 import { Random } from '../../simulation/engine/random.ts'
@@ -132,15 +133,16 @@ test('a writer whose range a reader sealed meanwhile takes another one', { skip:
     createLog({ segments: store(), counter: counter(), clock: systemClock, compression: 'none', limits })
   const held = await reached(t, services, ({ operation }) => operation === 'PutObject' ? { conflict: 1 } : {}, 'held back')
   const reader = log(await reached(t, services, () => ({}), 'free'))
-  const append = log(held).append(TOPIC, [{ payload: '"late"' }])
+  const operation = createOperation()
+  const append = log(held).append(TOPIC, [{ payload: '"late"' }], operation)
   let next = 1
   for (const started = performance.now(); next === 1; await wait(100)) {
     assert.ok(performance.now() - started < 5_000, 'the reader does not seal the hole')
     next = (await reader.read(TOPIC, { from: 1, limit: 10, maxBytes: 1_000 })).nextOffset
   }
   held.proxy.faultsOn = false
-  const { first, calls } = await append
-  assert.deepEqual([first, calls.reserve], [2, 2])
+  const { first } = await append
+  assert.deepEqual([first, operation.calls.reserve], [2, 2])
   const page = await reader.read(TOPIC, { from: next, limit: 10, maxBytes: 1_000 })
   assert.deepEqual([payloadsOf(page), page.nextOffset], [['late'], 3])
 })
@@ -176,10 +178,11 @@ class History {
       const append = this.#checker.startAppend(id, random.int(1, 3))
       const messages = Array.from({ length: append.count }, (_, i) => ({ payload: JSON.stringify(`${id}.${i}`), key: 'k'.repeat(random.int(0, 200)) }))
       try {
-        const { first, last, calls } = await log.append(TOPIC, messages)
+        const operation = createOperation()
+        const { first, last } = await log.append(TOPIC, messages, operation)
         this.#checker.acknowledged(append, first, last)
         this.#count('acknowledged')
-        if (calls.reserve > 1) this.#count('acknowledged, at another range after a seal')
+        if (operation.calls.reserve > 1) this.#count('acknowledged, at another range after a seal')
       } catch (error) {
         if (!(error instanceof LogError)) throw error
         const { written, code } = error

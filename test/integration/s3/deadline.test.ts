@@ -41,8 +41,8 @@ describe('the deadline of a put is in its signature', () => {
   test('which is that of the reservation, whenever the put is sent', async (t) => {
     const { store, server, signatures } = await scripted(t, [s3Error(500, 'InternalError'), ok])
     const reservedAt = Date.now() - 5 * minute - 123
-    await assert.rejects(store.putIfAbsent('t', 1, object, { reservedAt }), failsWith('unavailable', 'unknown'))
-    assert.equal(await store.putIfAbsent('t', 1, object, { reservedAt }), 'created')
+    await assert.rejects(store.putIfAbsent('t', 1, object, { reservedAtMs: reservedAt }), failsWith('unavailable', 'unknown'))
+    assert.equal(await store.putIfAbsent('t', 1, object, { reservedAtMs: reservedAt }), 'created')
     assert.deepEqual(signatures().map(({ date, valid }) => ({ date, valid })), Array(2).fill({ date: cutToSeconds(reservedAt), valid: true }))
     for (const { headers } of server.requests) {
       assert.deepEqual(Object.keys(headers).filter((name) => name.includes('reserved')), [], 'the date travels in no header of its own')
@@ -53,15 +53,15 @@ describe('the deadline of a put is in its signature', () => {
   test('a reservation of yesterday before midnight is signed with yesterday\'s key', async (t) => {
     const { store, signatures } = await scripted(t, [ok])
     const reservedAt = Date.parse('2026-01-31T23:59:58.900Z')
-    assert.equal(await store.putIfAbsent('t', 1, object, { reservedAt }), 'created')
+    assert.equal(await store.putIfAbsent('t', 1, object, { reservedAtMs: reservedAt }), 'created')
     const [signature] = signatures()
     assert.deepEqual({ date: signature?.date, valid: signature?.valid }, { date: cutToSeconds(reservedAt), valid: true })
   })
 
   test('a seal is signed with the current time', async (t) => {
     const { store, signatures } = await scripted(t, [ok])
-    await store.putIfAbsent('t', 1, object, { reservedAt: Date.now() - 5 * minute })
-    await store.putIfAbsent('t', 2, object, { reservedAt: null })
+    await store.putIfAbsent('t', 1, object, { reservedAtMs: Date.now() - 5 * minute })
+    await store.putIfAbsent('t', 2, object, { reservedAtMs: null })
     const seal = signatures()[1]
     assert.ok(seal !== undefined && seal.valid && Math.abs(seal.date - Date.now()) < 5_000)
   })
@@ -71,8 +71,8 @@ describe('the deadline of a put is in its signature', () => {
     const { store, signatures } = await scripted(t, [{ status: 200, body: emptyList, date: theirs }, { ...ok, date: theirs }])
     await store.list('t', 1, 1)
     const reservedAt = theirs - minute
-    await store.putIfAbsent('t', 1, object, { reservedAt })
-    await store.putIfAbsent('t', 2, object, { reservedAt: null })
+    await store.putIfAbsent('t', 1, object, { reservedAtMs: reservedAt })
+    await store.putIfAbsent('t', 2, object, { reservedAtMs: null })
     const [, put, seal] = signatures()
     assert.deepEqual({ date: put?.date, valid: put?.valid }, { date: cutToSeconds(reservedAt), valid: true })
     assert.ok(seal !== undefined && seal.valid && Math.abs(seal.date - theirs) < 5_000, 'a seal is signed with the store\'s time')
@@ -82,13 +82,13 @@ describe('the deadline of a put is in its signature', () => {
 describe('the store refuses what is too old', () => {
   test('and nothing was written', async (t) => {
     const { store, server } = await scripted(t, [s3Error(403, 'RequestTimeTooSkewed')])
-    await assert.rejects(store.putIfAbsent('t', 1, object, { reservedAt: Date.now() }), failsWith('expired', 'none'))
+    await assert.rejects(store.putIfAbsent('t', 1, object, { reservedAtMs: Date.now() }), failsWith('expired', 'none'))
     assert.equal(server.requests.length, 1)
   })
 
   test('the same refusal of a seal only means that the local clock is wrong', async (t) => {
     const { store } = await scripted(t, [s3Error(403, 'RequestTimeTooSkewed')])
-    await assert.rejects(store.putIfAbsent('t', 1, object, { reservedAt: null }), failsWith('unavailable', 'none'))
+    await assert.rejects(store.putIfAbsent('t', 1, object, { reservedAtMs: null }), failsWith('unavailable', 'none'))
   })
 })
 
@@ -99,29 +99,29 @@ describe('the adapter refuses what is too old by the store\'s clock', () => {
   test('although the local clock says that it is young', async (t) => {
     const { store, server } = await scripted(t, [listAt(Date.now() + PUT_ACCEPTED_MS + minute), ok])
     await store.list('t', 1, 1)
-    await assert.rejects(store.putIfAbsent('t', 1, object, { reservedAt: Date.now() }), failsWith('expired', 'none'))
+    await assert.rejects(store.putIfAbsent('t', 1, object, { reservedAtMs: Date.now() }), failsWith('expired', 'none'))
     assert.equal(server.requests.length, 1, 'the put was not sent')
-    assert.equal(await store.putIfAbsent('t', 1, object, { reservedAt: null }), 'created')
+    assert.equal(await store.putIfAbsent('t', 1, object, { reservedAtMs: null }), 'created')
   })
 
   test('and takes what is young by it, although the local clock says that it is old', async (t) => {
     const theirs = Date.now() - PUT_ACCEPTED_MS - minute
     const { store } = await scripted(t, [listAt(theirs), ok])
     await store.list('t', 1, 1)
-    assert.equal(await store.putIfAbsent('t', 1, object, { reservedAt: theirs - minute }), 'created')
+    assert.equal(await store.putIfAbsent('t', 1, object, { reservedAtMs: theirs - minute }), 'created')
   })
 
   test('and decides nothing before the first answer', async (t) => {
     const { store } = await scripted(t, [ok])
-    assert.equal(await store.putIfAbsent('t', 1, object, { reservedAt: Date.now() - PUT_ACCEPTED_MS - minute }), 'created')
+    assert.equal(await store.putIfAbsent('t', 1, object, { reservedAtMs: Date.now() - PUT_ACCEPTED_MS - minute }), 'created')
   })
 
   test('before each attempt anew', async (t) => {
     const late: ScriptedAnswer = { ...s3Error(500, 'InternalError'), date: Date.now() + PUT_ACCEPTED_MS + minute }
     const { store, server } = await scripted(t, [late, ok])
     const reservedAt = Date.now()
-    await assert.rejects(store.putIfAbsent('t', 1, object, { reservedAt }), failsWith('unavailable', 'unknown'))
-    await assert.rejects(store.putIfAbsent('t', 1, object, { reservedAt }), failsWith('expired', 'none'))
+    await assert.rejects(store.putIfAbsent('t', 1, object, { reservedAtMs: reservedAt }), failsWith('unavailable', 'unknown'))
+    await assert.rejects(store.putIfAbsent('t', 1, object, { reservedAtMs: reservedAt }), failsWith('expired', 'none'))
     assert.equal(server.requests.length, 1)
   })
 
@@ -129,8 +129,8 @@ describe('the adapter refuses what is too old by the store\'s clock', () => {
   test('and a reservation from its future: the two services\' clocks do not agree', async (t) => {
     const { store, server } = await scripted(t, [listAt(Date.now()), ok])
     await store.list('t', 1, 1)
-    await assert.rejects(store.putIfAbsent('t', 1, object, { reservedAt: Date.now() + 5 * minute }), failsWith('misconfigured', 'none'))
+    await assert.rejects(store.putIfAbsent('t', 1, object, { reservedAtMs: Date.now() + 5 * minute }), failsWith('misconfigured', 'none'))
     assert.equal(server.requests.length, 1, 'the put was not sent')
-    assert.equal(await store.putIfAbsent('t', 1, object, { reservedAt: Date.now() + 3 * minute }), 'created')
+    assert.equal(await store.putIfAbsent('t', 1, object, { reservedAtMs: Date.now() + 3 * minute }), 'created')
   })
 })

@@ -22,15 +22,15 @@ describe('a bucket shared with other implementations of the layout', { skip: wit
     const object = await store.get('orders', 7)
     assert.deepEqual({ body: Buffer.from(object!.body).toString(), metadata: object?.metadata }, { body, metadata: {} })
     const { entries } = await store.list('orders', 1, 10)
-    assert.deepEqual(entries.map(({ last, size }) => ({ last, size })), [{ last: 7, size: body.length }])
-    assert.equal(await store.putIfAbsent('orders', 7, { body: Buffer.from('x'), contentType: 'application/json', metadata: {} }, { reservedAt: null }), 'exists')
+    assert.deepEqual(entries.map(({ lastOffset: last, size }) => ({ last, size })), [{ last: 7, size: body.length }])
+    assert.equal(await store.putIfAbsent('orders', 7, { body: Buffer.from('x'), contentType: 'application/json', metadata: {} }, { reservedAtMs: null }), 'exists')
   })
 
   test('our objects are where they look', async (t) => {
     const { store, s3, bucket } = await opened(t)
     await store.putIfAbsent('orders', 12, {
       body: Buffer.from('{"offset":12}'), contentType: 'application/json', metadata: { first: '12', writer: 'w' }
-    }, { reservedAt: Date.now() })
+    }, { reservedAtMs: Date.now() })
     const object = await s3.send(new GetObjectCommand({ Bucket: bucket, Key: 'topics/orders/00000000000000000012.json' }))
     assert.deepEqual([await object.Body?.transformToString(), object.ContentType, object.Metadata],
       ['{"offset":12}', 'application/json', { first: '12', writer: 'w' }])
@@ -47,7 +47,7 @@ describe('a bucket shared with other implementations of the layout', { skip: wit
       for (let from = 1, more = true; more; from = found.at(-1)! + 1) {
         const { entries, truncated } = await store.list('t', from, limit)
         assert.ok(entries.length > 0 || !truncated, 'an empty listing is the last one')
-        found.push(...entries.map(({ last }) => last))
+        found.push(...entries.map(({ lastOffset }) => lastOffset))
         assert.ok(found.length <= 3, `found ${found.join(', ')}`)
         more = truncated
       }
@@ -66,7 +66,7 @@ test('a bucket that does not exist is named, by every call', { skip: withoutLoca
     () => store.get('t', 1),
     () => store.list('t', 1, 1),
     () => store.remove('t', [1]),
-    () => store.putIfAbsent('t', 1, object, { reservedAt: null })
+    () => store.putIfAbsent('t', 1, object, { reservedAtMs: null })
   ]
   for (const call of calls) {
     await assert.rejects(call(), (error) => {

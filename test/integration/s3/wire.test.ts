@@ -6,7 +6,7 @@ import type { SegmentObject } from '../../../src/ports/segment-store.ts'
 import { s3Error, scriptedServer, type ScriptedAnswer, type ScriptedRequest } from '../../support/storage/scripted-server.ts'
 
 const object: SegmentObject = { body: Buffer.from('{"offset":1}'), contentType: 'application/json', metadata: { writer: 'w1' } }
-const seal = { reservedAt: null }
+const seal = { reservedAtMs: null }
 const ok: ScriptedAnswer = { status: 200, headers: { etag: '"e1"' } }
 
 function list (content = '<IsTruncated>false</IsTruncated>'): ScriptedAnswer & object {
@@ -59,7 +59,7 @@ describe('the caller\'s time-out', () => {
   test('ends the wait for a slow server; the put may still take effect', async (t) => {
     const { store, requests } = await scripted(t, ['hang'])
     const started = performance.now()
-    const failed = await failureOf(store.putIfAbsent('t', 1, object, { reservedAt: Date.now(), signal: AbortSignal.timeout(200) }))
+    const failed = await failureOf(store.putIfAbsent('t', 1, object, { reservedAtMs: Date.now(), signal: AbortSignal.timeout(200) }))
     assert.equal(failed.failure, 'timeout unknown')
     assert.ok(performance.now() - started < 2_000)
     assert.equal(requests.length, 1)
@@ -67,7 +67,7 @@ describe('the caller\'s time-out', () => {
 
   test('that was over before sends nothing', async (t) => {
     const { store, requests } = await scripted(t, [ok])
-    assert.equal((await failureOf(store.putIfAbsent('t', 1, object, { reservedAt: null, signal: AbortSignal.abort() }))).failure, 'timeout none')
+    assert.equal((await failureOf(store.putIfAbsent('t', 1, object, { reservedAtMs: null, signal: AbortSignal.abort() }))).failure, 'timeout none')
     assert.equal(requests.length, 0)
   })
 
@@ -183,7 +183,7 @@ describe('a list', () => {
   test('goes on behind pages without a key of ours, empty ones included', async (t) => {
     const { store, requests } = await scripted(t, [list(truncated('a')), list(truncated('b') + foreign), list(`<IsTruncated>false</IsTruncated>${ours}`)])
     const { entries, truncated: more } = await store.list('t', 1, 10)
-    assert.deepEqual([entries, more], [[{ last: 7, size: 3, lastModified: Date.parse('2026-01-01T00:00:00Z') }], false])
+    assert.deepEqual([entries, more], [[{ lastOffset: 7, size: 3, lastModified: Date.parse('2026-01-01T00:00:00Z') }], false])
     const tokens = requests.map(({ url }) => new URL(url, 'http://s3').searchParams.get('continuation-token'))
     assert.deepEqual(tokens, [null, 'a', 'b'])
   })

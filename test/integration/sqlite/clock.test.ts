@@ -88,7 +88,7 @@ describe('the embedded store after its clock was wrong', () => {
         times.push((await store.segments.list('t', 1, 1)).now)
         machine.pass(graceOverMs)
         assert.equal((await readToEnd(log, 't')).length, times.length)
-        const { reservedAt } = (await store.counter.read('t'))!
+        const { writerReservedAtMs: reservedAt } = (await store.counter.read('t'))!
         assert.ok(Number.isSafeInteger(reservedAt))
       }
       assert.deepEqual(times, times.toSorted((a, b) => a - b))

@@ -69,12 +69,12 @@ describe('the embedded store keeps what it has acknowledged', () => {
   test('and answers only after the flush, except that a reservation is handed out at once', async (t) => {
     const flushes: ((error: Error | null) => void)[] = []
     const store = openStore(t, undefined, { sync: (_, done) => { flushes.push(done) } })
-    const { at } = await store.counter.reserve('t', 1, { now: 0 })
+    const { reservedAtMs: at } = await store.counter.reserve('t', 1, { now: 0 })
     const answered: string[] = []
     const calls: Record<string, Promise<unknown>> = {
       end: store.counter.read('t'),
-      put: store.segments.putIfAbsent('t', 1, object('x'), { reservedAt: at }),
-      second: store.segments.putIfAbsent('t', 1, object('y'), { reservedAt: at }),
+      put: store.segments.putIfAbsent('t', 1, object('x'), { reservedAtMs: at }),
+      second: store.segments.putIfAbsent('t', 1, object('y'), { reservedAtMs: at }),
       get: store.segments.get('t', 1),
       list: store.segments.list('t', 1, 1)
     }
@@ -83,7 +83,7 @@ describe('the embedded store keeps what it has acknowledged', () => {
     assert.equal(answered.length, 0)
     assert.equal(flushes.length, 1, 'one flush for all of them')
 
-    const late = store.segments.putIfAbsent('t', 2, object('z'), { reservedAt: at }).then(() => answered.push('late'))
+    const late = store.segments.putIfAbsent('t', 2, object('z'), { reservedAtMs: at }).then(() => answered.push('late'))
     await delay(20)
     assert.equal(flushes.length, 1, 'the next one waits for the first')
     flushes[0]!(null)
@@ -112,14 +112,14 @@ describe('the embedded store with a disk that fails', () => {
       }
     })
     assert.equal(await append(store, 't', 'first'), 1)
-    const { at } = await store.counter.reserve('t', 2, { now: 0 })
+    const { reservedAtMs: at } = await store.counter.reserve('t', 2, { now: 0 })
     broken = true
-    const put = store.segments.putIfAbsent('t', 2, object('second'), { reservedAt: at })
+    const put = store.segments.putIfAbsent('t', 2, object('second'), { reservedAtMs: at })
     const end = store.counter.read('t')
     await assert.rejects(put, failed('unknown'))
     await assert.rejects(end, failed('none'))
 
-    await assert.rejects(store.segments.putIfAbsent('t', 3, object('third'), { reservedAt: at }), failed('none'))
+    await assert.rejects(store.segments.putIfAbsent('t', 3, object('third'), { reservedAtMs: at }), failed('none'))
     await assert.rejects(store.counter.reserve('t', 1, { now: 0 }), failed('none'))
     await assert.rejects(store.counter.read('t'), failed('none'))
     await assert.rejects(store.counter.raiseEarliest('t', 2), failed('none'))
@@ -141,8 +141,8 @@ describe('the embedded store with a disk that fails', () => {
   test('says so after it was closed, and lets calls that came before end', async (t) => {
     const folder = temporaryFolder(t)
     const store = openStore(t, folder)
-    const { at } = await store.counter.reserve('t', 1, { now: 0 })
-    const put = store.segments.putIfAbsent('t', 1, object('x'), { reservedAt: at })
+    const { reservedAtMs: at } = await store.counter.reserve('t', 1, { now: 0 })
+    const put = store.segments.putIfAbsent('t', 1, object('x'), { reservedAtMs: at })
     store.close()
     store.close()
     assert.equal(await put, 'created')
@@ -171,15 +171,15 @@ test('the embedded store\'s clock is not the machine\'s: that one may be set whi
   wall = 5_000_000
   elapsed = 10
   assert.equal(await time(), 1_000_010)
-  const { at } = await store.counter.reserve('t', 1, { now: 0 })
+  const { reservedAtMs: at } = await store.counter.reserve('t', 1, { now: 0 })
   wall = 0
   elapsed = 30
   assert.equal(await time(), 1_000_030)
   elapsed += 15 * 60_000 - 19
-  await assert.rejects(store.segments.putIfAbsent('t', 1, object('late'), { reservedAt: at }), (error) => (
+  await assert.rejects(store.segments.putIfAbsent('t', 1, object('late'), { reservedAtMs: at }), (error) => (
     error instanceof StoreError && error.failure === 'expired' && error.effect === 'none'))
   elapsed -= 1
-  assert.equal(await store.segments.putIfAbsent('t', 1, object('in time'), { reservedAt: at }), 'created')
+  assert.equal(await store.segments.putIfAbsent('t', 1, object('in time'), { reservedAtMs: at }), 'created')
 })
 
 async function has (store: SqliteStore, topic: string, last: number, body: string): Promise<void> {
@@ -196,12 +196,12 @@ interface Told { readonly bodies: Map<string, string>, readonly ends: Map<string
 
 async function writer (store: SqliteStore, topic: string, told: Told, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
-    const { last, at } = await store.counter.reserve(topic, 1, { now: 0 })
+    const { last, reservedAtMs: at } = await store.counter.reserve(topic, 1, { now: 0 })
     await delay(Math.random() * 4)
     // Some are given up, some are refused by a reader's seal, and a few are large.
     if (Math.random() < 0.2) continue
     const body = bodyOf(topic, last).repeat(Math.random() < 0.1 ? 30 : 1)
-    if (await store.segments.putIfAbsent(topic, last, object(body), { reservedAt: at }) === 'created') told.bodies.set(`${topic} ${last}`, body)
+    if (await store.segments.putIfAbsent(topic, last, object(body), { reservedAtMs: at }) === 'created') told.bodies.set(`${topic} ${last}`, body)
   }
 }
 
@@ -210,9 +210,9 @@ async function reader (store: SqliteStore, topic: string, told: Told, signal: Ab
     const end = (await store.counter.read(topic))?.currentOffset ?? 0
     told.ends.set(topic, Math.max(end, told.ends.get(topic) ?? 0))
     if (end > 0 && Math.random() < 0.3) {
-      if (await store.segments.putIfAbsent(topic, end, object('seal'), { reservedAt: null }) === 'created') told.bodies.set(`${topic} ${end}`, 'seal')
+      if (await store.segments.putIfAbsent(topic, end, object('seal'), { reservedAtMs: null }) === 'created') told.bodies.set(`${topic} ${end}`, 'seal')
     }
-    for (const { last } of (await store.segments.list(topic, from, 5)).entries) {
+    for (const { lastOffset: last } of (await store.segments.list(topic, from, 5)).entries) {
       told.bodies.set(`${topic} ${last}`, Buffer.from((await store.segments.get(topic, last))!.body).toString())
       from = last + 1
     }

@@ -156,12 +156,12 @@ describe('the embedded store and the space it keeps free', () => {
     const log = createLog({ ...store, clock: systemClock, compression: 'none' })
     const message = [{ payload: `"${'x'.repeat(1_000_000)}"` }]
     for (let i = 0; i < 15; i++) await log.append('t', message)
-    const { last, at } = await store.counter.reserve('t', 1, { now: 0 })
+    const { last, reservedAtMs: at } = await store.counter.reserve('t', 1, { now: 0 })
 
     free = 1
     time += 1_000 // The space is asked for again.
-    await assert.rejects(store.segments.putIfAbsent('t', last, object(body), { reservedAt: at }), full)
-    assert.equal(await store.segments.putIfAbsent('t', last, object('a seal'), { reservedAt: null }), 'created')
+    await assert.rejects(store.segments.putIfAbsent('t', last, object(body), { reservedAtMs: at }), full)
+    assert.equal(await store.segments.putIfAbsent('t', last, object('a seal'), { reservedAtMs: null }), 'created')
     assert.equal(await log.trim('t', 16), 16)
     time += 1_000
     assert.equal((await log.append('u', [{ payload: '1' }])).first, 1)
@@ -225,7 +225,7 @@ async function lastsOf ({ segments }: SqliteStore): Promise<number[]> {
   const lasts: number[] = []
   for (;;) {
     const { entries, truncated } = await segments.list('t', (lasts.at(-1) ?? 0) + 1, 10_000)
-    lasts.push(...entries.map(({ last }) => last))
+    lasts.push(...entries.map(({ lastOffset }) => lastOffset))
     if (!truncated) return lasts
   }
 }

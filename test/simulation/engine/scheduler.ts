@@ -134,6 +134,6 @@ export class Process {
     wall: () => Math.floor(this.#scheduler.now + this.#skewMs),
     monotonic: () => this.#scheduler.now - this.#frozenMs,
     timer: (ms, callback) => this.#scheduler.at(this.#scheduler.now + ms, this, callback),
-    soon: (callback) => { this.#scheduler.at(this.#scheduler.now, this, callback) }
+    afterCurrentInput: (callback) => { this.#scheduler.at(this.#scheduler.now, this, callback) }
   }
 }

@@ -1,5 +1,5 @@
-import type { OffsetCounter } from '../../../src/ports/offset-counter.ts'
 import type { SegmentStore } from '../../../src/ports/segment-store.ts'
+import type { TopicStore } from '../../../src/ports/topic-store.ts'
 import type { Random } from '../engine/random.ts'
 import { type Scheduler, Violation } from '../engine/scheduler.ts'
 import type { Subject } from './workload.ts'
@@ -44,7 +44,7 @@ export class EmbeddedClock {
   }
 
   /** The stores, with what they write of times kept for the next start. */
-  watch (segments: SegmentStore, counter: OffsetCounter): { segments: SegmentStore, counter: OffsetCounter } {
+  watch (segments: SegmentStore, topics: TopicStore): { segments: SegmentStore, topics: TopicStore } {
     return {
       segments: {
         ...segments,
@@ -56,15 +56,15 @@ export class EmbeddedClock {
         list: async (...call) => {
           const listing = await segments.list(...call)
           const future = listing.entries.find(({ lastModified }) => lastModified > listing.now)
-          if (future !== undefined && this.#neverOld) this.#scheduler.fail(new Violation(`the segment at ${future.last} is ${future.lastModified - listing.now} ms from the future`))
+          if (future !== undefined && this.#neverOld) this.#scheduler.fail(new Violation(`the segment at ${future.lastOffset} is ${future.lastModified - listing.now} ms from the future`))
           return listing
         }
       },
-      counter: {
-        ...counter,
-        reserve: (topic, count, options) => {
+      topics: {
+        ...topics,
+        reserve: (topic, wanted, belief, options) => {
           this.#newestReservation = this.now()
-          return counter.reserve(topic, count, { ...options, now: this.#newestReservation })
+          return topics.reserve(topic, wanted, belief, { ...options, now: this.#newestReservation })
         }
       }
     }

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto'
 import type { Clock } from '../../../src/ports/clock.ts'
-import type { OffsetCounter } from '../../../src/ports/offset-counter.ts'
+import type { RecordStore } from '../../../src/ports/record-store.ts'
 import type { SegmentStore } from '../../../src/ports/segment-store.ts'
+import type { TopicStore } from '../../../src/ports/topic-store.ts'
 import { Violation } from '../engine/scheduler.ts'
 import { Checker } from './checker.ts'
 import type { Subject } from './workload.ts'
@@ -71,7 +72,8 @@ class SmallRun {
   readonly #heard: string[]
   readonly #checker = new Checker()
   readonly #segments: SegmentStore
-  readonly #counter: OffsetCounter
+  readonly #topics: TopicStore
+  readonly #records: RecordStore
   readonly #stored: string[] = []
   #time = 0
   #faults = 0
@@ -82,7 +84,8 @@ class SmallRun {
     this.#small = small
     this.#heard = small.roles.map(() => '')
     this.#segments = subject.createMemorySegmentStore(() => this.#time)
-    this.#counter = subject.createMemoryOffsetCounter(() => this.#time)
+    this.#topics = subject.createMemoryTopicStore(() => this.#time)
+    this.#records = subject.createMemoryRecordStore()
   }
 
   async start (): Promise<void> {
@@ -110,7 +113,7 @@ class SmallRun {
     if (fate !== 'never') await call.apply().then((value) => { result = value }, (reason: Error) => { error = reason })
     const said = fate === 'ok' || fate === 'crash' ? JSON.stringify(error === undefined ? result ?? null : error.message) : fate
     // Times differ between schedules that are alike in everything else.
-    this.#heard[call.who] += `|${call.what}:${fate}:${said.replace(/"(at|lastModified|now|reservedAt)":\d+/g, '')}`
+    this.#heard[call.who] += `|${call.what}:${fate}:${said.replace(/"(reservedAtMs|createdAtMs|lastModified|now)":\d+/g, '')}`
     this.story.push(`process ${call.who}: ${call.what} -> ${fate === 'ok' ? '' : fate.toUpperCase() + ' '}${said.slice(0, 90)}`)
     if (fate !== 'crash') call.settle(fate, result, error)
     await this.#settle()
@@ -160,7 +163,7 @@ class SmallRun {
     const segments: SegmentStore = {
       ...this.#segments,
       putIfAbsent: (t, last, object, options) => call(`put ${object.metadata['first'] ?? 'seal'}…${last}`, async () => {
-        const result = await this.#segments.putIfAbsent(t, last, object, { ...options, reservedAt: null })
+        const result = await this.#segments.putIfAbsent(t, last, object, { ...options, reservedAtMs: null })
         if (result === 'created') {
           this.#stored.push(`${last}:${object.metadata['writer'] ?? 'hole'}:${object.metadata['sealed'] ?? ''}`)
           if (object.metadata['sealed'] === undefined) this.#checker.stored(Number(object.metadata['first']), last)
@@ -170,10 +173,17 @@ class SmallRun {
       get: (t, last) => call(`get ${last}`, () => this.#segments.get(t, last)),
       list: (t, from, limit) => call(`list ${from}`, () => this.#segments.list(t, from, limit))
     }
-    const counter: OffsetCounter = {
-      ...this.#counter,
-      reserve: (t, count) => call(`reserve ${count}`, () => this.#counter.reserve(t, count, { now: this.#time })),
-      read: (t) => call('state', () => this.#counter.read(t))
+    const topics: TopicStore = {
+      ...this.#topics,
+      reserve: (t, wanted, belief) => call(`reserve ${wanted.count}`, () => this.#topics.reserve(t, wanted, belief, { now: this.#time })),
+      read: (t) => call('item', () => this.#topics.read(t)),
+      markClosed: (t, closing) => call('mark closed', () => this.#topics.markClosed(t, closing)),
+      raiseEarliest: (t, to, resolved) => call('raise earliest', () => this.#topics.raiseEarliest(t, to, resolved))
+    }
+    const records: RecordStore = {
+      ...this.#records,
+      read: (name) => call('record', () => this.#records.read(name)),
+      replace: (name, record, seen, options) => call('replace record', () => this.#records.replace(name, record, seen, options))
     }
     const clock: Clock = {
       wall: () => 0,
@@ -183,10 +193,10 @@ class SmallRun {
         if (ms <= this.#subject.defaultLimits.retryDelayMaxMs) queueMicrotask(callback)
         return () => {}
       },
-      soon: queueMicrotask
+      afterCurrentInput: queueMicrotask
     }
     const limits = { ...this.#subject.defaultLimits, readConcurrency: 1, segmentCacheBytes: 0 }
-    return this.#subject.createLog({ segments, counter, clock, compression: 'none', limits, random: () => seed / 10 })
+    return this.#subject.createLog({ segments, topics, records, clock, compression: 'none', limits, random: () => seed / 10 })
   }
 
   async #append (log: ReturnType<Subject['createLog']>, id: string, count: number): Promise<void> {

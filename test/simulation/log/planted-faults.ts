@@ -18,7 +18,9 @@ export const plantedFaults: readonly PlantedFault[] = [
     file: 'domain/log/holes.ts',
     replace: `  let at = top
   while (at >= bottom && puts < budget) {`,
-    by: `  for (let up = bottom; up <= top && puts < budget; up++, puts++) await storage.put(up, encodeSeal(up, up, 'hole'), null, limits.putTimeoutMs)
+    by: `  for (let up = bottom; up <= top && puts < budget; up++, puts++) {
+    await storage.put(up, encodeSeal(up, up, 'hole'), { reservedAtMs: null, timeoutMs: limits.putTimeoutMs })
+  }
   let at = bottom - 1
   while (at >= bottom && puts < budget) {`
   },
@@ -26,7 +28,7 @@ export const plantedFaults: readonly PlantedFault[] = [
     name: 'go past a sealed hole without reading it again',
     file: 'domain/log/read.ts',
     replace: 'return await this.#seal(above.first - 1) ? \'again\' : \'done\'',
-    by: 'await this.#seal(above.first - 1); this.expected = above.first; return \'pass\''
+    by: 'await this.#seal(above.first - 1); this.#expected = above.first; return \'pass\''
   },
   {
     name: 'go on sealing inside a segment that refused a seal',
@@ -37,33 +39,33 @@ export const plantedFaults: readonly PlantedFault[] = [
   {
     name: 'pass a hole without judging it',
     file: 'domain/log/read.ts',
-    replace: 'const verdict = judgeHoleBelow(above, lastModified, now, this.#core.limits)',
-    by: 'const verdict = judgeHoleBelow(above, lastModified, now, this.#core.limits) && \'pass\''
+    replace: 'const verdict = judgeHoleBelow(above, { lastModified, now }, this.#context.limits)',
+    by: 'const verdict = judgeHoleBelow(above, { lastModified, now }, this.#context.limits) && \'pass\''
   },
   {
     name: 'skip a segment that can\'t be loaded',
     file: 'domain/log/read.ts',
     replace: 'const segment = await lookahead.take(i)',
-    by: 'const segment = await lookahead.take(i).catch(() => ({ kind: \'seal\', sealed: \'hole\', first: this.expected, last: entry.last, writer: undefined, bytes: 0 }) as Segment)'
+    by: 'const segment = await lookahead.take(i).catch(() => ({ kind: \'seal\', sealed: \'hole\', first: this.#expected, last: entry.lastOffset, writer: undefined, bytes: 0 }) as Segment)'
   },
   {
     name: 'believe a list that is out of order',
     file: 'domain/log/topic-storage.ts',
-    replace: 'if (last <= above) throw',
-    by: 'if (last < 0) throw'
+    replace: 'if (lastOffset <= above) throw',
+    by: 'if (lastOffset < 0) throw'
   },
   {
     name: 'take a missing date for a very old one',
     from: 1_000,
     file: 'domain/log/topic-storage.ts',
     replace: 'if (!Number.isFinite(lastModified)) throw',
-    by: 'if (!Number.isFinite(lastModified)) Object.assign(entries.find((entry) => entry.last === last)!, { lastModified: -1e12 })\n    if (last < 0) throw'
+    by: 'if (!Number.isFinite(lastModified)) Object.assign(entries.find((entry) => entry.lastOffset === lastOffset)!, { lastModified: -1e12 })\n    if (lastOffset < 0) throw'
   },
   {
     name: 'acknowledge on 412 without looking',
     file: 'domain/log/append.ts',
-    replace: '        return await this.#resolveExisting()',
-    by: '        return \'written\''
+    replace: 'return put === \'created\' ? \'written\' : this.#resolveExisting()',
+    by: 'return \'written\''
   },
   {
     name: 'say "not written" after a time-out without sealing',
@@ -82,21 +84,21 @@ export const plantedFaults: readonly PlantedFault[] = [
     name: 'sign a late put with the current time',
     from: 2700,
     file: 'domain/log/append.ts',
-    replace: 'await this.#storage.put(last, object, at, Math',
-    by: 'await this.#storage.put(last, object, clock.wall() + 0 * at, Math'
+    replace: 'this.#storage.put(last, object, { reservedAtMs, ',
+    by: 'this.#storage.put(last, object, { reservedAtMs: clock.wall() + 0 * reservedAtMs, '
   },
   {
     name: 'a store that takes puts of any age',
     from: 5730,
     file: 'adapters/memory/segment-store.ts',
-    replace: 'now() - reservedAt > PUT_ACCEPTED_MS',
-    by: 'now() - reservedAt > 1e15 * PUT_ACCEPTED_MS'
+    replace: 'now() - reservedAtMs > PUT_ACCEPTED_MS',
+    by: 'now() - reservedAtMs > 1e15 * PUT_ACCEPTED_MS'
   },
   {
     name: 'judge a hole by the reader\'s clock',
     file: 'domain/log/read.ts',
-    replace: 'const verdict = judgeHoleBelow(above, lastModified, now, this.#core.limits)',
-    by: 'const verdict = judgeHoleBelow(above, lastModified, now * 0 + this.#core.clock.wall(), this.#core.limits)'
+    replace: 'const verdict = judgeHoleBelow(above, { lastModified, now }, this.#context.limits)',
+    by: 'const verdict = judgeHoleBelow(above, { lastModified, now: now * 0 + this.#context.clock.wall() }, this.#context.limits)'
   },
   {
     name: 'wait for a hole below a segment from the future',
@@ -107,8 +109,8 @@ export const plantedFaults: readonly PlantedFault[] = [
   {
     name: 'wait for the time of a tail hole that is in the future',
     file: 'domain/log/holes.ts',
-    replace: 'reservedAt === undefined || reservedAt - now > limits.holeGraceMs',
-    by: 'reservedAt === undefined'
+    replace: 'writerReservedAtMs === undefined || writerReservedAtMs - now > limits.holeGraceMs',
+    by: 'writerReservedAtMs === undefined'
   },
   {
     name: 'an embedded store whose clock starts at the machine\'s, wherever it was before',
@@ -120,19 +122,19 @@ export const plantedFaults: readonly PlantedFault[] = [
     name: 'pass a tail hole over as dead',
     file: 'domain/log/read.ts',
     replace: 'return verdict === \'seal\' && await this.#seal(state.currentOffset)',
-    by: 'if (state.reservedAt !== undefined && now - state.reservedAt > this.#core.limits.holeUnfillableAfterMs) { this.expected = state.currentOffset + 1; return false }\n    return verdict === \'seal\' && await this.#seal(state.currentOffset)'
+    by: 'if (state.writerReservedAtMs !== undefined && now - state.writerReservedAtMs > this.#context.limits.holeUnfillableAfterMs) { this.#expected = state.currentOffset + 1; return false }\n    return verdict === \'seal\' && await this.#seal(state.currentOffset)'
   },
   {
     name: 'go on behind the last message found, whatever is below',
     file: 'domain/log/read.ts',
-    replace: '      if (segment.first > this.expected) {',
-    by: '      if (segment.first > this.expected) this.expected = segment.first\n      if (segment.first > this.expected) {'
+    replace: '      if (segment.first > this.#expected) {',
+    by: '      if (segment.first > this.#expected) this.#expected = segment.first\n      if (segment.first > this.#expected) {'
   },
   {
     name: 'go on at the topic\'s end when the listing is at its end',
     file: 'domain/log/read.ts',
-    replace: '      if (!await this.#tailHole(listing.now)) return',
-    by: '      this.expected = end\n      return'
+    replace: 'return await this.#tailHole(now) ? this.#expected : undefined',
+    by: 'this.#expected = end\n    return undefined'
   },
   {
     name: 'hand offsets out again after a topic was deleted',
@@ -156,14 +158,14 @@ export const plantedFaults: readonly PlantedFault[] = [
   {
     name: 'a deadline that a look at the item may exceed',
     file: 'domain/log/append.ts',
-    replace: 'const storage = new Storage(core, topic, deadline)',
-    by: 'const storage = new Storage(core, topic)'
+    replace: 'const storage = new TopicStorage(context, topic, operation, deadline)',
+    by: 'const storage = new TopicStorage(context, topic, operation)'
   },
   {
     name: 'a deadline of a read that its seals may exceed',
     file: 'domain/log/read.ts',
-    replace: 'new Storage(core, topic, deadline, ',
-    by: 'new Storage(core, topic, Infinity, '
+    replace: 'new TopicStorage(context, topic, operation, deadline, ',
+    by: 'new TopicStorage(context, topic, operation, Infinity, '
   },
   {
     name: 'send a segment again in smaller ones although it may have been written',
@@ -174,27 +176,27 @@ export const plantedFaults: readonly PlantedFault[] = [
   {
     name: 'send an append whose deadline can\'t be met',
     file: 'domain/log/group-commit.ts',
-    replace: 'return deadline - this.#core.limits.resolveBySealMs - this.#core.limits.putTimeoutMs',
+    replace: 'return deadline - this.#context.limits.resolveBySealMs - this.#context.limits.putTimeoutMs',
     by: 'return deadline + 60_000'
   },
   {
     name: 'a reservation that is read, then written',
     file: 'adapters/memory/offset-counter.ts',
     replace: 'const before = topics.get(topic) ?? none\n      const last',
-    by: 'const before = topics.get(topic) ?? none\n      if (before.currentOffset % 5 === 4) return { first: before.currentOffset, last: before.currentOffset - 1 + count, at: now() }\n      const last'
+    by: 'const before = topics.get(topic) ?? none\n      if (before.currentOffset % 5 === 4) return { first: before.currentOffset, last: before.currentOffset - 1 + count, reservedAtMs: now() }\n      const last'
   },
   {
     name: 'a put that replaces what is there',
     file: 'adapters/memory/segment-store.ts',
-    replace: 'if (kept.objects.has(last)) return \'exists\'',
-    by: 'if (kept.objects.delete(last)) kept.keys = kept.keys.filter((key) => key !== last)'
+    replace: 'if (segments.objects.has(last)) return \'exists\'',
+    by: 'if (segments.objects.delete(last)) segments.keys = segments.keys.filter((key) => key !== last)'
   },
   {
     name: 'put the first message of a batch by itself, then the batch',
     file: 'domain/log/append.ts',
     replace: '    return await this.#putSegment(object) === \'written\' ? segment : \'sealed\'',
     by: `    const alone = encodeSegment(this.#messages.slice(0, 1), { first, timestamp: 0, writer: this.#writer, compression, compressOverBytes: limits.compressOverBytes })
-    if (this.#messages.length > 1) await this.#storage.put(first, alone.object, null, limits.putTimeoutMs).catch(() => {})
+    if (this.#messages.length > 1) await this.#storage.put(first, alone.object, { reservedAtMs: null, timeoutMs: limits.putTimeoutMs }).catch(() => {})
     return await this.#putSegment(object) === 'written' ? segment : 'sealed'`
   },
   {
@@ -206,8 +208,8 @@ export const plantedFaults: readonly PlantedFault[] = [
   {
     name: 'tell a reader to go on behind the page although it stopped inside a segment',
     file: 'domain/log/read.ts',
-    replace: 'this.page.take(segment, this.expected) : segment.last + 1',
-    by: '(this.page.take(segment, this.expected), segment.last + 1) : segment.last + 1'
+    replace: 'this.#page.take(segment, this.#expected) : segment.last + 1',
+    by: '(this.#page.take(segment, this.#expected), segment.last + 1) : segment.last + 1'
   },
   {
     name: 'hand a segment to a follower that waits below it',

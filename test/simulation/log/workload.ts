@@ -1,5 +1,6 @@
-import type { createMemoryOffsetCounter } from '../../../src/adapters/memory/offset-counter.ts'
+import type { createMemoryRecordStore } from '../../../src/adapters/memory/record-store.ts'
 import type { createMemorySegmentStore } from '../../../src/adapters/memory/segment-store.ts'
+import type { createMemoryTopicStore } from '../../../src/adapters/memory/topic-store.ts'
 import type { createStoreClock } from '../../../src/adapters/sqlite/clock.ts'
 import type { LogError } from '../../../src/domain/errors.ts'
 import type { defaultLimits, Limits } from '../../../src/domain/limits.ts'
@@ -10,6 +11,7 @@ import { Random } from '../engine/random.ts'
 import { Process, Scheduler, Violation } from '../engine/scheduler.ts'
 import { drawRates, World } from '../engine/world.ts'
 import { Checker } from './checker.ts'
+import { Clients } from './clients.ts'
 import { EmbeddedClock } from './embedded-clock.ts'
 import { isLinearizable } from './linearizability.ts'
 
@@ -17,7 +19,8 @@ import { isLinearizable } from './linearizability.ts'
 export interface Subject {
   readonly createLog: typeof createLog
   readonly createMemorySegmentStore: typeof createMemorySegmentStore
-  readonly createMemoryOffsetCounter: typeof createMemoryOffsetCounter
+  readonly createMemoryTopicStore: typeof createMemoryTopicStore
+  readonly createMemoryRecordStore: typeof createMemoryRecordStore
   readonly createStoreClock: typeof createStoreClock
   readonly defaultLimits: typeof defaultLimits
   readonly StoreError: typeof StoreError
@@ -73,6 +76,9 @@ class Run {
   /** In some runs the stores are an embedded one: all processes are one process, which is killed and started again. */
   readonly #embedded: EmbeddedClock | undefined
   readonly #processes = new Set<Process>()
+  readonly #clients: Clients
+  readonly #withClients: boolean
+  readonly #servers = new Map<Process, Log>()
   #active = 0
   #restarts = 0
 
@@ -86,13 +92,24 @@ class Run {
     const now = this.#embedded?.now ?? (() => this.scheduler.now)
     const memory = {
       segments: subject.createMemorySegmentStore(this.#embedded?.now ?? (() => now() + skewOfStoreMs)),
-      counter: subject.createMemoryOffsetCounter(now)
+      topics: subject.createMemoryTopicStore(now)
     }
-    const { segments, counter } = this.#embedded?.watch(memory.segments, memory.counter) ?? memory
+    const { segments, topics } = this.#embedded?.watch(memory.segments, memory.topics) ?? memory
     this.world = new World(this.scheduler, subject.StoreError, {
       seed: scenario.seed, rates: drawRates(random), latencyMs: random.pick([5, 30, 300, 1_000]), without: scenario.without ?? new Set()
-    }, this.#watched(segments), counter)
+    }, { segments: this.#watched(segments), topics, records: subject.createMemoryRecordStore() })
     this.#withTrims = random.chance(0.25)
+    const conditions = new Random(scenario.seed, 'conditions')
+    this.#withClients = conditions.chance(0.5)
+    this.#clients = new Clients({
+      seed: scenario.seed,
+      scheduler: this.scheduler,
+      checker: this.#checker,
+      topic,
+      servers: () => [...this.#servers].filter(([process]) => !process.dead).map(([, log]) => log),
+      known: (error) => this.#known(error),
+      closes: conditions.chance(0.3)
+    })
     this.#batchMax = new Random(scenario.seed, 'batches').pick([4, 4, 10])
     this.#limits = {
       ...subject.defaultLimits,
@@ -100,6 +117,9 @@ class Run {
       lingerMs: random.pick([0, 0, 20]),
       segmentCacheBytes: random.pick([0, 1_000_000]),
       sealsPerReadMax: random.pick([1, 3, 64]),
+      // The machine's clock jumps by years, which would look like ranges that are lost.
+      ...this.#embedded !== undefined && { factAgeMaxMs: Infinity },
+      ...this.#withClients && conditions.chance(0.5) && { inlineRecordsBytes: 50, inlineRecordsMax: conditions.pick([1, 1, 2, 64]), producerIdleMs: conditions.pick([0, 10_000]) },
       ...new Random(scenario.seed, 'window').pick([{}, {}, { windowBytesInitial: 100, windowBytesMin: 50 }, { windowBytesInitial: 400, windowBytesMin: 100, storeCallsMax: 2 }])
     }
   }
@@ -125,6 +145,10 @@ class Run {
       const position = { at: random.chance(0.7) ? 1 : random.int(1, 10), polls: random.int(6, 25) }
       this.#inProcess(`reader${r}`, (log, process) => this.#read(log, process, position, away))
     }
+    if (this.#withClients) {
+      this.#clients.start()
+      for (let s = new Random(this.#scenario.seed, 'servers').int(1, 3); s > 0; s--) this.#inProcess(`server${s}`, (log, process) => this.#serve(log, process))
+    }
     if (this.#withTrims) this.#inProcess('trimmer', (log, process) => this.#trim(log, process))
     if (this.#embedded !== undefined) this.#scheduleRestarts()
     await this.scheduler.run(() => this.#active === 0, stepsMax)
@@ -133,6 +157,7 @@ class Run {
   /** All writers dead, no more faults: a new reader reaches the end in bounded time, and everything is there (§7.6). */
   async calm (): Promise<void> {
     this.world.faultsOn = false
+    for (const process of this.#servers.keys()) process.dead = true
     // What is still on the wire arrives first. With an embedded store nothing is, after a start at which the clock is right.
     this.#restart(0)
     let quiet = false
@@ -151,9 +176,12 @@ class Run {
         await this.#sleep(process, 6_000)
       }
       this.#checker.whole()
-      await this.#hears(end)
-      const { calls } = await log.read(topic, { from: end + 1, limit: 10, maxBytes: 1_000 })
-      if (calls.state !== 1 || calls.get + calls.list + calls.put + calls.reserve > 0) throw new Violation(`an idle poll took ${JSON.stringify(calls)}`)
+      this.#checker.identities.whole()
+      const { isClosed } = this.#checker.identities
+      if (!isClosed) await this.#hears(end)
+      const calls = { reserve: 0, state: 0, put: 0, get: 0, list: 0 }
+      await log.read(topic, { from: isClosed ? end : end + 1, limit: 10, maxBytes: 1_000 }, { calls })
+      if (calls.state !== 1 || calls.get + calls.list + calls.put + calls.reserve > (isClosed ? 1 : 0)) throw new Violation(`an idle poll took ${JSON.stringify(calls)}`)
     }
     inspect().then(() => { finished = true }, (error: unknown) => this.scheduler.fail(error))
     await this.scheduler.run(() => finished, stepsMax)
@@ -211,12 +239,18 @@ class Run {
     role(this.#log(process), process, life).then(end, (error: unknown) => this.scheduler.fail(error))
     process.onDeath = () => {
       if (over) return
-      if (life < 3 && this.#restarts++ < 6) {
+      if ((life < 3 && this.#restarts++ < 6) || name.startsWith('server')) {
         this.#active++
         this.scheduler.at(this.scheduler.now + 5_000, undefined, () => { this.#active--; this.#inProcess(name, role, life + 1) })
       }
       end()
     }
+  }
+
+  /** Takes the appends of clients, until they have done their work. */
+  async #serve (log: Log, process: Process): Promise<void> {
+    this.#servers.set(process, log)
+    while (!this.#clients.done) await this.#sleep(process, 1_000)
   }
 
   async #write (log: Log, process: Process, life: number, appendsMax: number): Promise<void> {
@@ -290,6 +324,7 @@ class Run {
       inTime()
       this.scheduler.note(name, `heard from ${from}: ${page.count} messages, go on at ${page.nextOffset}`)
       this.#checker.page(name, start, from, page, 'live')
+      if (page.closed) this.#checker.identities.seenClosed(page.nextOffset)
       if (page.nextOffset !== follower.position) throw new Violation(`${name} is at ${follower.position} after a page up to ${page.nextOffset}`)
       return page.nextOffset
     } catch (error) {
@@ -309,6 +344,7 @@ class Run {
       inTime()
       this.scheduler.note(process.name, `read from ${from}: ${page.count} messages, go on at ${page.nextOffset}`)
       this.#checker.page(process.name, start, from, page)
+      if (page.closed) this.#checker.identities.seenClosed(page.nextOffset)
       return page.nextOffset
     } catch (error) {
       this.#checker.outOfRange(process.name, from, knownEnd, this.#known(error))
@@ -325,7 +361,7 @@ class Run {
       await this.#sleep(process, random.heavyTail(pauseMs))
       try {
         const end = await log.position(topic, 'latest')
-        if (random.chance(0.3)) {
+        if (random.chance(0.3) && !this.#withClients) {
           // The end that deletion goes by is read after this: anything acknowledged until then may go.
           this.#checker.trimmedTo = Infinity
           await log.deleteTopic(topic)
@@ -375,7 +411,9 @@ class Run {
         const result = await store.putIfAbsent(topic, last, object, options)
         if (result !== 'created' || object.metadata['sealed'] !== undefined) return result
         try {
-          this.#checker.stored(Number(object.metadata['first']), last)
+          const first = Number(object.metadata['first'])
+          this.#checker.stored(first, last)
+          this.#checker.identities.stored(first, Buffer.from(object.body).toString().trim().split('\n').map((line) => (JSON.parse(line) as { payload: string }).payload))
         } catch (error) {
           // Nobody hears the answer to a put that is late.
           this.scheduler.fail(error)

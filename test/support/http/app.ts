@@ -4,7 +4,7 @@ import { createMemoryOffsetCounter } from '../../../src/adapters/memory/offset-c
 import { createMemorySegmentStore } from '../../../src/adapters/memory/segment-store.ts'
 import { systemClock } from '../../../src/adapters/system/clock.ts'
 import { buildApp } from '../../../src/app/build-app.ts'
-import type { PlatformFacts } from '../../../src/app/http/request-log.ts'
+import type { PlatformLogFields } from '../../../src/app/http/request-log.ts'
 import type { StoreCheck } from '../../../src/app/routes/service/health.ts'
 import type { TimeLeft } from '../../../src/app/routes/topics/consume.ts'
 import { defaultLimits, type Limits } from '../../../src/domain/limits.ts'
@@ -19,7 +19,7 @@ export interface MemoryAppOptions {
   readonly limits?: Partial<Limits>
   readonly logger?: FastifyBaseLogger
   readonly log?: Log
-  readonly platformFacts?: PlatformFacts
+  readonly platformLogFields?: PlatformLogFields
   readonly timeLeft?: TimeLeft
   readonly servedHosts?: readonly string[] | undefined
   readonly corsOrigins?: readonly string[]
@@ -30,13 +30,15 @@ export const hurried: TimeLeft = () => 2_005
 
 /** The app over a log on memory adapters, or on those handed in. */
 export function memoryApp (t: TestContext, options: MemoryAppOptions = {}): { app: FastifyInstance, log: Log } {
-  const { segments = createMemorySegmentStore(), counter = createMemoryOffsetCounter(), checks = [], limits, logger, platformFacts, timeLeft, servedHosts, corsOrigins } = options
-  const log = options.log ?? createLog({ segments, counter, clock: systemClock, compression: 'none', limits: { ...defaultLimits, ...limits } })
+  const { segments = createMemorySegmentStore(), counter = createMemoryOffsetCounter(), checks = [], logger, platformLogFields, timeLeft, servedHosts, corsOrigins } = options
+  const limits = { ...defaultLimits, ...options.limits }
+  const log = options.log ?? createLog({ segments, counter, clock: systemClock, compression: 'none', limits })
   const app = buildApp({
     log,
+    limits,
     checks,
     ...logger === undefined ? {} : { logger },
-    ...platformFacts === undefined ? {} : { platformFacts },
+    ...platformLogFields === undefined ? {} : { platformLogFields },
     ...timeLeft === undefined ? {} : { timeLeft },
     ...corsOrigins === undefined ? {} : { corsOrigins },
     servedHosts

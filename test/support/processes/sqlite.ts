@@ -31,9 +31,9 @@ function print (line: object): void {
 
 async function append ({ counter, segments }: SqliteStore, topic: string): Promise<void> {
   for (;;) {
-    const { first, last, at } = await counter.reserve(topic, 1 + Math.floor(Math.random() * 3), { now: Date.now() })
+    const { first, last, reservedAtMs: at } = await counter.reserve(topic, 1 + Math.floor(Math.random() * 3), { now: Date.now() })
     const body = Buffer.from(bodyOf(topic, last))
-    await segments.putIfAbsent(topic, last, { body, contentType: 'application/json', metadata: {} }, { reservedAt: at })
+    await segments.putIfAbsent(topic, last, { body, contentType: 'application/json', metadata: {} }, { reservedAtMs: at })
     print({ topic, first, last })
   }
 }

@@ -148,7 +148,7 @@ export async function runReads (options: ReadRunOptions): Promise<ReadRun> {
   const payload = `"${'x'.repeat(segmentBytes - 2)}"`
   for (let first = 1; first <= segments; first++) {
     const { object } = encodeSegment([{ payload }], { first, timestamp: begin, writer: 'w', compression: 'none', compressOverBytes: 0 })
-    for (let r = 0; r < readers; r++) await stores.near.segments.putIfAbsent(`topic-${r}`, first, object, { reservedAt: null })
+    for (let r = 0; r < readers; r++) await stores.near.segments.putIfAbsent(`topic-${r}`, first, object, { reservedAtMs: null })
   }
   for (let r = 0; r < readers; r++) await stores.near.counter.reserve(`topic-${r}`, segments, { now: begin })
   const pages: Array<{ end: number, bytes: number }> = []

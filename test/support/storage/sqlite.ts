@@ -20,8 +20,8 @@ export function object (body: string | Uint8Array): SegmentObject {
 }
 
 export async function append (store: SqliteStore, topic: string, body: string | Uint8Array): Promise<number> {
-  const { last, at } = await store.counter.reserve(topic, 1, { now: Date.now() })
-  assert.equal(await store.segments.putIfAbsent(topic, last, object(body), { reservedAt: at }), 'created')
+  const { last, reservedAtMs: at } = await store.counter.reserve(topic, 1, { now: Date.now() })
+  assert.equal(await store.segments.putIfAbsent(topic, last, object(body), { reservedAtMs: at }), 'created')
   return last
 }
 

@@ -1,8 +1,8 @@
 import type { FastifyInstance, FastifyReply } from 'fastify'
 
 /**
- * For all responses. A cache that stores a page or an error for only seconds would hide new messages from its readers. And
- * browsers must not interpret a payload as HTML or as a script.
+ * For all responses. No cache may store them: a page or an error that is only seconds old would hide new messages. And browsers
+ * must not interpret a payload as HTML or as a script.
  */
 export const defaultHeaders = { 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' } as const
 

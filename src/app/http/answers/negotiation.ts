@@ -28,7 +28,7 @@ export function prefers (type: string, accept: string | undefined): boolean {
 export type Encoding = 'gzip' | 'br' | 'zstd'
 
 /**
- * The encoding with the highest weight; among equals `first` if given, otherwise the cheapest one.
+ * The encoding with the highest weight. Among equal weights: `first` if it is given, otherwise the one that costs least CPU.
  * `*` counts as gzip, which all clients support.
  * @returns undefined if the body must not be encoded
  */

@@ -1,6 +1,6 @@
 import { brotliCompress, constants, gzip, zstdCompress } from 'node:zlib'
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { defaultLimits } from '../../../domain/limits.ts'
+import type { Limits } from '../../../domain/limits.ts'
 import type { Page } from '../../../domain/log/log.ts'
 import { linesType } from '../bodies/raw-body.ts'
 import { mayAnswer } from '../bounds/connections.ts'
@@ -8,29 +8,34 @@ import { LoopShare } from '../bounds/loop-share.ts'
 import { clientGone } from '../bounds/memory-budget.ts'
 import { type Encoding, preferredEncoding, prefers } from './negotiation.ts'
 
-const copied = new LoopShare(defaultLimits.copiedPerTurnBytes)
-
 /**
  * Sends the page in the type and the encoding that the request prefers. A client that receives it too slowly is
  * disconnected if other requests need the memory.
  */
-export async function sendPage (request: FastifyRequest, reply: FastifyReply, page: Page): Promise<FastifyReply> {
-  const { hold, raw, headers: { accept, 'accept-encoding': acceptEncoding } } = request
-  if (!copied.hasRoom) await copied.room()
-  if (!mayAnswer(reply)) throw clientGone()
-  copied.spend(sizeOf(page))
-  hold.awaitClient(() => { raw.socket.destroy() })
-  const asLines = prefers(linesType, accept)
-  reply
-    .header('content-type', asLines ? linesType : 'application/json; charset=utf-8')
-    .header('next-offset', page.nextOffset)
-    .header('vary', 'accept, accept-encoding')
-  return typeof acceptEncoding === 'string'
-    ? sendEncoded(reply, page, asLines, acceptEncoding)
-    : reply.send(asLines ? linesBody(page) : jsonBody(page))
+export type SendPage = (request: FastifyRequest, reply: FastifyReply, page: Page) => Promise<FastifyReply>
+
+/** To be created once for an app, because all connections share the bytes that are copied in a turn. */
+export function createPageSender ({ copiedPerTurnBytes, compressOverBytes }: Limits): SendPage {
+  const copied = new LoopShare(copiedPerTurnBytes)
+
+  return async (request, reply, page) => {
+    const { hold, raw, headers: { accept, 'accept-encoding': acceptEncoding } } = request
+    if (!copied.hasRoom) await copied.room()
+    if (!mayAnswer(reply)) throw clientGone()
+    copied.spend(sizeOf(page))
+    hold.awaitClient(() => { raw.socket.destroy() })
+    const asLines = prefers(linesType, accept)
+    reply
+      .header('content-type', asLines ? linesType : 'application/json; charset=utf-8')
+      .header('next-offset', page.nextOffset)
+      .header('vary', 'accept, accept-encoding')
+    return typeof acceptEncoding === 'string'
+      ? sendEncoded(reply, page, asLines, acceptEncoding, compressOverBytes)
+      : reply.send(asLines ? linesBody(page) : jsonBody(page))
+  }
 }
 
-function sendEncoded (reply: FastifyReply, page: Page, asLines: boolean, acceptEncoding: string): FastifyReply {
+function sendEncoded (reply: FastifyReply, page: Page, asLines: boolean, acceptEncoding: string, compressOverBytes: number): FastifyReply {
   const stored = asLines ? storedLines(page) : undefined
   const encoding = preferredEncoding(acceptEncoding, stored?.encoding)
   if (encoding !== undefined && encoding === stored?.encoding) {
@@ -38,7 +43,7 @@ function sendEncoded (reply: FastifyReply, page: Page, asLines: boolean, acceptE
     return reply.header('content-encoding', encoding).send(Buffer.from(buffer, byteOffset, byteLength))
   }
   const body = asLines ? linesBody(page) : jsonBody(page)
-  if (encoding === undefined || body.length <= defaultLimits.compressOverBytes) return reply.send(body)
+  if (encoding === undefined || body.length <= compressOverBytes) return reply.send(body)
   // In zlib's threads, because the largest page would block the event loop for too long.
   compress[encoding](body, (error, compressed) => {
     if (error === null) reply.header('content-encoding', encoding).send(compressed)
@@ -48,9 +53,9 @@ function sendEncoded (reply: FastifyReply, page: Page, asLines: boolean, acceptE
 }
 
 /**
- * The compressed body of the segment, if the page is exactly one segment: it was compressed only once, at the append. Not for
- * a single message, whose stored form has no line feed. Adding it as a second gzip member or zstd frame is not possible:
- * curl, browsers and Node do not read these.
+ * The segment's body as it is stored, compressed, if the page is exactly one segment: so it need not be compressed again. Not
+ * for a single message: its stored form has no line feed, which could be added only as a second gzip member or zstd frame,
+ * and curl, browsers and Node do not read these.
  */
 function storedLines ({ stored, count }: Page): Page['stored'] {
   return count > 1 ? stored : undefined
@@ -67,7 +72,7 @@ const compress: Readonly<Record<Encoding, Compress>> = {
   zstd: (body, done) => { zstdCompress(body, { params: { [constants.ZSTD_c_compressionLevel]: 1 }, chunkSize }, done) }
 }
 
-/** Size of the output pieces, each of which costs a round trip to the thread. */
+/** Size of the pieces of output. Each piece costs a round trip to the thread. */
 const chunkSize = 64 * 1024
 
 const opening = Buffer.from('{"messages":[')
@@ -105,7 +110,7 @@ function copyRuns ({ runs }: Page, body: Buffer, to: number, separator: number):
     const from = lines.start(start)
     const shift = to - from
     body.set(lines.bytes.subarray(from, lines.end(stop - 1)), to)
-    // The last one of a buffer may have no line feed to copy.
+    // The last line of a buffer may have no line feed that could be copied.
     for (let i = separator === lineFeed ? stop - 1 : start; i < stop; i++) body[lines.end(i) + shift] = separator
     to = lines.end(stop - 1) + 1 + shift
   }

@@ -1,26 +1,37 @@
 import type { IncomingMessage } from 'node:http'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { LogError } from '../../../domain/errors.ts'
-import { defaultLimits } from '../../../domain/limits.ts'
+import type { Limits } from '../../../domain/limits.ts'
 import { show } from '../validation.ts'
-import { decompressed } from './body-encoding.ts'
-import { type MessageBody, parseJsonBody, parseLinesBody } from './message-body.ts'
-import { receiveBody } from './receive-body.ts'
+import { createDecompressor, type DecompressBody } from './body-encoding.ts'
+import { createBodyParsers, type ParseBody } from './message-body.ts'
+import { createBodyReceiver, type ReceiveBody } from './receive-body.ts'
 
 export const jsonType = 'application/json'
 export const linesType = 'application/x-ndjson'
 
 /** Replaces Fastify's parsers, which would build the payload: re-serialized, it would differ from what was sent. */
-export function addBodyParsers (app: FastifyInstance): void {
+export function addBodyParsers (app: FastifyInstance, limits: Limits): void {
+  const { json, lines } = createBodyParsers(limits)
+  const receive = createBodyReceiver(limits)
+  const decompress = decompressorInHold(limits.requestBytesMax)
   app.removeAllContentTypeParsers()
-  addParser(app, jsonType, parseJsonBody)
-  addParser(app, linesType, parseLinesBody)
+  addParser(app, jsonType, { receive, decompress, parse: json })
+  addParser(app, linesType, { receive, decompress, parse: lines })
   app.addContentTypeParser('*', (request, _payload, done) => { done(unsupported(request)) })
 }
 
-function addParser (app: FastifyInstance, type: string, parse: (body: Buffer) => MessageBody | Promise<MessageBody>): void {
+type DecompressInHold = (request: FastifyRequest, ...body: Parameters<DecompressBody>) => ReturnType<DecompressBody>
+
+interface Steps {
+  readonly receive: ReceiveBody
+  readonly decompress: DecompressInHold
+  readonly parse: ParseBody
+}
+
+function addParser (app: FastifyInstance, type: string, { receive, decompress, parse }: Steps): void {
   app.addContentTypeParser(type, (request: FastifyRequest, payload: IncomingMessage, done: (error: Error | null, body?: unknown) => void) => {
-    receiveBody(request, payload, (failure, body) => {
+    receive(request, payload, (failure, body) => {
       if (body === undefined) {
         done(failure)
         return
@@ -28,7 +39,7 @@ function addParser (app: FastifyInstance, type: string, parse: (body: Buffer) =>
       const encoding = request.headers['content-encoding']
       try {
         checkCharset(request)
-        const parsed = encoding === undefined ? parse(body) : decompressedInHold(request, body, encoding).then(parse)
+        const parsed = encoding === undefined ? parse(body) : decompress(request, body, encoding).then(parse)
         if (parsed instanceof Promise) parsed.then((parsed) => { done(null, parsed) }, done)
         else done(null, parsed)
       } catch (error) {
@@ -38,12 +49,15 @@ function addParser (app: FastifyInstance, type: string, parse: (body: Buffer) =>
   })
 }
 
-/** Decompresses the body. Holds memory for the largest possible body until the real size is known. */
-async function decompressedInHold ({ hold }: FastifyRequest, body: Buffer, encoding: string): Promise<Buffer> {
-  await hold.add(defaultLimits.requestBytesMax)
-  const whole = await decompressed(body, encoding)
-  hold.resize(whole.length)
-  return whole
+/** Holds memory for the largest possible body until the real size is known. */
+function decompressorInHold (bytesMax: number): DecompressInHold {
+  const decompress = createDecompressor(bytesMax)
+  return async ({ hold }, body, encoding) => {
+    await hold.add(bytesMax)
+    const whole = await decompress(body, encoding)
+    hold.resize(whole.length)
+    return whole
+  }
 }
 
 function checkCharset (request: FastifyRequest): void {

@@ -1,27 +1,28 @@
 import { readFileSync } from 'node:fs'
 import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerOptions, type ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
-import { defaultLimits as limits } from '../../../domain/limits.ts'
+import type { Limits } from '../../../domain/limits.ts'
 
-/** Events on connections that are not visible in any request. */
-export interface ConnectionEvents {
+export interface ConnectionLimit {
+  readonly max: number
+  readonly reservedFiles: number
   /** Called with the number of connections that were refused since the last call, at most once per minute. */
   readonly refused: (count: number) => void
 }
 
 /**
- * Creates a server that handles one request of a connection at a time, and lets few others wait. Node would start all
- * pipelined requests at once, and 31 KB of them can request gigabytes of responses. A connection is closed if its client
+ * Creates a server that handles one request of a connection at a time, and lets a few others wait. Node would start all
+ * pipelined requests at once, and 31 KB of requests can ask for gigabytes of responses. A connection is closed if its client
  * receives nothing for `stalledConnectionMs`, or if a request takes longer than `requestTimeoutMs` to arrive.
  */
-export function createBoundedServer (options: ServerOptions, handle: RequestListener): Server {
+export function createBoundedServer (limits: Limits, options: ServerOptions, handle: RequestListener): Server {
   const server = createServer({
     ...options,
     requestTimeout: limits.requestTimeoutMs,
     headersTimeout: limits.requestTimeoutMs,
     // With Node's default of 30 s, a slow request could take half as long again.
     connectionsCheckingInterval: 5_000
-  }, oneAtATime(handle))
+  }, oneAtATime(handle, limits))
   server.keepAliveTimeout = limits.keepAliveMs
   // For connections without traffic. Every response takes less time, and streams have heartbeats.
   server.setTimeout(limits.stalledConnectionMs, (socket) => {
@@ -56,11 +57,12 @@ function queueOf (socket: Socket & { [queueKey]?: Queue }): Queue {
 }
 
 /**
- * Calls `then` after the responses to all complete requests of the connection; at once if there are none. An error for
- * invalid data that follows a request must not be sent before its response, or an acknowledged append would look refused.
+ * Calls `then` when all complete requests of the connection have got their responses; at once if there are none. Invalid data
+ * may follow a request: if its error were sent before the response, an append that was written would look refused.
  * Only the first call has an effect, because the connection is closed after it.
+ * @param waitMs after this time the connection is closed: a stream would never end
  */
-export function afterAnswers (socket: Socket, then: () => void): void {
+export function afterAnswers (socket: Socket, waitMs: number, then: () => void): void {
   const queue = queueOf(socket)
   if (queue.whenAnswered !== undefined) return
   if (queue.current === undefined || !queue.current.req.complete) {
@@ -68,8 +70,7 @@ export function afterAnswers (socket: Socket, then: () => void): void {
     then()
     return
   }
-  // A stream would never end.
-  const timer = setTimeout(() => { socket.destroy() }, limits.stalledConnectionMs)
+  const timer = setTimeout(() => { socket.destroy() }, waitMs)
   socket.pause().once('close', () => { clearTimeout(timer) })
   queue.whenAnswered = () => {
     // A paused socket does not report its end.
@@ -78,7 +79,7 @@ export function afterAnswers (socket: Socket, then: () => void): void {
   }
 }
 
-function oneAtATime (handle: RequestListener): RequestListener {
+function oneAtATime (handle: RequestListener, { pipelinedRequestsMax, pipelinedRequestsTotalMax }: Limits): RequestListener {
   /** Waiting requests of all connections. */
   let waiting = 0
 
@@ -111,7 +112,7 @@ function oneAtATime (handle: RequestListener): RequestListener {
       begin(queue, request, response)
       return
     }
-    if (queue.waiting.length >= limits.pipelinedRequestsMax || waiting >= limits.pipelinedRequestsTotalMax) {
+    if (queue.waiting.length >= pipelinedRequestsMax || waiting >= pipelinedRequestsTotalMax) {
       // An error response is not possible: it would have to wait for the responses before it.
       drop(queue)
       socket.destroy()
@@ -129,11 +130,11 @@ export function mayAnswer ({ raw }: { readonly raw: ServerResponse }): boolean {
 }
 
 /**
- * Refuses connections beyond `max`, or beyond the file descriptors of the process if these are fewer: without free
- * descriptors, no files can be opened either.
+ * Refuses connections beyond `max`, or beyond the file descriptors of the process less `reservedFiles` if these are fewer:
+ * without free descriptors, no files can be opened either.
  */
-export function limitConnections (server: Server, max: number, { refused }: ConnectionEvents): void {
-  server.maxConnections = Math.max(1, Math.min(max, openFilesMax() - limits.reservedFiles))
+export function limitConnections (server: Server, { max, reservedFiles, refused }: ConnectionLimit): void {
+  server.maxConnections = Math.max(1, Math.min(max, openFilesMax() - reservedFiles))
   let count = 0
   let timer: NodeJS.Timeout | undefined
   const report = (): void => {
@@ -160,8 +161,8 @@ function openFilesMax (): number {
 
 /**
  * Makes a closing server finish its responses. For Node a connection is idle as soon as its last response is in the
- * socket's buffer, and `closeIdleConnections` (also called by `close`) destroys it with the part that is not sent yet. And
- * Node closes idle connections only once, so connections that become idle later stay open.
+ * socket's buffer: `closeIdleConnections`, which `close` calls, would destroy it with the part that is not sent yet. And
+ * Node closes idle connections only once, so connections that become idle later would stay open.
  * @returns a function that closes idle connections repeatedly until the function that it returns is called
  */
 export function closeIdleWhenSent (server: Server): () => () => void {

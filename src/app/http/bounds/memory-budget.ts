@@ -1,5 +1,5 @@
 import { LogError } from '../../../domain/errors.ts'
-import { defaultLimits, type Limits } from '../../../domain/limits.ts'
+import type { Limits } from '../../../domain/limits.ts'
 
 /*
  * One limit for all bytes of request bodies and responses that the process holds for its clients. A request for which there
@@ -44,7 +44,7 @@ export class Hold {
     if (!this.#released && bytes !== this.#bytes) this.#set(bytes)
   }
 
-  /** From now on the server waits for the client. `cutOff` is called if it takes too long while other requests wait. */
+  /** From now on the server waits for the client. `cutOff` is called if the client takes too long while other requests wait. */
   awaitClient (cutOff: () => void): void {
     this.#clientSince = performance.now()
     this.#cutOff = cutOff
@@ -106,8 +106,8 @@ export class MemoryBudget {
   #waiting: Waiter[] = []
   #watch: NodeJS.Timeout | undefined
 
-  /** @param bytesMax must be several times what one request can hold, which is a body and its decompressed form */
-  constructor (bytesMax: number, limits: Limits = defaultLimits) {
+  /** @param bytesMax must be several times what one request can hold: a body and its decompressed form */
+  constructor (bytesMax: number, limits: Limits) {
     this.#bytesMax = bytesMax
     this.limits = limits
   }
@@ -118,7 +118,7 @@ export class MemoryBudget {
     return new Hold(this)
   }
 
-  /** Whether a request that holds `held` bytes can add `more` now. The last eighth is for small requests, which never wait. */
+  /** Whether a request that holds `held` bytes can add `more` now. The last eighth is reserved for small requests, which never wait. */
   hasRoom (held: number, more: number): boolean {
     if (held + more <= this.limits.smallRequestBytes) return this.#used + more <= this.#bytesMax
     return this.#waiting.length === 0 && this.#fits(more)
@@ -131,7 +131,7 @@ export class MemoryBudget {
   wait (hold: Hold, bytes: number): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#waiting.push({ hold, bytes, until: performance.now() + this.limits.memoryWaitMs, resolve, reject })
-      this.#watch ??= setInterval(() => { this.#relieve() }, 250)
+      this.#watch ??= setInterval(() => { this.#makeRoom() }, 250)
     })
   }
 
@@ -139,7 +139,7 @@ export class MemoryBudget {
     this.#used += after - before
     if (after === 0) this.#holds.delete(hold)
     else if (before === 0) this.#holds.add(hold)
-    if (after < before && this.#waiting.length > 0) this.#serve()
+    if (after < before && this.#waiting.length > 0) this.#grantWaiting()
   }
 
   /** To be called when the request has ended: its waiters are rejected. */
@@ -147,10 +147,10 @@ export class MemoryBudget {
     if (this.#waiting.length === 0) return
     for (const { reject } of this.#waiting.filter((waiter) => waiter.hold === hold)) reject(clientGone())
     this.#waiting = this.#waiting.filter((waiter) => waiter.hold !== hold)
-    this.#serve()
+    this.#grantWaiting()
   }
 
-  #serve (): void {
+  #grantWaiting (): void {
     for (let first = this.#waiting[0]; first !== undefined; first = this.#waiting[0]) {
       if (!this.#fits(first.bytes)) break
       this.#waiting.shift()
@@ -163,7 +163,7 @@ export class MemoryBudget {
   }
 
   /** Disconnects slow clients, and rejects requests that have waited too long. */
-  #relieve (): void {
+  #makeRoom (): void {
     const now = performance.now()
     for (const hold of [...this.#holds]) {
       if (this.#waiting.length === 0) return
@@ -171,7 +171,7 @@ export class MemoryBudget {
     }
     for (const { reject } of this.#waiting.filter(({ until }) => until <= now)) reject(serverBusy())
     this.#waiting = this.#waiting.filter(({ until }) => until > now)
-    this.#serve()
+    this.#grantWaiting()
   }
 }
 

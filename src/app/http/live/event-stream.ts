@@ -1,9 +1,9 @@
 import { Readable, type Writable } from 'node:stream'
 import { LogError } from '../../../domain/errors.ts'
-import { defaultLimits as limits } from '../../../domain/limits.ts'
+import type { Limits } from '../../../domain/limits.ts'
 import { type Follower, messagesOf, type Page } from '../../../domain/log/log.ts'
 import type { Hold } from '../bounds/memory-budget.ts'
-import { toProblem } from '../problem.ts'
+import { errorKinds, toProblem } from '../problem.ts'
 
 /*
  * A stream of server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html):
@@ -15,9 +15,6 @@ import { toProblem } from '../problem.ts'
  *   event: problem LF data: JSON LF LF    the last event of a stream that cannot go on
  */
 
-/** Size of one page of a stream, and the most memory for a client that has stopped reading. */
-const pageSize = { limit: limits.pageMessagesMax, maxBytes: limits.streamPageBytes }
-
 /** Limits that a platform sets on a stream. The stream ends gracefully before them, and its client resumes. */
 export interface StreamBounds {
   readonly bytes: number
@@ -26,6 +23,7 @@ export interface StreamBounds {
 }
 
 export interface EventStreamOptions {
+  readonly limits: Limits
   readonly follower: Follower
   /** The offset at which the follower begins. */
   readonly from: number
@@ -42,10 +40,12 @@ export interface EventStreamOptions {
 
 /**
  * A stream of server-sent events. It reads messages only when the client has received the ones before, so a slow client costs
- * two pages of memory. If there is no room for them, the stream ends and its client resumes.
+ * two pages of memory. If there is no memory for a page, the stream ends, and its client resumes later.
  */
 export class EventStream extends Readable {
   readonly #options: EventStreamOptions
+  /** Size of one page of the stream, and the most memory for a client that has stopped reading. */
+  readonly #pageSize: { readonly limit: number, readonly maxBytes: number }
   #opening: Buffer | undefined
   /** The offset after which the client would resume. */
   #id: number
@@ -56,7 +56,9 @@ export class EventStream extends Readable {
 
   constructor (options: EventStreamOptions) {
     super({ highWaterMark: 1 })
+    const { limits: { pageMessagesMax, streamPageBytes } } = options
     this.#options = options
+    this.#pageSize = { limit: pageMessagesMax, maxBytes: streamPageBytes }
     this.#endsAt = options.endsAt
     this.#id = options.from - 1
   }
@@ -66,8 +68,9 @@ export class EventStream extends Readable {
    * @throws LogError
    */
   async open (): Promise<void> {
+    const { follower, limits } = this.#options
     const opening = `retry: ${limits.streamRetryMs}\nid: ${this.#id}\n\n`
-    const page = await this.#options.follower.next(pageSize, 0)
+    const page = await follower.next(this.#pageSize, 0)
     this.#opening = Buffer.concat([Buffer.from(opening), this.#take(page)])
     const { hold, raw } = this.#options.client
     raw.on('drain', () => { hold.resize(0) })
@@ -90,18 +93,18 @@ export class EventStream extends Readable {
 
   /** @returns the next bytes; `null` at the end */
   async #next (): Promise<Buffer | null> {
-    const { follower, onError } = this.#options
+    const { follower, limits, onError } = this.#options
     if (this.#ended) return null
     this.#holdUnsent()
     const left = Math.max(0, this.#endsAt - performance.now())
     try {
-      const page = await follower.next(pageSize, Math.min(limits.heartbeatMs, left))
+      const page = await follower.next(this.#pageSize, Math.min(limits.heartbeatMs, left))
       if (page.count > 0) return this.#mayTake(page) ? this.#take(page) : null
       return follower.closed || performance.now() >= this.#endsAt ? null : this.#heartbeat()
     } catch (error) {
       const known = error instanceof LogError ? error : new LogError('internal', 'The stream could not be continued.', { cause: error })
-      if (known.retriable && left > limits.streamRetryMs) {
-        // Ending the stream would be worse: EventSource reconnects, and gives up if it gets anything but a 200.
+      if (errorKinds[known.code].retriable && left > limits.streamRetryMs) {
+        // If the stream ended, an EventSource would reconnect, and give up if the response is not a 200.
         await new Promise((resolve) => { setTimeout(resolve, limits.streamRetryMs) })
         return this.#heartbeat()
       }
@@ -132,7 +135,7 @@ export class EventStream extends Readable {
     this.#options.onPage(page.count)
     const bytes = eventsOf(page)
     this.#bytes += bytes.length
-    // The stream ends soon, but messages that are already there are still sent.
+    // The client gets the response only at its end, so the stream ends now; messages that are already there are still sent.
     if (this.#options.bounds?.buffered === true && page.count > 0) this.#endsAt = 0
     return bytes
   }

@@ -3,8 +3,10 @@ import fastifySwagger from '@fastify/swagger'
 import fastifySwaggerUi from '@fastify/swagger-ui'
 import type { TObject } from '@sinclair/typebox'
 import type { FastifyInstance, FastifySchema } from 'fastify'
+import manifest from '../../../../package.json' with { type: 'json' }
 import { errorHelp } from '../../http/error-help.ts'
-import { errorRows, errorsPath } from '../../http/problem.ts'
+import { errorCodes, errorKinds, errorsPath } from '../../http/problem.ts'
+import { statusOf } from '../../http/status.ts'
 
 /** Adds the OpenAPI specification, generated from the route schemas, and the pages that show it. */
 export function addDocs (app: FastifyInstance): void {
@@ -13,7 +15,7 @@ export function addDocs (app: FastifyInstance): void {
       openapi: '3.1.0',
       info: {
         title: 'Serverless Streams',
-        version: '0.1.0',
+        version: manifest.version,
         description: 'Topics over HTTP: ordered, durable logs of JSON messages.'
       },
       servers: [{ url: '/' }, { url: '/v1', description: 'The same operations, with the version in the path.' }],
@@ -69,9 +71,10 @@ const errorsPolicy = `default-src 'none'; style-src 'sha256-${createHash('sha256
   "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
 function errorsPage (): string {
-  const rows = errorRows().map(({ code, status, retriable, title }) => {
+  const rows = errorCodes.map((code) => {
+    const { retriable, title } = errorKinds[code]
     const { cause, remedy } = errorHelp[code]
-    const cells = [`<code>${code}</code>`, status, retriable ? 'yes' : 'no', title, html(cause), html(remedy)]
+    const cells = [`<code>${code}</code>`, statusOf[code], retriable ? 'yes' : 'no', title, html(cause), html(remedy)]
     return `<tr id="${code}">${cells.map((cell) => `<td>${cell}</td>`).join('')}</tr>`
   })
   return `<!doctype html><html lang="en"><meta charset="utf-8"><title>Errors</title><style>${errorsStyle}</style><h1>Errors</h1>` +

@@ -1,7 +1,7 @@
 import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox'
 import { Type } from '@sinclair/typebox'
 import { LogError } from '../../../domain/errors.ts'
-import { defaultLimits } from '../../../domain/limits.ts'
+import type { Limits } from '../../../domain/limits.ts'
 import { StoreError } from '../../../ports/errors.ts'
 import type { CallOptions } from '../../../ports/segment-store.ts'
 import { problems, Status } from '../common.schema.ts'
@@ -13,10 +13,14 @@ export interface StoreCheck {
   readonly check: (options: CallOptions) => Promise<void>
 }
 
-export interface ServiceRoutesOptions { readonly checks: readonly StoreCheck[], readonly hide: boolean }
+export interface ServiceRoutesOptions {
+  readonly checks: readonly StoreCheck[]
+  readonly limits: Limits
+  readonly hide: boolean
+}
 
 /** `GET /health` (liveness) and `GET /ready` (readiness) */
-export const serviceRoutes: FastifyPluginCallbackTypebox<ServiceRoutesOptions> = (app, { checks, hide }, done) => {
+export const serviceRoutes: FastifyPluginCallbackTypebox<ServiceRoutesOptions> = (app, { checks, limits, hide }, done) => {
   const ok = { status: 'ok' } as const
 
   app.get('/health', {
@@ -38,7 +42,7 @@ export const serviceRoutes: FastifyPluginCallbackTypebox<ServiceRoutesOptions> =
       response: { 200: Type.Ref(Status), ...problems('storage_unavailable', 'storage_misconfigured') }
     }
   }, async () => {
-    const errors = await Promise.all(checks.map(failureOf))
+    const errors = await Promise.all(checks.map((part) => failureOf(part, limits.getTimeoutMs)))
     const failed = errors.filter((failure) => failure !== undefined)
     if (failed.length === 0) return ok
     const detail = `Not ready: ${failed.map(({ name, reason }) => `${name} (${reason})`).join(', ')}.`
@@ -49,8 +53,8 @@ export const serviceRoutes: FastifyPluginCallbackTypebox<ServiceRoutesOptions> =
   done()
 }
 
-async function failureOf (part: StoreCheck): Promise<{ name: string, reason: string, error: unknown } | undefined> {
-  const signal = AbortSignal.timeout(defaultLimits.getTimeoutMs)
+async function failureOf (part: StoreCheck, timeoutMs: number): Promise<{ name: string, reason: string, error: unknown } | undefined> {
+  const signal = AbortSignal.timeout(timeoutMs)
   try {
     await Promise.race([part.check({ signal }), aborted(signal)])
     return undefined

@@ -1,5 +1,5 @@
 import { Type } from '@sinclair/typebox'
-import { defaultLimits as limits } from '../../../domain/limits.ts'
+import type { Limits } from '../../../domain/limits.ts'
 
 const wholeNumber = '[1-9][0-9]*'
 
@@ -8,40 +8,42 @@ const wholeNumber = '[1-9][0-9]*'
  * `x-openapi` is their type for clients.
  */
 
-export const ConsumeQuery = Type.Object({
-  offset: Type.Optional(Type.String({
-    pattern: '^([1-9][0-9]{0,15}|earliest|latest)$',
-    'x-max-number': Number.MAX_SAFE_INTEGER,
-    'x-expected': `a whole number from 1 to ${Number.MAX_SAFE_INTEGER}, "earliest" or "latest"`,
-    'x-openapi': {
-      anyOf: [{ type: 'integer', minimum: 1, maximum: Number.MAX_SAFE_INTEGER }, { type: 'string', enum: ['earliest', 'latest'] }],
-      default: 1,
-      example: 1
-    },
-    description: 'The first offset to return. `earliest` is the first offset of the topic, `latest` the offset of the next message to be written. ' +
-      'An offset below the first one is taken for `earliest`; an offset beyond the end of the topic is refused.'
-  })),
-  limit: Type.Optional(Type.String({
-    pattern: `^${wholeNumber}$`,
-    'x-expected': 'a whole number from 1',
-    'x-openapi': { type: 'integer', minimum: 1, default: limits.pageMessagesDefault, example: 10 },
-    description: `Maximum number of messages. Values above ${limits.pageMessagesMax} count as ${limits.pageMessagesMax}.`
-  })),
-  max_bytes: Type.Optional(Type.String({
-    pattern: `^${wholeNumber}$`,
-    'x-expected': 'a whole number from 1',
-    'x-openapi': { type: 'integer', minimum: 1, default: limits.pageBytesMax, example: 65_536 },
-    description: 'Maximum number of bytes of all messages together. A page has at least one message if there is one, even a larger one. ' +
-      `Values above ${limits.pageBytesMax} count as ${limits.pageBytesMax}.`
-  })),
-  wait: Type.Optional(Type.String({
-    pattern: '^(0|[1-9][0-9]*)(\\.[0-9]{1,3})?$',
-    'x-expected': 'a number of seconds from 0, with at most 3 decimals',
-    'x-openapi': { type: 'number', minimum: 0, default: 0, example: 20 },
-    description: 'Long poll: seconds to wait for a message if there is none yet, with at most 3 decimals. ' +
-      `Values above ${limits.waitMaxMs / 1_000} count as ${limits.waitMaxMs / 1_000}.`
-  }))
-}, { additionalProperties: false })
+export function consumeQuery (limits: Limits) {
+  return Type.Object({
+    offset: Type.Optional(Type.String({
+      pattern: '^([1-9][0-9]{0,15}|earliest|latest)$',
+      'x-max-number': Number.MAX_SAFE_INTEGER,
+      'x-expected': `a whole number from 1 to ${Number.MAX_SAFE_INTEGER}, "earliest" or "latest"`,
+      'x-openapi': {
+        anyOf: [{ type: 'integer', minimum: 1, maximum: Number.MAX_SAFE_INTEGER }, { type: 'string', enum: ['earliest', 'latest'] }],
+        default: 1,
+        example: 1
+      },
+      description: 'The first offset to return. `earliest` is the first offset of the topic, `latest` the offset of the next message to be written. ' +
+        'An offset below the first one is taken for `earliest`; an offset beyond the end of the topic is refused.'
+    })),
+    limit: Type.Optional(Type.String({
+      pattern: `^${wholeNumber}$`,
+      'x-expected': 'a whole number from 1',
+      'x-openapi': { type: 'integer', minimum: 1, default: limits.pageMessagesDefault, example: 10 },
+      description: `Maximum number of messages. Values above ${limits.pageMessagesMax} count as ${limits.pageMessagesMax}.`
+    })),
+    max_bytes: Type.Optional(Type.String({
+      pattern: `^${wholeNumber}$`,
+      'x-expected': 'a whole number from 1',
+      'x-openapi': { type: 'integer', minimum: 1, default: limits.pageBytesMax, example: 65_536 },
+      description: 'Maximum number of bytes of all messages together. A page has at least one message if there is one, even a larger one. ' +
+        `Values above ${limits.pageBytesMax} count as ${limits.pageBytesMax}.`
+    })),
+    wait: Type.Optional(Type.String({
+      pattern: '^(0|[1-9][0-9]*)(\\.[0-9]{1,3})?$',
+      'x-expected': 'a number of seconds from 0, with at most 3 decimals',
+      'x-openapi': { type: 'number', minimum: 0, default: 0, example: 20 },
+      description: 'Long poll: seconds to wait for a message if there is none yet, with at most 3 decimals. ' +
+        `Values above ${limits.waitMaxMs / 1_000} count as ${limits.waitMaxMs / 1_000}.`
+    }))
+  }, { additionalProperties: false })
+}
 
 export const ConsumeHeaders = Type.Object({
   'last-event-id': Type.Optional(Type.String({

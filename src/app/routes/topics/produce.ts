@@ -1,18 +1,25 @@
 import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox'
 import { Type } from '@sinclair/typebox'
 import { LogError } from '../../../domain/errors.ts'
+import type { Limits } from '../../../domain/limits.ts'
 import type { Log } from '../../../domain/log/log.ts'
-import type { MessageBody } from '../../http/bodies/message-body.ts'
-import { Batch, Message, Messages } from '../../http/bodies/message.schema.ts'
+import { createOperation } from '../../../domain/operation.ts'
+import type { MessageBody } from '../../http/bodies/message-reader.ts'
+import { messageSchemas } from '../../http/bodies/message.schema.ts'
 import { jsonType, linesType } from '../../http/bodies/raw-body.ts'
 import { compiler } from '../../http/validation.ts'
 import { problems, storageProblems, TopicParams } from '../common.schema.ts'
 import { Produced } from './produce.schema.ts'
 
-export interface ProduceRouteOptions { readonly log: Log, readonly hide: boolean }
+export interface ProduceRouteOptions {
+  readonly log: Log
+  readonly limits: Limits
+  readonly hide: boolean
+}
 
 /** `POST /topics/{topic}/produce` */
-export const produceRoute: FastifyPluginCallbackTypebox<ProduceRouteOptions> = (app, { log, hide }, done) => {
+export const produceRoute: FastifyPluginCallbackTypebox<ProduceRouteOptions> = (app, { log, limits, hide }, done) => {
+  const { Message, Messages, Batch } = messageSchemas(limits)
   const compile = compiler()
   // The messages were validated when they were read.
   const validBody = ({ error }: MessageBody): true | { error: Error } => error === undefined || { error }
@@ -38,16 +45,17 @@ export const produceRoute: FastifyPluginCallbackTypebox<ProduceRouteOptions> = (
       }
     },
     validatorCompiler: ({ schema, httpPart }) => httpPart === 'body' ? validBody : compile(schema)
-  }, async ({ params: { topic }, body, facts }) => {
+  }, async ({ params: { topic }, body, logFields }) => {
     // Fastify does not call parsers and validators without a body.
     if (body === undefined) throw new LogError('missing_body', 'body: expected a JSON object, got nothing')
-    facts.topic = topic
+    logFields.topic = topic
     const { messages, batch } = body
-    facts.written = 'unknown'
-    const { first, last, calls } = await log.append(topic, messages)
-    facts.offset = first
-    facts.messages = messages.length
-    facts.storage = calls
+    logFields.written = 'unknown'
+    const operation = createOperation()
+    const { first, last } = await log.append(topic, messages, {}, operation)
+    logFields.offset = first
+    logFields.messages = messages.length
+    logFields.storage = operation.calls
     return batch ? { topic, offset: first, last_offset: last, count: messages.length } : { topic, offset: first }
   })
 

@@ -1,0 +1,46 @@
+import { createHash } from 'node:crypto'
+import type { RecordName } from '../../ports/record-store.ts'
+import type { NewMessage } from '../segments/message.ts'
+import type { OpenRange } from './conditions.ts'
+
+/** What an idempotency key stands for (log §6.6). The version of its record is the last offset of the range. */
+export interface KeyRecord {
+  readonly writer: string
+  /** Offsets of the whole range. */
+  readonly rangeCount: number
+  /** The range's last offset minus the append's. */
+  readonly back: number
+  /** Messages of the append. */
+  readonly count: number
+  readonly hash: string
+  readonly timeS: number
+  /** It is known that the range's segment stands. */
+  readonly stands: boolean
+}
+
+/** The text: a JSON array of the members in this order, `stands` as 0 or 1. */
+export function encodeKey ({ writer, rangeCount, back, count, hash, timeS, stands }: KeyRecord): string {
+  return JSON.stringify([writer, rangeCount, back, count, hash, timeS, stands ? 1 : 0])
+}
+
+export function decodeKey (text: string): KeyRecord {
+  const [writer, rangeCount, back, count, hash, timeS, stands] = JSON.parse(text) as [string, number, number, number, string, number, number]
+  return { writer, rangeCount, back, count, hash, timeS, stands: stands === 1 }
+}
+
+export function keyName (topic: string, id: string): RecordName {
+  return { kind: 'key', topic, id }
+}
+
+export function rangeOfKey ({ rangeCount, writer, timeS }: KeyRecord, last: number): OpenRange {
+  return { first: last - rangeCount + 1, last, writer, timeS }
+}
+
+/** SHA-256 of the messages, each part with its length, so that no two lists have the same bytes. */
+export function hashMessages (messages: readonly NewMessage[]): string {
+  const hash = createHash('sha256')
+  for (const { payload, key, headers } of messages) {
+    for (const part of [payload, key, headers]) hash.update(part === undefined ? '-' : `${part.length}:${part}`)
+  }
+  return hash.digest('base64url')
+}

@@ -64,6 +64,12 @@ export interface SegmentStore {
    */
   list (topic: string, from: Offset, limit: number, options?: CallOptions): Promise<SegmentListing>
 
+  /**
+   * Topics after `after` that have objects, deleted ones and those of other implementations, too.
+   * @throws StoreError as `get`
+   */
+  topics (after: string, limit: number, options?: CallOptions): Promise<TopicListing>
+
   /** Deletes objects; keys that do not exist are ignored. For trim only (log §5). @throws StoreError as `get` */
   remove (topic: string, lastOffsets: readonly Offset[], options?: CallOptions): Promise<void>
 

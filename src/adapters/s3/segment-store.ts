@@ -1,13 +1,14 @@
 import type { Readable } from 'node:stream'
 import {
   DeleteObjectsCommand, GetObjectCommand, HeadBucketCommand, ListObjectsV2Command, NoSuchKey, PutObjectCommand, S3Client,
-  type GetObjectCommandOutput
+  type GetObjectCommandOutput, type ListObjectsV2CommandInput, type ListObjectsV2CommandOutput
 } from '@aws-sdk/client-s3'
 import { StoreError } from '../../ports/errors.ts'
 import type { CallOptions, SegmentEntry, SegmentObject, SegmentStore } from '../../ports/segment-store.ts'
 import { clientConfig, hasAnswered, isAws, observeAnswers, sendOptions, serverTime, type AwsSettings } from '../aws/client.ts'
 import { withStoreErrors, markSent, statusOf, toStoreError, type CallContext, type Remedies } from '../aws/errors.ts'
 import { deadlinePlugin, DeadlineSigner, StoreClock } from './deadline.ts'
+import { listTopics, TOPICS_PREFIX } from './topics.ts'
 
 export interface S3Settings extends AwsSettings {
   readonly bucket: string
@@ -17,7 +18,7 @@ export interface S3Settings extends AwsSettings {
 const KEYS_MAX = 1_000
 
 /** Not the key of a topic: topic names cannot contain `#` (log §2.1). */
-const PROBE_KEY = 'topics/#check'
+const PROBE_KEY = `${TOPICS_PREFIX}#check`
 
 /**
  * Stores segments as objects of a bucket, `topics/{topic}/{last}.json` with `last` in 20 digits (log §2.1). It creates its
@@ -59,6 +60,18 @@ export function createS3SegmentStore (settings: S3Settings): SegmentStore & { cl
       }
       throw new StoreError('misconfigured', 'unknown', `${remedies.settings}. PutObject ${Key}: the answer has no ETag, so it is not that of a store`)
     })
+  }
+
+  async function listObjects (input: Omit<ListObjectsV2CommandInput, 'Bucket'>, options?: CallOptions): Promise<ListObjectsV2CommandOutput> {
+    const context = callContext(`ListObjectsV2 ${input.Prefix}`, options)
+    const command = new ListObjectsV2Command({ ...input, Bucket: bucket })
+    const output = await withStoreErrors(context, () => client.send(command, sendOptions(options)))
+    const { IsTruncated, NextContinuationToken: next } = output
+    if (IsTruncated === undefined) throw unsafeStore('answers a list without IsTruncated')
+    if (IsTruncated && (next === undefined || next === input.ContinuationToken)) {
+      throw unsafeStore('answers a list that is truncated without a new NextContinuationToken')
+    }
+    return output
   }
 
   /**
@@ -126,11 +139,8 @@ export function createS3SegmentStore (settings: S3Settings): SegmentStore & { cl
       let ContinuationToken: string | undefined
       // A second request follows only if a page of the listing has no valid key: an empty result would look like the end.
       for (;;) {
-        const command = new ListObjectsV2Command({ Bucket: bucket, Prefix, StartAfter, ContinuationToken, MaxKeys: Math.min(limit, KEYS_MAX) })
-        const context = callContext(`ListObjectsV2 ${Prefix}`, options)
-        const output = await withStoreErrors(context, () => client.send(command, sendOptions(options)))
-        const { IsTruncated: truncated, NextContinuationToken: next, Contents = [] } = output
-        if (truncated === undefined) throw unsafeStore('answers a list without IsTruncated')
+        const output = await listObjects({ Prefix, StartAfter, ContinuationToken, MaxKeys: Math.min(limit, KEYS_MAX) }, options)
+        const { IsTruncated: truncated = false, Contents = [] } = output
         for (const { Key = '', Size = 0, LastModified } of Contents) {
           const last = lastOf(Key.slice(Prefix.length))
           if (last === undefined || !Key.startsWith(Prefix)) continue
@@ -138,11 +148,12 @@ export function createS3SegmentStore (settings: S3Settings): SegmentStore & { cl
           entries.push({ lastOffset: last, size: Size, lastModified: LastModified.getTime() })
         }
         if (entries.length > 0 || !truncated) return { entries, truncated, now: serverTime(output) }
-        if (next === undefined || next === ContinuationToken) {
-          throw unsafeStore('answers a list that is truncated without a new NextContinuationToken')
-        }
-        ContinuationToken = next
+        ContinuationToken = output.NextContinuationToken
       }
+    },
+
+    topics (after, limit, options) {
+      return listTopics((input) => listObjects(input, options), after, limit, KEYS_MAX)
     },
 
     async remove (topic, lasts, options) {
@@ -215,7 +226,7 @@ async function readBody ({ Body, ContentLength }: GetObjectCommandOutput): Promi
 }
 
 function prefixOf (topic: string): string {
-  return `topics/${topic}/`
+  return `${TOPICS_PREFIX}${topic}/`
 }
 
 function keyOf (topic: string, last: number): string {

@@ -29,6 +29,8 @@ export function createSqliteSegmentStore (database: DatabaseSync, journal: Journ
   const page = database.prepare(`
     SELECT last AS lastOffset, length(body) AS size, modified_ms AS lastModified
     FROM segments WHERE topic = ? AND last >= ? ORDER BY last LIMIT ?`)
+  // One step in the index for each topic, however many segments it has.
+  const nextTopic = database.prepare('SELECT min(topic) AS topic FROM segments WHERE topic > ?')
   const remove = database.prepare('DELETE FROM segments WHERE topic = ? AND last IN (SELECT value FROM json_each(?))')
 
   /** Bytes read in this turn of the event loop. */
@@ -73,6 +75,18 @@ export function createSqliteSegmentStore (database: DatabaseSync, journal: Journ
       const time = now()
       await journal.durable('none')
       return { entries: rows.slice(0, limit), truncated: rows.length > limit, now: time }
+    },
+
+    async topics (after, limit) {
+      const topics: string[] = []
+      for (let last: string | null = after; topics.length <= limit;) {
+        const from: string = last
+        last = (journal.read(() => nextTopic.get(from)) as { topic: string | null }).topic
+        if (last === null) break
+        topics.push(last)
+      }
+      await journal.durable('none')
+      return { topics: topics.slice(0, limit), truncated: topics.length > limit }
     },
 
     async remove (topic, lasts) {

@@ -17,7 +17,7 @@ export const plantedConditionFaults: readonly PlantedFault[] = [
   {
     name: 'take an empty key for void, without a seal',
     file: 'domain/log/resolve.ts',
-    replace: 'if (await storage.put(last, encodeSeal(first, last, \'range\'), null, limits.putTimeoutMs) === \'created\') break',
+    replace: 'if (await storage.put(last, encodeSeal(first, last, \'range\'), { reservedAtMs: null, timeoutMs: limits.putTimeoutMs }) === \'created\') break',
     by: 'break'
   },
   {
@@ -124,7 +124,7 @@ export const plantedConditionFaults: readonly PlantedFault[] = [
   },
   {
     name: 'reserve without the condition on closing',
-    file: 'ports/topic-store.ts',
+    file: 'ports/topic-changes.ts',
     replace: '(closing?.last ?? null) !== belief.closing',
     by: '(closing?.last ?? null) === undefined'
   },
@@ -142,13 +142,13 @@ export const plantedConditionFaults: readonly PlantedFault[] = [
   },
   {
     name: 'store what was found of another close',
-    file: 'adapters/memory/topic-store.ts',
-    replace: 'if (closing !== undefined && before.closing?.last !== closing.last) return refused(topic)',
+    file: 'ports/topic-changes.ts',
+    replace: 'if (closing !== undefined && item.closing?.last !== closing.last) return false',
     by: ''
   },
   {
     name: 'guess the offset in a producer\'s fact',
-    file: 'ports/topic-store.ts',
+    file: 'ports/topic-changes.ts',
     replace: 'producers.set(id, { last, text })',
     by: 'producers.set(id, { last: last - last % 2, text })'
   },

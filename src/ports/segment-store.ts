@@ -64,15 +64,15 @@ export interface SegmentStore {
    */
   list (topic: string, from: Offset, limit: number, options?: CallOptions): Promise<SegmentListing>
 
-  /**
-   * Topics after `after` that have objects, deleted ones and those of other implementations, too.
-   * @throws StoreError as `get`
-   */
-  topics (after: string, limit: number, options?: CallOptions): Promise<TopicListing>
-
   /** Deletes objects; keys that do not exist are ignored. For trim only (log §5). @throws StoreError as `get` */
   remove (topic: string, lastOffsets: readonly Offset[], options?: CallOptions): Promise<void>
 
   /** Resolves if the store responds. @throws StoreError whose message tells an operator what to fix */
   check (options?: CallOptions): Promise<void>
+}
+
+/** A segment store that also tells which topics have objects in it, whether they exist or not. */
+export interface NamedSegmentStore extends SegmentStore {
+  /** Names after `after` that have at least one object. @throws StoreError as `list` */
+  topics (after: string, limit: number, options?: CallOptions): Promise<TopicListing>
 }

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, test, type TestContext } from 'node:test'
 import { StoreError } from '../../src/ports/errors.ts'
-import { PUT_ACCEPTED_MS, type SegmentObject, type SegmentStore, type TopicListing } from '../../src/ports/segment-store.ts'
+import {
+  PUT_ACCEPTED_MS, type NamedSegmentStore, type SegmentObject, type SegmentStore, type TopicListing
+} from '../../src/ports/segment-store.ts'
 
 export interface SegmentStoreContractOptions {
   /** A reason to skip the whole suite, or false. */
@@ -17,7 +19,7 @@ const seal = { reservedAtMs: null }
 /** What every SegmentStore keeps to (log §2.1, §3.2). `open` gives an empty store and cleans up after `t`. */
 export function segmentStoreContract (
   name: string,
-  open: (t: TestContext) => Promise<SegmentStore> | SegmentStore,
+  open: (t: TestContext) => Promise<NamedSegmentStore> | NamedSegmentStore,
   options: SegmentStoreContractOptions = {}
 ): void {
   describe(`${name} keeps the contract of SegmentStore`, { skip: options.skip ?? false }, () => {

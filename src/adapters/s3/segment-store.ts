@@ -1,14 +1,14 @@
 import type { Readable } from 'node:stream'
 import {
   DeleteObjectsCommand, GetObjectCommand, HeadBucketCommand, ListObjectsV2Command, NoSuchKey, PutObjectCommand, S3Client,
-  type GetObjectCommandOutput, type ListObjectsV2CommandInput, type ListObjectsV2CommandOutput
+  type GetObjectCommandOutput
 } from '@aws-sdk/client-s3'
 import { StoreError } from '../../ports/errors.ts'
-import type { CallOptions, SegmentEntry, SegmentObject, SegmentStore } from '../../ports/segment-store.ts'
+import type { CallOptions, NamedSegmentStore, SegmentEntry, SegmentObject } from '../../ports/segment-store.ts'
 import { clientConfig, hasAnswered, isAws, observeAnswers, sendOptions, serverTime, type AwsSettings } from '../aws/client.ts'
 import { withStoreErrors, markSent, statusOf, toStoreError, type CallContext, type Remedies } from '../aws/errors.ts'
 import { deadlinePlugin, DeadlineSigner, StoreClock } from './deadline.ts'
-import { listTopics, TOPICS_PREFIX } from './topics.ts'
+import { listNames, type NameLists } from './topic-names.ts'
 
 export interface S3Settings extends AwsSettings {
   readonly bucket: string
@@ -18,13 +18,13 @@ export interface S3Settings extends AwsSettings {
 const KEYS_MAX = 1_000
 
 /** Not the key of a topic: topic names cannot contain `#` (log §2.1). */
-const PROBE_KEY = `${TOPICS_PREFIX}#check`
+const PROBE_KEY = 'topics/#check'
 
 /**
  * Stores segments as objects of a bucket, `topics/{topic}/{last}.json` with `last` in 20 digits (log §2.1). It creates its
  * own client, because `putIfAbsent` needs the signer of deadline.ts.
  */
-export function createS3SegmentStore (settings: S3Settings): SegmentStore & { close (): void } {
+export function createS3SegmentStore (settings: S3Settings): NamedSegmentStore & { close (): void } {
   const { bucket } = settings
   const clock = new StoreClock()
   const client = createS3Client(settings)
@@ -60,18 +60,6 @@ export function createS3SegmentStore (settings: S3Settings): SegmentStore & { cl
       }
       throw new StoreError('misconfigured', 'unknown', `${remedies.settings}. PutObject ${Key}: the answer has no ETag, so it is not that of a store`)
     })
-  }
-
-  async function listObjects (input: Omit<ListObjectsV2CommandInput, 'Bucket'>, options?: CallOptions): Promise<ListObjectsV2CommandOutput> {
-    const context = callContext(`ListObjectsV2 ${input.Prefix}`, options)
-    const command = new ListObjectsV2Command({ ...input, Bucket: bucket })
-    const output = await withStoreErrors(context, () => client.send(command, sendOptions(options)))
-    const { IsTruncated, NextContinuationToken: next } = output
-    if (IsTruncated === undefined) throw unsafeStore('answers a list without IsTruncated')
-    if (IsTruncated && (next === undefined || next === input.ContinuationToken)) {
-      throw unsafeStore('answers a list that is truncated without a new NextContinuationToken')
-    }
-    return output
   }
 
   /**
@@ -139,8 +127,11 @@ export function createS3SegmentStore (settings: S3Settings): SegmentStore & { cl
       let ContinuationToken: string | undefined
       // A second request follows only if a page of the listing has no valid key: an empty result would look like the end.
       for (;;) {
-        const output = await listObjects({ Prefix, StartAfter, ContinuationToken, MaxKeys: Math.min(limit, KEYS_MAX) }, options)
-        const { IsTruncated: truncated = false, Contents = [] } = output
+        const command = new ListObjectsV2Command({ Bucket: bucket, Prefix, StartAfter, ContinuationToken, MaxKeys: Math.min(limit, KEYS_MAX) })
+        const context = callContext(`ListObjectsV2 ${Prefix}`, options)
+        const output = await withStoreErrors(context, () => client.send(command, sendOptions(options)))
+        const { IsTruncated: truncated, NextContinuationToken: next, Contents = [] } = output
+        if (truncated === undefined) throw unsafeStore('answers a list without IsTruncated')
         for (const { Key = '', Size = 0, LastModified } of Contents) {
           const last = lastOf(Key.slice(Prefix.length))
           if (last === undefined || !Key.startsWith(Prefix)) continue
@@ -148,12 +139,34 @@ export function createS3SegmentStore (settings: S3Settings): SegmentStore & { cl
           entries.push({ lastOffset: last, size: Size, lastModified: LastModified.getTime() })
         }
         if (entries.length > 0 || !truncated) return { entries, truncated, now: serverTime(output) }
-        ContinuationToken = output.NextContinuationToken
+        if (next === undefined || next === ContinuationToken) {
+          throw unsafeStore('answers a list that is truncated without a new NextContinuationToken')
+        }
+        ContinuationToken = next
       }
     },
 
-    topics (after, limit, options) {
-      return listTopics((input) => listObjects(input, options), after, limit, KEYS_MAX)
+    async topics (after, limit, options) {
+      const Prefix = 'topics/'
+      const lists: NameLists = {
+        list: async (above, token) => {
+          const command = new ListObjectsV2Command({
+            // The one after `limit` tells whether there are more, and `after` may be listed, too.
+            Bucket: bucket, Prefix, Delimiter: '/', StartAfter: Prefix + above, ContinuationToken: token, MaxKeys: Math.min(limit + 2, KEYS_MAX)
+          })
+          const context = callContext(`ListObjectsV2 ${Prefix}`, options)
+          const output = await withStoreErrors(context, () => client.send(command, sendOptions(options)))
+          const { IsTruncated: truncated, NextContinuationToken: next, CommonPrefixes = [] } = output
+          if (truncated === undefined) throw unsafeStore('answers a list without IsTruncated')
+          if (truncated && (next === undefined || next === token)) {
+            throw unsafeStore('answers a list that is truncated without a new NextContinuationToken')
+          }
+          const names = CommonPrefixes.map(({ Prefix: name = '' }) => name.slice(Prefix.length, -1))
+          return { names, token: truncated ? next : undefined }
+        },
+        hasObjects: async (topic) => (await this.list(topic, 1, 1, options)).entries.length > 0
+      }
+      return await listNames(lists, after, limit)
     },
 
     async remove (topic, lasts, options) {
@@ -226,7 +239,7 @@ async function readBody ({ Body, ContentLength }: GetObjectCommandOutput): Promi
 }
 
 function prefixOf (topic: string): string {
-  return `${TOPICS_PREFIX}${topic}/`
+  return `topics/${topic}/`
 }
 
 function keyOf (topic: string, last: number): string {

@@ -8,7 +8,7 @@ import {
 } from '@aws-sdk/client-dynamodb'
 import { createDynamoRecordStore } from '../../../src/adapters/dynamodb/record-store.ts'
 import { createDynamoTopicStore } from '../../../src/adapters/dynamodb/topic-store.ts'
-import { reserve, WRITER_NOW } from '../../contracts/topic-store/support.ts'
+import { reserve, WRITER_NOW } from '../../support/storage/items.ts'
 import { dynamoTable } from '../../support/storage/dynamo.ts'
 import { environmentOf, withoutLocalstack, type Localstack } from '../../support/storage/localstack.ts'
 

@@ -5,7 +5,7 @@ import { createDynamoOffsetCounter } from '../../../src/adapters/dynamodb/offset
 import { createDynamoRecordStore } from '../../../src/adapters/dynamodb/record-store.ts'
 import { createDynamoTopicStore } from '../../../src/adapters/dynamodb/topic-store.ts'
 import type { TopicStore } from '../../../src/ports/topic-store.ts'
-import { OPEN, plain, range, reserve, WRITER_NOW } from '../../contracts/topic-store/support.ts'
+import { OPEN, plain, range, reserve, WRITER_NOW } from '../../support/storage/items.ts'
 import { dynamoTable, failureOf, scriptedTable } from '../../support/storage/dynamo.ts'
 import { withoutLocalstack } from '../../support/storage/localstack.ts'
 import { dynamoError } from '../../support/storage/scripted-server.ts'

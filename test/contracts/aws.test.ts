@@ -1,9 +1,15 @@
+import type { TestContext } from 'node:test'
+import type { TableSettings } from '../../src/adapters/dynamodb/client.ts'
 import { createDynamoClient, createDynamoOffsetCounter } from '../../src/adapters/dynamodb/offset-counter.ts'
+import { createDynamoRecordStore } from '../../src/adapters/dynamodb/record-store.ts'
+import { createDynamoTopicStore } from '../../src/adapters/dynamodb/topic-store.ts'
 import { createS3SegmentStore } from '../../src/adapters/s3/segment-store.ts'
 import { localstack, withoutLocalstack } from '../support/storage/localstack.ts'
 import { callsContract } from './calls.contract.ts'
 import { offsetCounterContract } from './offset-counter.contract.ts'
+import { recordStoreContract } from './record-store.contract.ts'
 import { segmentStoreContract } from './segment-store.contract.ts'
+import { topicStoreContract } from './topic-store.contract.ts'
 
 segmentStoreContract('S3 (LocalStack)', async (t) => {
   const { settings, bucket } = await localstack(t)
@@ -18,6 +24,24 @@ offsetCounterContract('DynamoDB (LocalStack)', async (t) => {
   t.after(() => { client.destroy() })
   return createDynamoOffsetCounter({ client, table })
 }, { io: true, skip: withoutLocalstack })
+
+/** Two clients of one table. */
+async function clients (t: TestContext) {
+  const { settings, table } = await localstack(t)
+  const both = [createDynamoClient(settings), createDynamoClient(settings)] as const
+  t.after(() => { for (const client of both) client.destroy() })
+  return both.map((client) => ({ client, table })) as [TableSettings, TableSettings]
+}
+
+topicStoreContract('DynamoDB (LocalStack)', async (t) => {
+  const [one, other] = await clients(t)
+  return [createDynamoTopicStore(one), createDynamoTopicStore(other)]
+}, { io: true, skip: withoutLocalstack })
+
+recordStoreContract('DynamoDB (LocalStack)', async (t) => {
+  const [one, other] = await clients(t)
+  return [createDynamoRecordStore(one), createDynamoRecordStore(other)]
+}, { io: true, ownExpiry: true, skip: withoutLocalstack })
 
 // As they are on the wire.
 callsContract('S3 and DynamoDB (LocalStack)', async (t, onAttempt) => {

@@ -1,12 +1,10 @@
 import type { TestContext } from 'node:test'
-import type { TableSettings } from '../../src/adapters/dynamodb/client.ts'
-import { createDynamoClient, createDynamoOffsetCounter } from '../../src/adapters/dynamodb/offset-counter.ts'
+import { createDynamoClient, type TableSettings } from '../../src/adapters/dynamodb/client.ts'
 import { createDynamoRecordStore } from '../../src/adapters/dynamodb/record-store.ts'
 import { createDynamoTopicStore } from '../../src/adapters/dynamodb/topic-store.ts'
 import { createS3SegmentStore } from '../../src/adapters/s3/segment-store.ts'
 import { localstack, withoutLocalstack } from '../support/storage/localstack.ts'
 import { callsContract } from './calls.contract.ts'
-import { offsetCounterContract } from './offset-counter.contract.ts'
 import { recordStoreContract } from './record-store.contract.ts'
 import { segmentStoreContract } from './segment-store.contract.ts'
 import { topicStoreContract } from './topic-store.contract.ts'
@@ -16,13 +14,6 @@ segmentStoreContract('S3 (LocalStack)', async (t) => {
   const store = createS3SegmentStore({ ...settings, bucket })
   t.after(() => { store.close() })
   return store
-}, { io: true, skip: withoutLocalstack })
-
-offsetCounterContract('DynamoDB (LocalStack)', async (t) => {
-  const { settings, table } = await localstack(t)
-  const client = createDynamoClient(settings)
-  t.after(() => { client.destroy() })
-  return createDynamoOffsetCounter({ client, table })
 }, { io: true, skip: withoutLocalstack })
 
 /** Two clients of one table. */
@@ -52,5 +43,5 @@ callsContract('S3 and DynamoDB (LocalStack)', async (t, onAttempt) => {
     segments.close()
     client.destroy()
   })
-  return { segments, counter: createDynamoOffsetCounter({ client, table }) }
+  return { segments, topics: createDynamoTopicStore({ client, table }), records: createDynamoRecordStore({ client, table }) }
 }, { skip: withoutLocalstack })

@@ -4,10 +4,11 @@ import { systemClock } from '../../src/adapters/system/clock.ts'
 import { createLog, type Log, type Page } from '../../src/domain/log/log.ts'
 import { createOperation, type Operation, type StorageCalls } from '../../src/domain/operation.ts'
 import type { NewMessage } from '../../src/domain/segments/message.ts'
-import type { OffsetCounter } from '../../src/ports/offset-counter.ts'
+import type { RecordStore } from '../../src/ports/record-store.ts'
 import type { SegmentStore } from '../../src/ports/segment-store.ts'
+import type { TopicStore } from '../../src/ports/topic-store.ts'
 
-export interface Stores { readonly segments: SegmentStore, readonly counter: OffsetCounter }
+export interface Stores { readonly segments: SegmentStore, readonly topics: TopicStore, readonly records: RecordStore }
 
 /** The calls by the names that AWS bills them under. */
 export type Call = 'UpdateItem' | 'GetItem' | 'PutObject' | 'GetObject' | 'ListObjectsV2'
@@ -54,7 +55,7 @@ export function callsContract (
     test('an append of any size is one update and one put', async (t) => {
       const { writer, count } = await processes(t)
       for (const messages of [1, 2, 100, 1_000]) {
-        const calls = await count((operation) => writer.append('t', batch(messages), operation))
+        const calls = await count((operation) => writer.append('t', batch(messages), {}, operation))
         assert.deepEqual(calls, { UpdateItem: 1, PutObject: 1 }, `${messages} messages`)
       }
     })
@@ -98,7 +99,7 @@ export function callsContract (
 }
 
 /** Stores whose every call is one request. */
-export function counted ({ segments, counter }: Stores, onCall: (call: Call) => void): Stores {
+export function counted ({ segments, topics, records }: Stores, onCall: (call: Call) => void): Stores {
   const tell = <Result>(call: Call, result: Result): Result => {
     onCall(call)
     return result
@@ -110,10 +111,15 @@ export function counted ({ segments, counter }: Stores, onCall: (call: Call) => 
       get: (...args) => tell('GetObject', segments.get(...args)),
       list: (...args) => tell('ListObjectsV2', segments.list(...args))
     },
-    counter: {
-      ...counter,
-      reserve: (...args) => tell('UpdateItem', counter.reserve(...args)),
-      read: (...args) => tell('GetItem', counter.read(...args))
+    topics: {
+      ...topics,
+      reserve: (...args) => tell('UpdateItem', topics.reserve(...args)),
+      read: (...args) => tell('GetItem', topics.read(...args))
+    },
+    records: {
+      ...records,
+      replace: (...args) => tell('UpdateItem', records.replace(...args)),
+      read: (...args) => tell('GetItem', records.read(...args))
     }
   }
 }

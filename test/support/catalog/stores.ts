@@ -87,7 +87,7 @@ export async function reserve (topics: TopicStore, topic: string, count: number,
 
 async function put (segments: NamedSegmentStore, topic: string, last: number, bytes: number): Promise<void> {
   const object = { body: new Uint8Array(bytes), contentType: 'application/json', metadata: {} }
-  await segments.putIfAbsent(topic, last, object, { reservedAt: null })
+  await segments.putIfAbsent(topic, last, object, { reservedAtMs: null })
 }
 
 function counted<Port extends object> (port: Port, prefix: string, calls: Record<string, number>): Port {

@@ -1,7 +1,9 @@
-import { createMemoryOffsetCounter } from '../../../src/adapters/memory/offset-topics.ts'
+import { createMemoryRecordStore } from '../../../src/adapters/memory/record-store.ts'
 import { createMemorySegmentStore } from '../../../src/adapters/memory/segment-store.ts'
-import type { OffsetCounter } from '../../../src/ports/offset-topics.ts'
+import { createMemoryTopicStore } from '../../../src/adapters/memory/topic-store.ts'
+import type { RecordStore } from '../../../src/ports/record-store.ts'
 import type { CallOptions, SegmentStore } from '../../../src/ports/segment-store.ts'
+import type { TopicStore } from '../../../src/ports/topic-store.ts'
 import type { Scheduler } from '../../simulation/engine/scheduler.ts'
 
 interface Transfer { left: number, readonly done: () => void }
@@ -81,11 +83,12 @@ const LIST_ENTRY_BYTES = 300
 
 export interface LinkedStores {
   readonly segments: SegmentStore
-  readonly topics: OffsetCounter
+  readonly topics: TopicStore
+  readonly records: RecordStore
   readonly up: Link
   readonly down: Link
   /** The same stores without the link between. */
-  readonly near: { readonly segments: SegmentStore, readonly topics: OffsetCounter }
+  readonly near: { readonly segments: SegmentStore, readonly topics: TopicStore }
   /** Of both directions. */
   setBandwidth (bytesPerSecond: number): void
 }
@@ -96,7 +99,8 @@ export function linkedStores (
 ): LinkedStores {
   const now = (): number => Math.floor(scheduler.now)
   const segments = createMemorySegmentStore(now)
-  const topics = createMemoryOffsetCounter(now)
+  const topics = createMemoryTopicStore(now)
+  const records = createMemoryRecordStore()
   const up = new Link(scheduler, bytesPerSecond)
   const down = new Link(scheduler, bytesPerSecond)
 
@@ -132,12 +136,21 @@ export function linkedStores (
       check: () => segments.check()
     },
     topics: {
-      reserve: (topic, count, options) => call(options, 0, () => topics.reserve(topic, count, options), small),
       read: (topic, options) => call(options, 0, () => topics.read(topic), small),
-      correctReservedAt: (topic, reservation, options) => call(options, 0, () => topics.correctReservedAt(topic, reservation), small),
-      raiseEarliest: (topic, to, options) => call(options, 0, () => topics.raiseEarliest(topic, to), small),
+      reserve: (topic, wanted, belief, options) => call(options, 0, () => topics.reserve(topic, wanted, belief, options), small),
+      markClosed: (topic, closing, options) => call(options, 0, () => topics.markClosed(topic, closing), small),
+      raiseEarliest: (topic, to, resolved, options) => call(options, 0, () => topics.raiseEarliest(topic, to, resolved), small),
       markDeleted: (topic, currentOffset, options) => call(options, 0, () => topics.markDeleted(topic, currentOffset), small),
+      configure: (topic, config, seen, options) => call(options, 0, () => topics.configure(topic, config, seen, options), small),
+      noteSwept: (topic, swept, options) => call(options, 0, () => topics.noteSwept(topic, swept), small),
+      correctReservedAt: (topic, time, options) => call(options, 0, () => topics.correctReservedAt(topic, time), small),
+      list: (after, limit, options) => call(options, 0, () => topics.list(after, limit), small),
       check: () => topics.check()
+    },
+    records: {
+      read: (name, options) => call(options, 0, () => records.read(name), small),
+      replace: (name, record, seen, options) => call(options, 0, () => records.replace(name, record, seen, options), small),
+      removeExpired: (nowMs, limit, options) => call(options, 0, () => records.removeExpired(nowMs, limit), small)
     }
   }
 }

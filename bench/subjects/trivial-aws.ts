@@ -3,7 +3,8 @@ import type { AddressInfo } from 'node:net'
 
 /* S3 and DynamoDB that keep nothing and answer at once: what is left of a call's cost is the client's. */
 const time = '{"N":"1702000000000"}'
-const reserved = `{"Attributes":{"pk":{"S":"bench"},"kind":{"S":"topic"},"current_offset":{"N":"1234567"},"created_at":${time},"reserved_at":${time}}}`
+const item = `"pk":{"S":"bench"},"kind":{"S":"topic"},"current_offset":{"N":"1234567"},"created_at":${time},"reserved_at":${time}`
+const reserved = `{"Attributes":{${item}}}`
 
 const server = createServer((request, response) => {
   request.resume().on('end', () => {

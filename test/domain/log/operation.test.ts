@@ -20,7 +20,9 @@ function setUp () {
   const records = createMemoryRecordStore()
   const faults: Faults<typeof segments> = {}
   const telemetry = createMemoryTelemetry()
-  const log = createLog({ segments: withFaults(segments, faults), topics, records, clock: systemClock, compression: 'none', limits, telemetry })
+  const log = createLog({
+    segments: withFaults(segments, faults), topics, records, clock: systemClock, compression: 'none', limits, telemetry
+  })
   return { log, segments, topics, records, faults, telemetry }
 }
 

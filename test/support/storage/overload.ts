@@ -204,5 +204,7 @@ function logOf (
   // Park and Miller's generator: delays are random, runs can be repeated.
   const random = (): number => (seed = seed * 48_271 % 0x7fff_ffff) / 0x7fff_ffff
   const { clock } = new Process(scheduler, 'server', 0)
-  return create({ segments, topics, records, clock, compression: 'none', random, limits: { ...defaultLimits, segmentCacheBytes: 0, ...limits } })
+  return create({
+    segments, topics, records, clock, compression: 'none', random, limits: { ...defaultLimits, segmentCacheBytes: 0, ...limits }
+  })
 }

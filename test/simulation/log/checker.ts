@@ -30,7 +30,7 @@ export interface ReadOperation {
  * against the rest of it. The order of answers is the scheduler's, so "before" and "after" are certain.
  */
 export class Checker {
-  readonly identities = new Identities((id, count) => this.startAppend(id, count))
+  readonly identities = new Identities(() => this.#tick++, (id, count) => this.startAppend(id, count))
   readonly appends = new Map<string, AppendOperation>()
   readonly reads: ReadOperation[] = []
   /** Below this, a trim has been asked for: what is there may be gone, or be skipped. */

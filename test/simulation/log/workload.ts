@@ -193,7 +193,8 @@ class Run {
     await this.scheduler.run(() => finished, stepsMax)
     if (!finished) throw new Violation('the last reader got stuck')
     const { appends, reads } = this.#checker
-    if (!this.#withTrims && !isLinearizable(appends.values(), reads)) throw new Violation('the history is not linearizable')
+    const { close, told } = this.#checker.identities
+    if (!this.#withTrims && !isLinearizable(appends.values(), reads, { ...close !== undefined && { close }, told })) throw new Violation('the history is not linearizable')
   }
 
   /** A follower at the end hears of what another process appends, in the time that a poll takes. */
@@ -339,7 +340,7 @@ class Run {
       inTime()
       this.scheduler.note(name, `heard from ${from}: ${page.count} messages, go on at ${page.nextOffset}`)
       this.#checker.page(name, start, from, page, 'live')
-      if (page.closed) this.#checker.identities.seenClosed(page.nextOffset)
+      if (page.closed) this.#checker.identities.seenClosed(start, page.nextOffset)
       if (page.nextOffset !== follower.position) {
         throw new Violation(`${name} is at ${follower.position} after a page up to ${page.nextOffset}`)
       }
@@ -361,7 +362,7 @@ class Run {
       inTime()
       this.scheduler.note(process.name, `read from ${from}: ${page.count} messages, go on at ${page.nextOffset}`)
       this.#checker.page(process.name, start, from, page)
-      if (page.closed) this.#checker.identities.seenClosed(page.nextOffset)
+      if (page.closed) this.#checker.identities.seenClosed(start, page.nextOffset)
       return page.nextOffset
     } catch (error) {
       this.#checker.outOfRange(process.name, from, knownEnd, this.#known(error))

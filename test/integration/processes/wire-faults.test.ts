@@ -2,7 +2,10 @@ import assert from 'node:assert/strict'
 import { randomInt } from 'node:crypto'
 import { describe, test, type TestContext } from 'node:test'
 import { setTimeout as wait } from 'node:timers/promises'
-import { createDynamoClient, createDynamoOffsetCounter } from '../../../src/adapters/dynamodb/offset-counter.ts'
+import { createDynamoClient, type TableSettings } from '../../../src/adapters/dynamodb/client.ts'
+import { createDynamoOffsetCounter } from '../../../src/adapters/dynamodb/offset-counter.ts'
+import { createDynamoRecordStore } from '../../../src/adapters/dynamodb/record-store.ts'
+import { createDynamoTopicStore } from '../../../src/adapters/dynamodb/topic-store.ts'
 import { createS3SegmentStore } from '../../../src/adapters/s3/segment-store.ts'
 import { systemClock } from '../../../src/adapters/system/clock.ts'
 import { LogError } from '../../../src/domain/errors.ts'
@@ -10,7 +13,9 @@ import { defaultLimits, type Limits } from '../../../src/domain/limits.ts'
 import { createLog, type Log } from '../../../src/domain/log/log.ts'
 import { createOperation } from '../../../src/domain/operation.ts'
 import { offsetCounterContract } from '../../contracts/offset-counter.contract.ts'
+import { recordStoreContract } from '../../contracts/record-store.contract.ts'
 import { segmentStoreContract } from '../../contracts/segment-store.contract.ts'
+import { topicStoreContract } from '../../contracts/topic-store.contract.ts'
 import { Random } from '../../simulation/engine/random.ts'
 import { Checker, type ReadOperation } from '../../simulation/log/checker.ts'
 import { payloadsOf } from '../../support/http/pages.ts'
@@ -34,12 +39,13 @@ async function reached (t: TestContext, { settings, bucket, table }: Localstack,
     t.after(() => { segments.close() })
     return segments
   }
-  const counter = (): ReturnType<typeof createDynamoOffsetCounter> => {
+  const tableSettings = (): TableSettings => {
     const client = createDynamoClient({ ...settings, endpoint: proxy.endpoint })
     t.after(() => { client.destroy() })
-    return createDynamoOffsetCounter({ client, table })
+    return { client, table }
   }
-  return { proxy, store, counter }
+  const counter = (): ReturnType<typeof createDynamoOffsetCounter> => createDynamoOffsetCounter(tableSettings())
+  return { proxy, store, counter, tableSettings }
 }
 
 describe('the contracts hold through a proxy', () => {
@@ -51,13 +57,23 @@ describe('the contracts hold through a proxy', () => {
   const hidden = ({ operation, nth }: WireRequest): WireFaultRates => {
     if (nth % 3 === 0) return {}
     const nowhere = { reset: 0.025, refuse: 0.025 }
-    return ['GetObject', 'ListObjectsV2', 'GetItem'].includes(operation) ? { ...nowhere, drop: 0.05, cut: 0.05 } : nowhere
+    return ['GetObject', 'ListObjectsV2', 'GetItem', 'Query'].includes(operation) ? { ...nowhere, drop: 0.05, cut: 0.05 } : nowhere
   }
 
   for (const [how, rates] of [['without faults', () => ({})], ['with faults, and calls that are repeated', hidden]] as const) {
     segmentStoreContract(`S3 through a proxy ${how}`, async (t) => repeating((await reached(t, await localstack(t), rates)).store()), { io: true, skip: withoutLocalstack })
     offsetCounterContract(`DynamoDB through a proxy ${how}`, async (t) => repeating((await reached(t, await localstack(t), rates)).counter()), { io: true, skip: withoutLocalstack })
   }
+
+  topicStoreContract('DynamoDB through a proxy with faults, and calls that are repeated', async (t) => {
+    const { tableSettings } = await reached(t, await localstack(t), hidden)
+    return [repeating(createDynamoTopicStore(tableSettings())), repeating(createDynamoTopicStore(tableSettings()))]
+  }, { io: true, skip: withoutLocalstack })
+
+  recordStoreContract('DynamoDB through a proxy with faults, and calls that are repeated', async (t) => {
+    const { tableSettings } = await reached(t, await localstack(t), hidden)
+    return [repeating(createDynamoRecordStore(tableSettings())), repeating(createDynamoRecordStore(tableSettings()))]
+  }, { io: true, ownExpiry: true, skip: withoutLocalstack })
 })
 
 /** As the defaults relate to each other, and short enough that ranges are given up, sealed and contended in seconds. */

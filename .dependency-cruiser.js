@@ -52,7 +52,10 @@ const rules = Object.entries(rooms).map(([room, allowed], index, rows) => ({
   name: room,
   comment: `${room} may import: ${['itself', ...allowed].join(', ')}`,
   severity: 'error',
-  from: { path: room.includes('[') ? '^(src/adapters/[^/]+)/' : filesOf(room), pathNot: rows.slice(0, index).map(([other]) => filesOf(other)) },
+  from: {
+    path: room.includes('[') ? '^(src/adapters/[^/]+)/' : filesOf(room),
+    pathNot: rows.slice(0, index).map(([other]) => filesOf(other))
+  },
   to: {
     path: '^(src|test|bench|scripts|clients|cli|console|infra)/',
     pathNot: [room.includes('[') ? '^$1/' : filesOf(room), ...allowed.map(filesOf)]

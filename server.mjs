@@ -5,7 +5,8 @@ const { engines } = JSON.parse(readFileSync(new URL('package.json', import.meta.
 const needed = engines.node.replace('>=', '')
 
 if (isOlder(process.version.slice(1), needed)) {
-  console.error(`Serverless Streams needs Node ${needed} or newer, this is ${process.version.slice(1)}: use "npm start", which brings its own Node, or a newer one`)
+  console.error(`Serverless Streams needs Node ${needed} or newer, this is ${process.version.slice(1)}: use "npm start", which brings ` +
+    'its own Node, or a newer one')
   process.exit(1)
 }
 await import('./src/server.ts')

@@ -4,7 +4,9 @@
  *   BUCKET_NAME=… COUNTERS_TABLE=… node scripts/create-storage.ts
  */
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
-import { BucketAlreadyOwnedByYou, CreateBucketCommand, HeadBucketCommand, S3Client, type BucketLocationConstraint } from '@aws-sdk/client-s3'
+import {
+  BucketAlreadyOwnedByYou, CreateBucketCommand, HeadBucketCommand, S3Client, type BucketLocationConstraint
+} from '@aws-sdk/client-s3'
 import { loadSettings } from '../src/app/config.ts'
 import { createTable } from './create-table.ts'
 

@@ -50,7 +50,10 @@ function readChanges (folder: string): Change[] {
     const file = join(folder, name)
     const [, kind = '', text = ''] = /^(\w+)\n\n(.+?)\n*$/s.exec(readFileSync(file, 'utf8')) ?? []
     const heading = new Map<string, string>(Object.entries(headings)).get(kind)
-    if (heading === undefined) throw new ReleaseError(`${file}: expected a first line with one of ${Object.keys(headings).join(', ')}, an empty line, and a text`)
+    if (heading === undefined) {
+      const known = Object.keys(headings).join(', ')
+      throw new ReleaseError(`${file}: expected a first line with one of ${known}, an empty line, and a text`)
+    }
     return { file, heading, text }
   })
 }

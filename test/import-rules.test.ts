@@ -32,7 +32,9 @@ const kinds: Record<string, string> = {
 
 for (const [kind, text] of Object.entries(kinds)) {
   test(`${kind} of another room is found`, async (t) => {
-    assert.deepEqual(await violations(t, { ...other, 'src/domain/log/wrong.ts': text }), ['src/domain/log: src/domain/log/wrong.ts -> src/adapters/memory/store.ts'])
+    assert.deepEqual(await violations(t, { ...other, 'src/domain/log/wrong.ts': text }), [
+      'src/domain/log: src/domain/log/wrong.ts -> src/adapters/memory/store.ts'
+    ])
   })
 }
 
@@ -62,7 +64,9 @@ for (const [from, to, rule] of wrong) {
 }
 
 const right: Array<[from: string, to: string]> = [
-  ['src/domain/log/read.ts', 'src/domain/log/holes.ts'], ['src/domain/log/read.ts', 'src/ports/errors.ts'], ['src/domain/groups/groups.ts', 'src/domain/log/log.ts'],
+  [
+    'src/domain/log/read.ts', 'src/domain/log/holes.ts'
+  ], ['src/domain/log/read.ts', 'src/ports/errors.ts'], ['src/domain/groups/groups.ts', 'src/domain/log/log.ts'],
   ['src/adapters/s3/store.ts', 'src/adapters/aws/client.ts'], ['src/adapters/sqlite/store.ts', 'src/adapters/sqlite/schema.ts'],
   ['src/app/http/problem.ts', 'src/domain/groups/errors.ts'],
   ['src/app/routes/topics/produce.ts', 'src/app/http/bodies/raw-body.ts'], ['src/server.ts', 'src/app/build-app.ts']
@@ -71,7 +75,8 @@ const right: Array<[from: string, to: string]> = [
 test('what the table allows passes', async (t) => {
   for (const [from, to] of right) {
     const path = `${'../'.repeat(from.split('/').length - 1)}${to}`
-    assert.deepEqual(await violations(t, { [to]: 'export const a = 1\n', [from]: `import { a } from '${path}'\nexport const b = a\n` }), [], from)
+    assert.deepEqual(await violations(t, { [to]: 'export const a = 1\n', [from]: `import { a } from '${path}'\nexport const b = a\n` }), [],
+      from)
   }
 })
 

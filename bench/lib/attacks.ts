@@ -25,14 +25,18 @@ export const attacks: readonly Attack[] = [
   pipelined('1,500 pages of 4 MiB pipelined, unread', consumeBig, 1500),
   { ...pipelined('700 pages of 4 MiB pipelined, client gone', consumeBig, 700), run: pipelineAndLeave },
   pipelined('50,000 long polls pipelined', longPoll, 50_000),
-  { name: '300 connections, a page of 4 MiB each, unread', run: (server, signal) => withSockets(server, 300, signal, (socket) => { socket.write(consumeBig) }) },
+  {
+    name: '300 connections, a page of 4 MiB each, unread',
+    run: (server, signal) => withSockets(server, 300, signal, (socket) => { socket.write(consumeBig) })
+  },
   { name: '150 uploads of 4 MiB − 100 bytes that stall', run: stalledUploads },
   bodies('gzip: 2,000,000 nested arrays as key', () => `{"payload":1,"key":${nested(2e6)}}`),
   bodies('gzip: 2,000,000 nested arrays as body', () => nested(2e6)),
   bodies('gzip: 4,000,000 brackets, unclosed', () => '['.repeat(4e6)),
   bodies('gzip: 350,000 unknown members', () => `{"payload":1,${members(350_000, (index) => `"a${index.toString(36)}":0`)}}`),
   // Multiplying by an odd number gives each index a different array index, far from the others: the slowest names for V8.
-  bodies('gzip: 250,000 number-like header names', () => `{"payload":1,"headers":{${members(250_000, (index) => `"${Math.imul(index, 2654435761) >>> 0}":""`)}}}`),
+  bodies('gzip: 250,000 number-like header names',
+    () => `{"payload":1,"headers":{${members(250_000, (index) => `"${Math.imul(index, 2654435761) >>> 0}":""`)}}}`),
   { name: '100 connections with slow headers', run: slowHeaders }
 ]
 
@@ -48,7 +52,8 @@ async function pipelineAndLeave (server: Server, signal: AbortSignal): Promise<S
 
 async function stalledUploads (server: Server, signal: AbortSignal): Promise<Statuses> {
   const length = 4 * mebibyte
-  const head = `POST /topics/small/produce HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: ${length}\r\n\r\n`
+  const head =
+    `POST /topics/small/produce HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: ${length}\r\n\r\n`
   const part = Buffer.concat([Buffer.from(`${head}{"payload":"`), Buffer.alloc(length - 100, 'x')])
   return withSockets(server, 150, signal, (socket) => { socket.write(part) })
 }
@@ -80,7 +85,8 @@ function bodies (name: string, body: () => string): Attack {
     name,
     async run (server, signal) {
       const compressed = gzipSync(body())
-      const head = 'POST /topics/small/produce HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Encoding: gzip\r\n' +
+      const head = 'POST /topics/small/produce HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Encoding: ' +
+        'gzip\r\n' +
         `Content-Length: ${compressed.length}\r\nConnection: close\r\n\r\n`
       const request = Buffer.concat([Buffer.from(head), compressed])
       const statuses = new Map<number, number>()

@@ -49,7 +49,9 @@ export function bareEnvironment (more: Readonly<Record<string, string>> = {}): R
 }
 
 /** Starts a child that is sure to end with this process. */
-export function spawnNode (args: readonly string[], options: { env: Record<string, string>, stdio: Array<'ignore' | 'pipe' | 'inherit' | 'ipc' | number> }): ChildProcess {
+export function spawnNode (
+  args: readonly string[], options: { env: Record<string, string>, stdio: Array<'ignore' | 'pipe' | 'inherit' | 'ipc' | number> }
+): ChildProcess {
   return trackChild(spawn(process.execPath, args, options))
 }
 

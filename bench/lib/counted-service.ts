@@ -6,7 +6,11 @@ import { defaultLimits } from '../../src/domain/limits.ts'
 import { createLog } from '../../src/domain/log/log.ts'
 
 export interface Storage {
-  readonly settings: { readonly endpoint: string, readonly region: string, readonly credentials: { readonly accessKeyId: string, readonly secretAccessKey: string } }
+  readonly settings: {
+    readonly endpoint: string
+    readonly region: string
+    readonly credentials: { readonly accessKeyId: string, readonly secretAccessKey: string }
+  }
   readonly bucket: string
   readonly table: string
 }
@@ -35,8 +39,15 @@ export class CountedService {
   }
 
   async append (topic: string, payloads: readonly string[]): Promise<void> {
-    const body = payloads.length === 1 ? `{"payload":${payloads[0]}}` : `{"messages":[${payloads.map((payload) => `{"payload":${payload}}`).join(',')}]}`
-    const answer = await this.#app.inject({ method: 'POST', url: `/topics/${topic}/produce`, headers: { 'content-type': 'application/json' }, payload: body })
+    const body = payloads.length === 1
+      ? `{"payload":${payloads[0]}}`
+      : `{"messages":[${payloads.map((payload) => `{"payload":${payload}}`).join(',')}]}`
+    const answer = await this.#app.inject({
+      method: 'POST',
+      url: `/topics/${topic}/produce`,
+      headers: { 'content-type': 'application/json' },
+      payload: body
+    })
     if (answer.statusCode !== 200) throw new Error(`append: ${answer.body}`)
   }
 

@@ -13,7 +13,9 @@ export class EventStream {
   }
 
   /** Resolves when the server has accepted the stream; from then on `onText` gets what comes, whole events at a time. */
-  static async open (server: Server, { path, headers }: { path: string, headers: Record<string, string> }, onText: (text: string) => void): Promise<EventStream> {
+  static async open (
+    server: Server, { path, headers }: { path: string, headers: Record<string, string> }, onText: (text: string) => void
+  ): Promise<EventStream> {
     const request = get({ port: server.port, host: '127.0.0.1', path, headers, agent: false })
     const [answer] = await once(request, 'response') as [IncomingMessage]
     const type = answer.headers['content-type'] ?? ''

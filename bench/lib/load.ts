@@ -28,7 +28,10 @@ export interface LoadResult {
   /** How much of one core the server used, and this generator: one at 1.0 is what limits. */
   readonly serverCores: number
   readonly generatorCores: number
-  /** How often this generator went to sleep, for each request. The response that ends a sleep has to wake it, which costs the server CPU. */
+  /**
+   * How often this generator went to sleep, for each request. The response that ends a sleep has to wake it, which costs the server
+   * CPU.
+   */
   readonly generatorSleeps: number
 }
 

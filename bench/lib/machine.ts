@@ -50,7 +50,8 @@ function diskOf (folder: string): string {
 }
 
 function commit (): string {
-  const git = (...args: string[]): string => execFileSync('git', args, { cwd: import.meta.dirname, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim()
+  const git = (...args: string[]): string =>
+    execFileSync('git', args, { cwd: import.meta.dirname, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim()
   try {
     const changed = git('status', '--porcelain', '--', '../../src', '../../package-lock.json') !== ''
     return git('rev-parse', '--short=12', 'HEAD') + (changed ? ' with changes in src' : '')

@@ -77,7 +77,9 @@ class Page implements PageSeen {
     const [status = '', ...lines] = this.#head.toString('latin1', 0, end).split('\r\n')
     const rest = this.#head.subarray(end + 4)
     if (!status.includes(' 200 ')) throw new Error(`answered with ${status}: ${rest.toString('utf8', 0, 500)}`)
-    this.headers = Object.fromEntries(lines.map((line) => [line.slice(0, line.indexOf(':')).toLowerCase(), line.slice(line.indexOf(':') + 1).trim()]))
+    this.headers = Object.fromEntries(lines.map((line) => [
+      line.slice(0, line.indexOf(':')).toLowerCase(), line.slice(line.indexOf(':') + 1).trim()
+    ]))
     this.#head = undefined
     this.#chunked = this.headers['transfer-encoding'] === 'chunked'
     if (!this.#chunked) this.#left = Number(this.headers['content-length'])

@@ -54,7 +54,9 @@ export function rowsOf<T> (
   const all = [...outcomes]
   return {
     rows: all.map(([{ name }, { results, failure }]) => [name, ...failure === undefined ? cells(results) : ['failed']]),
-    remarks: all.flatMap(([{ name }, { failure }]) => failure === undefined ? [] : [`${name} failed: ${failure.replaceAll(/\s+/g, ' ').slice(0, 300)}`])
+    remarks: all.flatMap(([{ name }, { failure }]) => failure === undefined
+      ? []
+      : [`${name} failed: ${failure.replaceAll(/\s+/g, ' ').slice(0, 300)}`])
   }
 }
 
@@ -63,7 +65,11 @@ export function rawOf<T> (outcomes: ReadonlyMap<{ readonly name: string }, Outco
   return [...outcomes].map(([{ name }, outcome]) => ({ name, ...outcome }))
 }
 
-export function verdict ({ bound, goal, values }: Figure): { readonly measured: Spread | undefined, readonly reached: boolean | undefined } {
+export function verdict ({
+  bound,
+  goal,
+  values
+}: Figure): { readonly measured: Spread | undefined, readonly reached: boolean | undefined } {
   if (values.length === 0) return { measured: undefined, reached: undefined }
   const measured = spread(values)
   return { measured, reached: bound === 'at least' ? measured.median >= goal : measured.median <= goal }

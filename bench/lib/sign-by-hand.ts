@@ -24,14 +24,17 @@ export class HandSigner {
     const day = date.slice(0, 8)
     const scope = `${day}/${region}/${this.#service}/aws4_request`
     const signature = hmac(this.#keyOf(day), `AWS4-HMAC-SHA256\n${date}\n${scope}\n${sha256(canonical)}`).toString('hex')
-    signed['authorization'] = `AWS4-HMAC-SHA256 Credential=${credentials.accessKeyId}/${scope}, SignedHeaders=${list}, Signature=${signature}`
+    signed['authorization'] = `AWS4-HMAC-SHA256 Credential=${credentials.accessKeyId}/${scope}, SignedHeaders=${list}, ` +
+      `Signature=${signature}`
     return signed
   }
 
   /** Four HMACs, once a day. */
   #keyOf (day: string): Buffer {
     if (day !== this.#day) {
-      this.#key = [region, this.#service, 'aws4_request'].reduce((key, part) => hmac(key, part), hmac(`AWS4${credentials.secretAccessKey}`, day))
+      this.#key = [
+        region, this.#service, 'aws4_request'
+      ].reduce((key, part) => hmac(key, part), hmac(`AWS4${credentials.secretAccessKey}`, day))
       this.#day = day
     }
     return this.#key

@@ -63,7 +63,9 @@ end
 }
 
 async function run ({ port }: Server, connections: number, seconds: number, script: string): Promise<Report> {
-  const args = ['--threads', '1', '--connections', String(connections), '--duration', `${seconds}s`, '--script', script, `http://127.0.0.1:${port}/`]
+  const args = [
+    '--threads', '1', '--connections', String(connections), '--duration', `${seconds}s`, '--script', script, `http://127.0.0.1:${port}/`
+  ]
   const child = trackChild(spawn('wrk', args, { stdio: ['ignore', 'pipe', 'inherit'] }))
   let output = ''
   child.stdout.setEncoding('utf8').on('data', (text: string) => { output += text })

@@ -3,7 +3,9 @@ import type { Options } from '../lib/options.ts'
 import { payloadOf } from '../lib/payloads.ts'
 import { number, rawOf, rowsOf, show, type Figure, type ScenarioResult, type Table } from '../lib/report.ts'
 import { interleaved, over, ratios, type Outcome } from '../lib/rounds.ts'
-import { bare, bareGathering, bareLogging, oursMemory, oursMemoryLogging, oursSqlite, peerFile, peerMemory, peerNote } from '../subjects/index.ts'
+import {
+  bare, bareGathering, bareLogging, oursMemory, oursMemoryLogging, oursSqlite, peerFile, peerMemory, peerNote
+} from '../subjects/index.ts'
 import { chosen, type Subject, withServer } from '../subjects/subject.ts'
 import type { Scenario } from './scenario.ts'
 
@@ -17,7 +19,13 @@ interface Case {
   /** Messages in one request. */
   readonly batch: number
   readonly subjects: readonly Subject[]
-  readonly figures: ReadonlyArray<{ readonly what: string, readonly of: Subject, readonly to: Subject, readonly connections: number, readonly goal: number }>
+  readonly figures: ReadonlyArray<{
+    readonly what: string
+    readonly of: Subject
+    readonly to: Subject
+    readonly connections: number
+    readonly goal: number
+  }>
 }
 
 export const append1: Scenario = {
@@ -28,7 +36,13 @@ export const append1: Scenario = {
     subjects: [bare, bareGathering, bareLogging, oursMemory, oursMemoryLogging, oursSqlite, peerMemory, peerFile],
     figures: [
       { what: 'memory / bare Fastify, 64 connections, no log', of: oursMemory, to: bare, connections: 64, goal: 0.75 },
-      { what: 'memory / bare Fastify with gathered responses, 64 connections, no log (stricter than asked)', of: oursMemory, to: bareGathering, connections: 64, goal: 0.75 },
+      {
+        what: 'memory / bare Fastify with gathered responses, 64 connections, no log (stricter than asked)',
+        of: oursMemory,
+        to: bareGathering,
+        connections: 64,
+        goal: 0.75
+      },
       { what: 'memory / bare Fastify, 64 connections, log on', of: oursMemoryLogging, to: bareLogging, connections: 64, goal: 0.75 },
       { what: 'memory / peer memory, 64 connections', of: oursMemory, to: peerMemory, connections: 64, goal: 1.5 },
       { what: 'SQLite / peer file, 64 connections', of: oursSqlite, to: peerFile, connections: 64, goal: 15 },
@@ -54,17 +68,27 @@ async function run (options: Options, { batch, subjects, figures }: Case): Promi
   const outcomes: Outcomes = await interleaved(options.rounds, chosen(subjects, options), (subject) => measure(subject, batch, options))
   return {
     notes: [
-      `${payloadBytes} bytes of JSON a message${batch === 1 ? '' : `, ${batch} messages a request`}, all appends to one topic. Each round starts a fresh server with ` +
-        `an empty store, loads it for ${options.warmupSeconds} s, then measures ${options.seconds} s for each number of connections.`,
-      'Closed loop: each connection sends its next request when it has the response to the last one. The generator is a separate process; the table shows its share of a core, and the scenario `ceiling` its limit.',
-      ...batch === 1 ? ['"Log on" writes to a file on the same disk with the default settings: Fastify two lines a request, each at once; ours one line a request, several at a time.'] : [],
+      `${payloadBytes} bytes of JSON a message${batch === 1 ? '' : `, ${batch} messages a request`}, all appends to one topic. Each ` +
+      `round starts a fresh server with an empty store, loads it for ${options.warmupSeconds} s, then measures ${options.seconds} s for ` +
+      'each number of connections.',
+      'Closed loop: each connection sends its next request when it has the response to the last one. The generator is a separate ' +
+      'process; the table shows its share of a core, and the scenario `ceiling` its limit.',
+      ...batch === 1
+        ? ['"Log on" writes to a file on the same disk with the default settings: Fastify two lines a request, each at ' +
+        'once; ours one line a request, several at a time.']
+        : [],
       'CPU is user and system time of all threads of the server, for each request.',
       peerNote
     ],
     tables: options.connections.map((connections) => tableOf(outcomes, connections, batch)),
     figures: figures.filter(({ connections }) => options.connections.includes(connections))
       .map(({ what, of, to, connections, goal }): Figure => ({
-        what, bound: 'at least', goal, unit: 'times', values: ratios(outcomes.get(of), outcomes.get(to), (round) => round[connections]!.perSecond)
+        what,
+        bound: 'at least',
+        goal,
+        unit: 'times',
+        values: ratios(outcomes.get(of), outcomes.get(to),
+          (round) => round[connections]!.perSecond)
       })),
     raw: rawOf(outcomes)
   }
@@ -79,7 +103,9 @@ async function measure (subject: Subject, batch: number, options: Options): Prom
     const request = batch === 1 ? protocol.append(topic, payloads[0]!) : protocol.appendBatch(topic, payloads)
     await load({ server, connections: Math.max(...options.connections), seconds: options.warmupSeconds, request })
     const round: Record<number, LoadResult> = {}
-    for (const connections of options.connections) round[connections] = await load({ server, connections, seconds: options.seconds, request })
+    for (const connections of options.connections) {
+      round[connections] = await load({ server, connections, seconds: options.seconds, request })
+    }
     return round
   })
 }

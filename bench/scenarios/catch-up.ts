@@ -35,10 +35,13 @@ export const catchUp: Scenario = {
     const of = (subject: Subject) => outcomes.get(subject)
     return {
       notes: [
-        `${messages.toLocaleString('en-US')} messages of ${payloadBytes} bytes, appended in batches of ${batch}. One reader on one connection reads the topic from start to end, again and again, for ` +
-          `${options.warmupSeconds} s that are not counted, then for ${options.seconds} s. Before that, a separate read checks that every payload is there.`,
-        'The reader takes bytes from a raw socket and looks only for the next offset. It parses no messages, because that costs the same for every server.',
-        'Ours returns pages of 1,000 messages; the peer returns the whole topic in one response, built in memory. 1 MB is 10^6 bytes of payload, without keys and framing.',
+        `${messages.toLocaleString('en-US')} messages of ${payloadBytes} bytes, appended in batches of ${batch}. One reader on one ` +
+        `connection reads the topic from start to end, again and again, for ${options.warmupSeconds} s that are not counted, then for ` +
+        `${options.seconds} s. Before that, a separate read checks that every payload is there.`,
+        'The reader takes bytes from a raw socket and looks only for the next offset. It parses no messages, because that costs the ' +
+        'same for every server.',
+        'Ours returns pages of 1,000 messages; the peer returns the whole topic in one response, built in memory. 1 MB is 10^6 bytes of ' +
+        'payload, without keys and framing.',
         peerNote
       ],
       tables: [{
@@ -53,8 +56,20 @@ export const catchUp: Scenario = {
         ])
       }],
       figures: [
-        { what: 'SQLite / peer file', bound: 'at least', goal: 2, unit: 'times', values: ratios(of(oursSqlite), of(peerFile), (result) => result.megabytesPerSecond) },
-        { what: 'SQLite / S2 (98 MB/s, measured before)', bound: 'at least', goal: 1, unit: 'times', values: of(oursSqlite)?.results.map((result) => result.megabytesPerSecond / 98) ?? [] }
+        {
+          what: 'SQLite / peer file',
+          bound: 'at least',
+          goal: 2,
+          unit: 'times',
+          values: ratios(of(oursSqlite), of(peerFile), (result) => result.megabytesPerSecond)
+        },
+        {
+          what: 'SQLite / S2 (98 MB/s, measured before)',
+          bound: 'at least',
+          goal: 1,
+          unit: 'times',
+          values: of(oursSqlite)?.results.map((result) => result.megabytesPerSecond / 98) ?? []
+        }
       ],
       raw: rawOf(outcomes)
     }

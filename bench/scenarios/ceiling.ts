@@ -20,9 +20,12 @@ export const ceiling: Scenario = {
       }))
     const net = outcomes.get(trivialNet)!
     return {
-      notes: [`${connections} connections, the same requests as in \`append\`, servers that do nothing. A result near these numbers would show the limit of the generator, not of the server.`],
+      notes: [`${connections} connections, the same requests as in \`append\`, servers that do nothing. A result near these numbers ` +
+        'would show the limit of the generator, not of the server.'],
       tables: [{
-        columns: ['', 'requests/s', 'CPU µs/request', 'cores, server', 'cores, generator', 'requests/s if the generator had a core of its own'],
+        columns: [
+          '', 'requests/s', 'CPU µs/request', 'cores, server', 'cores, generator', 'requests/s if the generator had a core of its own'
+        ],
         ...rowsOf(outcomes, (results) => [
           show(over(results, ({ perSecond }) => perSecond)),
           show(over(results, ({ serverCpuMicros }) => serverCpuMicros)),

@@ -22,7 +22,11 @@ interface Starter { readonly name: string, start (folder: string): Promise<Start
 
 /** Names of a bucket and a table that nobody asks for: the SDK is loaded, no call is made before the first append. */
 const aws = {
-  BUCKET_NAME: 'bench-bucket', COUNTERS_TABLE: 'bench-table', AWS_REGION: 'us-east-1', AWS_ACCESS_KEY_ID: 'bench', AWS_SECRET_ACCESS_KEY: 'bench'
+  BUCKET_NAME: 'bench-bucket',
+  COUNTERS_TABLE: 'bench-table',
+  AWS_REGION: 'us-east-1',
+  AWS_ACCESS_KEY_ID: 'bench',
+  AWS_SECRET_ACCESS_KEY: 'bench'
 }
 
 const starters: readonly Starter[] = [
@@ -48,8 +52,10 @@ export const coldStart: Scenario = {
     })
     return {
       notes: [
-        `Milliseconds since just before the process was started; ${rounds} rounds, files in the page cache. The process runs the TypeScript sources directly: Node strips the types at each start.`,
-        '"Lambda": a process imports src/lambda.ts and passes its handler one event for /health, then, with the memory store, one append. With S3 and DynamoDB the SDK is loaded, but makes no call.'
+        `Milliseconds since just before the process was started; ${rounds} rounds, files in the page cache. The process runs the ` +
+        'TypeScript sources directly: Node strips the types at each start.',
+        '"Lambda": a process imports src/lambda.ts and passes its handler one event for /health, then, with the memory store, one ' +
+        'append. With S3 and DynamoDB the SDK is loaded, but makes no call.'
       ],
       tables: [{
         columns: ['', 'modules loaded', 'first response', 'first append stored'],
@@ -86,7 +92,14 @@ async function startServer (env: Record<string, string>): Promise<Start> {
     const port = Number(/:(\d+)[,/\s]/.exec(line)?.[1])
     await answered(get({ port, host: '127.0.0.1', path: '/health', agent: false }))
     const firstAnswerMs = performance.now() - start
-    const append = request({ port, host: '127.0.0.1', path: '/topics/bench/produce', method: 'POST', headers: { 'content-type': 'application/json' }, agent: false })
+    const append = request({
+      port,
+      host: '127.0.0.1',
+      path: '/topics/bench/produce',
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      agent: false
+    })
     append.end('{"payload":{"item":"book","quantity":2}}')
     await answered(append)
     return { firstAnswerMs, firstAppendMs: performance.now() - start, importedMs: undefined }

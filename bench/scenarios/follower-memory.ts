@@ -48,25 +48,38 @@ export const followerMemory: Scenario = {
   title: 'Server memory with live readers, some of them stuck',
   async run (options): Promise<ScenarioResult> {
     const seconds = options.quick ? 5 : 30
-    const outcomes = await interleaved(options.quick ? 1 : Math.min(3, options.rounds), cases, (one) => withServer(oursSqlite, options, (server) => measure(server, one, seconds)))
+    const outcomes = await interleaved(options.quick ? 1 : Math.min(3, options.rounds), cases,
+      (one) => withServer(oursSqlite, options, (server) => measure(server, one, seconds)))
     const growth = (index: number): number[] => outcomes.get(cases[index]!)!.results.map(({ end, half }) => end - half)
     return {
       notes: [
-        `Ours on SQLite; live streams (SSE) of one topic; ${appendsPerSecond} appends a second for ${seconds} s, of 1 KiB if not stated otherwise. The readers are a separate process that discards what it reads. A stuck reader stays connected and never reads.`,
+        `Ours on SQLite; live streams (SSE) of one topic; ${appendsPerSecond} appends a second for ${seconds} s, of 1 KiB if not stated ` +
+        'otherwise. The readers are a separate process that discards what it reads. A stuck reader stays connected and never reads.',
         'Resident memory in MiB. "Unread" is the amount of data appended but not read by the stuck readers, for all of them together.'
       ],
       tables: [{
-        columns: ['', 'appends/s', 'start', 'connected', 'after 1/4', 'after 1/2', 'end', '5 s later', 'unread', 'delivered to the others', 'closed'],
+        columns: [
+          '', 'appends/s', 'start', 'connected', 'after 1/4', 'after 1/2', 'end', '5 s later', 'unread', 'delivered to the others',
+          'closed'
+        ],
         ...rowsOf(outcomes, (results) => [
           number(over(results, (series) => series.appendsPerSecond)?.median ?? NaN),
-          ...(['start', 'connected', 'quarter', 'half', 'end', 'quiet'] as const).map((moment) => show(over(results, (series) => series[moment]))),
+          ...([
+            'start', 'connected', 'quarter', 'half', 'end', 'quiet'
+          ] as const).map((moment) => show(over(results, (series) => series[moment]))),
           number(results[0]!.owed),
           `${number((over(results, ({ delivered }) => delivered)?.median ?? NaN) * 100)} %`,
           number(results[0]!.closed)
         ])
       }],
       figures: [
-        ...cases.map(({ name }, index): Figure => ({ what: `${name}: growth in the second half of the run`, bound: 'at most', goal: 64, unit: 'MiB', values: growth(index) }))
+        ...cases.map(({ name }, index): Figure => ({
+          what: `${name}: growth in the second half of the run`,
+          bound: 'at most',
+          goal: 64,
+          unit: 'MiB',
+          values: growth(index)
+        }))
       ],
       raw: rawOf(outcomes)
     }
@@ -78,11 +91,18 @@ async function measure (server: Server, { readers, stopped, bytes }: Case, secon
   await protocol.create(server, topic)
   const start = server.rssMiB()
   const child = spawnNode([fileURLToPath(new URL('../subjects/followers.ts', import.meta.url))], {
-    env: bareEnvironment({ SERVER_PORT: String(server.port), STREAM_PATH: protocol.tail(topic).path, READERS: String(readers), STOPPED: String(stopped) }),
+    env: bareEnvironment({
+      SERVER_PORT: String(server.port),
+      STREAM_PATH: protocol.tail(topic).path,
+      READERS: String(readers),
+      STOPPED: String(stopped)
+    }),
     stdio: ['ignore', 'inherit', 'inherit', 'ipc']
   })
   const ask = async (): Promise<{ bytes: number, closed: number }> => {
-    const [answer] = await Promise.race([once(child, 'message'), once(child, 'exit').then(() => { throw new Error('the readers ended') })]) as [{ bytes: number, closed: number }]
+    const [answer] = await Promise.race([
+      once(child, 'message'), once(child, 'exit').then(() => { throw new Error('the readers ended') })
+    ]) as [{ bytes: number, closed: number }]
     return answer
   }
   try {

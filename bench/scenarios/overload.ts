@@ -19,26 +19,55 @@ export const overload: Scenario = {
   async run ({ quick }: Options): Promise<ScenarioResult> {
     const cases: Case[] = []
     for (const topics of [1, 20]) {
-      for (const loop of ['open', 'closed'] as const) for (const offered of quick ? [4] : [0.5, 1, 2, 4]) cases.push({ topics, loop, offered })
+      for (const loop of ['open', 'closed'] as const) {
+        for (const offered of quick ? [4] : [0.5, 1, 2, 4]) cases.push({ topics, loop, offered })
+      }
     }
     const runs: Array<Case & { readonly run: AppendRun }> = []
-    for (const one of cases) runs.push({ ...one, run: await runAppends({ bytesPerSecond, seconds, loads: [{ ...one, messageBytes: 50_000 }], slow: stall }) })
+    for (const one of cases) {
+      runs.push({ ...one, run: await runAppends({ bytesPerSecond, seconds, loads: [{ ...one, messageBytes: 50_000 }], slow: stall }) })
+    }
     const reads: string[][] = []
     for (const readers of quick ? [100] : [10, 100, 300]) {
-      const run = await runReads({ bytesPerSecond, seconds: 80, readers, segmentBytes: 50_000, segments: 200, maxBytes: 1_000_000, slow: { from: 40, until: 45, share: 0 } })
-      reads.push([String(readers), number(run.goodput(20, 40)), number(run.goodput(55, 80)), number(run.slowest), String(run.outcomes['storage_unavailable'] ?? 0)])
+      const run = await runReads({
+        bytesPerSecond,
+        seconds: 80,
+        readers,
+        segmentBytes: 50_000,
+        segments: 200,
+        maxBytes: 1_000_000,
+        slow: { from: 40, until: 45, share: 0 }
+      })
+      reads.push([
+        String(readers),
+        number(run.goodput(20, 40)),
+        number(run.goodput(55, 80)),
+        number(run.slowest),
+        String(run.outcomes['storage_unavailable'] ?? 0)
+      ])
     }
     const overloaded = runs.filter(({ offered }) => offered === 4)
     return {
       notes: [
-        'A simulated link of 10 Mbit/s and 20 ms in virtual time, shared evenly by what is on its way, with memory stores behind it: the same on every machine. ' +
-        `A stall from ${stall.from} s to ${stall.until} s. Throughput is that of acknowledged appends, relative to the link.`,
-        'Open loop: messages of 50 kB come at the offered rate. Closed loop: so many writers that their messages together are the offered seconds of the link.'
+        'A simulated link of 10 Mbit/s and 20 ms in virtual time, shared evenly by what is on its way, with memory stores behind it: ' +
+        `the same on every machine. A stall from ${stall.from} s to ${stall.until} s. Throughput is that of acknowledged appends, ` +
+        'relative to the link.',
+        'Open loop: messages of 50 kB come at the offered rate. Closed loop: so many writers that their messages together are the ' +
+        'offered seconds of the link.'
       ],
       tables: [
         {
           caption: 'Appends',
-          columns: ['topics, loop', 'offered', 'before', 'during the stall', `first ${recoverySeconds} s after it`, 'then', 'refused', 'slowest answer, s'],
+          columns: [
+            'topics, loop',
+            'offered',
+            'before',
+            'during the stall',
+            `first ${recoverySeconds} s after it`,
+            'then',
+            'refused',
+            'slowest answer, s'
+          ],
           rows: runs.map(({ topics, loop, offered, run }) => [
             `${topics}, ${loop}`,
             String(offered),
@@ -57,8 +86,20 @@ export const overload: Scenario = {
         }
       ],
       figures: [
-        { what: 'throughput at 4 times the capacity', bound: 'at least', goal: 0.8, unit: 'of the link', values: overloaded.map(({ run }) => run.goodput(5, stall.from)) },
-        { what: `the same, ${recoverySeconds} s after a stall`, bound: 'at least', goal: 0.8, unit: 'of the link', values: overloaded.map(({ run }) => run.goodput(stall.until + recoverySeconds, seconds)) }
+        {
+          what: 'throughput at 4 times the capacity',
+          bound: 'at least',
+          goal: 0.8,
+          unit: 'of the link',
+          values: overloaded.map(({ run }) => run.goodput(5, stall.from))
+        },
+        {
+          what: `the same, ${recoverySeconds} s after a stall`,
+          bound: 'at least',
+          goal: 0.8,
+          unit: 'of the link',
+          values: overloaded.map(({ run }) => run.goodput(stall.until + recoverySeconds, seconds))
+        }
       ],
       raw: { appends: runs.map(({ run, ...one }) => ({ ...one, outcomes: run.outcomes(0, seconds), slowest: run.slowest })), reads }
     }

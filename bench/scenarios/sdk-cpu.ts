@@ -29,17 +29,23 @@ export const sdkCpu: Scenario = {
   name: 'sdk-cpu',
   title: 'CPU cost of an AWS call in the client',
   async run (options: Options): Promise<ScenarioResult> {
-    const outcomes = await interleaved(options.rounds, ways, (way) => withServer(trivialAws, options, (server) => measure(server, way, options)))
+    const outcomes = await interleaved(options.rounds, ways,
+      (way) => withServer(trivialAws, options, (server) => measure(server, way, options)))
     const cpu = (index: number): number => over(outcomes.get(ways[index]!)!.results, ({ cpuMillis }) => cpuMillis)?.median ?? NaN
     return {
       notes: [
-        `CPU is user and system time of the calling process. The server is another process that answers at once and stores nothing. ${atOnce} calls at a time on keep-alive connections, plain HTTP; the object has ${bodyBytes} bytes.`,
-        'By hand: Signature Version 4 with node:crypto, sent with node:http; only the status of the response is checked. No retries, typed errors or clock correction.',
-        `An append makes one call of each kind: ${number(cpu(0) + cpu(2))} ms of CPU through the SDK, ${number(cpu(1) + cpu(3))} ms by hand.`
+        'CPU is user and system time of the calling process. The server is another process that answers at once and stores nothing. ' +
+        `${atOnce} calls at a time on keep-alive connections, plain HTTP; the object has ${bodyBytes} bytes.`,
+        'By hand: Signature Version 4 with node:crypto, sent with node:http; only the status of the response is checked. No retries, ' +
+        'typed errors or clock correction.',
+        `An append makes one call of each kind: ${number(cpu(0) + cpu(2))} ms of CPU through the SDK, ${number(cpu(1) + cpu(3))} ms by ` +
+        'hand.'
       ],
       tables: [{
         columns: ['', 'CPU ms a call', 'ms from call to response'],
-        ...rowsOf(outcomes, (results) => [show(over(results, ({ cpuMillis }) => cpuMillis)), show(over(results, ({ latencyMillis }) => latencyMillis))])
+        ...rowsOf(outcomes, (results) => [
+          show(over(results, ({ cpuMillis }) => cpuMillis)), show(over(results, ({ latencyMillis }) => latencyMillis))
+        ])
       }],
       figures: [],
       raw: rawOf(outcomes)
@@ -103,7 +109,14 @@ function byHand (server: Server, service: 's3' | 'dynamodb'): Caller {
   const send = (method: string, path: string, headers: Record<string, string>, body: Uint8Array | string): Promise<void> => {
     return new Promise((resolve, reject) => {
       const length = String(Buffer.byteLength(body))
-      request({ agent, host: '127.0.0.1', port: server.port, method, path, headers: { ...signer.sign(method, path, { host, ...headers }, body), 'content-length': length } }, (answer) => {
+      request({
+        agent,
+        host: '127.0.0.1',
+        port: server.port,
+        method,
+        path,
+        headers: { ...signer.sign(method, path, { host, ...headers }, body), 'content-length': length }
+      }, (answer) => {
         answer.on('error', reject).on('data', () => {}).on('end', () => {
           if (answer.statusCode === 200) resolve()
           else reject(new Error(`answered with ${answer.statusCode}`))
@@ -115,11 +128,20 @@ function byHand (server: Server, service: 's3' | 'dynamodb'): Caller {
     call: service === 's3'
       ? () => send('PUT', `/bench/topics/bench/${String(++last).padStart(20, '0')}.json`,
           { 'content-type': 'application/json', 'if-none-match': '*', 'x-amz-meta-first': '1', 'x-amz-meta-writer': 'bench' }, object)
-      : () => send('POST', '/', { 'content-type': 'application/x-amz-json-1.0', 'x-amz-target': 'DynamoDB_20120810.UpdateItem' }, JSON.stringify({
+      : () => send('POST', '/', {
+          'content-type': 'application/x-amz-json-1.0',
+          'x-amz-target': 'DynamoDB_20120810.UpdateItem'
+        }, JSON.stringify({
           TableName: 'bench',
           Key: { pk: { S: 'bench' } },
-          UpdateExpression: 'SET #reserved_at = :now, #created_at = if_not_exists(#created_at, :now), #kind = :topic ADD #current_offset :count',
-          ExpressionAttributeNames: { '#reserved_at': 'reserved_at', '#created_at': 'created_at', '#kind': 'kind', '#current_offset': 'current_offset' },
+          UpdateExpression: 'SET #reserved_at = :now, #created_at = if_not_exists(#created_at, :now), #kind = :topic ADD ' +
+            '#current_offset :count',
+          ExpressionAttributeNames: {
+            '#reserved_at': 'reserved_at',
+            '#created_at': 'created_at',
+            '#kind': 'kind',
+            '#current_offset': 'current_offset'
+          },
           ExpressionAttributeValues: { ':now': { N: String(Date.now()) }, ':topic': { S: 'topic' }, ':count': { N: '1' } },
           ReturnValues: 'UPDATED_NEW'
         })),

@@ -61,12 +61,14 @@ export const secondOpinion: Scenario = {
     }
     return {
       notes: [
-        `${payloadBytes} bytes of JSON a message, all appends to one topic. Each round starts a fresh server with an empty store; each generator then loads it for ` +
-          `${options.warmupSeconds} s, which is not counted, then for ${options.seconds} s, which is. The generator that measures first changes from round to round.`,
+        `${payloadBytes} bytes of JSON a message, all appends to one topic. Each round starts a fresh server with an empty store; each ` +
+        `generator then loads it for ${options.warmupSeconds} s, which is not counted, then for ${options.seconds} s, which is. The ` +
+        'generator that measures first changes from round to round.',
         installed
           ? 'Both generators send the same bytes in a closed loop. wrk has one thread; its durations are rounded up to whole seconds.'
           : 'wrk is not installed: `apt-get install wrk` or `brew install wrk` fills its columns.',
-        'CPU is user and system time of all threads of the server, for each request. "Sleeps" counts how often our own generator had nothing to do and was woken again.',
+        'CPU is user and system time of all threads of the server, for each request. "Sleeps" counts how often our own generator had ' +
+        'nothing to do and was woken again.',
         peerNote
       ],
       tables: [...measured].flatMap(([one, outcomes]) => [tableOf(one, outcomes, installed), ratioTable(one, outcomes, installed)]),
@@ -82,7 +84,9 @@ export const secondOpinion: Scenario = {
   }
 }
 
-async function measure (subject: Subject, { batch, connections }: Case, options: Options, installed: boolean, round: number): Promise<Round> {
+async function measure (
+  subject: Subject, { batch, connections }: Case, options: Options, installed: boolean, round: number
+): Promise<Round> {
   const { protocol } = subject
   const payloads = Array.from({ length: batch }, (_, index) => payloadOf(payloadBytes, index + 1))
   const request = batch === 1 ? protocol.append('bench', payloads[0]!) : protocol.appendBatch('bench', payloads)
@@ -107,7 +111,9 @@ function tableOf ({ caption, batch }: Case, outcomes: Outcomes, installed: boole
   const rate = batch === 1 ? 'requests/s' : 'messages/s'
   return {
     caption,
-    columns: ['', ...[rate, 'p50 ms', 'p99 ms', 'CPU µs/request'].flatMap((value) => [`${value}, wrk`, `${value}, own`]), 'sleeps/request, own'],
+    columns: [
+      '', ...[rate, 'p50 ms', 'p99 ms', 'CPU µs/request'].flatMap((value) => [`${value}, wrk`, `${value}, own`]), 'sleeps/request, own'
+    ],
     ...rowsOf(outcomes, (results) => [
       ...byBoth(results, ({ perSecond }) => perSecond * batch),
       ...byBoth(results, ({ p50Ms }) => p50Ms),

@@ -44,7 +44,8 @@ export const storageCalls: Scenario = {
     const named = (name: string) => [...outcomes].find(([one]) => one.name.startsWith(name))?.[1]
     return {
       notes: [
-        `Every HTTP request of the SDK to LocalStack is counted, retries included. Messages have ${messageBytes} bytes. The writer and the reader are two instances of the service that share no cache.`,
+        `Every HTTP request of the SDK to LocalStack is counted, retries included. Messages have ${messageBytes} bytes. The writer and ` +
+        'the reader are two instances of the service that share no cache.',
         pricesNote
       ],
       tables: [{

@@ -31,7 +31,14 @@ const cases: readonly Case[] = [
   { name: '50 appends/s, 100 readers', readers: 100, pace: 50 }
 ]
 
-interface Tail { readonly p50Ms: number, readonly p99Ms: number, readonly maxMs: number, readonly received: number, readonly missing: number, readonly serverCpuMicros: number }
+interface Tail {
+  readonly p50Ms: number
+  readonly p99Ms: number
+  readonly maxMs: number
+  readonly received: number
+  readonly missing: number
+  readonly serverCpuMicros: number
+}
 type Round = Readonly<Record<string, Tail>>
 
 export const tail: Scenario = {
@@ -39,7 +46,9 @@ export const tail: Scenario = {
   title: 'Latency from append to live reader (SSE)',
   async run (options): Promise<ScenarioResult> {
     const seconds = options.seconds * 2
-    const outcomes: Map<Subject, Outcome<Round>> = await interleaved(options.rounds, chosen([oursMemory, oursSqlite, peerMemory, peerFile], options), async (subject) => {
+    const outcomes: Map<Subject, Outcome<Round>> = await interleaved(options.rounds, chosen([
+      oursMemory, oursSqlite, peerMemory, peerFile
+    ], options), async (subject) => {
       const round: Record<string, Tail> = {}
       await withServer(subject, options, async (server) => {
         for (const one of cases) round[one.name] = await measure(server, subject, one, seconds, options)
@@ -48,9 +57,12 @@ export const tail: Scenario = {
     })
     return {
       notes: [
-        `${payloadBytes} bytes of JSON a message, which contains its send time. Senders and readers are one process with one clock. Each case is measured for ${seconds} s, after ${options.warmupSeconds} s that are not counted.`,
-        `"N appends/s": sent on ${writers} connections when they are due, whether or not the previous one was answered. "In turns": each append is sent when all readers have the previous message.`,
-        'If events are missing 5 s after the last append, or p50 is seconds, the server is overloaded. Its latency then only shows the length of its queue, so no ratio is computed.',
+        `${payloadBytes} bytes of JSON a message, which contains its send time. Senders and readers are one process with one clock. ` +
+        `Each case is measured for ${seconds} s, after ${options.warmupSeconds} s that are not counted.`,
+        `"N appends/s": sent on ${writers} connections when they are due, whether or not the previous one was answered. "In turns": ` +
+        'each append is sent when all readers have the previous message.',
+        'If events are missing 5 s after the last append, or p50 is seconds, the server is overloaded. Its latency then only shows the ' +
+        'length of its queue, so no ratio is computed.',
         'Latency includes the append, its sync to disk if the store syncs, and parsing the event in the client.',
         peerNote
       ],
@@ -96,7 +108,9 @@ function figuresOf (outcomes: Map<Subject, Outcome<Round>>): Figure[] {
   ]
 }
 
-async function measure (server: Server, { protocol }: Subject, { name, readers, pace }: Case, seconds: number, options: Options): Promise<Tail> {
+async function measure (
+  server: Server, { protocol }: Subject, { name, readers, pace }: Case, seconds: number, options: Options
+): Promise<Tail> {
   const topic = `bench-${name.replaceAll(/\W+/g, '-')}`
   await protocol.create(server, topic)
   const run = new Run(server, readers, (payload) => protocol.append(topic, payload))
@@ -136,7 +150,9 @@ class Run {
 
   async open (tail: { path: string, headers: Record<string, string> }): Promise<void> {
     for (let index = 0; index < writers; index++) this.#senders.push(await Sender.open(this.#server, this.#failed.reject))
-    for (let index = 0; index < this.#readers; index++) this.#streams.push(await EventStream.open(this.#server, tail, (text) => { this.#take(text) }))
+    for (let index = 0; index < this.#readers; index++) {
+      this.#streams.push(await EventStream.open(this.#server, tail, (text) => { this.#take(text) }))
+    }
     // A server may say 200 a little before it listens for appends.
     await sleep(200)
   }

@@ -15,7 +15,10 @@ import type { Scenario } from './scenario.ts'
 const bigMessageBytes = (4 << 20) - 1024
 
 interface Result extends ProbeReport {
-  /** Resident memory of the server in MiB: before the attack, at most while it ran, and after some quiet seconds and 5,000 small requests. */
+  /**
+   * Resident memory of the server in MiB: before the attack, at most while it ran, and after some quiet seconds and 5,000 small
+   * requests.
+   */
   readonly startMiB: number
   readonly peakMiB: number
   readonly afterMiB: number
@@ -33,8 +36,9 @@ export const underAttack: Scenario = {
       (attack) => withServer(oursSqlite, options, (server) => measure(server, attack, seconds, secondsAfter)))
     return {
       notes: [
-        `Ours on SQLite, a fresh server for each attack; ${seconds} s of attack, then ${secondsAfter} s without. A second process asks for /health every 20 ms ` +
-          'while the attack runs. Latency counts from the time when a request was due; requests without a response count with the time that they waited, failed ones with 10 s.',
+        `Ours on SQLite, a fresh server for each attack; ${seconds} s of attack, then ${secondsAfter} s without. A second process asks ` +
+        'for /health every 20 ms while the attack runs. Latency counts from the time when a request was due; requests without a ' +
+        'response count with the time that they waited, failed ones with 10 s.',
         'Memory is resident memory in MiB, read every 50 ms; "after" is read after 10 s without attack and 5,000 requests for /health.',
         'Requests with gzip bodies are sent 8 at once, and again when all are answered, at most once a second.'
       ],

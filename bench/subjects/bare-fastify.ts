@@ -24,7 +24,11 @@ function gathered (): Promise<void> {
 
 app.post<{ Params: { topic: string } }>('/topics/:topic/produce', {
   schema: {
-    params: { type: 'object', required: ['topic'], properties: { topic: { type: 'string', pattern: '^[A-Za-z0-9_-][A-Za-z0-9._-]{0,248}$' } } },
+    params: {
+      type: 'object',
+      required: ['topic'],
+      properties: { topic: { type: 'string', pattern: '^[A-Za-z0-9_-][A-Za-z0-9._-]{0,248}$' } }
+    },
     body: {
       type: 'object',
       required: ['payload'],

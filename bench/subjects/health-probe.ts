@@ -25,7 +25,13 @@ function probe (): void {
     samples.add(ok ? performance.now() - dueAt : timeoutMs)
     if (!ok) failed++
   }
-  const asked = request({ agent, port: Number(process.env['SERVER_PORT']), host: '127.0.0.1', path: '/health', timeout: timeoutMs }, (response) => {
+  const asked = request({
+    agent,
+    port: Number(process.env['SERVER_PORT']),
+    host: '127.0.0.1',
+    path: '/health',
+    timeout: timeoutMs
+  }, (response) => {
     response.resume().on('error', () => { finish(false) }).on('end', () => { finish(response.statusCode === 200) })
   })
   asked.on('timeout', () => { asked.destroy() }).on('error', () => { finish(false) }).end()

@@ -43,7 +43,8 @@ export const peerFile: Subject = {
   name: 'peer, file', protocol: durableStreams, args: [file('peer.ts')], env: (folder) => ({ PORT: '0', DATA_DIR: join(folder, 'data') })
 }
 
-export const peerNote = 'The peer is @durable-streams/server 0.3.7 in JSON mode with its default settings. Its file store syncs each append (fdatasync, then its LMDB record).'
+export const peerNote = 'The peer is @durable-streams/server 0.3.7 in JSON mode with its default settings. Its file store syncs each ' +
+  'append (fdatasync, then its LMDB record).'
 
 export const trivialNet: Subject = {
   name: 'a bare socket (node:net)', protocol: ours, args: [file('trivial.ts')], env: () => ({ KIND: 'net' })

@@ -26,7 +26,8 @@ export const ours: Protocol = {
     await send(server, 'POST', `/topics/${topic}/produce`, '{"payload":null}')
   },
   append: (topic, payload) => post(`/topics/${topic}/produce`, `{"payload":${payload}}`),
-  appendBatch: (topic, payloads) => post(`/topics/${topic}/produce`, `{"messages":[${payloads.map((payload) => `{"payload":${payload}}`).join(',')}]}`),
+  appendBatch: (topic, payloads) =>
+    post(`/topics/${topic}/produce`, `{"messages":[${payloads.map((payload) => `{"payload":${payload}}`).join(',')}]}`),
   firstPage: (topic) => `/topics/${topic}/consume?offset=2&limit=1000`,
   nextPage (topic, { start, end }) {
     const next = /"next_offset":(\d+)/.exec(end)?.[1]

@@ -62,7 +62,10 @@ test('the storage is S3 and DynamoDB if they are named, otherwise a folder, or m
     [{ ...names, DATA_DIR: ':memory:' }, { ...aws, ...nowhere }],
     [{ ...names, AWS_REGION: region, AWS_ENDPOINT_URL: all }, { ...aws, region, s3Endpoint: all, dynamoEndpoint: all }],
     [{ ...names, AWS_ENDPOINT_URL: all, AWS_ENDPOINT_URL_S3: s3 }, { ...aws, ...nowhere, s3Endpoint: s3, dynamoEndpoint: all }],
-    [{ ...names, AWS_ENDPOINT_URL_S3: s3, AWS_ENDPOINT_URL_DYNAMODB: dynamo }, { ...aws, ...nowhere, s3Endpoint: s3, dynamoEndpoint: dynamo }]
+    [
+      { ...names, AWS_ENDPOINT_URL_S3: s3, AWS_ENDPOINT_URL_DYNAMODB: dynamo },
+      { ...aws, ...nowhere, s3Endpoint: s3, dynamoEndpoint: dynamo }
+    ]
   ]
   for (const [environment, storage] of cases) assert.deepEqual(loadSettings(environment), { ...defaults, storage })
 })
@@ -78,7 +81,10 @@ const wrong: Array<[Record<string, string>, string]> = [
   [{ MAX_BUFFERED_BYTES: '1' }, 'MAX_BUFFERED_BYTES: expected a whole number from 16777216 to 68719476736, got "1"'],
   [{ LINGER_MS: '1001' }, 'LINGER_MS: expected a whole number from 0 to 1000, got "1001"'],
   [{ HOST: 'a b' }, 'HOST: expected an IP address or a host name, got "a b"'],
-  [{ ALLOWED_HOSTS: 'example.com:9000' }, 'ALLOWED_HOSTS: expected host names or IP addresses without a port, separated by commas, got "example.com:9000"'],
+  [
+    { ALLOWED_HOSTS: 'example.com:9000' },
+    'ALLOWED_HOSTS: expected host names or IP addresses without a port, separated by commas, got "example.com:9000"'
+  ],
   [{ ALLOWED_HOSTS: 'a,,b' }, 'ALLOWED_HOSTS: expected host names or IP addresses without a port, separated by commas, got "a,,b"'],
   [{ CORS_ORIGINS: 'app.example.com' }, `${originsExpected} "app.example.com"`],
   [{ CORS_ORIGINS: 'https://app.example.com/' }, `${originsExpected} "https://app.example.com/"`],

@@ -2,16 +2,25 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { memoryApp } from '../support/http/app.ts'
 
-interface Specification {
-  readonly paths: Readonly<Record<string, Readonly<Record<string, { readonly parameters: ReadonlyArray<{ name: string, description: string }> }>>>>
-}
+interface Route { readonly parameters: ReadonlyArray<{ name: string, description: string }> }
+
+interface Specification { readonly paths: Readonly<Record<string, Readonly<Record<string, Route>>>> }
 
 test('HTTP has the limits that it is given, and its description names them', async (t) => {
   const { app } = memoryApp(t, {
-    limits: { requestBytesMax: 1_000, requestMessagesMax: 2, keyBytesMax: 3, headersBytesMax: 4, payloadNestingMax: 5, pageMessagesDefault: 1, pageMessagesMax: 2 }
+    limits: {
+      requestBytesMax: 1_000,
+      requestMessagesMax: 2,
+      keyBytesMax: 3,
+      headersBytesMax: 4,
+      payloadNestingMax: 5,
+      pageMessagesDefault: 1,
+      pageMessagesMax: 2
+    }
   })
   const append = async (payload: object): Promise<string> => {
-    const { status, detail } = (await app.inject({ method: 'POST', url: '/topics/a/produce', payload })).json<{ status?: number, detail?: string }>()
+    const response = await app.inject({ method: 'POST', url: '/topics/a/produce', payload })
+    const { status, detail } = response.json<{ status?: number, detail?: string }>()
     return status === undefined ? 'written' : `${status} ${detail}`
   }
   const message = { payload: 1 }

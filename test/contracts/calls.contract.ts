@@ -26,7 +26,11 @@ interface Processes {
  * What appends and reads cost, in requests to the storage (log §3.1, §4.2).
  * @param open gives empty stores that report each request
  */
-export function callsContract (name: string, open: (t: TestContext, onCall: (call: string) => void) => Stores | Promise<Stores>, { skip = false }: { skip?: string | false } = {}): void {
+export function callsContract (
+  name: string,
+  open: (t: TestContext, onCall: (call: string) => void) => Stores | Promise<Stores>,
+  { skip = false }: { skip?: string | false } = {}
+): void {
   async function processes (t: TestContext): Promise<Processes> {
     const heard: string[] = []
     const stores = await open(t, (call) => { heard.push(call) })
@@ -50,7 +54,8 @@ export function callsContract (name: string, open: (t: TestContext, onCall: (cal
     test('an append of any size is one update and one put', async (t) => {
       const { writer, count } = await processes(t)
       for (const messages of [1, 2, 100, 1_000]) {
-        assert.deepEqual(await count((operation) => writer.append('t', batch(messages), operation)), { UpdateItem: 1, PutObject: 1 }, `${messages} messages`)
+        const calls = await count((operation) => writer.append('t', batch(messages), operation))
+        assert.deepEqual(calls, { UpdateItem: 1, PutObject: 1 }, `${messages} messages`)
       }
     })
 
@@ -62,15 +67,22 @@ export function callsContract (name: string, open: (t: TestContext, onCall: (cal
       assert.deepEqual(await count((operation) => poll(writer, 101, 1_000, operation)), { GetItem: 1 }, 'in the process that writes')
     })
 
-    for (const [what, ...sizes] of [['a single message', 1], ['a batch of 100', 100], ['two single messages', 1, 1], ['two batches', 100, 20], ['a batch and a single message', 100, 1]] as const) {
+    for (const [what, ...sizes] of [
+      ['a single message', 1],
+      ['a batch of 100', 100],
+      ['two single messages', 1, 1],
+      ['two batches', 100, 20],
+      ['a batch and a single message', 100, 1]
+    ] as const) {
       test(`a following poll that finds ${what}: one read of the item, a GET for each segment, no LIST`, async (t) => {
         const { writer, reader, count } = await processes(t)
         await writer.append('t', batch(10))
         await poll(reader, 1)
         for (const size of sizes) await writer.append('t', batch(size))
         assert.deepEqual(await count((operation) => poll(reader, 11, 1_000, operation)), { GetItem: 1, GetObject: sizes.length })
-        assert.deepEqual(await count((operation) => poll(reader, 11, 1_000, operation)), { GetItem: 1 }, 'a second reader in the same process')
-        assert.deepEqual(await count((operation) => poll(writer, 11, 1_000, operation)), { GetItem: 1 }, 'a reader in the process that wrote')
+        const again = (log: Log): Promise<Counts> => count((operation) => poll(log, 11, 1_000, operation))
+        assert.deepEqual(await again(reader), { GetItem: 1 }, 'a second reader in the same process')
+        assert.deepEqual(await again(writer), { GetItem: 1 }, 'a reader in the process that wrote')
       })
     }
 
@@ -78,7 +90,9 @@ export function callsContract (name: string, open: (t: TestContext, onCall: (cal
       const { writer, reader, count } = await processes(t)
       for (let n = 0; n < 3; n++) await writer.append('t', batch(100))
       assert.deepEqual(await count((operation) => poll(reader, 101, 10, operation)), { GetItem: 1, ListObjectsV2: 1, GetObject: 1 })
-      for (let from = 111; from <= 191; from += 10) assert.deepEqual(await count((operation) => poll(reader, from, 10, operation)), { GetItem: 1 }, `from ${from}`)
+      for (let from = 111; from <= 191; from += 10) {
+        assert.deepEqual(await count((operation) => poll(reader, from, 10, operation)), { GetItem: 1 }, `from ${from}`)
+      }
     })
   })
 }

@@ -49,7 +49,12 @@ export function segmentStoreContract (
       const store = await open(t)
       const everyByte = Uint8Array.from({ length: 70_000 }, (_, i) => (i * 7 + (i >> 8)) & 0xff)
       const objects: SegmentObject[] = [
-        { body: everyByte, contentType: 'application/x-ndjson', contentEncoding: 'zstd', metadata: { first: '1', count: '9', writer: 'aB-_9' } },
+        {
+          body: everyByte,
+          contentType: 'application/x-ndjson',
+          contentEncoding: 'zstd',
+          metadata: { first: '1', count: '9', writer: 'aB-_9' }
+        },
         { body: bytes('{"payload":"grüße \\u0000 日本"}'), contentType: 'application/json', metadata: {} },
         { body: new Uint8Array(0), contentType: 'application/json', metadata: { empty: 'yes' } },
         { body: everyByte.subarray(11, 300), contentType: 'application/json', contentEncoding: 'gzip', metadata: {} }

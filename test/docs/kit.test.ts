@@ -11,9 +11,11 @@ test('.nvmrc names the Node that npm ci installs', () => {
 })
 
 test('the debugger of VS Code runs files that exist', () => {
-  const { configurations } = JSON.parse(read('.vscode/launch.json')) as { configurations: Array<{ runtimeExecutable: string, program: string }> }
+  interface Configuration { readonly runtimeExecutable: string, readonly program: string }
+  const { configurations } = JSON.parse(read('.vscode/launch.json')) as { configurations: readonly Configuration[] }
   for (const { runtimeExecutable, program } of configurations) {
-    for (const path of [runtimeExecutable, program].filter((path) => path !== '${file}')) { // eslint-disable-line no-template-curly-in-string
+    // eslint-disable-next-line no-template-curly-in-string
+    for (const path of [runtimeExecutable, program].filter((path) => path !== '${file}')) {
       assert(existsSync(path.replace('${workspaceFolder}', root)), path) // eslint-disable-line no-template-curly-in-string
     }
   }
@@ -21,6 +23,8 @@ test('the debugger of VS Code runs files that exist', () => {
 
 test('files that documents name exist', () => {
   const missing = ['CONTRIBUTING.md', 'docs/testing.md', 'docs/architecture.md'].flatMap((page) =>
-    [...read(page).matchAll(/`((?:src|test|scripts|docs)\/[\w./-]+\.(?:ts|md|mjs))`/g)].map(([, path]) => path!).filter((path) => !existsSync(join(root, path))))
+    [...read(page).matchAll(/`((?:src|test|scripts|docs)\/[\w./-]+\.(?:ts|md|mjs))`/g)]
+      .map(([, path]) => path!)
+      .filter((path) => !existsSync(join(root, path))))
   assert.deepEqual(missing, [])
 })

@@ -48,7 +48,9 @@ test('the program in docs/producing.md sends again after a refusal and after a l
       }
       fetch(baseUrl + request.url, { method: 'POST', headers: { 'content-type': 'application/json' }, body: Buffer.concat(body) })
         .then(async (answer) => [answer.status, await answer.text()] as const)
-        .then(([status, text]) => failure === 'lost' ? response.destroy() : response.writeHead(status).end(text), () => { response.destroy() })
+        .then(
+          ([status, text]) => failure === 'lost' ? response.destroy() : response.writeHead(status).end(text),
+          () => { response.destroy() })
     })
   }).listen(0, '127.0.0.1')
   t.after(() => { front.close() })
@@ -65,7 +67,8 @@ test('the program in docs/producing.md sends again after a refusal and after a l
 test('the program in docs/producing.md gives up at an error that is not retriable', async (t) => {
   const baseUrl = await emptyServer(t)
   const cwd = temporaryFolder(t)
-  writeFileSync(join(cwd, 'send.mjs'), blockOf('docs/producing.md', '// send.mjs', baseUrl).replace("payload: { item: 'book' }", 'value: 1'))
+  const program = blockOf('docs/producing.md', '// send.mjs', baseUrl)
+  writeFileSync(join(cwd, 'send.mjs'), program.replace("payload: { item: 'book' }", 'value: 1'))
   await assert.rejects(run(process.execPath, ['send.mjs'], { cwd }), /payload: expected any JSON value, got nothing/)
 })
 

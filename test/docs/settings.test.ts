@@ -6,7 +6,8 @@ import { read } from '../support/docs/markdown.ts'
 const page = read('docs/settings.md')
 
 test('docs/settings.md has every setting with its default and its values', () => {
-  const rows = [...page.matchAll(/^\| `([A-Z0-9_]+)` \| (?:`(.*?)`)? ?\| (.+?) \| .+ \|$/gm)].map(([, name, value, expected]) => [name, value, expected])
+  const rows = [...page.matchAll(/^\| `([A-Z0-9_]+)` \| (?:`(.*?)`)? ?\| (.+?) \| .+ \|$/gm)]
+    .map(([, name, value, expected]) => [name, value, expected])
   const settings = Object.entries(SettingsSchema.properties).map(([name, schema]) => {
     const { default: value, 'x-expected': expected } = schema as { default?: string | number, 'x-expected'?: string }
     return [name, value === undefined ? undefined : String(value), expected]

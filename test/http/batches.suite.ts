@@ -21,44 +21,76 @@ const invalid: Record<string, [body: string, code: string, detail: string]> = {
   'messages given twice': ['{"messages":[],"messages":[{"payload":1}]}', 'invalid_request', 'messages: expected once, got twice'],
   'messages beside a payload': ['{"messages":[{"payload":1}],"payload":1}', 'invalid_request', `messages: ${memberExpected}`],
   'messages behind a payload': ['{"payload":1,"messages":[{"payload":1}]}', 'invalid_request', `messages: ${memberExpected}`],
-  'messages beside a key': ['{"messages":[{"payload":1}],"key":"k"}', 'invalid_request', 'key: expected one of messages, got an unknown member'],
-  '__proto__ beside messages': ['{"__proto__":{},"messages":[{"payload":1}]}', 'invalid_request', '__proto__: expected one of messages, got an unknown member'],
+  'messages beside a key': [
+    '{"messages":[{"payload":1}],"key":"k"}', 'invalid_request', 'key: expected one of messages, got an unknown member'
+  ],
+  '__proto__ beside messages': [
+    '{"__proto__":{},"messages":[{"payload":1}]}', 'invalid_request', '__proto__: expected one of messages, got an unknown member'
+  ],
   'messages in a message': [batch(['{"payload":1,"messages":[]}']), 'invalid_request', `messages.0.messages: ${memberExpected}`],
   'a message that is no object': [batch(['{"payload":1}', '5']), 'invalid_request', 'messages.1: expected a JSON object, got 5'],
   'a message that is an array': [batch(['[{"payload":1}]']), 'invalid_request', 'messages.0: expected a JSON object, got an array'],
   'no payload in the 18th': [withLast(18, '{"key":"k"}'), 'invalid_request', 'messages.17.payload: expected any JSON value, got nothing'],
   'no payload in the 1,000th': [withLast(1000, '{}'), 'invalid_request', 'messages.999.payload: expected any JSON value, got nothing'],
   'an unknown member': [withLast(3, '{"payload":1,"foo":2}'), 'invalid_request', `messages.2.foo: ${memberExpected}`],
-  '__proto__ beside a payload': [batch(['{"payload":1,"__proto__":{"key":"k"}}']), 'invalid_request', `messages.0.__proto__: ${memberExpected}`],
-  'two payloads in one message': [withLast(3, '{"payload":1,"p\\u0061yload":2}'), 'invalid_request', 'messages.2.payload: expected once, got twice'],
+  '__proto__ beside a payload': [
+    batch(['{"payload":1,"__proto__":{"key":"k"}}']), 'invalid_request', `messages.0.__proto__: ${memberExpected}`
+  ],
+  'two payloads in one message': [
+    withLast(3, '{"payload":1,"p\\u0061yload":2}'), 'invalid_request', 'messages.2.payload: expected once, got twice'
+  ],
   'two keys in one message': [batch(['{"payload":1,"key":null,"key":"a"}']), 'invalid_request', 'messages.0.key: expected once, got twice'],
   'a key that is no string': [withLast(2, '{"payload":1,"key":5}'), 'invalid_request', `messages.1.key: ${keyExpected} 5`],
   'a key that is null': [withLast(2, '{"payload":1,"key":null}'), 'invalid_request', `messages.1.key: ${keyExpected} null`],
-  'a key that is too long': [batch([`{"payload":1,"key":"${'é'.repeat(512)}x"}`]), 'invalid_request', `messages.0.key: ${keyExpected} 1025 bytes`],
-  'a header that is no string': [batch(['{"payload":1,"headers":{"a/b":null}}']), 'invalid_request', 'messages.0.headers."a/b": expected a string, got null'],
-  'headers that are too large': [batch([`{"payload":1,"headers":{"é":"${'é'.repeat(4096)}"}}`]), 'invalid_request', 'messages.0.headers: expected an object of strings, at most 8192 bytes together, got 8194 bytes'],
-  'a syntax error behind another one': ['{"messages":[{"payload":1,"payload":2},]}', 'malformed_json', 'body: expected valid JSON, got a syntax error'],
-  'a batch that breaks off': ['{"messages":[{"payload":1}', 'malformed_json', 'body: expected valid JSON, got a syntax error at position 26'],
+  'a key that is too long': [
+    batch([`{"payload":1,"key":"${'é'.repeat(512)}x"}`]), 'invalid_request', `messages.0.key: ${keyExpected} 1025 bytes`
+  ],
+  'a header that is no string': [
+    batch(['{"payload":1,"headers":{"a/b":null}}']), 'invalid_request', 'messages.0.headers."a/b": expected a string, got null'
+  ],
+  'headers that are too large': [
+    batch([`{"payload":1,"headers":{"é":"${'é'.repeat(4096)}"}}`]),
+    'invalid_request',
+    'messages.0.headers: expected an object of strings, at most 8192 bytes together, got 8194 bytes'
+  ],
+  'a syntax error behind another one': [
+    '{"messages":[{"payload":1,"payload":2},]}', 'malformed_json', 'body: expected valid JSON, got a syntax error'
+  ],
+  'a batch that breaks off': [
+    '{"messages":[{"payload":1}', 'malformed_json', 'body: expected valid JSON, got a syntax error at position 26'
+  ],
   'the wrong bracket': ['{"messages":[{"payload":1}}}', 'malformed_json', 'body: expected valid JSON, got a syntax error at position 26'],
-  'something behind it': ['{"messages":[{"payload":1}]}]', 'malformed_json', 'body: expected valid JSON, got a syntax error at position 28'],
-  'too large by a byte': [batch([`{"payload":"${'x'.repeat(4 * 1024 * 1024 - 28)}"}`]), 'body_too_large', 'body: expected at most 4194304 bytes, got more']
+  'something behind it': [
+    '{"messages":[{"payload":1}]}]', 'malformed_json', 'body: expected valid JSON, got a syntax error at position 28'
+  ],
+  'too large by a byte': [
+    batch([`{"payload":"${'x'.repeat(4 * 1024 * 1024 - 28)}"}`]), 'body_too_large', 'body: expected at most 4194304 bytes, got more'
+  ]
 }
 
 /** Each changes when it is parsed and serialised again. */
-const exact = ['9007199254740993', '{"b":1,"a":2,"10":3,"9":4}', '"\\u00e9\\/\\ud800"', '{"a":1,"a":2}', '[1.0,1e2,-0]', '{"messages":[{"payload":1}]}', 'null', '"],[{}"', '""']
+const exact = [
+  '9007199254740993', '{"b":1,"a":2,"10":3,"9":4}', '"\\u00e9\\/\\ud800"', '{"a":1,"a":2}', '[1.0,1e2,-0]',
+  '{"messages":[{"payload":1}]}', 'null', '"],[{}"', '""'
+]
 
 export async function batches (t: TestContext, { baseUrl, topic }: Subject): Promise<void> {
-  const lines = async (name: string, query = ''): Promise<string> => (await consume(baseUrl, name, query)).text.replaceAll(/"timestamp":\d{13}/g, '"timestamp":T')
+  const lines = async (name: string, query = ''): Promise<string> =>
+    (await consume(baseUrl, name, query)).text.replaceAll(/"timestamp":\d{13}/g, '"timestamp":T')
 
   await t.test('a batch goes in and comes out, in exactly this form', async () => {
     const name = topic()
-    const { status, text } = await produce(baseUrl, name, batch(['{"payload":"a"}', '{"payload":"b","key":"k"}', '{"headers":{"h":"v"},"payload":"c"}']))
+    const { status, text } = await produce(baseUrl, name, batch([
+      '{"payload":"a"}', '{"payload":"b","key":"k"}', '{"headers":{"h":"v"},"payload":"c"}'
+    ]))
     assert.deepEqual([status, text], [200, `{"topic":"${name}","offset":1,"last_offset":3,"count":3}`])
-    assert.equal((await produce(baseUrl, name, batch(['{"payload":"d"}']))).text, `{"topic":"${name}","offset":4,"last_offset":4,"count":1}`)
+    assert.equal((await produce(baseUrl, name, batch(['{"payload":"d"}']))).text,
+      `{"topic":"${name}","offset":4,"last_offset":4,"count":1}`)
     assert.equal((await produce(baseUrl, name, '{"payload":"e"}')).text, `{"topic":"${name}","offset":5}`)
     assert.equal(await lines(name), '{"messages":[' + [
       '{"offset":1,"payload":"a","timestamp":T}', '{"offset":2,"payload":"b","timestamp":T,"key":"k"}',
-      '{"offset":3,"payload":"c","timestamp":T,"headers":{"h":"v"}}', '{"offset":4,"payload":"d","timestamp":T}', '{"offset":5,"payload":"e","timestamp":T}'
+      '{"offset":3,"payload":"c","timestamp":T,"headers":{"h":"v"}}', '{"offset":4,"payload":"d","timestamp":T}',
+      '{"offset":5,"payload":"e","timestamp":T}'
     ].join() + '],"next_offset":6}')
   })
 
@@ -68,7 +100,8 @@ export async function batches (t: TestContext, { baseUrl, topic }: Subject): Pro
       const messages = exact.map((payload) => ['{', '"payload"', ':', payload, ',', '"key"', ':', '"\\u006b"', '}'].join(space))
       const body = ['', '{', '"messages"', ':', '[', messages.join(`${space},${space}`), ']', '}', ''].join(space)
       assert.equal((await produce(baseUrl, name, body)).text, `{"topic":"${name}","offset":1,"last_offset":9,"count":9}`)
-      assert.equal(await lines(name), `{"messages":[${exact.map((payload, i) => `{"offset":${i + 1},"payload":${payload},"timestamp":T,"key":"k"}`).join()}],"next_offset":10}`)
+      const expected = exact.map((payload, i) => `{"offset":${i + 1},"payload":${payload},"timestamp":T,"key":"k"}`)
+      assert.equal(await lines(name), `{"messages":[${expected.join()}],"next_offset":10}`)
     }
   })
 
@@ -76,7 +109,8 @@ export async function batches (t: TestContext, { baseUrl, topic }: Subject): Pro
     const name = topic()
     const answer = await produce(baseUrl, name, batch([...Array(1000).keys()].map((n) => `{"payload":${n}}`)))
     assert.equal(answer.text, `{"topic":"${name}","offset":1,"last_offset":1000,"count":1000}`)
-    const { messages, next_offset: next } = JSON.parse(await lines(name, '?limit=1000').then((text) => text.replaceAll('"timestamp":T', '"t":0'))) as { messages: Array<{ payload: number }>, next_offset: number }
+    const { messages, next_offset: next } = JSON.parse(await lines(name, '?limit=1000')
+      .then((text) => text.replaceAll('"timestamp":T', '"t":0'))) as { messages: Array<{ payload: number }>, next_offset: number }
     assert.deepEqual([messages.map(({ payload }) => payload), next], [[...Array(1000).keys()], 1001])
     assert.equal(await lines(name, '?offset=500&limit=1'), '{"messages":[{"offset":500,"payload":499,"timestamp":T}],"next_offset":501}')
   })

@@ -3,7 +3,10 @@ import type { TestContext } from 'node:test'
 import { ask, assertProblem, consume, produce } from '../support/http/requests.ts'
 import type { Subject } from './http.suite.ts'
 
-interface Page { messages: Array<{ offset: number, payload: unknown, timestamp: number, key?: string, headers?: object }>, next_offset: number }
+interface Page {
+  messages: Array<{ offset: number, payload: unknown, timestamp: number, key?: string, headers?: object }>
+  next_offset: number
+}
 
 async function page (baseUrl: string, topic: string, query = ''): Promise<Page> {
   const { status, text } = await consume(baseUrl, topic, query)
@@ -35,7 +38,8 @@ async function writing (t: TestContext, { baseUrl, topic }: Subject): Promise<vo
     assert.equal(consumed.status, 200)
     assert.equal(consumed.headers['content-type'], 'application/json; charset=utf-8')
     const timestamp = Number(/"timestamp":(\d+)/.exec(consumed.text)?.[1])
-    assert.equal(consumed.text, `{"messages":[{"offset":1,"payload":{"item":"book","quantity":2},"timestamp":${timestamp}}],"next_offset":2}`)
+    assert.equal(consumed.text,
+      `{"messages":[{"offset":1,"payload":{"item":"book","quantity":2},"timestamp":${timestamp}}],"next_offset":2}`)
     assert(timestamp >= before - 60_000 && timestamp <= Date.now() + 60_000)
   })
 
@@ -61,7 +65,8 @@ async function writing (t: TestContext, { baseUrl, topic }: Subject): Promise<vo
   await t.test('a slash at the end of a path changes nothing', async () => {
     const name = topic()
     const headers = { 'content-type': 'application/json' }
-    assert.equal((await ask(baseUrl, { method: 'POST', path: `/topics/${name}/produce/`, headers, body: '{"payload":1}' })).text, `{"topic":"${name}","offset":1}`)
+    assert.equal((await ask(baseUrl, { method: 'POST', path: `/topics/${name}/produce/`, headers, body: '{"payload":1}' })).text,
+      `{"topic":"${name}","offset":1}`)
     assert.match((await ask(baseUrl, { path: `/v1/topics/${name}/consume/?offset=1` })).text, /"next_offset":2/)
     assert.equal((await ask(baseUrl, { path: '/health/' })).text, '{"status":"ok"}')
   })
@@ -75,8 +80,19 @@ async function writing (t: TestContext, { baseUrl, topic }: Subject): Promise<vo
   })
 
   await t.test('content types that say the same', async () => {
-    for (const type of ['application/json; charset=utf-8', 'application/json;charset=UTF-8', 'Application/JSON', 'application/json; charset="utf-8"', 'application/json; x=y']) {
-      const answer = await ask(baseUrl, { method: 'POST', path: `/topics/${topic()}/produce`, headers: { 'content-type': type }, body: '{"payload":1}' })
+    for (const type of [
+      'application/json; charset=utf-8',
+      'application/json;charset=UTF-8',
+      'Application/JSON',
+      'application/json; charset="utf-8"',
+      'application/json; x=y'
+    ]) {
+      const answer = await ask(baseUrl, {
+        method: 'POST',
+        path: `/topics/${topic()}/produce`,
+        headers: { 'content-type': type },
+        body: '{"payload":1}'
+      })
       assert.equal(answer.status, 200, type)
     }
   })
@@ -182,7 +198,10 @@ async function service (t: TestContext, baseUrl: string): Promise<void> {
     const answers = {
       produced: await produce(baseUrl, 'a-topic', body),
       page: await consume(baseUrl, 'a-topic'),
-      lines: await ask(baseUrl, { path: '/topics/a-topic/consume', headers: { accept: 'application/x-ndjson', 'accept-encoding': 'gzip' } }),
+      lines: await ask(baseUrl, {
+        path: '/topics/a-topic/consume',
+        headers: { accept: 'application/x-ndjson', 'accept-encoding': 'gzip' }
+      }),
       'wrong field': await consume(baseUrl, 'a-topic', '?offset=0'),
       'wrong body': await produce(baseUrl, 'a-topic', '{'),
       nothing: await ask(baseUrl, { path: '/nothing' }),
@@ -200,7 +219,9 @@ async function service (t: TestContext, baseUrl: string): Promise<void> {
   await t.test('the specification lists the operations, once', async () => {
     const { status, text } = await ask(baseUrl, { path: '/openapi.json' })
     assert.equal(status, 200)
-    const specification = JSON.parse(text) as { openapi: string, paths: Record<string, Record<string, { operationId: string, responses: object }>> }
+    const specification = JSON.parse(
+      text
+    ) as { openapi: string, paths: Record<string, Record<string, { operationId: string, responses: object }>> }
     assert.equal(specification.openapi, '3.1.0')
     assert.deepEqual(Object.fromEntries(Object.entries(specification.paths).map(([path, methods]) => [path,
       Object.entries(methods).map(([method, { operationId, responses }]) => [method, operationId, Object.keys(responses)])])), {

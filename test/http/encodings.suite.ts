@@ -6,7 +6,10 @@ import type { Subject } from './http.suite.ts'
 
 const codings = {
   gzip: { pack: (body: Buffer | string): Buffer => gzipSync(body), unpack: gunzipSync },
-  br: { pack: (body: Buffer | string): Buffer => brotliCompressSync(body, { params: { [constants.BROTLI_PARAM_QUALITY]: 5 } }), unpack: brotliDecompressSync },
+  br: {
+    pack: (body: Buffer | string): Buffer => brotliCompressSync(body, { params: { [constants.BROTLI_PARAM_QUALITY]: 5 } }),
+    unpack: brotliDecompressSync
+  },
   zstd: { pack: (body: Buffer | string): Buffer => zstdCompressSync(body), unpack: zstdDecompressSync }
 } as const
 type Coding = keyof typeof codings
@@ -23,7 +26,12 @@ export async function encodings (t: TestContext, subject: Subject): Promise<void
 }
 
 function send (baseUrl: string, topic: string, body: Buffer | string, encoding: string, type = 'application/json'): Promise<Answer> {
-  return ask(baseUrl, { method: 'POST', path: `/topics/${topic}/produce`, headers: { 'content-type': type, 'content-encoding': encoding }, body })
+  return ask(baseUrl, {
+    method: 'POST',
+    path: `/topics/${topic}/produce`,
+    headers: { 'content-type': type, 'content-encoding': encoding },
+    body
+  })
 }
 
 async function bodies (t: TestContext, { baseUrl, topic }: Subject, coding: Coding): Promise<void> {
@@ -34,8 +42,10 @@ async function bodies (t: TestContext, { baseUrl, topic }: Subject, coding: Codi
     const name = topic()
     assert.equal((await send(baseUrl, name, pack(good), coding)).text, `{"topic":"${name}","offset":1}`)
     assert.equal((await send(baseUrl, name, pack(good), coding.toUpperCase())).text, `{"topic":"${name}","offset":2}`)
-    assert.equal((await send(baseUrl, name, pack(`{"messages":[${good},${good}]}`), coding)).text, `{"topic":"${name}","offset":3,"last_offset":4,"count":2}`)
-    assert.equal((await send(baseUrl, name, pack(`${good}\n`), coding, lines)).text, `{"topic":"${name}","offset":5,"last_offset":5,"count":1}`)
+    assert.equal((await send(baseUrl, name, pack(`{"messages":[${good},${good}]}`), coding)).text,
+      `{"topic":"${name}","offset":3,"last_offset":4,"count":2}`)
+    assert.equal((await send(baseUrl, name, pack(`${good}\n`), coding, lines)).text,
+      `{"topic":"${name}","offset":5,"last_offset":5,"count":1}`)
     assert.equal((await consume(baseUrl, name)).text.match(/"payload":9007199254740993,/g)?.length, 5)
   })
 
@@ -70,7 +80,8 @@ async function bodies (t: TestContext, { baseUrl, topic }: Subject, coding: Codi
   await t.test('is damaged', async () => {
     const packed = pack(`{"payload":"${'abc '.repeat(100)}"}`)
     const damaged = async (body: Buffer | string, got: string): Promise<void> => {
-      assertProblem(await send(baseUrl, topic(), body, coding), 'malformed_request', `body: expected ${coding} data because of content-encoding, got ${got}`)
+      assertProblem(await send(baseUrl, topic(), body, coding), 'malformed_request',
+        `body: expected ${coding} data because of content-encoding, got ${got}`)
     }
     await damaged(good, 'other data')
     await damaged(packed.subarray(0, 1), 'incomplete data')
@@ -78,12 +89,15 @@ async function bodies (t: TestContext, { baseUrl, topic }: Subject, coding: Codi
     await damaged(Buffer.concat([packed, Buffer.alloc(4)]), 'more bytes after its end')
     const garbage = await send(baseUrl, topic(), Buffer.concat([packed, Buffer.from('garbage')]), coding)
     // Behind a gzip member another may follow, so that what is no gzip there is data that is wrong.
-    assertProblem(garbage, 'malformed_request', `body: expected ${coding} data because of content-encoding, got ${coding === 'gzip' ? 'other data' : 'more bytes after its end'}`)
+    assertProblem(garbage, 'malformed_request', `body: expected ${coding} data because of content-encoding, got ` +
+      `${coding === 'gzip' ? 'other data' : 'more bytes after its end'}`)
   })
 
   await t.test('is wrong inside', async () => {
-    assertProblem(await send(baseUrl, topic(), pack('{"payload":1,}'), coding), 'malformed_json', 'body: expected valid JSON, got a syntax error at position 13')
-    assertProblem(await send(baseUrl, topic(), pack(Buffer.from([0xff])), coding), 'invalid_encoding', 'body: expected UTF-8, got bytes that are not')
+    assertProblem(await send(baseUrl, topic(), pack('{"payload":1,}'), coding), 'malformed_json',
+      'body: expected valid JSON, got a syntax error at position 13')
+    assertProblem(await send(baseUrl, topic(), pack(Buffer.from([0xff])), coding), 'invalid_encoding',
+      'body: expected UTF-8, got bytes that are not')
     for (const nothing of [pack(''), '']) {
       assertProblem(await send(baseUrl, topic(), nothing, coding), 'missing_body', 'body: expected a JSON object, got nothing')
     }
@@ -94,7 +108,8 @@ async function otherBodies (t: TestContext, { baseUrl, topic }: Subject): Promis
   await t.test('two gzip members are one body; two zstd frames are not', async () => {
     const halves = (pack: (part: string) => Buffer): Buffer => Buffer.concat(['{"payload"', ':1}'].map(pack))
     assert.equal((await send(baseUrl, topic(), halves(gzipSync), 'gzip')).status, 200)
-    assertProblem(await send(baseUrl, topic(), halves(zstdCompressSync), 'zstd'), 'malformed_request', 'body: expected zstd data because of content-encoding, got more bytes after its end')
+    assertProblem(await send(baseUrl, topic(), halves(zstdCompressSync), 'zstd'), 'malformed_request',
+      'body: expected zstd data because of content-encoding, got more bytes after its end')
   })
 
   await t.test('a zstd window that no body needs', async () => {
@@ -106,21 +121,29 @@ async function otherBodies (t: TestContext, { baseUrl, topic }: Subject): Promis
   await t.test('other names', async () => {
     for (const name of ['identity', 'Identity', '']) assert.equal((await send(baseUrl, topic(), '{"payload":1}', name)).status, 200, name)
     assert.equal((await send(baseUrl, topic(), gzipSync('{"payload":1}'), 'x-gzip')).status, 200)
-    for (const name of ['deflate', 'compress', 'aws-chunked', 'gzip, br', 'gzip, gzip', 'identity, gzip', '__proto__', 'constructor', 'x'.repeat(100)]) {
+    for (const name of [
+      'deflate', 'compress', 'aws-chunked', 'gzip, br', 'gzip, gzip', 'identity, gzip', '__proto__', 'constructor', 'x'.repeat(100)
+    ]) {
       const answer = await send(baseUrl, topic(), gzipSync('{"payload":1}'), name)
       const shown = JSON.stringify(name.length > 60 ? name.slice(0, 60) + '…' : name)
       assertProblem(answer, 'unsupported_media_type', `content-encoding: expected one of gzip, br, zstd, identity, got ${shown}`)
       assert.equal(answer.headers['accept-encoding'], 'gzip, br, zstd')
     }
     const otherType = await send(baseUrl, topic(), '{"payload":1}', 'gzip', 'text/plain')
-    assertProblem(otherType, 'unsupported_media_type', 'content-type: expected application/json or application/x-ndjson in UTF-8, got "text/plain"')
+    assertProblem(otherType, 'unsupported_media_type',
+      'content-type: expected application/json or application/x-ndjson in UTF-8, got "text/plain"')
     assert.equal(otherType.headers['accept-encoding'], undefined)
   })
 }
 
 async function pages (t: TestContext, { baseUrl, topic }: Subject): Promise<void> {
   const read = async (name: string, acceptEncoding: string | undefined, accept = '*/*', method = 'GET'): Promise<Answer> => ask(baseUrl, {
-    method, path: `/topics/${name}/consume?limit=1000`, headers: { accept, ...acceptEncoding === undefined ? {} : { 'accept-encoding': acceptEncoding } }
+    method,
+    path: `/topics/${name}/consume?limit=1000`,
+    headers: {
+      accept,
+      ...acceptEncoding === undefined ? {} : { 'accept-encoding': acceptEncoding }
+    }
   })
   const unpacked = ({ headers, bytes }: Answer): string => {
     const encoding = headers['content-encoding'] as Coding | undefined
@@ -161,10 +184,29 @@ async function pages (t: TestContext, { baseUrl, topic }: Subject): Promise<void
     for (let i = 0; i < 2; i++) await send(baseUrl, name, messages(3), 'identity', lines)
     const plain = await read(name, undefined)
     for (const [acceptEncoding, expected] of [
-      ['gzip', 'gzip'], ['GZIP', 'gzip'], ['gzip, deflate', 'gzip'], ['gzip, deflate, br', 'br'], ['gzip, deflate, br, zstd', 'zstd'], ['*', 'gzip'], ['deflate, *;q=0.5', 'gzip'],
-      ['zstd;q=0.5, gzip', 'gzip'], ['zstd ; q=0.50 , br;q=0.500 ,gzip;q=0.4', 'zstd'], ['zstd;q=0, *', 'gzip'], ['gzip;q=0.001', 'gzip'], ['identity;q=0.5, br;q=0.6', 'br'], ['identity, br', 'br'],
-      ['identity;q=0, br', 'br'], ['', undefined], ['identity', undefined], ['deflate', undefined], ['gzip;q=0', undefined], ['gzip;q=0, *;q=0', undefined], ['br;q=0.5, identity', undefined],
-      ['gzip;q=nonsense', 'gzip'], [';,;=', undefined], ['xgzip', undefined]
+      ['gzip', 'gzip'],
+      ['GZIP', 'gzip'],
+      ['gzip, deflate', 'gzip'],
+      ['gzip, deflate, br', 'br'],
+      ['gzip, deflate, br, zstd', 'zstd'],
+      ['*', 'gzip'],
+      ['deflate, *;q=0.5', 'gzip'],
+      ['zstd;q=0.5, gzip', 'gzip'],
+      ['zstd ; q=0.50 , br;q=0.500 ,gzip;q=0.4', 'zstd'],
+      ['zstd;q=0, *', 'gzip'],
+      ['gzip;q=0.001', 'gzip'],
+      ['identity;q=0.5, br;q=0.6', 'br'],
+      ['identity, br', 'br'],
+      ['identity;q=0, br', 'br'],
+      ['', undefined],
+      ['identity', undefined],
+      ['deflate', undefined],
+      ['gzip;q=0', undefined],
+      ['gzip;q=0, *;q=0', undefined],
+      ['br;q=0.5, identity', undefined],
+      ['gzip;q=nonsense', 'gzip'],
+      [';,;=', undefined],
+      ['xgzip', undefined]
     ] as const) same(await read(name, acceptEncoding), plain, expected)
   })
 

@@ -37,7 +37,12 @@ export interface Subject {
 export function httpSuite (name: string, start: (t: TestContext) => Promise<{ baseUrl: string }>, options: HttpSuiteOptions = {}): void {
   test(`HTTP: ${name}`, { skip: options.skip ?? false }, async (t) => {
     const { baseUrl } = await start(t)
-    const subject: Subject = { baseUrl, paths: options.paths ?? 'raw', streams: options.buffered !== true, topic: () => `t-${randomUUID()}` }
+    const subject: Subject = {
+      baseUrl,
+      paths: options.paths ?? 'raw',
+      streams: options.buffered !== true,
+      topic: () => `t-${randomUUID()}`
+    }
     await t.test('contract', (t) => contract(t, subject))
     await t.test('payloads', (t) => exactPayloads(t, subject))
     await t.test('live', { skip: options.oneAtATime === true && 'one at a time' }, (t) => live(t, subject))

@@ -29,7 +29,11 @@ async function longPoll (t: TestContext, { baseUrl, topic }: Subject): Promise<v
   await t.test('wait: a message that comes meanwhile ends it', async () => {
     const name = topic()
     const began = Date.now()
-    const waiting = [consume(baseUrl, name, '?wait=20'), consume(baseUrl, name, '?wait=20&offset=latest'), consume(baseUrl, name, '?wait=20&offset=1&limit=1')]
+    const waiting = [
+      consume(baseUrl, name, '?wait=20'),
+      consume(baseUrl, name, '?wait=20&offset=latest'),
+      consume(baseUrl, name, '?wait=20&offset=1&limit=1')
+    ]
     await soon(300)
     await fill(baseUrl, name, 1, 1)
     for (const { status, text } of await Promise.all(waiting)) {
@@ -90,7 +94,8 @@ async function streams (t: TestContext, { baseUrl, topic }: Subject): Promise<vo
     await fill(baseUrl, name, 4, 5)
     await produce(baseUrl, name, '{"payload":{"n": 12345678901234567890,\n "s":"\\u00e9\\n"},"key":"k","headers":{"h":"v"}}')
     const events = await reader.atLeast(6)
-    const lines = (await consume(baseUrl, name, '?limit=100')).text.replace(/^\{"messages":\[/, '').replace(/\],"next_offset":7\}$/, '').split(/,(?=\{"offset")/)
+    const lines = (await consume(baseUrl, name, '?limit=100')).text.replace(/^\{"messages":\[/, '').replace(/\],"next_offset":7\}$/, '')
+      .split(/,(?=\{"offset")/)
     assert.deepEqual(events, lines.map((data, i) => ({ id: String(i + 1), event: undefined, data })))
     assert(events[5]!.data.includes('12345678901234567890'))
   })
@@ -121,7 +126,8 @@ async function streams (t: TestContext, { baseUrl, topic }: Subject): Promise<vo
     const name = topic()
     const reader = await follow(t, baseUrl, name)
     const payload = JSON.stringify('x'.repeat(1_000))
-    const body = JSON.stringify({ messages: Array.from({ length: 300 }, () => ({ payload: 0 })) }).replaceAll('"payload":0', `"payload":${payload}`)
+    const body = JSON.stringify({ messages: Array.from({ length: 300 }, () => ({ payload: 0 })) })
+      .replaceAll('"payload":0', `"payload":${payload}`)
     for (let i = 0; i < 3; i++) assert.equal((await produce(baseUrl, name, body)).status, 200)
     const events = await reader.atLeast(900)
     assert.deepEqual(events.map(({ id }) => id), Array.from({ length: 900 }, (_, i) => String(i + 1)))

@@ -15,7 +15,11 @@ function validator (document: OpenApi): Ajv2020 {
   const ajv = new Ajv2020({ strict: true, allErrors: true })
   ajv.addVocabulary(['x-expected', 'example', 'openapi', 'info', 'components', 'paths', 'tags', 'servers'])
   ajv.addKeyword({ keyword: 'x-max-bytes', type: ['string', 'object'], validate: (max: number, data: unknown) => bytes(data) <= max })
-  ajv.addKeyword({ keyword: 'x-max-number', type: 'string', validate: (max: number, data: string) => !/^[0-9]+$/.test(data) || BigInt(data) <= BigInt(max) })
+  ajv.addKeyword({
+    keyword: 'x-max-number',
+    type: 'string',
+    validate: (max: number, data: string) => !/^[0-9]+$/.test(data) || BigInt(data) <= BigInt(max)
+  })
   ajv.addSchema(document, 'api')
   return ajv
 }
@@ -51,7 +55,8 @@ test('each error in the document has an example that is an answer of its status'
           const { status: its, code: itsCode, written, end } = value as { status: number, code: string, written?: string, end?: number }
           assert.deepEqual([its, itsCode], [Number(status), code])
           assert.equal(end !== undefined, code === 'offset_out_of_range')
-          assert.equal(written !== undefined, path.endsWith('/produce') && code !== 'request_timeout' && code !== 'request_headers_too_large', `${path} ${code}`)
+          assert.equal(written !== undefined, path.endsWith('/produce') && code !== 'request_timeout' &&
+            code !== 'request_headers_too_large', `${path} ${code}`)
         }
       }
     }
@@ -63,7 +68,9 @@ test('parameters are numbers for clients', async (t) => {
   const document = JSON.parse((await ask(baseUrl, { path: '/openapi.json' })).text) as OpenApi
   const { parameters = [] } = document.paths['/topics/{topic}/consume']!['get']!
   assert.deepEqual(parameters.map(({ name, schema }) => [name, schema.type ?? schema.anyOf?.map(({ type }) => type)]), [
-    ['offset', ['integer', 'string']], ['limit', 'integer'], ['max_bytes', 'integer'], ['wait', 'number'], ['topic', 'string'], ['last-event-id', 'integer']
+    [
+      'offset', ['integer', 'string']
+    ], ['limit', 'integer'], ['max_bytes', 'integer'], ['wait', 'number'], ['topic', 'string'], ['last-event-id', 'integer']
   ])
 })
 
@@ -99,16 +106,29 @@ async function conforms (baseUrl: string, ajv: Ajv2020, path: string, method: st
   const requests = fc.record({
     values: fc.tuple(...parameters.map(({ name, in: where, schema, required }) => {
       const text = mostlyDescribed(schema).map((value) => typeof value === 'string' ? value : JSON.stringify(value))
-      const sendable = where === 'header' ? text.filter((value) => headerText.test(value)) : name === 'wait' ? text.map(withoutWaiting) : text
+      const sendable = where === 'header'
+        ? text.filter((value) => headerText.test(value))
+        : name === 'wait' ? text.map(withoutWaiting) : text
       return required ? sendable : fc.option(sendable)
     })),
-    sent: bodies.length === 0 ? fc.constant(undefined) : fc.oneof(...bodies.map(({ type, schema, valid }) => mostlyDescribed(schema).map((body) => inType(type, body, valid)))),
+    sent: bodies.length === 0
+      ? fc.constant(undefined)
+      : fc.oneof(...bodies.map(({ type, schema, valid }) => mostlyDescribed(schema).map((body) => inType(type, body, valid)))),
     unknown: fc.oneof({ weight: 9, arbitrary: fc.constant(undefined) }, { weight: 1, arbitrary: anyText.map((text) => `x${text}`) }),
-    otherType: fc.oneof({ weight: 9, arbitrary: fc.constant(undefined) }, { weight: 1, arbitrary: fc.constantFrom('text/plain', 'application/xml') })
+    otherType: fc.oneof({
+      weight: 9,
+      arbitrary: fc.constant(undefined)
+    }, { weight: 1, arbitrary: fc.constantFrom('text/plain', 'application/xml') })
   })
   const seen = new Set<string>()
   await check(parameters.length === 0 ? 10 : 300, requests, async ({ values, sent, unknown, otherType }) => {
-    const given = parameters.map(({ name, in: where, schema }, i) => ({ name, where, value: values[i] ?? null, schema, valid: validParameter[i]! }))
+    const given = parameters.map(({ name, in: where, schema }, i) => ({
+      name,
+      where,
+      value: values[i] ?? null,
+      schema,
+      valid: validParameter[i]!
+    }))
       .filter((parameter): parameter is typeof parameter & { value: string } => parameter.value !== null)
     let url = path
     const headers: Record<string, string> = sent === undefined ? {} : { 'content-type': otherType ?? sent.type }

@@ -7,4 +7,6 @@ httpSuite('a server on memory', (t) => startServer(t, { DATA_DIR: ':memory:' }))
 
 httpSuite('a server on SQLite', (t) => startServer(t, { DATA_DIR: temporaryFolder(t) }))
 
-httpSuite('a server on S3 and DynamoDB (LocalStack)', async (t) => startServer(t, environmentOf(await localstack(t))), { skip: withoutLocalstack })
+httpSuite('a server on S3 and DynamoDB (LocalStack)', async (t) => startServer(t, environmentOf(await localstack(t))), {
+  skip: withoutLocalstack
+})

@@ -17,9 +17,10 @@ function projectOf (t: TestContext, { changelog, changes = {}, version = '0.1.0'
   for (const [name, text] of Object.entries(changes)) write(`changes/${name}`, text)
   write('CHANGELOG.md', changelog)
   write('package.json', `{\n  "name": "x",\n  "version": "${version}"\n}\n`)
-  write('package-lock.json', `{\n  "name": "x",\n  "version": "${version}",\n  "packages": {\n    "": {\n      "version": "${version}"\n    }\n  }\n}\n`)
+  write('package-lock.json', JSON.stringify({ name: 'x', version, packages: { '': { version } } }, null, 2) + '\n')
   const release = (next: string) => {
-    const { status, stdout, stderr } = spawnSync(process.execPath, [join(root, 'scripts/release.ts'), next], { cwd: folder, encoding: 'utf8' })
+    const script = join(root, 'scripts/release.ts')
+    const { status, stdout, stderr } = spawnSync(process.execPath, [script, next], { cwd: folder, encoding: 'utf8' })
     return { status, stdout, stderr }
   }
   return { folder, file, release }
@@ -68,7 +69,8 @@ test('the first release has what is under "Unreleased", with the changes at the 
     changes: { 'a.md': 'fixed\n\nThree.\n', 'b.md': 'added\n\nFour.\n' }
   })
   assert.equal(release('0.1.0').status, 0)
-  assert.equal(file('CHANGELOG.md').replace(today, '(DAY)'), '# Changelog\n\n## 0.1.0 (DAY)\n\nThis is the first.\n\n### Breaking changes\n\n- One.\n\n' +
+  assert.equal(file('CHANGELOG.md').replace(today, '(DAY)'),
+    '# Changelog\n\n## 0.1.0 (DAY)\n\nThis is the first.\n\n### Breaking changes\n\n- One.\n\n' +
     '### Added\n\n- Four.\n\n### Fixed\n\n- Two.\n- Three.\n')
 })
 

@@ -4,7 +4,14 @@ import { subject } from './log/subject.ts'
 import { simulate } from './log/workload.ts'
 
 /** `npm run simulate -- --seeds 100000 [--from 1] [--seed N]`: runs seeds, and tells the story of the first that fails. */
-const { values } = parseArgs({ options: { seeds: { type: 'string', default: '1000' }, from: { type: 'string', default: '1' }, seed: { type: 'string' }, trace: { type: 'boolean' } } })
+const { values } = parseArgs({
+  options: {
+    seeds: { type: 'string', default: '1000' },
+    from: { type: 'string', default: '1' },
+    seed: { type: 'string' },
+    trace: { type: 'boolean' }
+  }
+})
 const from = Number(values.seed ?? values.from)
 const seeds = values.seed === undefined ? Number(values.seeds) : 1
 const started = performance.now()
@@ -15,10 +22,15 @@ for (let seed = from; seed < from + seeds; seed++) {
   if (values.trace === true) console.log(outcome.trace.join('\n'))
   if (outcome.violation !== undefined) {
     const { story, scenario } = await shrink(subject, { seed })
-    console.log(`${story}\n\nseed ${seed}: ${outcome.violation.stack ?? outcome.violation.message}\nworkload: ${JSON.stringify({ ...scenario, without: undefined })}\nreplay: npm run simulate -- --seed ${seed}`)
+    console.log(`${story}\n\nseed ${seed}: ${outcome.violation.stack ?? outcome.violation.message}\nworkload: ` +
+      `${JSON.stringify({ ...scenario, without: undefined })}\nreplay: npm run simulate -- --seed ${seed}`)
     process.exitCode = 1
     break
   }
-  if ((seed - from + 1) % 10_000 === 0) console.log(`${seed - from + 1} seeds, ${steps} steps, ${Math.round((performance.now() - started) / 1000)} s`)
+  if ((seed - from + 1) % 10_000 === 0) {
+    console.log(`${seed - from + 1} seeds, ${steps} steps, ${Math.round((performance.now() - started) / 1000)} s`)
+  }
 }
-if (process.exitCode !== 1) console.log(`${seeds} seeds, ${steps} steps, no violation, ${((performance.now() - started) / 1000).toFixed(1)} s`)
+if (process.exitCode !== 1) {
+  console.log(`${seeds} seeds, ${steps} steps, no violation, ${((performance.now() - started) / 1000).toFixed(1)} s`)
+}

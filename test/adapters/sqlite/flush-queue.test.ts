@@ -18,7 +18,9 @@ function queueUnderTest () {
     get started () { return started },
     write (name: string): void {
       queue.add()
-      queue.flushed().then(() => { told.push(`${name} flushed`) }, (error: unknown) => { told.push(`${name}: ${(error as Error).message}`) })
+      queue.flushed().then(
+        () => { told.push(`${name} flushed`) },
+        (error: unknown) => { told.push(`${name}: ${(error as Error).message}`) })
     },
     async end (error: Error | null = null): Promise<void> {
       running.shift()!(error)

@@ -15,12 +15,19 @@ function parsed (received: string): { statusLine: string, headers: string[], bod
 test('what is not HTTP gets a problem, and the connection ends', async (t) => {
   const { logger, lines } = logLines()
   const { baseUrl } = await listeningApp(t, { logger })
-  for (const bytes of ['nonsense\r\n\r\n', 'GET /health HTTP/9.9\r\n\r\n', 'FOO /health HTTP/1.1\r\n\r\n', 'GET /health HTTP/1.1\r\nbad header\r\n\r\n',
-    'POST /topics/a/produce HTTP/1.1\r\nhost: x\r\ncontent-length: 1\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n']) {
+  for (const bytes of [
+    'nonsense\r\n\r\n',
+    'GET /health HTTP/9.9\r\n\r\n',
+    'FOO /health HTTP/1.1\r\n\r\n',
+    'GET /health HTTP/1.1\r\nbad header\r\n\r\n',
+    'POST /topics/a/produce HTTP/1.1\r\nhost: x\r\ncontent-length: 1\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n'
+  ]) {
     const { statusLine, headers, body } = parsed(await exchange(baseUrl, bytes))
     assert.equal(statusLine, 'HTTP/1.1 400 Bad Request', bytes)
     assert(headers.includes('content-type: application/problem+json'))
-    for (const header of ['connection: close', 'cache-control: no-store', 'x-content-type-options: nosniff']) assert(headers.includes(header))
+    for (const header of ['connection: close', 'cache-control: no-store', 'x-content-type-options: nosniff']) {
+      assert(headers.includes(header))
+    }
     assert.deepEqual(body, problem('malformed_request', 'The request is not valid HTTP.'))
     const { time, parser, request_id: id, ...line } = lines().at(-1)!
     assert(headers.includes(`x-request-id: ${String(id)}`), String(id))
@@ -40,7 +47,12 @@ test('a body that is too large is answered, however it comes', async (t) => {
   const { baseUrl } = await listeningApp(t)
   const tooLarge = 'body: expected at most 4194304 bytes, got more'
   const headers = { 'content-type': 'application/json' }
-  assertProblem(await ask(baseUrl, { method: 'POST', path: '/topics/a/produce', headers, body: Buffer.alloc(10 * 1024 * 1024, 0x20) }), 'body_too_large', tooLarge)
+  assertProblem(await ask(baseUrl, {
+    method: 'POST',
+    path: '/topics/a/produce',
+    headers,
+    body: Buffer.alloc(10 * 1024 * 1024, 0x20)
+  }), 'body_too_large', tooLarge)
   const chunked = await fetch(`${baseUrl}/topics/a/produce`, {
     method: 'POST',
     headers,
@@ -107,6 +119,7 @@ test('methods that only a real server sees', async (t) => {
 test('a page of 1,000 is the largest there is', async (t) => {
   const { baseUrl, log } = await listeningApp(t)
   for (const count of [600, 500]) await log.append('a', [...Array(count).keys()].map((n) => ({ payload: String(n) })))
-  const { messages, next_offset: next } = JSON.parse((await ask(baseUrl, { path: '/topics/a/consume?limit=1100' })).text) as { messages: unknown[], next_offset: number }
+  const { text } = await ask(baseUrl, { path: '/topics/a/consume?limit=1100' })
+  const { messages, next_offset: next } = JSON.parse(text) as { messages: unknown[], next_offset: number }
   assert.deepEqual([messages.length, next], [1000, 1001])
 })

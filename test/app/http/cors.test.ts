@@ -18,7 +18,9 @@ const shared = { 'access-control-allow-origin': page, 'access-control-expose-hea
 
 test('a preflight of an origin that may is answered with what is allowed', async (t) => {
   const { app } = memoryApp(t, { corsOrigins })
-  for (const [url, method, requested] of [['/topics/a/produce', 'POST', 'content-type,x-request-id'], ['/v1/topics/a/consume?offset=1', 'GET', 'last-event-id']] as const) {
+  for (const [url, method, requested] of [
+    ['/topics/a/produce', 'POST', 'content-type,x-request-id'], ['/v1/topics/a/consume?offset=1', 'GET', 'last-event-id']
+  ] as const) {
     const answer = await app.inject({ method: 'OPTIONS', url, headers: preflight(page, method, requested) })
     assert.equal(answer.statusCode, 204)
     assert.equal(answer.body, '')
@@ -54,7 +56,11 @@ test('answers to such an origin, errors too, can be read by its pages; those to 
 test('*: every origin may', async (t) => {
   const { app } = memoryApp(t, { corsOrigins: ['*'] })
   assert.equal((await app.inject({ url: '/topics/a/consume', headers: { origin: stranger } })).headers['access-control-allow-origin'], '*')
-  assert.equal((await app.inject({ method: 'OPTIONS', url: '/topics/a/produce', headers: preflight(stranger, 'POST') })).headers['access-control-allow-origin'], '*')
+  assert.equal((await app.inject({
+    method: 'OPTIONS',
+    url: '/topics/a/produce',
+    headers: preflight(stranger, 'POST')
+  })).headers['access-control-allow-origin'], '*')
 })
 
 test('a stream of events can be followed from another origin', async (t) => {

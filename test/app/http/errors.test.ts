@@ -16,7 +16,8 @@ test('docs/errors.md has the table as it is', () => {
 
 test('docs/errors.md and the page /docs/errors say why each error comes, and what to do', async (t) => {
   const document = readFileSync(new URL('../../../docs/errors.md', import.meta.url), 'utf8')
-  const rows = [...document.matchAll(/^\| `(\w+)` \| ([^|]*[^|\d ][^|]*) \| ([^|]+) \|$/gm)].map(([, code, cause, remedy]) => [code, cause, remedy])
+  const rows = [...document.matchAll(/^\| `(\w+)` \| ([^|]*[^|\d ][^|]*) \| ([^|]+) \|$/gm)]
+    .map(([, code, cause, remedy]) => [code, cause, remedy])
   assert.deepEqual(rows, errorCodes.map((code) => [code, errorHelp[code].cause, errorHelp[code].remedy]))
   const { app } = memoryApp(t)
   const page = (await app.inject('/docs/errors')).body

@@ -87,7 +87,10 @@ test('a stream that cannot begin is refused with a problem, and nobody is left w
 
 /** A page of lines at these offsets. */
 function pageWith (...messages: Array<readonly [offset: number, line: string]>): Partial<Page> {
-  return { count: messages.length, runs: messages.map(([first, line]) => ({ first, lines: new Lines(Buffer.from(line)), start: 0, stop: 1 })) }
+  return {
+    count: messages.length,
+    runs: messages.map(([first, line]) => ({ first, lines: new Lines(Buffer.from(line)), start: 0, stop: 1 }))
+  }
 }
 
 /** A follower that gives what it is told to. */
@@ -113,8 +116,24 @@ function client (raw = new Writable()): EventStreamOptions['client'] {
   return { hold: new MemoryBudget(defaultLimits.pageBytesMax, defaultLimits).hold(), raw }
 }
 
-async function textOf (follower: Follower, options: { endsAt?: number, onError?: (error: LogError) => void } = {}): Promise<string> {
-  const stream = new EventStream({ limits: defaultLimits, follower, from: 1, endsAt: Infinity, bounds: undefined, client: client(), onPage () {}, onError () {}, ...options })
+interface StreamOptions { readonly endsAt?: number, readonly onError?: (error: LogError) => void }
+
+function streamOf (follower: Follower, options: StreamOptions = {}): EventStream {
+  return new EventStream({
+    limits: defaultLimits,
+    follower,
+    from: 1,
+    endsAt: Infinity,
+    bounds: undefined,
+    client: client(),
+    onPage () {},
+    onError () {},
+    ...options
+  })
+}
+
+async function textOf (follower: Follower, options: StreamOptions = {}): Promise<string> {
+  const stream = streamOf(follower, options)
   await stream.open()
   let text = ''
   for await (const chunk of stream) text += String(chunk)
@@ -142,7 +161,8 @@ test('an error that a repetition does not mend is the last event', async () => {
   const failures: LogError[] = []
   const error = new LogError('segment_corrupt', 'The segment is damaged.')
   const text = await textOf(scripted({}, error), { onError: (failure) => { failures.push(failure) } })
-  assert.equal(text, `retry: 1000\nid: 0\n\nevent: problem\ndata: ${JSON.stringify(problem('segment_corrupt', 'The segment is damaged.'))}\n\n`)
+  assert.equal(text,
+    `retry: 1000\nid: 0\n\nevent: problem\ndata: ${JSON.stringify(problem('segment_corrupt', 'The segment is damaged.'))}\n\n`)
   assert.deepEqual(failures, [error])
 })
 
@@ -158,7 +178,7 @@ test('an offset is told from where its message stands, not counted: seals have n
 
 test('no page is asked for that nobody takes', async () => {
   const follower = scripted(...Array.from({ length: 50 }, (_, i) => pageWith([i + 1, 'x'.repeat(50_000)])))
-  const stream = new EventStream({ limits: defaultLimits, follower, from: 1, endsAt: Infinity, bounds: undefined, client: client(), onPage () {}, onError () {} })
+  const stream = streamOf(follower)
   await stream.open()
   stream.pipe(new Writable({ write () {} })) // takes one piece, and is never done with it
   await soon(50)
@@ -168,7 +188,7 @@ test('no page is asked for that nobody takes', async () => {
 
 test('a stream that is destroyed closes its follower', async () => {
   const follower = scripted({}, {})
-  const stream = new EventStream({ limits: defaultLimits, follower, from: 1, endsAt: Infinity, bounds: undefined, client: client(), onPage () {}, onError () {} })
+  const stream = streamOf(follower)
   stream.destroy()
   await once(stream, 'close')
   assert.equal(follower.closed, true)

@@ -8,7 +8,9 @@ const limits = { ...defaultLimits, memoryWaitMs: 600, clientGraceMs: 300, client
 const budget = (): MemoryBudget => new MemoryBudget(16 * MiB, limits)
 
 const outcome = (promise: Promise<void>): Promise<string> => promise.then(() => 'granted', (error: { code: string }) => error.code)
-const state = (promise: Promise<string>): Promise<string> => Promise.race([promise, new Promise<string>((resolve) => { setImmediate(resolve, 'waiting') })])
+const state = (promise: Promise<string>): Promise<string> => Promise.race([
+  promise, new Promise<string>((resolve) => { setImmediate(resolve, 'waiting') })
+])
 
 test('large requests have seven eighths, small ones all of it', () => {
   const memory = budget()

@@ -26,43 +26,158 @@ const many = (count: number, part: (i: number) => string): string => Array.from(
 
 /** Bodies that are expensive for a parser that builds values, or that reads a body in one go. */
 const refused: Record<string, Case> = {
-  'a key of 2 million arrays': { body: `{"payload":1,"key":${nested(2_000_000)}}`, code: 'invalid_request', detail: `${keyExpected} an array` },
+  'a key of 2 million arrays': {
+    body: `{"payload":1,"key":${nested(2_000_000)}}`,
+    code: 'invalid_request',
+    detail: `${keyExpected} an array`
+  },
   'a body of 2 million arrays': { body: nested(2_000_000), code: 'invalid_request', detail: 'body: expected a JSON object, got an array' },
-  'an array of 2 million numbers': { body: `[${'1,'.repeat(2_000_000)}1]`, code: 'invalid_request', detail: 'body: expected a JSON object, got an array' },
-  '4 million brackets that stay open': { body: '['.repeat(4 * MiB), code: 'invalid_request', detail: 'body: expected a JSON object, got an array' },
-  'a payload of 4 million brackets': { body: `{"payload":${'['.repeat(4_000_000)}`, code: 'invalid_request', detail: 'payload: expected at most 512 levels of nesting, got more' },
-  'an unknown member of 2 million arrays': { body: `{"payload":1,"foo":${nested(2_000_000)}}`, code: 'invalid_request', detail: `foo: ${member}` },
-  'messages of 2 million objects': { body: `{"messages":${'{"a":'.repeat(700_000)}`, code: 'invalid_request', detail: 'messages: expected 1 to 1000 messages, got an object' },
-  'a message of 2 million arrays': { body: `{"messages":[{"payload":1},${nested(2_000_000)}]}`, code: 'invalid_request', detail: 'messages.1: expected a JSON object, got an array' },
-  'a 1,001st message of 2 million arrays': { body: `{"messages":[${'{"payload":1},'.repeat(1000)}${nested(2_000_000)}]}`, code: 'invalid_request', detail: 'messages: expected 1 to 1000 messages, got more' },
-  'a payload of a batch nested too deeply': { body: `{"messages":[{"payload":1},{"payload":${nested(513)}}]}`, code: 'invalid_request', detail: 'messages.1.payload: expected at most 512 levels of nesting, got more' },
-  'headers nested 500,000 levels deep': { body: `{"payload":1,"headers":{"a":${'{"a":'.repeat(500_000)}1${'}'.repeat(500_000)}}}`, code: 'invalid_request', detail: 'headers.a: expected a string, got an object' },
-  '350,000 unknown members': { body: `{"payload":1,${many(350_000, (i) => `"m${i}":1`)}}`, code: 'invalid_request', detail: `m0: ${member}` },
-  '250,000 headers with numbers as names': { body: `{"payload":1,"headers":{${many(250_000, (i) => `"${i}":"x"`)}}}`, code: 'invalid_request', detail: `${headersExpected} 1638890 bytes` },
-  'a header of 4 MB': { body: `{"payload":1,"headers":{"a":"${'x'.repeat(4_000_000)}"}}`, code: 'invalid_request', detail: `${headersExpected} more` },
-  'a header name of 4 MB': { body: `{"payload":1,"headers":{"${'x'.repeat(4_000_000)}":""}}`, code: 'invalid_request', detail: `${headersExpected} more` },
+  'an array of 2 million numbers': {
+    body: `[${'1,'.repeat(2_000_000)}1]`,
+    code: 'invalid_request',
+    detail: 'body: expected a JSON object, got an array'
+  },
+  '4 million brackets that stay open': {
+    body: '['.repeat(4 * MiB),
+    code: 'invalid_request',
+    detail: 'body: expected a JSON object, got an array'
+  },
+  'a payload of 4 million brackets': {
+    body: `{"payload":${'['.repeat(4_000_000)}`,
+    code: 'invalid_request',
+    detail: 'payload: expected at most 512 levels of nesting, got more'
+  },
+  'an unknown member of 2 million arrays': {
+    body: `{"payload":1,"foo":${nested(2_000_000)}}`,
+    code: 'invalid_request',
+    detail: `foo: ${member}`
+  },
+  'messages of 2 million objects': {
+    body: `{"messages":${'{"a":'.repeat(700_000)}`,
+    code: 'invalid_request',
+    detail: 'messages: expected 1 to 1000 messages, got an object'
+  },
+  'a message of 2 million arrays': {
+    body: `{"messages":[{"payload":1},${nested(2_000_000)}]}`,
+    code: 'invalid_request',
+    detail: 'messages.1: expected a JSON object, got an array'
+  },
+  'a 1,001st message of 2 million arrays': {
+    body: `{"messages":[${'{"payload":1},'.repeat(1000)}${nested(2_000_000)}]}`,
+    code: 'invalid_request',
+    detail: 'messages: expected 1 to 1000 messages, got more'
+  },
+  'a payload of a batch nested too deeply': {
+    body: `{"messages":[{"payload":1},{"payload":${nested(513)}}]}`,
+    code: 'invalid_request',
+    detail: 'messages.1.payload: expected at most 512 levels of nesting, got more'
+  },
+  'headers nested 500,000 levels deep': {
+    body: `{"payload":1,"headers":{"a":${'{"a":'.repeat(500_000)}1${'}'.repeat(500_000)}}}`,
+    code: 'invalid_request',
+    detail: 'headers.a: expected a string, got an object'
+  },
+  '350,000 unknown members': {
+    body: `{"payload":1,${many(350_000, (i) => `"m${i}":1`)}}`,
+    code: 'invalid_request',
+    detail: `m0: ${member}`
+  },
+  '250,000 headers with numbers as names': {
+    body: `{"payload":1,"headers":{${many(250_000, (i) => `"${i}":"x"`)}}}`,
+    code: 'invalid_request',
+    detail: `${headersExpected} 1638890 bytes`
+  },
+  'a header of 4 MB': {
+    body: `{"payload":1,"headers":{"a":"${'x'.repeat(4_000_000)}"}}`,
+    code: 'invalid_request',
+    detail: `${headersExpected} more`
+  },
+  'a header name of 4 MB': {
+    body: `{"payload":1,"headers":{"${'x'.repeat(4_000_000)}":""}}`,
+    code: 'invalid_request',
+    detail: `${headersExpected} more`
+  },
   'a key of 4 MB': { body: `{"payload":1,"key":"${'x'.repeat(4_000_000)}"}`, code: 'invalid_request', detail: `${keyExpected} more` },
-  'a member name of 4 MB': { body: `{"payload":1,"${'x'.repeat(4_000_000)}":1}`, code: 'invalid_request', detail: `"${'x'.repeat(60)}…": ${member}` },
-  'a key of 4 million digits': { body: `{"payload":1,"key":${'1'.repeat(4_000_000)}}`, code: 'invalid_request', detail: `${keyExpected} Infinity` },
-  '1,000 messages with keys of 4,000 bytes': { body: `{"messages":[${many(1000, () => `{"payload":1,"key":"${'k'.repeat(4_000)}"}`)}]}`, code: 'invalid_request', detail: `messages.0.${keyExpected} 4000 bytes` },
-  'a syntax error at the end of 4 MB': { body: `{"payload":[${'1,'.repeat(2_000_000)}]}`, code: 'malformed_json', detail: 'body: expected valid JSON, got a syntax error at position 4000012' },
-  'a string of 4 MB that stays open': { body: `{"payload":"${'x'.repeat(4_000_000)}`, code: 'malformed_json', detail: 'body: expected valid JSON, got a syntax error' },
-  '4 MiB of line feeds': { body: '\n'.repeat(4 * MiB), code: 'missing_body', detail: 'body: expected a JSON object on each line, got nothing', lines: true },
-  '4 MiB of spaces': { body: ' '.repeat(4 * MiB), code: 'missing_body', detail: 'body: expected a JSON object on each line, got nothing', lines: true },
-  '2 million lines': { body: '1\n'.repeat(2 * MiB), code: 'invalid_request', detail: 'body: expected 1 to 1000 messages, got 2097152', lines: true },
-  'a line of 2 million arrays': { body: `{"payload":1}\n${nested(2_000_000)}`, code: 'invalid_request', detail: 'line 2: expected a JSON object, got an array', lines: true },
-  'a payload of a line nested too deeply': { body: `{"payload":1}\n{"payload":${nested(513)}}`, code: 'invalid_request', detail: 'line 2: payload: expected at most 512 levels of nesting, got more', lines: true },
-  'a line of 4 MB with a syntax error': { body: `{"payload":1}\n {"payload":[${'1,'.repeat(1_900_000)}x]}`, code: 'malformed_json', detail: 'line 2: expected valid JSON, got a syntax error at position 3800013', lines: true }
+  'a member name of 4 MB': {
+    body: `{"payload":1,"${'x'.repeat(4_000_000)}":1}`,
+    code: 'invalid_request',
+    detail: `"${'x'.repeat(60)}…": ${member}`
+  },
+  'a key of 4 million digits': {
+    body: `{"payload":1,"key":${'1'.repeat(4_000_000)}}`,
+    code: 'invalid_request',
+    detail: `${keyExpected} Infinity`
+  },
+  '1,000 messages with keys of 4,000 bytes': {
+    body: `{"messages":[${many(1000, () => `{"payload":1,"key":"${'k'.repeat(4_000)}"}`)}]}`,
+    code: 'invalid_request',
+    detail: `messages.0.${keyExpected} 4000 bytes`
+  },
+  'a syntax error at the end of 4 MB': {
+    body: `{"payload":[${'1,'.repeat(2_000_000)}]}`,
+    code: 'malformed_json',
+    detail: 'body: expected valid JSON, got a syntax error at position 4000012'
+  },
+  'a string of 4 MB that stays open': {
+    body: `{"payload":"${'x'.repeat(4_000_000)}`,
+    code: 'malformed_json',
+    detail: 'body: expected valid JSON, got a syntax error'
+  },
+  '4 MiB of line feeds': {
+    body: '\n'.repeat(4 * MiB),
+    code: 'missing_body',
+    detail: 'body: expected a JSON object on each line, got nothing',
+    lines: true
+  },
+  '4 MiB of spaces': {
+    body: ' '.repeat(4 * MiB),
+    code: 'missing_body',
+    detail: 'body: expected a JSON object on each line, got nothing',
+    lines: true
+  },
+  '2 million lines': {
+    body: '1\n'.repeat(2 * MiB),
+    code: 'invalid_request',
+    detail: 'body: expected 1 to 1000 messages, got 2097152',
+    lines: true
+  },
+  'a line of 2 million arrays': {
+    body: `{"payload":1}\n${nested(2_000_000)}`,
+    code: 'invalid_request',
+    detail: 'line 2: expected a JSON object, got an array',
+    lines: true
+  },
+  'a payload of a line nested too deeply': {
+    body: `{"payload":1}\n{"payload":${nested(513)}}`,
+    code: 'invalid_request',
+    detail: 'line 2: payload: expected at most 512 levels of nesting, got more',
+    lines: true
+  },
+  'a line of 4 MB with a syntax error': {
+    body: `{"payload":1}\n {"payload":[${'1,'.repeat(1_900_000)}x]}`,
+    code: 'malformed_json',
+    detail: 'line 2: expected valid JSON, got a syntax error at position 3800013',
+    lines: true
+  }
 }
 
 /** Of the same kind, but valid: the payload of the last message. */
 const taken: Record<string, { readonly body: string, readonly payload: string, readonly count: number, readonly lines?: boolean }> = {
   'a string of 4 MB with escapes': { body: `{"payload":"${'\\"'.repeat(2_000_000)}"}`, payload: `"${'\\"'.repeat(2_000_000)}"`, count: 1 },
-  'a string of 4 MB outside of Latin-1': { body: `{"payload":"${'∢🎉'.repeat(500_000)}"}`, payload: `"${'∢🎉'.repeat(500_000)}"`, count: 1 },
+  'a string of 4 MB outside of Latin-1': {
+    body: `{"payload":"${'∢🎉'.repeat(500_000)}"}`,
+    payload: `"${'∢🎉'.repeat(500_000)}"`,
+    count: 1
+  },
   'two million empty arrays': { body: `{"payload":[${'[],'.repeat(1_300_000)}[]]}`, payload: `[${'[],'.repeat(1_300_000)}[]]`, count: 1 },
   'a number of 4 million digits': { body: `{"payload":${'1'.repeat(4_000_000)}}`, payload: '1'.repeat(4_000_000), count: 1 },
   'a payload among 4 MB of spaces': { body: `{"payload":${' '.repeat(4_000_000)}1}`, payload: '1', count: 1 },
-  'two lines among two million blank ones': { body: `{"payload":1}${'\n \n'.repeat(1_000_000)}{"payload":2}`, payload: '2', count: 2, lines: true },
+  'two lines among two million blank ones': {
+    body: `{"payload":1}${'\n \n'.repeat(1_000_000)}{"payload":2}`,
+    payload: '2',
+    count: 2,
+    lines: true
+  },
   '400 messages with 1,000 headers': {
     body: `{"messages":[${many(400, () => `{"payload":1,"headers":{${many(1_000, (i) => `"${i}":""`)}}}`)}]}`, payload: '1', count: 400
   }
@@ -115,7 +230,9 @@ test('what is refused is not built', (t) => {
     parsed.mock.resetCalls()
     errorOf(() => inSlices(readingOf(body, lines)))
     assert(defined.mock.callCount() <= 2, `${name}: ${defined.mock.callCount()} members`)
-    for (const { arguments: [text] } of parsed.mock.calls) assert(text.length <= 8_192 * 6 + 2 && !/^[[{]/.test(text), `${name}: ${text.slice(0, 60)}`)
+    for (const { arguments: [text] } of parsed.mock.calls) {
+      assert(text.length <= 8_192 * 6 + 2 && !/^[[{]/.test(text), `${name}: ${text.slice(0, 60)}`)
+    }
   }
 })
 

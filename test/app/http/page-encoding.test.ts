@@ -12,14 +12,21 @@ const unpack = { gzip: gunzipSync, zstd: zstdDecompressSync }
 const lines = 'application/x-ndjson'
 
 /** Segments compressed at the append, and nothing in a cache that would remember what they were before. */
-async function compressing (t: TestContext, compression: 'gzip' | 'zstd'): Promise<{ log: Log, stored: (last: number) => Promise<Uint8Array>, read: (query: string, acceptEncoding: string, accept?: string) => Promise<Answer> }> {
+async function compressing (t: TestContext, compression: 'gzip' | 'zstd'): Promise<{
+  log: Log
+  stored: (last: number) => Promise<Uint8Array>
+  read: (query: string, acceptEncoding: string, accept?: string) => Promise<Answer>
+}> {
   const segments = createMemorySegmentStore()
   const log = createLog({ segments, counter: createMemoryOffsetCounter(), clock: systemClock, compression })
   const { baseUrl } = await listeningApp(t, { log })
   return {
     log,
     stored: async (last) => (await segments.get('a', last))!.body,
-    read: (query, acceptEncoding, accept = lines) => ask(baseUrl, { path: `/topics/a/consume${query}`, headers: { accept, 'accept-encoding': acceptEncoding } })
+    read: (query, acceptEncoding, accept = lines) => ask(baseUrl, {
+      path: `/topics/a/consume${query}`,
+      headers: { accept, 'accept-encoding': acceptEncoding }
+    })
   }
 }
 
@@ -39,8 +46,13 @@ for (const compression of ['gzip', 'zstd'] as const) {
 
     // As much of what is stored as of what is asked for, in the form that is asked for, in an encoding that is taken.
     for (const [query, acceptEncoding, accept] of [
-      ['?limit=19', 'gzip, zstd', lines], ['?offset=2&limit=19', 'gzip, zstd', lines], ['?limit=21', 'gzip, zstd', lines], ['?limit=20', 'gzip, zstd', 'application/json'],
-      ['?limit=20', compression === 'gzip' ? 'zstd' : 'gzip', lines], ['?limit=20', `${compression};q=0.5, br`, lines], ['?limit=20', 'identity', lines]
+      ['?limit=19', 'gzip, zstd', lines],
+      ['?offset=2&limit=19', 'gzip, zstd', lines],
+      ['?limit=21', 'gzip, zstd', lines],
+      ['?limit=20', 'gzip, zstd', 'application/json'],
+      ['?limit=20', compression === 'gzip' ? 'zstd' : 'gzip', lines],
+      ['?limit=20', `${compression};q=0.5, br`, lines],
+      ['?limit=20', 'identity', lines]
     ] as const) {
       const { status, bytes } = await read(query, acceptEncoding, accept)
       assert.equal(status, 200)

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { connect } from 'node:net'
 import { test } from 'node:test'
 import { createMemorySegmentStore } from '../../../src/adapters/memory/segment-store.ts'
+import { eventually } from '../../support/eventually.ts'
 import { listeningApp, memoryApp } from '../../support/http/app.ts'
 import { logLines } from '../../support/http/log-lines.ts'
 import { ask, consume, exchange, produce } from '../../support/http/requests.ts'
@@ -52,7 +53,12 @@ test('one line a request, with exactly these fields', async (t) => {
 test('of a batch, the first offset and how many messages', async (t) => {
   const { logger, lines } = logLines()
   const { app } = memoryApp(t, { logger })
-  const post = (type: string, body: string): unknown => app.inject({ method: 'POST', url: '/topics/orders/produce', headers: { 'content-type': type }, body })
+  const post = (type: string, body: string): unknown => app.inject({
+    method: 'POST',
+    url: '/topics/orders/produce',
+    headers: { 'content-type': type },
+    body
+  })
   await post('application/json', '{"payload":1}')
   await post('application/json', '{"messages":[{"payload":1},{"payload":2},{"payload":3}]}')
   await post('application/x-ndjson', '{"payload":1}\n{"payload":2}\n')
@@ -89,9 +95,20 @@ test('nothing of a message is in the log, whatever becomes of it', async (t) => 
   await ask(baseUrl, { path: `/${marker}` })
   await ask(baseUrl, { path: `/topics/%zz${marker}/consume` })
   await exchange(baseUrl, `${marker} ${marker}\r\n\r\n`)
-  const broken = [good + marker, `"${marker}"`, `{"${marker}":1}`, `{"payload":1,"key":["${marker}"]}`, `{"payload":1,"key":"${marker.repeat(200)}"}`,
-    `{"payload":1,"headers":{"${marker}":1}}`, `{"payload":"${marker}"`, `{"payload":"${marker}","payload":"${marker}"}`, `{"payload":${marker}}`,
-    `{"messages":[{"payload":"${marker}"},{"${marker}":1}]}`, `{"messages":"${marker}"}`, `{"messages":[{"payload":"${marker}","key":["${marker}"]}]}`]
+  const broken = [
+    good + marker,
+    `"${marker}"`,
+    `{"${marker}":1}`,
+    `{"payload":1,"key":["${marker}"]}`,
+    `{"payload":1,"key":"${marker.repeat(200)}"}`,
+    `{"payload":1,"headers":{"${marker}":1}}`,
+    `{"payload":"${marker}"`,
+    `{"payload":"${marker}","payload":"${marker}"}`,
+    `{"payload":${marker}}`,
+    `{"messages":[{"payload":"${marker}"},{"${marker}":1}]}`,
+    `{"messages":"${marker}"}`,
+    `{"messages":[{"payload":"${marker}","key":["${marker}"]}]}`
+  ]
   for (const body of broken) assert.equal((await produce(baseUrl, 'a', body)).status, 400, body)
   await ask(baseUrl, { method: 'POST', path: '/topics/a/produce', headers: { 'content-type': `text/${marker}` }, body: marker })
   assert(lines().length >= 17)
@@ -121,9 +138,9 @@ test('a request whose client has gone leaves its line as well', async (t) => {
   await inside
   socket.destroy()
   const requests = (): Array<Record<string, unknown>> => lines().filter(({ msg }) => msg === 'request')
-  for (let i = 0; i < 200 && requests().length === 0; i++) await new Promise((resolve) => { setTimeout(resolve, 20) })
+  await eventually(() => requests().length > 0)
   release()
-  await new Promise((resolve) => { setTimeout(resolve, 50) })
+  await eventually(async () => await segments.get('a', 1) !== undefined)
   assert.deepEqual(requests().map(stable), [
     { level: 'info', msg: 'request', method: 'POST', route: '/topics/:topic/produce', aborted: true, topic: 'a' }
   ])

@@ -7,11 +7,11 @@ import type { Limits } from '../../../src/domain/limits.ts'
 import type { Log } from '../../../src/domain/log/log.ts'
 import { StoreError } from '../../../src/ports/errors.ts'
 import type { OffsetCounter } from '../../../src/ports/offset-counter.ts'
-import type { SegmentObject, SegmentStore } from '../../../src/ports/segment-store.ts'
+import type { SegmentStore } from '../../../src/ports/segment-store.ts'
 import { listeningApp } from '../../support/http/app.ts'
 import { logLines } from '../../support/http/log-lines.ts'
 import { ask, assertProblem, consume, produce } from '../../support/http/requests.ts'
-import { answerLost, failing, type Fault, type Faults, hanging, withFaults } from '../../support/storage/faults.ts'
+import { answerLost, failing, type Faults, hanging, withFaults } from '../../support/storage/faults.ts'
 
 const limits: Partial<Limits> = {
   appendTimeoutMs: 700,
@@ -25,7 +25,9 @@ const limits: Partial<Limits> = {
 
 const body = '{"payload":1}'
 
-async function breakable (t: TestContext, more: Partial<Limits> = {}): Promise<{ baseUrl: string, segments: Faults<SegmentStore>, counter: Faults<OffsetCounter> }> {
+async function breakable (
+  t: TestContext, more: Partial<Limits> = {}
+): Promise<{ baseUrl: string, segments: Faults<SegmentStore>, counter: Faults<OffsetCounter> }> {
   const segments: Faults<SegmentStore> = {}
   const counter: Faults<OffsetCounter> = {}
   const { baseUrl } = await listeningApp(t, {
@@ -42,7 +44,7 @@ const inTime = 'The storage did not answer in time.'
 const slowDown = 'The storage asked to slow down.'
 const notSetUp = 'The storage refused the request: it is not set up for this service.'
 
-const failures: Array<[name: string, fault: Fault, code: string, detail: string, retryAfter: string]> = [
+const failures: Array<[name: string, fault: () => Promise<never>, code: string, detail: string, retryAfter: string]> = [
   ['is down', failing('unavailable', 'unknown'), 'storage_unavailable', reached, '1'],
   ['is slower than the time-out', hanging, 'storage_unavailable', inTime, '1'],
   ['throttles', failing('throttled', 'none'), 'storage_throttled', slowDown, '1'],
@@ -90,20 +92,20 @@ test('produce while no put gets an answer, the seal neither: unknown whether it 
 
 test('produce while puts get no answer but the seal does: nothing was written, and nothing will be', async (t) => {
   const { baseUrl, segments } = await breakable(t)
-  segments.putIfAbsent = (call, [,, object]) => 'sealed' in (object as SegmentObject).metadata ? call() : hanging(call, [])
+  segments.putIfAbsent = (call, [,, object]) => 'sealed' in object.metadata ? call() : hanging()
   assertProblem(await produce(baseUrl, 'a', body), 'append_timeout', 'The message could not be written in time.', 'no')
   delete segments.putIfAbsent
   assert.equal((await produce(baseUrl, 'a', body)).text, '{"topic":"a","offset":2}')
   assert.equal(messages(await consume(baseUrl, 'a')), 1)
 })
 
-test('produce while the storage is full: refused after one try, as are those behind it; readers at the hole get an empty page', async (t) => {
+test('produce while the storage is full: refused after one try, as are those behind it; readers at the hole get no message', async (t) => {
   const puts: string[] = []
   const { baseUrl, segments } = await breakable(t, { holeGraceMs: 200 })
   assert.equal((await produce(baseUrl, 'a', body)).status, 200)
-  segments.putIfAbsent = (call, [,, object]) => {
-    puts.push('sealed' in (object as SegmentObject).metadata ? 'seal' : 'message')
-    return failing('full', 'none')(call, [])
+  segments.putIfAbsent = (_call, [,, object]) => {
+    puts.push('sealed' in object.metadata ? 'seal' : 'message')
+    return failing('full', 'none')()
   }
   const answer = await produce(baseUrl, 'a', body)
   assertProblem(answer, 'storage_full', 'No space is left in the storage. Reading goes on.', 'no')
@@ -136,7 +138,7 @@ test('produce when the answer to the put is lost: acknowledged, and there once',
   segments.putIfAbsent = (call) => {
     if (!first) return call()
     first = false
-    return answerLost(call, [])
+    return answerLost(call)
   }
   assert.equal((await produce(baseUrl, 'a', body)).text, '{"topic":"a","offset":1}')
   assert.equal(messages(await consume(baseUrl, 'a')), 1)
@@ -146,7 +148,7 @@ test('consume of a damaged segment says so, and does not skip it', async (t) => 
   const { baseUrl, segments } = await breakable(t)
   const logged = 'The segment of topic a that ends at offset 1 is damaged: its checksum does not match.'
   await produce(baseUrl, 'a', body)
-  segments.get = async (call) => ({ ...await call() as SegmentObject, metadata: { first: '1', count: '1', crc32: '00000000' } })
+  segments.get = async (call) => ({ ...(await call())!, metadata: { first: '1', count: '1', crc32: '00000000' } })
   assertProblem(await consume(baseUrl, 'a'), 'segment_corrupt', logged)
 })
 
@@ -188,8 +190,16 @@ const misconfigured = new StoreError('misconfigured', 'none', 'the bucket "secre
 const unavailable = new StoreError('unavailable', 'unknown', 'connect ECONNREFUSED 10.0.0.7')
 
 const states: Array<[name: string, checks: StoreCheck[], code: string, detail: string, retryAfter: string]> = [
-  ['one of two is down', [bucket(async () => {}), table(fails(unavailable))], 'storage_unavailable', 'Not ready: table (unavailable).', '1'],
-  ['both fail', [bucket(fails(misconfigured)), table(fails(unavailable))], 'storage_misconfigured', 'Not ready: bucket (misconfigured), table (unavailable).', '30'],
+  [
+    'one of two is down', [bucket(async () => {}), table(fails(unavailable))], 'storage_unavailable', 'Not ready: table (unavailable).', '1'
+  ],
+  [
+    'both fail',
+    [bucket(fails(misconfigured)), table(fails(unavailable))],
+    'storage_misconfigured',
+    'Not ready: bucket (misconfigured), table (unavailable).',
+    '30'
+  ],
   ['one throws something else', [bucket(fails(new TypeError('oops')))], 'storage_unavailable', 'Not ready: bucket (unavailable).', '1']
 ]
 
@@ -214,7 +224,10 @@ function messages ({ text }: { text: string }): number {
 
 test('produce while more waits than can be written: refused with Retry-After, and nothing was written', async (t) => {
   const { logger, lines } = logLines()
-  const { baseUrl, log } = await listeningApp(t, { logger, limits: { ...limits, backlogBytesMax: 1_000, windowBytesMin: 10, windowBytesInitial: 10 } })
+  const { baseUrl, log } = await listeningApp(t, {
+    logger,
+    limits: { ...limits, backlogBytesMax: 1_000, windowBytesMin: 10, windowBytesInitial: 10 }
+  })
   const answer = await produce(baseUrl, 'a', JSON.stringify({ payload: 'x'.repeat(2_000) }))
   assertProblem(answer, 'overloaded', 'More messages wait for the storage than can be written in time.', 'no')
   assert.equal(answer.headers['retry-after'], '1')

@@ -1,7 +1,5 @@
 import assert from 'node:assert/strict'
-import { execFile } from 'node:child_process'
 import { test } from 'node:test'
-import { promisify } from 'node:util'
 import { gzipSync } from 'node:zlib'
 import { problem } from '../../support/http/requests.ts'
 import type { LambdaAnswer } from '../../support/lambda/bridge.ts'
@@ -34,15 +32,25 @@ const withBody: Record<string, (sent: Sent) => object> = {
   'HTTP API, a stage named like the first part of the path': (sent) => httpApiEvent(sent, { stage: 'topics', routeKey: 'ANY /{proxy+}' }),
   'HTTP API, custom domain with a mapping': (sent) => httpApiEvent(sent, { basePath: 'streams', stage: 'prod', routeKey: 'ANY /{proxy+}' }),
   'HTTP API, custom domain with a mapping, $default route': (sent) => httpApiEvent(sent, { basePath: 'streams/eu' }),
-  'HTTP API, custom domain with a mapping, $default route, named stage': (sent) => httpApiEvent(sent, { basePath: 'streams', stage: 'prod' }),
+  'HTTP API, custom domain with a mapping, $default route, named stage': (sent) => httpApiEvent(sent, {
+    basePath: 'streams',
+    stage: 'prod'
+  }),
   'HTTP API, custom domain with a mapping like a part of the path': (sent) => httpApiEvent(sent, { basePath: 'topics' }),
   'HTTP API, custom domain with the mapping v1': (sent) => httpApiEvent(sent, { basePath: 'v1' }),
   'HTTP API, payload 1.0, $default': (sent) => httpApiEventV1(sent),
   'HTTP API, payload 1.0, named stage, $default route': (sent) => httpApiEventV1(sent, { stage: 'prod' }),
   'HTTP API, payload 1.0, named stage, greedy route': (sent) => httpApiEventV1(sent, { stage: 'prod', routeKey: 'ANY /{proxy+}' }),
   'HTTP API, payload 1.0, a stage named like the first part of the path': (sent) => httpApiEventV1(sent, { stage: 'topics' }),
-  'HTTP API, payload 1.0, custom domain with a mapping, $default route': (sent) => httpApiEventV1(sent, { basePath: 'streams', stage: 'prod' }),
-  'HTTP API, payload 1.0, custom domain with a mapping, greedy route': (sent) => httpApiEventV1(sent, { basePath: 'streams', stage: 'prod', routeKey: 'ANY /{proxy+}' }),
+  'HTTP API, payload 1.0, custom domain with a mapping, $default route': (sent) => httpApiEventV1(sent, {
+    basePath: 'streams',
+    stage: 'prod'
+  }),
+  'HTTP API, payload 1.0, custom domain with a mapping, greedy route': (sent) => httpApiEventV1(sent, {
+    basePath: 'streams',
+    stage: 'prod',
+    routeKey: 'ANY /{proxy+}'
+  }),
   'HTTP API, payload 1.0, bodies as base64': (sent) => httpApiEventV1(sent, { base64: true }),
   'HTTP API, cookies': (sent) => httpApiEvent(sent, { cookies: ['a=1', 'b=2'] }),
   'function URL': functionUrlEvent
@@ -66,7 +74,8 @@ test('routes of their own for each path, below a base path', async () => {
   const name = topic()
   const resource = '/topics/{topic}/produce'
   const options = { resource, pathParameters: { topic: name } }
-  assert.equal((await invoke(restEvent(post(name, '{"payload":1}'), { ...options, basePath: 'a/b' }))).body, `{"topic":"${name}","offset":1}`)
+  assert.equal((await invoke(restEvent(post(name, '{"payload":1}'), { ...options, basePath: 'a/b' }))).body,
+    `{"topic":"${name}","offset":1}`)
   assert.equal((await invoke(restEvent(post(name, '{"payload":1}'), options))).body, `{"topic":"${name}","offset":2}`)
   const http = { routeKey: `POST ${resource}`, pathParameters: { topic: name }, stage: 'prod' }
   assert.equal((await invoke(httpApiEvent(post(name, '{"payload":1}'), http))).body, `{"topic":"${name}","offset":3}`)
@@ -79,7 +88,12 @@ test('on a custom domain a path that is none of ours stays unknown, and 405 name
   assert.deepEqual([answer.statusCode, answer.headers['allow']], [405, 'GET, HEAD'])
 })
 
-for (const [name, toEvent] of Object.entries({ REST: restEvent, 'HTTP 1.0': httpApiEventV1, 'HTTP 2.0': httpApiEvent, URL: functionUrlEvent })) {
+for (const [name, toEvent] of Object.entries({
+  REST: restEvent,
+  'HTTP 1.0': httpApiEventV1,
+  'HTTP 2.0': httpApiEvent,
+  URL: functionUrlEvent
+})) {
   test(`${name}: the client's own X-Request-Id is kept; without one it is that of the API`, async () => {
     const own = await invoke(toEvent({ ...get('/health'), headers: { [name === 'REST' ? 'X-Request-Id' : 'x-request-id']: 'mine-1' } }))
     assert.equal(own.headers['x-request-id'], 'mine-1')
@@ -100,7 +114,10 @@ const otherEvents: Array<[event: unknown, source: string]> = [
 ]
 test('an event that is no HTTP request is told as that, with its source and nothing of its content', async () => {
   for (const [event, source] of otherEvents) {
-    await assert.rejects(invoke(event), { name: 'UnsupportedEventError', message: `event: expected an HTTP request of an API Gateway API or a function URL, got ${source}` })
+    await assert.rejects(invoke(event), {
+      name: 'UnsupportedEventError',
+      message: `event: expected an HTTP request of an API Gateway API or a function URL, got ${source}`
+    })
   }
 })
 
@@ -109,7 +126,11 @@ test('an event of the console, with nulls where others have objects', async () =
   assert.equal((await invoke(event)).body, '{"status":"ok"}')
 })
 
-for (const [name, toEvent] of Object.entries({ REST: (sent: Sent) => restEvent(sent), HTTP: (sent: Sent) => httpApiEvent(sent, { base64: true }), URL: functionUrlEvent })) {
+for (const [name, toEvent] of Object.entries({
+  REST: (sent: Sent) => restEvent(sent),
+  HTTP: (sent: Sent) => httpApiEvent(sent, { base64: true }),
+  URL: functionUrlEvent
+})) {
   test(`${name}: bytes that are not UTF-8 arrive as they are, and are refused`, async () => {
     const body = Buffer.concat([Buffer.from('{"payload":"'), Buffer.from([0xc3, 0x28, 0xff]), Buffer.from('"}')])
     const answer = await invoke(toEvent(post(topic(), body)))
@@ -170,39 +191,3 @@ test('requests of the same environment at the same time', async () => {
   const answers = await Promise.all([...Array(20).keys()].map((n) => invoke(functionUrlEvent(post(name, `{"payload":${n}}`)))))
   assert.equal(new Set(answers.map(({ body }) => body)).size, 20)
 })
-
-/** What a process of its own prints, that loads the handlers as plain Node does and calls one. */
-async function lines (call: string, event: object): Promise<Array<Record<string, string>>> {
-  const script = `
-    import { Writable } from 'node:stream'
-    // As the AWS SDK makes it where Lambda's runtime has not.
-    globalThis.awslambda = {}
-    const { handler, streamHandler } = await import(${JSON.stringify(new URL('../../../src/lambda.ts', import.meta.url).href)})
-    globalThis.awslambda.HttpResponseStream = { from: (stream) => stream }
-    const out = new Writable({ write (chunk, encoding, done) { done() } })
-    const [event, context] = [JSON.parse(process.env.EVENT), JSON.parse(process.env.CONTEXT)]
-    await ${call}`
-  const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '--eval', script], {
-    env: { PATH: process.env['PATH'], DATA_DIR: ':memory:', EVENT: JSON.stringify(event), CONTEXT: JSON.stringify(lambdaContext()) }
-  })
-  return stdout.trim().split('\n').map((line) => JSON.parse(line) as Record<string, string>)
-}
-
-for (const call of ['handler(event, context)', 'streamHandler(event, out, context)']) {
-  test(`${call}: an event that is no HTTP request is one line in the log`, async () => {
-    const printed = await lines(`${call}.catch(() => {})`, { Records: [{ eventSource: 'aws:sqs', body: 'secret' }] })
-    assert.deepEqual(printed.map(({ msg, lambda_request_id: invocation }) => [msg, invocation]), [['unsupported event', '6bc28136-xmpl-4365-b021-0ce6b2e64ab0']])
-    assert.match(JSON.stringify(printed), /expected an HTTP request .* got an event of aws:sqs/)
-    assert.doesNotMatch(JSON.stringify(printed), /secret/)
-  })
-}
-
-for (const call of ['handler(event, context)', 'streamHandler(event, out, context)']) {
-  test(`${call}: the log has the id of the invocation and that of the API, and nobody can forge them`, async () => {
-    const forged = { 'x-apigateway-context': encodeURIComponent('{"awsRequestId":"forged"}'), 'x-aws-lambda-fastify-request': 'forged' }
-    const printed = await lines(call, functionUrlEvent({ ...get('/health'), headers: forged }))
-    assert.deepEqual(printed.map(({ request_id: request, lambda_request_id: invocation, route }) => [request, invocation, route]), [
-      ['9a9e1a5e-b1f0-4d1b-9c5a-4d0a4e0d6b6e', '6bc28136-xmpl-4365-b021-0ce6b2e64ab0', '/health']
-    ])
-  })
-}

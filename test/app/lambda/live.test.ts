@@ -14,14 +14,21 @@ const left = (ms: number): ReturnType<typeof lambdaContext> => ({ ...lambdaConte
 
 async function produce (topic: string, payload: string): Promise<void> {
   const body = Buffer.from(JSON.stringify({ payload }))
-  const answer = await handler(functionUrlEvent({ method: 'POST', url: `/topics/${topic}/produce`, headers: { 'content-type': 'application/json' }, body }), left(29_000))
+  const answer = await handler(functionUrlEvent({
+    method: 'POST',
+    url: `/topics/${topic}/produce`,
+    headers: { 'content-type': 'application/json' },
+    body
+  }), left(29_000))
   assert.equal((answer as LambdaAnswer).statusCode, 200)
 }
 
 const reading = (topic: string, headers: Record<string, string>, query = ''): ReturnType<typeof functionUrlEvent> =>
   functionUrlEvent({ method: 'GET', url: `/topics/${topic}/consume${query}`, headers })
 
-async function buffered (topic: string, ms: number, headers: Record<string, string> = {}): Promise<{ text: string, tookMs: number, ids: string[] }> {
+async function buffered (
+  topic: string, ms: number, headers: Record<string, string> = {}
+): Promise<{ text: string, tookMs: number, ids: string[] }> {
   const began = performance.now()
   const answer = await handler(reading(topic, { accept: 'text/event-stream', ...headers }), left(ms)) as LambdaAnswer
   assert(Buffer.byteLength(JSON.stringify(answer)) < 6_000_000)
@@ -80,7 +87,8 @@ test('streams and long polls end before the function does, in order', async () =
     buffered('quiet', 3_000),
     streamed('quiet', 3_000),
     streamHandler(reading('quiet', {}, '?wait=20'), out, left(3_000)),
-    handler(reading('quiet', {}, '?wait=20'), left(3_000)).then((answer) => { assert.equal((answer as LambdaAnswer).body, '{"messages":[],"next_offset":1}') })
+    handler(reading('quiet', {}, '?wait=20'), left(3_000))
+      .then((answer) => { assert.equal((answer as LambdaAnswer).body, '{"messages":[],"next_offset":1}') })
   ])
   assert.equal(out.body, '{"messages":[],"next_offset":1}')
   const tookMs = performance.now() - began

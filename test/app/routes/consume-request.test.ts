@@ -16,7 +16,11 @@ test('a request asks for a page, from the beginning, of the default size', () =>
 })
 
 test('values above the limits count as the limits', () => {
-  assert.deepEqual(read({ query: { offset: '7', limit: '9999', max_bytes: '1' } }), { mode: 'page', start: 7, size: { limit: 1_000, maxBytes: 1 } })
+  assert.deepEqual(read({ query: { offset: '7', limit: '9999', max_bytes: '1' } }), {
+    mode: 'page',
+    start: 7,
+    size: { limit: 1_000, maxBytes: 1 }
+  })
   assert.deepEqual(read({ query: { max_bytes: '99999999', wait: '60' } }), { mode: 'poll', start: 1, size, waitMs: 20_000 })
 })
 

@@ -1,42 +1,28 @@
 import assert from 'node:assert/strict'
 import { test, type TestContext } from 'node:test'
-import { createMemoryOffsetCounter } from '../../../src/adapters/memory/offset-counter.ts'
-import { createMemorySegmentStore } from '../../../src/adapters/memory/segment-store.ts'
-import { systemClock } from '../../../src/adapters/system/clock.ts'
 import { hasCode, LogError } from '../../../src/domain/errors.ts'
-import { defaultLimits, type Limits } from '../../../src/domain/limits.ts'
+import { defaultLimits } from '../../../src/domain/limits.ts'
 import { FollowedTopics } from '../../../src/domain/log/follow.ts'
-import { createLog, type Log } from '../../../src/domain/log/log.ts'
+import type { Log } from '../../../src/domain/log/log.ts'
 import { createLogContext } from '../../../src/domain/log/topic-storage.ts'
-import { createOperation } from '../../../src/domain/operation.ts'
+import { createOperation, type StorageCalls } from '../../../src/domain/operation.ts'
 import { encodeSegment } from '../../../src/domain/segments/segment.ts'
 import { StoreError } from '../../../src/ports/errors.ts'
-import type { OffsetCounter } from '../../../src/ports/offset-counter.ts'
-import type { SegmentStore } from '../../../src/ports/segment-store.ts'
 import { offsetsOf, payloadsOf } from '../../support/http/pages.ts'
+import { reserve } from '../../support/storage/reserve.ts'
+import { testLog, type TestLog, type TestLogOptions } from '../../support/test-log.ts'
 
 const size = { limit: 100, maxBytes: 1_000_000 }
 const long = 10_000
 const encoding = { timestamp: 1, writer: 'w', compression: 'none' as const, compressOverBytes: 0 }
 
-/** Two processes on the same stores, with the calls that the first one makes. */
-function setUp (options: { limits?: Partial<Limits>, segments?: (inner: SegmentStore) => Partial<SegmentStore>, counter?: (inner: OffsetCounter) => Partial<OffsetCounter> } = {}) {
-  const segments = createMemorySegmentStore()
-  const counter = createMemoryOffsetCounter()
-  const calls = { read: 0, get: 0, list: 0 }
-  const limits = { ...defaultLimits, followPollMinMs: 10, followPollMaxMs: 40, followListMs: 60, retryDelayMs: 1, ...options.limits }
-  const common = { clock: systemClock, compression: 'none' as const, limits }
-  const counted: SegmentStore = {
-    ...segments,
-    get: (...args) => { calls.get++; return segments.get(...args) },
-    list: (...args) => { calls.list++; return segments.list(...args) },
-    ...options.segments?.(segments)
-  }
-  const countedCounter: OffsetCounter = { ...counter, read: (...args) => { calls.read++; return counter.read(...args) }, ...options.counter?.(counter) }
-  const log = createLog({ segments: counted, counter: countedCounter, ...common })
-  const other = createLog({ segments, counter, ...common })
-  return { log, other, calls, segments, counter }
+/** A log with a cache, whose followers poll often. */
+function setUp (t: TestContext, { limits, ...options }: TestLogOptions = {}): TestLog {
+  const { segmentCacheBytes } = defaultLimits
+  return testLog(t, { ...options, limits: { segmentCacheBytes, followPollMinMs: 10, followPollMaxMs: 40, followListMs: 60, ...limits } })
 }
+
+const readCalls = ({ state, get, list }: StorageCalls): Partial<StorageCalls> => ({ state, get, list })
 
 function follower (t: TestContext, log: Log, from = 1) {
   const made = log.follow('t', from)
@@ -46,24 +32,22 @@ function follower (t: TestContext, log: Log, from = 1) {
 
 const messages = (...payloads: number[]): Array<{ payload: string }> => payloads.map((n) => ({ payload: String(n) }))
 
-const soon = (ms: number): Promise<void> => new Promise((resolve) => { setTimeout(resolve, ms) })
-
 test('what this process appends is handed over without a look at the storage', async (t) => {
-  const { log, calls } = setUp({ limits: { followPollMinMs: 5_000, followPollMaxMs: 5_000 } })
+  const { log, calls } = setUp(t, { limits: { followPollMinMs: 5_000, followPollMaxMs: 5_000 } })
   const reader = follower(t, log)
   assert.deepEqual(payloadsOf(await reader.next(size, 0)), [])
-  assert.deepEqual(calls, { read: 1, get: 0, list: 0 })
+  assert.deepEqual(readCalls(calls), { state: 1, get: 0, list: 0 })
   for (let n = 1; n <= 3; n++) {
     const next = reader.next(size, long)
     await log.append('t', messages(n, n))
     assert.deepEqual(payloadsOf(await next), [n, n])
     assert.equal(reader.position, 2 * n + 1)
   }
-  assert.deepEqual(calls, { read: 1, get: 0, list: 0 })
+  assert.deepEqual(readCalls(calls), { state: 1, get: 0, list: 0 })
 })
 
 test('what another process appends is found by one look at the item and one GET', async (t) => {
-  const { log, other, calls } = setUp({ limits: { followPollMinMs: 200, followPollMaxMs: 200 } })
+  const { log, other, calls } = setUp(t, { limits: { followPollMinMs: 200, followPollMaxMs: 200 } })
   const reader = follower(t, log)
   await reader.next(size, 0)
   for (const batch of [[1, 2, 3], [4]]) {
@@ -71,28 +55,28 @@ test('what another process appends is found by one look at the item and one GET'
     const next = reader.next(size, long)
     await other.append('t', messages(...batch))
     assert.deepEqual(payloadsOf(await next), batch)
-    assert.deepEqual(calls, { read: before.read + 1, get: before.get + 1, list: 0 })
+    assert.deepEqual(readCalls(calls), { state: before.state + 1, get: before.get + 1, list: 0 })
   }
 })
 
 test('any number of followers share the polls and the reads', async (t) => {
-  const { log, other, calls } = setUp()
+  const { log, other, clock, calls } = setUp(t)
   const readers = Array.from({ length: 200 }, () => follower(t, log))
   await Promise.all(readers.map((reader) => reader.next(size, 0)))
-  const before = calls.read
+  const before = calls.state
   const next = readers.map((reader) => reader.next(size, long))
-  await soon(200)
-  assert(calls.read - before <= 20, `${calls.read - before} polls`)
+  await clock.sleep(200)
+  assert(calls.state - before <= 20, `${calls.state - before} polls`)
   await other.append('t', messages(1))
   for (const page of await Promise.all(next)) assert.deepEqual(payloadsOf(page), [1])
   assert.equal(calls.get, 1)
 })
 
 test('polls become rarer as long as nothing comes', async (t) => {
-  const { log, other, calls } = setUp({ limits: { followPollMinMs: 4, followPollMaxMs: 400 } })
+  const { log, other, calls } = setUp(t, { limits: { followPollMinMs: 4, followPollMaxMs: 400 } })
   const reader = follower(t, log)
   assert.deepEqual(payloadsOf(await reader.next(size, 1_000)), [])
-  const idle = calls.read
+  const idle = calls.state
   assert(idle > 4 && idle < 20, `${idle} polls`)
   const next = reader.next(size, long)
   await other.append('t', messages(1))
@@ -100,29 +84,29 @@ test('polls become rarer as long as nothing comes', async (t) => {
 })
 
 test('nobody waits, nobody polls', async (t) => {
-  const { log, calls } = setUp()
+  const { log, clock, calls } = setUp(t)
   const reader = follower(t, log)
   await reader.next(size, 30)
   reader.close()
-  const { read } = calls
-  await soon(150)
-  assert.equal(calls.read, read)
+  const { state } = calls
+  await clock.sleep(150)
+  assert.equal(calls.state, state)
 })
 
 test('appends of this process and of others, interleaved: each message once, in order', async (t) => {
-  const { log, other } = setUp()
+  const { log, other, clock } = setUp(t)
   const readers = Array.from({ length: 5 }, () => follower(t, log))
   const seen = readers.map(() => [] as number[])
   const reading = readers.map(async (reader, i) => {
     while (seen[i]!.length < 200) {
       const page = await reader.next({ limit: i + 1, maxBytes: 1_000 }, long)
       seen[i]!.push(...offsetsOf(page))
-      if (i === 4) await soon(3) // a slow one
+      if (i === 4) await clock.sleep(3) // a slow one
     }
   })
   for (let n = 0; n < 50; n++) {
     await Promise.all([log.append('t', messages(n)), other.append('t', messages(n, n)), log.append('t', messages(n))])
-    if (n % 10 === 0) await soon(15)
+    if (n % 10 === 0) await clock.sleep(15)
   }
   await Promise.all(reading)
   for (const offsets of seen) assert.deepEqual(offsets, Array.from({ length: 200 }, (_, i) => i + 1))
@@ -130,7 +114,7 @@ test('appends of this process and of others, interleaved: each message once, in 
 
 test('a message that lands between a look and the wait is not missed', async (t) => {
   // A follower that has read, but does not wait yet, is not in the list of those who are told.
-  const { log } = setUp({ limits: { followPollMinMs: 5_000, followPollMaxMs: 5_000 } })
+  const { log } = setUp(t, { limits: { followPollMinMs: 5_000, followPollMaxMs: 5_000 } })
   const reader = follower(t, log)
   await reader.next(size, 0)
   await log.append('t', messages(1))
@@ -139,15 +123,14 @@ test('a message that lands between a look and the wait is not missed', async (t)
 })
 
 test('two segments that are acknowledged in the same turn are both heard of', async (t) => {
-  const { segments, counter } = setUp()
-  const limits = { ...defaultLimits, segmentCacheBytes: 0, followPollMinMs: 5_000, followPollMaxMs: 5_000 }
-  const followedTopics = new FollowedTopics(createLogContext({ segments, counter, clock: systemClock, compression: 'none', limits }))
+  const { segments, topics, deps } = testLog(t, { limits: { followPollMinMs: 5_000, followPollMaxMs: 5_000 } })
+  const followedTopics = new FollowedTopics(createLogContext(deps))
   const reader = followedTopics.follow('t', 1, createOperation())
   t.after(() => { reader.close() })
   await reader.next(size, 0)
   const first = reader.next(size, long)
   for (const offset of [1, 2]) {
-    const { last } = await counter.reserve('t', 1, { now: 0 })
+    const { last } = await reserve(topics, 't', 1, { now: 0 })
     const { object } = encodeSegment(messages(offset), { first: offset, ...encoding })
     await segments.putIfAbsent('t', last, object, { reservedAtMs: null })
   }
@@ -157,11 +140,11 @@ test('two segments that are acknowledged in the same turn are both heard of', as
 })
 
 test('a range that is reserved, but not put yet, costs no LIST every poll, and is judged in time', async (t) => {
-  const { log, other, calls, counter } = setUp({ limits: { putTimeoutMs: 50, holeGraceMs: 300 } })
+  const { log, other, clock, calls, topics } = setUp(t, { limits: { putTimeoutMs: 50, holeGraceMs: 300 } })
   const reader = follower(t, log)
   await reader.next(size, 0)
   const next = reader.next(size, long)
-  await counter.reserve('t', 1, { now: Date.now() }) // its writer is dead
+  await reserve(topics, 't', 1, { now: clock.wall() }) // its writer is dead
   await other.append('t', messages(2))
   const page = await next
   assert.deepEqual(payloadsOf(page), [2])
@@ -170,10 +153,10 @@ test('a range that is reserved, but not put yet, costs no LIST every poll, and i
 })
 
 test('closing ends the wait; a follower that is closed does not wait', async (t) => {
-  const { log } = setUp()
+  const { log, clock } = setUp(t)
   const reader = follower(t, log)
   const next = reader.next(size, long)
-  await soon(20)
+  await clock.sleep(20)
   reader.close()
   assert.deepEqual(payloadsOf(await next), [])
   assert.deepEqual(payloadsOf(await reader.next(size, long)), [])
@@ -182,15 +165,15 @@ test('closing ends the wait; a follower that is closed does not wait', async (t)
 
 test('a poll that fails is one that found nothing; a read that fails is the caller\'s, who can go on', async (t) => {
   let down = false
-  const { log, other } = setUp({
-    counter: (inner) => ({ read: (...args) => down ? Promise.reject(new StoreError('unavailable', 'none', 'down')) : inner.read(...args) })
+  const { log, other, clock } = setUp(t, {
+    faults: { topics: { read: (call) => down ? Promise.reject(new StoreError('unavailable', 'none', 'down')) : call() } }
   })
   const reader = follower(t, log)
   const next = reader.next(size, long)
-  await soon(20)
+  await clock.sleep(20)
   down = true
   await other.append('t', messages(1))
-  await soon(50)
+  await clock.sleep(50)
   down = false
   assert.deepEqual(payloadsOf(await next), [1])
   down = true
@@ -201,7 +184,7 @@ test('a poll that fails is one that found nothing; a read that fails is the call
 })
 
 test('a follower beyond the end is refused', async (t) => {
-  const { log } = setUp()
+  const { log } = setUp(t)
   await log.append('t', messages(1))
   await assert.rejects(follower(t, log, 3).next(size, long), (error) => hasCode(error, 'offset_out_of_range') && error.details.end === 2)
 })
@@ -210,17 +193,19 @@ test('a refusal that was looked up before the offset came into range is not shar
   const looked = Promise.withResolvers<void>()
   const answer = Promise.withResolvers<void>()
   let first = true
-  const { log, other } = setUp({
-    counter: (inner) => ({
-      read: async (...args) => {
-        const state = await inner.read(...args)
-        if (!first) return state
-        first = false
-        looked.resolve()
-        await answer.promise
-        return state
+  const { log, other } = setUp(t, {
+    faults: {
+      topics: {
+        read: async (call) => {
+          const state = await call()
+          if (!first) return state
+          first = false
+          looked.resolve()
+          await answer.promise
+          return state
+        }
       }
-    })
+    }
   })
   const early = follower(t, log, 2).next(size, 0)
   await looked.promise
@@ -232,7 +217,7 @@ test('a refusal that was looked up before the offset came into range is not shar
 })
 
 test('a follower behind a trim goes on at the earliest message', async (t) => {
-  const { log, other } = setUp()
+  const { log, other } = setUp(t)
   await other.append('t', messages(1, 2))
   await other.append('t', messages(3))
   await other.trim('t', 3)

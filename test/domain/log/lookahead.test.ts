@@ -1,14 +1,13 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
-import { test } from 'node:test'
+import { test, type TestContext } from 'node:test'
 import fc from 'fast-check'
-import { createMemoryOffsetCounter } from '../../../src/adapters/memory/offset-counter.ts'
-import { createMemorySegmentStore } from '../../../src/adapters/memory/segment-store.ts'
-import { systemClock } from '../../../src/adapters/system/clock.ts'
 import { defaultLimits, type Limits } from '../../../src/domain/limits.ts'
-import { createLog, type Log } from '../../../src/domain/log/log.ts'
+import type { Log } from '../../../src/domain/log/log.ts'
 import { encodeSegment } from '../../../src/domain/segments/segment.ts'
 import { textsOf } from '../../support/http/pages.ts'
+import { reserve } from '../../support/storage/reserve.ts'
+import { testLog } from '../../support/test-log.ts'
 
 /** A segment to be: so many messages, each of so many bytes, that zstd makes so many times smaller. */
 interface Shape { readonly count: number, readonly length: number, readonly ratio: number }
@@ -17,36 +16,36 @@ interface Stored { readonly bytes: number, readonly ratio: number, readonly mess
 
 const KiB = 1024
 /** Small, so that small segments show what large ones would do. */
-const limits = { ...defaultLimits, segmentCacheBytes: 0, readAheadBytes: 16 * KiB }
+const limits = { readAheadBytes: 16 * KiB }
 const noise = randomBytes(64 * KiB).toString('base64')
 
 /** A topic of such segments, and what GETs have fetched of it, decompressed. `hole` is left empty before that segment. */
-async function topicOf (shapes: readonly Shape[], { hole, limits: more }: { hole?: number, limits?: Partial<Limits> } = {}) {
-  const segments = createMemorySegmentStore()
-  const counter = createMemoryOffsetCounter()
+async function topicOf (
+  t: TestContext, shapes: readonly Shape[], { hole, limits: more }: { hole?: number, limits?: Partial<Limits> } = {}
+) {
+  const { log, clock, segments, topics, faults } = testLog(t, { compression: 'zstd', limits: { ...limits, ...more } })
   const stored = new Map<number, Stored>()
   const fetched: number[] = []
   /** GETs under way; answered together, they are a round trip. */
-  let waiting: Array<() => void> = []
+  const waiting: Array<() => void> = []
   const network = { rounds: 0, most: 0 }
-  const get: typeof segments.get = async (topic, last) => {
+  faults.segments.get = async (call, [, last]) => {
     const round = new Promise<void>((resolve) => { waiting.push(resolve) })
     if (waiting.length === 1) {
-      setImmediate(() => {
+      clock.timer(1, () => {
         network.rounds++
         network.most = Math.max(network.most, waiting.length)
         for (const answer of waiting.splice(0)) answer()
-        waiting = []
       })
     }
     await round
-    const object = await segments.get(topic, last)
+    const object = await call()
     if (object !== undefined) fetched.push(stored.get(last)!.bytes)
     return object
   }
   for (const [s, { count, length, ratio }] of shapes.entries()) {
-    if (s === hole) await counter.reserve('t', 1, { now: Date.now() })
-    const { first, last } = await counter.reserve('t', count, { now: Date.now() })
+    if (s === hole) await reserve(topics, 't', 1, { now: clock.wall() })
+    const { first, last } = await reserve(topics, 't', count, { now: clock.wall() })
     const messages = Array.from({ length: count }, (_, i) => {
       const random = Math.round(length / ratio * 0.75)
       const at = (s * 7_919 + i * 104_729) % (noise.length - random)
@@ -56,7 +55,6 @@ async function topicOf (shapes: readonly Shape[], { hole, limits: more }: { hole
     await segments.putIfAbsent('t', last, object, { reservedAtMs: null })
     stored.set(last, { bytes: segment.bytes, ratio: segment.bytes / object.body.length, message: segment.bytes / count })
   }
-  const log = createLog({ segments: { ...segments, get }, counter, clock: systemClock, compression: 'zstd', limits: { ...limits, ...more } })
   return { log, stored: [...stored.values()], fetched, network }
 }
 
@@ -68,9 +66,21 @@ async function returned (log: Log, request: { from: number, limit: number, maxBy
 const sum = (numbers: readonly number[]): number => numbers.reduce((a, b) => a + b, 0)
 
 /** Segments whose messages are about as long, and compress about as well, as each other: within a factor of two. */
-const alike = fc.record({ ratio: fc.integer({ min: 1, max: 40 }), length: fc.integer({ min: 30, max: 3_000 }), most: fc.constantFrom(1, 4, 30) }).chain(({ ratio, length, most }) =>
-  fc.array(fc.record({ count: fc.integer({ min: 1, max: most }), length: fc.integer({ min: length, max: Math.round(length * 1.4) }), ratio: fc.integer({ min: ratio, max: Math.ceil(ratio * 1.4) }) }), { minLength: 5, maxLength: 30 }))
-const page = fc.record({ limit: fc.constantFrom(1, 3, 10, 100, 1_000), maxBytes: fc.constantFrom(1, 3_000, 20_000, 100_000, 1_000_000), from: fc.integer({ min: 1, max: 20 }) })
+const alike = fc.record({
+  ratio: fc.integer({ min: 1, max: 40 }),
+  length: fc.integer({ min: 30, max: 3_000 }),
+  most: fc.constantFrom(1, 4, 30)
+}).chain(({ ratio, length, most }) =>
+  fc.array(fc.record({
+    count: fc.integer({ min: 1, max: most }),
+    length: fc.integer({ min: length, max: Math.round(length * 1.4) }),
+    ratio: fc.integer({ min: ratio, max: Math.ceil(ratio * 1.4) })
+  }), { minLength: 5, maxLength: 30 }))
+const page = fc.record({
+  limit: fc.constantFrom(1, 3, 10, 100, 1_000),
+  maxBytes: fc.constantFrom(1, 3_000, 20_000, 100_000, 1_000_000),
+  from: fc.integer({ min: 1, max: 20 })
+})
 
 /** How much larger than expected a segment can be: 32 times its stored size at first, like those before it later. */
 function misjudged (stored: readonly Stored[]): number {
@@ -79,9 +89,9 @@ function misjudged (stored: readonly Stored[]): number {
   return Math.max(1, Math.max(...ratios) / 32, Math.min(spread(ratios), spread(stored.map(({ message }) => message))))
 }
 
-test('a page fetches at most twice what it returns, and the segments at its edges', async () => {
+test('a page fetches at most twice what it returns, and the segments at its edges', async (t) => {
   await fc.assert(fc.asyncProperty(alike, page, async (shapes, request) => {
-    const { log, stored, fetched } = await topicOf(shapes)
+    const { log, stored, fetched } = await topicOf(t, shapes)
     const end = 1 + sum(shapes.map(({ count }) => count))
     const got = await returned(log, { ...request, from: Math.min(request.from, end) })
     const edge = Math.max(...stored.map(({ bytes }) => bytes))
@@ -92,9 +102,9 @@ test('a page fetches at most twice what it returns, and the segments at its edge
   }), { numRuns: 150 })
 })
 
-test('a page that ends at a hole has fetched at most as much again ahead of it, or little', async () => {
+test('a page that ends at a hole has fetched at most as much again ahead of it, or little', async (t) => {
   await fc.assert(fc.asyncProperty(alike, fc.nat(), async (shapes, at) => {
-    const { log, stored, fetched } = await topicOf(shapes, { hole: at % shapes.length })
+    const { log, stored, fetched } = await topicOf(t, shapes, { hole: at % shapes.length })
     const got = await returned(log, { from: 1, limit: 1_000, maxBytes: 4_000_000 })
     const edge = Math.max(...stored.map(({ bytes }) => bytes))
     const bound = got + misjudged(stored) * Math.max(got, limits.readAheadBytes) + 3 * edge
@@ -103,10 +113,10 @@ test('a page that ends at a hole has fetched at most as much again ahead of it, 
 })
 
 // As a topic is that was quiet, and then busy: batches compress far better than the single messages before them.
-test('a batch is expected to have messages as long as those before it', async () => {
+test('a batch is expected to have messages as long as those before it', async (t) => {
   const singles = Array.from({ length: 6 }, () => ({ count: 1, length: 500, ratio: 1 }))
   const batches = Array.from({ length: 20 }, () => ({ count: 100, length: 500, ratio: 30 }))
-  const { log, fetched } = await topicOf([...singles, ...batches])
+  const { log, fetched } = await topicOf(t, [...singles, ...batches])
   const got = await returned(log, { from: 1, limit: 1_000, maxBytes: 60_000 })
   assert.ok(sum(fetched) <= got + 2 * 55_000, `${sum(fetched)} bytes for ${got}`)
 })
@@ -117,7 +127,9 @@ for (const [what, shape, segments, maxBytes, rounds] of [
   ['10 single messages', { count: 1, length: 500, ratio: 1 }, 10, 4 * KiB * KiB, 1]
 ] as const) {
   test(`round trips of a catch-up read: ${what}`, async (t) => {
-    const { log, fetched, network } = await topicOf(Array.from({ length: segments }, () => shape), { limits: { readAheadBytes: defaultLimits.readAheadBytes } })
+    const { log, fetched, network } = await topicOf(t, Array.from({ length: segments }, () => shape), {
+      limits: { readAheadBytes: defaultLimits.readAheadBytes }
+    })
     // From the second one on, so that the two GETs near the end are not tried.
     const got = await returned(log, { from: 1, limit: segments * shape.count - 1, maxBytes })
     t.diagnostic(`${fetched.length} segments, ${got} bytes in ${network.rounds} rounds, at most ${network.most} at once`)

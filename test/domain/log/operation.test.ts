@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { createMemoryOffsetCounter } from '../../../src/adapters/memory/offset-counter.ts'
+import { createMemoryOffsetCounter } from '../../../src/adapters/memory/offset-topics.ts'
 import { createMemorySegmentStore } from '../../../src/adapters/memory/segment-store.ts'
 import { createMemoryTelemetry } from '../../../src/adapters/memory/telemetry.ts'
 import { systemClock } from '../../../src/adapters/system/clock.ts'
@@ -15,11 +15,11 @@ const limits = { ...defaultLimits, segmentCacheBytes: 0, callAttemptsMax: 2, ret
 
 function setUp () {
   const segments = createMemorySegmentStore()
-  const counter = createMemoryOffsetCounter()
+  const topics = createMemoryOffsetCounter()
   const faults: Faults<typeof segments> = {}
   const telemetry = createMemoryTelemetry()
-  const log = createLog({ segments: withFaults(segments, faults), counter, clock: systemClock, compression: 'none', limits, telemetry })
-  return { log, segments, counter, faults, telemetry }
+  const log = createLog({ segments: withFaults(segments, faults), topics, clock: systemClock, compression: 'none', limits, telemetry })
+  return { log, segments, topics, faults, telemetry }
 }
 
 test('each append of a group commit is told of all calls of the group', async () => {
@@ -38,8 +38,8 @@ test('the calls of a failed append are counted, too', async () => {
 })
 
 test('followers that share a read are each told of its calls', async (t) => {
-  const { log, segments, counter } = setUp()
-  const other = createLog({ segments, counter, clock: systemClock, compression: 'none' })
+  const { log, segments, topics } = setUp()
+  const other = createLog({ segments, topics, clock: systemClock, compression: 'none' })
   await other.append('t', [{ payload: '1' }])
   const operations = [createOperation(), createOperation()]
   const followers = operations.map((operation) => log.follow('t', 1, operation))

@@ -1,13 +1,10 @@
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
-import { createMemoryOffsetCounter } from '../../../src/adapters/memory/offset-counter.ts'
-import { createMemorySegmentStore } from '../../../src/adapters/memory/segment-store.ts'
+import { test, type TestContext } from 'node:test'
 import { errorKinds } from '../../../src/app/http/problem.ts'
 import type { LogError } from '../../../src/domain/errors.ts'
 import { defaultLimits, type Limits } from '../../../src/domain/limits.ts'
-import { createLog } from '../../../src/domain/log/log.ts'
-import { Process, Scheduler } from '../../simulation/engine/scheduler.ts'
 import { runAppends, runReads, type AppendLoad } from '../../support/storage/overload.ts'
+import { testLog } from '../../support/test-log.ts'
 
 /** A link of 10 Mbit/s: the largest segment takes longer than a put's time-out. */
 const bytesPerSecond = 1_250_000
@@ -18,8 +15,13 @@ const load: AppendLoad = { topics: 1, messageBytes: 50_000, loop: 'open', offere
 for (const topics of [1, 20]) {
   for (const loop of ['open', 'closed'] as const) {
     for (const offered of [0.5, 1, 2, 4]) {
-      test(`appends at ${offered} times a link's capacity, ${loop} loop, topics: ${topics}: throughput stays near it, and is back after a stall`, async () => {
-        const run = await runAppends({ bytesPerSecond, seconds: 50, loads: [{ ...load, topics, loop, offered }], slow: { from: 20, until: 25, share: 0 } })
+      test(`${loop} loop on ${topics} topics at ${offered} times a link's capacity: it is used well, also after a stall`, async () => {
+        const run = await runAppends({
+          bytesPerSecond,
+          seconds: 50,
+          loads: [{ ...load, topics, loop, offered }],
+          slow: { from: 20, until: 25, share: 0 }
+        })
         const least = loop === 'closed' ? 0.8 : 0.8 * Math.min(1, offered)
         for (const [from, until] of [[5, 20], [35, 50]] as const) {
           const goodput = run.goodput(from, until)
@@ -33,13 +35,22 @@ for (const topics of [1, 20]) {
 }
 
 test('a slow spell in place of a stall leaves no trace either', async () => {
-  const run = await runAppends({ bytesPerSecond, seconds: 60, loads: [{ ...load, topics: 20 }], slow: { from: 10, until: 40, share: 0.05 } })
+  const run = await runAppends({
+    bytesPerSecond,
+    seconds: 60,
+    loads: [{ ...load, topics: 20 }],
+    slow: { from: 10, until: 40, share: 0.05 }
+  })
   const goodput = run.goodput(50, 60)
   assert.ok(goodput >= 0.8, `${goodput} of the capacity`)
 })
 
 test('a topic with little to write is not refused because another one floods the link', async () => {
-  const run = await runAppends({ bytesPerSecond, seconds: 40, loads: [load, { topics: 5, messageBytes: 5_000, loop: 'open', offered: 0.05 }] })
+  const run = await runAppends({
+    bytesPerSecond,
+    seconds: 40,
+    loads: [load, { topics: 5, messageBytes: 5_000, loop: 'open', offered: 0.05 }]
+  })
   const refused = run.results.filter((result) => result.load === 1 && result.start > 5 && result.outcome !== 'ok')
   assert.deepEqual(refused, [])
   assert.ok(run.goodput(10, 40) >= 0.8)
@@ -74,47 +85,27 @@ test('more readers than the link has segments for still get what it carries, and
 })
 
 /** A log whose puts of segments stay unanswered until they are let go. */
-function setUp (limits: Partial<Limits> = {}) {
-  const scheduler = new Scheduler()
-  const segments = createMemorySegmentStore(() => scheduler.now)
-  const counter = createMemoryOffsetCounter(() => scheduler.now)
+function setUp (t: TestContext, limits: Partial<Limits> = {}) {
+  const { log, clock, calls, faults } = testLog(t, { limits })
   const puts: Array<() => void> = []
-  let reservations = 0
-  const log = createLog({
-    segments: {
-      ...segments,
-      async putIfAbsent (topic, last, object, options) {
-        if (object.metadata['sealed'] === undefined) await new Promise<void>((resolve) => { puts.push(resolve) })
-        return segments.putIfAbsent(topic, last, object, options)
-      }
-    },
-    counter: { ...counter, reserve: (...parameters) => { reservations++; return counter.reserve(...parameters) } },
-    clock: new Process(scheduler, 'server', 0).clock,
-    compression: 'none',
-    limits: { ...defaultLimits, ...limits }
-  })
-  const outcomes: string[] = []
-  return {
-    log,
-    puts,
-    outcomes,
-    reservations: () => reservations,
-    append: (topic: string, bytes: number): void => {
-      const began = scheduler.now
-      log.append(topic, [{ payload: `"${'x'.repeat(bytes)}"` }]).then(
-        ({ first }) => { outcomes.push(`offset ${first}`) },
-        ({ code, written }: LogError) => { outcomes.push(`${code}, written ${written}, retriable ${errorKinds[code].retriable}, after ${scheduler.now - began} ms`) })
-    },
-    pass: async (ms: number): Promise<void> => {
-      let passed = false
-      scheduler.at(scheduler.now + ms, undefined, () => { passed = true })
-      await scheduler.run(() => passed, 100_000)
-    }
+  faults.segments.putIfAbsent = async (call, [,, object]) => {
+    if (object.metadata['sealed'] === undefined) await new Promise<void>((resolve) => { puts.push(resolve) })
+    return call()
   }
+  const outcomes: string[] = []
+  const append = (topic: string, bytes: number): void => {
+    const began = clock.monotonic()
+    log.append(topic, [{ payload: `"${'x'.repeat(bytes)}"` }]).then(
+      ({ first }) => { outcomes.push(`offset ${first}`) },
+      ({ code, written }: LogError) => {
+        outcomes.push(`${code}, written ${written}, retriable ${errorKinds[code].retriable}, after ${clock.monotonic() - began} ms`)
+      })
+  }
+  return { log, puts, calls, outcomes, append, pass: (ms: number) => clock.sleep(ms) }
 }
 
-test('appends beyond the backlog are refused at once, before a reservation', async () => {
-  const { append, pass, outcomes, reservations } = setUp({ windowBytesInitial: 100_000, overloadedAfterMs: 100, putTimeoutMs: 2_000 })
+test('appends beyond the backlog are refused at once, before a reservation', async (t) => {
+  const { append, pass, outcomes, calls } = setUp(t, { windowBytesInitial: 100_000, overloadedAfterMs: 100, putTimeoutMs: 2_000 })
   append('t', 50_000)
   await pass(1)
   for (let i = 0; i < 10; i++) append('t', 50_000)
@@ -123,11 +114,11 @@ test('appends beyond the backlog are refused at once, before a reservation', asy
   append('t', 10)
   await pass(0)
   assert.deepEqual(outcomes, ['overloaded, written no, retriable true, after 0 ms'])
-  assert.equal(reservations(), 1)
+  assert.equal(calls.reserve, 1)
 })
 
-test('no burst is larger than the bound in bytes', async () => {
-  const { append, pass, outcomes } = setUp({ windowBytesInitial: 20_000, backlogBytesMax: 200_000 })
+test('no burst is larger than the bound in bytes', async (t) => {
+  const { append, pass, outcomes } = setUp(t, { windowBytesInitial: 20_000, backlogBytesMax: 200_000 })
   append('t', 50_000)
   await pass(1)
   for (let i = 0; i < 5; i++) append('t', 50_000)
@@ -135,8 +126,8 @@ test('no burst is larger than the bound in bytes', async () => {
   assert.equal(outcomes.length, 2)
 })
 
-test('an append that can\'t be written in time any more is refused then, not written late', async () => {
-  const { append, pass, outcomes, reservations } = setUp({ putTimeoutMs: 2_000, storeCallsMax: 1 })
+test('an append that can\'t be written in time any more is refused then, not written late', async (t) => {
+  const { append, pass, outcomes, calls } = setUp(t, { putTimeoutMs: 2_000, storeCallsMax: 1 })
   // It holds the link, and its topic, until it gives up.
   append('t', 10)
   await pass(100)
@@ -147,19 +138,19 @@ test('an append that can\'t be written in time any more is refused then, not wri
   await pass(1)
   const refused = 'overloaded, written no, retriable true, after 13000 ms'
   assert.deepEqual(outcomes, [refused, refused])
-  assert.equal(reservations(), 1)
+  assert.equal(calls.reserve, 1)
 })
 
-test('a refused append does not keep the log from closing', async () => {
-  const { log, append, pass, outcomes } = setUp({ backlogBytesMax: 1_000, windowBytesMin: 10, windowBytesInitial: 10 })
+test('a refused append does not keep the log from closing', async (t) => {
+  const { log, append, pass, outcomes } = setUp(t, { backlogBytesMax: 1_000, windowBytesMin: 10, windowBytesInitial: 10 })
   append('t', 10_000)
   await pass(0)
   assert.match(outcomes[0]!, /^overloaded/)
   await log.close()
 })
 
-test('puts in flight are bounded for the process, and topics take turns', async () => {
-  const { append, pass, puts, outcomes } = setUp({ storeCallsMax: 2 })
+test('puts in flight are bounded for the process, and topics take turns', async (t) => {
+  const { append, pass, puts, outcomes } = setUp(t, { storeCallsMax: 2 })
   for (const topic of ['a', 'b', 'c', 'd']) append(topic, 10)
   await pass(1)
   for (const topic of ['a', 'b']) append(topic, 10)

@@ -1,24 +1,15 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { gunzipSync, zstdDecompressSync } from 'node:zlib'
-import { createMemoryOffsetCounter } from '../../../src/adapters/memory/offset-counter.ts'
-import { createMemorySegmentStore } from '../../../src/adapters/memory/segment-store.ts'
-import { systemClock } from '../../../src/adapters/system/clock.ts'
-import { defaultLimits } from '../../../src/domain/limits.ts'
-import { createLog, type Log, type Page } from '../../../src/domain/log/log.ts'
+import type { Log, Page } from '../../../src/domain/log/log.ts'
 import { SegmentCache } from '../../../src/domain/log/segment-cache.ts'
 import { createOperation } from '../../../src/domain/operation.ts'
-import { encodeSegment, type Compression } from '../../../src/domain/segments/segment.ts'
+import { encodeSegment } from '../../../src/domain/segments/segment.ts'
 import { offsetsOf, textsOf } from '../../support/http/pages.ts'
+import { reserve } from '../../support/storage/reserve.ts'
+import { testLog } from '../../support/test-log.ts'
 
 const everything = { limit: 1_000, maxBytes: 4_000_000 }
-
-function setUp (compression: Compression, segmentCacheBytes = 0) {
-  const segments = createMemorySegmentStore()
-  const counter = createMemoryOffsetCounter()
-  const log = createLog({ segments, counter, clock: systemClock, compression, limits: { ...defaultLimits, segmentCacheBytes } })
-  return { log, segments, counter }
-}
 
 /** Messages that compression makes smaller. */
 const long = (n: number): Array<{ payload: string }> => Array.from({ length: n }, (_, i) => ({ payload: `"${'x'.repeat(2_000)}${i}"` }))
@@ -27,8 +18,8 @@ const read = (log: Log, from = 1, request: object = {}): Promise<Page> => log.re
 
 for (const compression of ['gzip', 'zstd'] as const) {
   for (const segmentCacheBytes of [0, 1_000_000]) {
-    test(`a page that is one segment in ${compression} comes in that form, too (${segmentCacheBytes} bytes of cache)`, async () => {
-      const { log } = setUp(compression, segmentCacheBytes)
+    test(`a page that is one segment in ${compression} comes in that form, too (${segmentCacheBytes} bytes of cache)`, async (t) => {
+      const { log } = testLog(t, { compression, limits: { segmentCacheBytes } })
       await log.append('t', long(3))
       await log.append('t', long(1))
       const batch = await read(log, 1, { limit: 3 })
@@ -41,8 +32,8 @@ for (const compression of ['gzip', 'zstd'] as const) {
   }
 }
 
-test('a page that is less than a segment, or more, or not compressed, has no stored form', async () => {
-  const { log } = setUp('zstd')
+test('a page that is less than a segment, or more, or not compressed, has no stored form', async (t) => {
+  const { log } = testLog(t, { compression: 'zstd' })
   await log.append('t', long(3))
   await log.append('t', long(2))
   await log.append('t', [{ payload: '1' }])
@@ -58,10 +49,10 @@ test('a page that is less than a segment, or more, or not compressed, has no sto
   assert.equal(await has(7, {}), false, 'nothing')
 })
 
-test('a segment of another implementation, has no stored form', async () => {
+test('a segment of another implementation, has no stored form', async (t) => {
   const { object } = encodeSegment(long(2), { first: 1, timestamp: 1, writer: 'w', compression: 'zstd', compressOverBytes: 0 })
-  const { log, segments, counter } = setUp('zstd')
-  await counter.reserve('t', 2, { now: 1 })
+  const { log, segments, topics } = testLog(t, { compression: 'zstd' })
+  await reserve(topics, 't', 2, { now: 1 })
   await segments.putIfAbsent('t', 2, { ...object, metadata: {} }, { reservedAtMs: null })
   const page = await read(log)
   assert.deepEqual([page.count, page.stored], [2, undefined])
@@ -78,34 +69,34 @@ test('the cache counts the stored form, too', () => {
   assert.deepEqual([kept(weight), kept(weight - 1)], [true, false])
 })
 
-test('a page says where its messages are, and where the topic ends', async () => {
-  const { log, counter } = setUp('none')
+test('a page says where its messages are, and where the topic ends', async (t) => {
+  const { log, clock, topics } = testLog(t)
   assert.equal((await read(log)).end, 1)
   await log.append('t', [{ payload: '1' }, { payload: '2' }, { payload: '3' }])
   assert.equal((await read(log, 1, { limit: 1 })).end, 4)
   assert.deepEqual(offsetsOf(await read(log, 2)), [2, 3])
   assert.equal((await read(log, 4)).end, 4)
-  await counter.reserve('t', 2, { now: Date.now() })
+  await reserve(topics, 't', 2, { now: clock.wall() })
   const page = await read(log)
   assert.deepEqual([page.nextOffset, page.end], [4, 6], 'reserved, and not yet stored')
   await log.deleteTopic('t')
   assert.deepEqual([(await read(log)).nextOffset, (await read(log)).end], [6, 6])
 })
 
-test('a read that is given the topic\'s item does not fetch it', async () => {
-  const { log, counter } = setUp('none')
+test('a read that is given the topic\'s item does not fetch it', async (t) => {
+  const { log, topics } = testLog(t)
   await log.append('t', [{ payload: '1' }])
-  const state = await counter.read('t')
+  const state = await topics.read('t')
   await log.append('t', [{ payload: '2' }])
   const operation = createOperation()
   const page = await log.read('t', { from: 1, ...everything, state }, operation)
   assert.deepEqual([page.count, page.end, operation.calls], [1, 2, { reserve: 0, state: 0, put: 0, get: 1, list: 0 }])
 })
 
-test('a topic\'s item that is older than the offset read from refuses nothing: it is fetched again', async () => {
-  const { log, counter } = setUp('none')
+test('a topic\'s item that is older than the offset read from refuses nothing: it is fetched again', async (t) => {
+  const { log, topics } = testLog(t)
   await log.append('t', [{ payload: '1' }])
-  const state = await counter.read('t')
+  const state = await topics.read('t')
   await log.append('t', [{ payload: '2' }])
   const operation = createOperation()
   const page = await log.read('t', { from: 3, ...everything, state }, operation)

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { codeUnits, type JsonHandler, JsonNestingError, JsonScanner, JsonSyntaxError, onOneLine, parseValue } from '../../../src/domain/segments/json-scanner.ts'
+import {
+  codeUnits, type JsonHandler, JsonNestingError, JsonScanner, JsonSyntaxError, onOneLine, parseValue
+} from '../../../src/domain/segments/json-scanner.ts'
 import { jsonText, mutated } from '../../support/http/fuzz.ts'
 
 /** JSON text with white space between any two tokens. */
@@ -84,7 +86,8 @@ function isJson (text: string): boolean {
 test('members and elements: their text, in order', () => {
   fc.assert(fc.property(fc.dictionary(fc.string(), spacedJson), fc.constantFrom('', ' ', '\n\t'), (object, space) => {
     const entries = Object.entries(object)
-    const text = `${space}{${space}${entries.map(([name, json]) => `${JSON.stringify(name)}${space}:${space}${json}${space}`).join(',' + space)}}${space}`
+    const members = entries.map(([name, json]) => `${JSON.stringify(name)}${space}:${space}${json}${space}`)
+    const text = `${space}{${space}${members.join(',' + space)}}${space}`
     assert(isJson(text))
     assert.deepEqual(membersOf(text), entries)
     const values = Object.values(object)
@@ -104,11 +107,21 @@ test('what JSON.parse would change is kept: doubles, big numbers, escapes, __pro
   ])
 })
 
-const tokens = fc.array(fc.constantFrom('{', '}', '[', ']', ',', ':', '"', '"a"', '"a":', '\\', '1', '0', '-', '.', 'e', '+', 'true', 'null', ' ', '\n', '\u00a0', '\ufeff', '\u0000'), { maxLength: 12 })
-const longString = fc.string({ unit: fc.constantFrom('x', 'é', '🎉', '\\"', '\\\\', '\\u00e9', '\\x', '\\u00g0', '\n', '\t', '"', '\\'), minLength: 80, maxLength: 400 })
+const tokens = fc.array(fc.constantFrom(
+  '{', '}', '[', ']', ',', ':', '"', '"a"', '"a":', '\\', '1', '0', '-', '.', 'e', '+', 'true', 'null', ' ', '\n', '\u00a0', '\ufeff',
+  '\u0000'
+), { maxLength: 12 })
+const longString = fc.string({
+  unit: fc.constantFrom('x', 'é', '🎉', '\\"', '\\\\', '\\u00e9', '\\x', '\\u00g0', '\n', '\t', '"', '\\'),
+  minLength: 80,
+  maxLength: 400
+})
 /** Much of it is almost JSON. */
 const anyJson = fc.oneof(
-  { weight: 4, arbitrary: mutated(jsonText).map((bytes) => bytes.toString()) }, tokens.map((all) => all.join('')), fc.string({ unit: 'binary' }),
+  {
+    weight: 4,
+    arbitrary: mutated(jsonText).map((bytes) => bytes.toString())
+  }, tokens.map((all) => all.join('')), fc.string({ unit: 'binary' }),
   { weight: 2, arbitrary: longString.map((inside) => `"${inside}"`) }, longString.map((inside) => `["${'y'.repeat(90)}","${inside}"]`))
 
 test('it takes what JSON.parse takes, and nothing else', () => {
@@ -154,9 +167,32 @@ test('built from what is reported in slices, a value is what JSON.parse makes of
 })
 
 test('the position of an error is that of the first wrong character, or the end', () => {
-  for (const [text, at] of [['', 0], [' ', 1], ['{', 1], ['{"a"', 4], ['{"a":1,}', 7], ['[1 2]', 3], ['[1}', 2], ['1 2', 2], ['"a\nb"'.replace('\\n', '\n'), 2], ['"\\x"', 2],
-    ['"\\u12x4"', 5], ['-', 1], ['-a', 1], ['01', 1], ['1.', 2], ['1.e', 2], ['1e+', 3], ['nul', 3], ['nuxl', 2], ['x', 0], [`"${'x'.repeat(300)}\t${'x'.repeat(300)}"`, 301]] as const) {
-    for (const slice of [1, text.length]) assert.throws(() => events(text, 1, Math.max(slice, 1)), (error) => error instanceof JsonSyntaxError && error.at === at, text)
+  for (const [text, at] of [
+    ['', 0],
+    [' ', 1],
+    ['{', 1],
+    ['{"a"', 4],
+    ['{"a":1,}', 7],
+    ['[1 2]', 3],
+    ['[1}', 2],
+    ['1 2', 2],
+    ['"a\nb"'.replace('\\n', '\n'), 2],
+    ['"\\x"', 2],
+    ['"\\u12x4"', 5],
+    ['-', 1],
+    ['-a', 1],
+    ['01', 1],
+    ['1.', 2],
+    ['1.e', 2],
+    ['1e+', 3],
+    ['nul', 3],
+    ['nuxl', 2],
+    ['x', 0],
+    [`"${'x'.repeat(300)}\t${'x'.repeat(300)}"`, 301]
+  ] as const) {
+    for (const slice of [1, text.length]) {
+      assert.throws(() => events(text, 1, Math.max(slice, 1)), (error) => error instanceof JsonSyntaxError && error.at === at, text)
+    }
   }
 })
 
@@ -166,7 +202,9 @@ test('nesting is limited in what is only checked', () => {
     const nested = (depth: number): string => open.repeat(depth / levels) + '1' + close.repeat(depth / levels)
     assert.equal(scanned(nested(512)), nested(512))
     assert.deepEqual(elementsOf(`[${nested(512)},${nested(512)}]`), [nested(512), nested(512)])
-    for (const slice of [3, 100_000]) assert.throws(() => events(`{"x":${nested(514)}}`, 1, slice), (error) => error instanceof JsonNestingError && error.start === 5)
+    for (const slice of [3, 100_000]) {
+      assert.throws(() => events(`{"x":${nested(514)}}`, 1, slice), (error) => error instanceof JsonNestingError && error.start === 5)
+    }
   }
 })
 
@@ -175,7 +213,12 @@ test('strings of all lengths around the one at which the way of reading them cha
     for (const end of ['', '\\"', '\\\\', '\\\\\\"', '\\u00e9', 'é']) {
       const string = `"${'x'.repeat(length)}${end}"`
       assert.deepEqual(elementsOf(`[${string},${string}]`), [string, string])
-      for (const wrong of [`"${'x'.repeat(length)}${end}`, `"${'x'.repeat(length)}\n${end}"`, `"${'x'.repeat(length)}${end}\\"`, `"${'x'.repeat(length)}\\x${end}"`]) {
+      for (const wrong of [
+        `"${'x'.repeat(length)}${end}`,
+        `"${'x'.repeat(length)}\n${end}"`,
+        `"${'x'.repeat(length)}${end}\\"`,
+        `"${'x'.repeat(length)}\\x${end}"`
+      ]) {
         assert.equal(scanned(wrong), undefined, wrong)
       }
     }
@@ -184,7 +227,9 @@ test('strings of all lengths around the one at which the way of reading them cha
 
 test('4 MiB of brackets, quotes, backslashes, digits or spaces are read in slices', () => {
   const n = 2 ** 21
-  for (const json of ['[],'.repeat(n / 2), `"${'\\\\'.repeat(n)}"`, `"${'\\"'.repeat(n)}"`, `"${'\\"'.repeat(n - 200)}${'\\\\'.repeat(200)}"`,
+  for (const json of ['[],'.repeat(
+    n / 2
+  ), `"${'\\\\'.repeat(n)}"`, `"${'\\"'.repeat(n)}"`, `"${'\\"'.repeat(n - 200)}${'\\\\'.repeat(200)}"`,
     `"${'x'.repeat(2 * n)}"`, '1'.repeat(2 * n), `1.${'1'.repeat(2 * n)}`, ' '.repeat(2 * n) + '1', '\n'.repeat(2 * n)]) {
     const text = json.startsWith('[') || json.startsWith('\n') ? `{"a":[${json}1]}` : `{"a":${json}}`
     // `events` asserts that no slice reads more than it should.

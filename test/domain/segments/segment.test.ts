@@ -3,7 +3,9 @@ import { test } from 'node:test'
 import { gzipSync } from 'node:zlib'
 import fc from 'fast-check'
 import { LogError } from '../../../src/domain/errors.ts'
-import { type Compression, decodeSegment, encodeLargeSegment, encodeSeal, encodeSegment, isLarge, type MessageSegment } from '../../../src/domain/segments/segment.ts'
+import {
+  type Compression, decodeSegment, encodeLargeSegment, encodeSeal, encodeSegment, isLarge, type MessageSegment
+} from '../../../src/domain/segments/segment.ts'
 import { Turns } from '../../../src/domain/turns.ts'
 
 const message = fc.record({
@@ -18,7 +20,10 @@ function corrupt (error: unknown): boolean {
 }
 
 test('what is encoded comes back: every line, with its offset, in every compression', () => {
-  fc.assert(fc.property(fc.array(message, { minLength: 1, maxLength: 8 }), fc.integer({ min: 1, max: 2 ** 53 - 10 }), compression, (messages, first, how) => {
+  fc.assert(fc.property(fc.array(message, {
+    minLength: 1,
+    maxLength: 8
+  }), fc.integer({ min: 1, max: 2 ** 53 - 10 }), compression, (messages, first, how) => {
     const last = first + messages.length - 1
     const { object } = encodeSegment(messages, { first, timestamp: 1702000000000, writer: 'w', compression: how, compressOverBytes: 40 })
     const segment = decodeSegment(object, 't', last) as MessageSegment
@@ -26,7 +31,13 @@ test('what is encoded comes back: every line, with its offset, in every compress
     assert.equal(segment.last, last)
     assert.equal(segment.writer, 'w')
     const expected = messages.map(({ payload, key, headers }, i) => JSON.parse(JSON.stringify(
-      { offset: first + i, payload: JSON.parse(payload) as unknown, timestamp: 1702000000000, key, headers: headers === undefined ? undefined : JSON.parse(headers) as unknown })) as unknown)
+      {
+        offset: first + i,
+        payload: JSON.parse(payload) as unknown,
+        timestamp: 1702000000000,
+        key,
+        headers: headers === undefined ? undefined : JSON.parse(headers) as unknown
+      })) as unknown)
     assert.deepEqual([...segment.lines].map((line) => JSON.parse(Buffer.from(line).toString()) as unknown), expected)
     // The same bytes without our metadata, as another implementation would have put them.
     assert.deepEqual(decodeSegment({ ...object, metadata: {} }, 't', last).first, first)
@@ -34,8 +45,12 @@ test('what is encoded comes back: every line, with its offset, in every compress
 })
 
 test('a segment that is encoded in pieces is the same to the byte', async () => {
-  const payload = fc.oneof(fc.string({ unit: 'grapheme', maxLength: 60 }).map((text) => JSON.stringify(text)), fc.jsonValue({ maxDepth: 4 }).map((value) => JSON.stringify(value, undefined, 1)))
-  const messages = fc.array(fc.record({ payload, key: fc.option(fc.string({ unit: 'binary' }), { nil: undefined }) }), { minLength: 1, maxLength: 8 })
+  const payload = fc.oneof(fc.string({ unit: 'grapheme', maxLength: 60 })
+    .map((text) => JSON.stringify(text)), fc.jsonValue({ maxDepth: 4 }).map((value) => JSON.stringify(value, undefined, 1)))
+  const messages = fc.array(fc.record({ payload, key: fc.option(fc.string({ unit: 'binary' }), { nil: undefined }) }), {
+    minLength: 1,
+    maxLength: 8
+  })
   await fc.assert(fc.asyncProperty(messages, compression, fc.integer({ min: 1, max: 50 }), async (messages, how, sliceChars) => {
     const options = { first: 7, timestamp: 1702000000000, writer: 'w', compression: how, compressOverBytes: 40 }
     const { object, segment } = await encodeLargeSegment(messages, options, new Turns(setImmediate), sliceChars)
@@ -56,7 +71,9 @@ test('large is what has more characters in payloads, keys and headers', () => {
 
 test('4 MB of line ends, or of what compresses slowly, are encoded with other work in turn', async () => {
   const random = (i: number): string => (i * 2654435761 % 2 ** 32).toString(36)
-  for (const payload of [`[${'\n'.repeat(4_000_000)}1]`, `"${Array.from({ length: 600_000 }, (_, i) => random(i)).join('')}"`, `"${'∢🎉'.repeat(800_000)}"`]) {
+  for (const payload of [
+    `[${'\n'.repeat(4_000_000)}1]`, `"${Array.from({ length: 600_000 }, (_, i) => random(i)).join('')}"`, `"${'∢🎉'.repeat(800_000)}"`
+  ]) {
     let turns = 0
     const counted = new Turns((callback) => {
       turns++
@@ -80,7 +97,14 @@ test('4 MB of line ends, or of what compresses slowly, are encoded with other wo
 
 test('seals come back, with and without metadata', () => {
   const range = encodeSeal(3, 7, 'range', 'w')
-  assert.deepEqual(decodeSegment(range, 't', 7), { kind: 'seal', sealed: 'range', first: 3, last: 7, writer: 'w', bytes: range.body.length })
+  assert.deepEqual(decodeSegment(range, 't', 7), {
+    kind: 'seal',
+    sealed: 'range',
+    first: 3,
+    last: 7,
+    writer: 'w',
+    bytes: range.body.length
+  })
   assert.equal(decodeSegment({ ...range, metadata: {} }, 't', 7).first, 3)
 })
 
@@ -88,21 +112,27 @@ test('the form that other implementations write is read, pretty-printed too', ()
   const body = Buffer.from('{\n  "offset": 5,\n  "payload": {"n": 12345678901234567890},\n  "timestamp": 1702000000000\n}\n')
   const segment = decodeSegment({ body, contentType: 'application/json', metadata: {} }, 't', 5) as MessageSegment
   assert.equal(segment.first, 5)
-  assert.equal(Buffer.from(segment.lines.at(0)).toString(), '{   "offset": 5,   "payload": {"n": 12345678901234567890},   "timestamp": 1702000000000 }')
+  assert.equal(Buffer.from(segment.lines.at(0))
+    .toString(), '{   "offset": 5,   "payload": {"n": 12345678901234567890},   "timestamp": 1702000000000 }')
 })
 
 test('any bytes as a stored object are a segment or a clear error, never a crash', () => {
-  const metadata = fc.constantFrom<Record<string, string>>({}, { sealed: 'hole' }, { sealed: 'range' }, { crc32: '00000000', first: '5', count: '1' }, { first: '5', count: '1', writer: 'x' })
-  const body = fc.oneof(fc.uint8Array({ maxLength: 60 }), fc.json().map((json) => Buffer.from(json)), fc.string().map((text) => Buffer.from(text)))
-  fc.assert(fc.property(body, metadata, fc.constantFrom(undefined, 'gzip', 'zstd', 'br', 'identity'), fc.constantFrom('application/json', 'application/x-ndjson', 'x'),
-    (bytes, meta, contentEncoding, contentType) => {
-      try {
-        const segment = decodeSegment({ body: bytes, contentType, contentEncoding, metadata: meta }, 't', 5)
-        assert.equal(segment.last, 5)
-      } catch (error) {
-        assert.ok(corrupt(error), String(error))
-      }
-    }), { numRuns: 5_000 })
+  const metadata = fc.constantFrom<Record<string, string>>({}, {
+    sealed: 'hole'
+  }, { sealed: 'range' }, { crc32: '00000000', first: '5', count: '1' }, { first: '5', count: '1', writer: 'x' })
+  const body = fc.oneof(fc.uint8Array({
+    maxLength: 60
+  }), fc.json().map((json) => Buffer.from(json)), fc.string().map((text) => Buffer.from(text)))
+  fc.assert(fc.property(body, metadata, fc.constantFrom(undefined, 'gzip', 'zstd', 'br',
+    'identity'), fc.constantFrom('application/json', 'application/x-ndjson', 'x'),
+  (bytes, meta, contentEncoding, contentType) => {
+    try {
+      const segment = decodeSegment({ body: bytes, contentType, contentEncoding, metadata: meta }, 't', 5)
+      assert.equal(segment.last, 5)
+    } catch (error) {
+      assert.ok(corrupt(error), String(error))
+    }
+  }), { numRuns: 5_000 })
 })
 
 test('a changed byte is noticed', () => {

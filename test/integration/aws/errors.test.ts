@@ -96,7 +96,9 @@ test('SlowDown is a refusal when AWS says it, and uncertain elsewhere', async (t
   assert.equal(await failureOfPut(t, s3Error(503, 'SlowDown')), 'throttled unknown after 1')
   for (const [endpoint, effect] of [
     [undefined, 'none'], ['https://s3.eu-north-1.amazonaws.com', 'none'], ['https://s3.cn-north-1.amazonaws.com.cn', 'none'],
-    ['https://bucket.vpce-1-a.s3.us-east-1.vpce.amazonaws.com', 'none'], ['http://minio:9000', 'unknown'], ['https://amazonaws.com.example.org', 'unknown']
+    ['https://bucket.vpce-1-a.s3.us-east-1.vpce.amazonaws.com', 'none'],
+    ['http://minio:9000', 'unknown'],
+    ['https://amazonaws.com.example.org', 'unknown']
   ] as const) {
     assert.deepEqual(findError('SlowDown', 503, isAws({ endpoint })), { kind: 'throttled', effect }, endpoint)
   }
@@ -113,7 +115,13 @@ describe('before anything is sent', () => {
     ['a throttled AssumeRole', throttledSts, true, 'unavailable', /slow down/],
     ['a refused AssumeRole', deniedSts, true, 'misconfigured', /^the AWS credentials are missing or not valid/],
     ['no region', new Error('Region is missing'), false, 'misconfigured', /^wrong settings\. .*Region is missing/],
-    ['a metadata service that does not answer', Object.assign(new Error('no route'), { code: 'EHOSTUNREACH' }), true, 'unavailable', /no route/]
+    [
+      'a metadata service that does not answer',
+      Object.assign(new Error('no route'), { code: 'EHOSTUNREACH' }),
+      true,
+      'unavailable',
+      /no route/
+    ]
   ]
   for (const [what, error, answeredBefore, failure, message] of errors) {
     test(`${what}: ${failure}, and nothing was written`, () => {

@@ -47,7 +47,12 @@ describe('a table shared with other implementations', { skip: withoutLocalstack 
   test('a counter with nothing but its number is read and continued', async (t) => {
     const { counter, put } = await opened(t)
     await put({ pk: { S: 'orders' }, current_offset: { N: '41' } })
-    assert.deepEqual(await counter.read('orders'), { currentOffset: 41, writerReservedAtMs: undefined, earliest: 1, deletedAtOffset: undefined })
+    assert.deepEqual(await counter.read('orders'), {
+      currentOffset: 41,
+      writerReservedAtMs: undefined,
+      earliest: 1,
+      deletedAtOffset: undefined
+    })
     await counter.correctReservedAt('orders', { currentOffset: 41, reservedAtMs: NOW })
     assert.equal((await counter.read('orders'))?.writerReservedAtMs, NOW)
     const { first, last } = await counter.reserve('orders', 2, { now: NOW })
@@ -58,7 +63,11 @@ describe('a table shared with other implementations', { skip: withoutLocalstack 
     const { counter, dynamo, table } = await opened(t)
     await counter.reserve('orders', 5, { now: NOW })
     const { Attributes } = await dynamo.send(new UpdateItemCommand({
-      TableName: table, Key: { pk: { S: 'orders' } }, UpdateExpression: 'ADD current_offset :one', ExpressionAttributeValues: { ':one': { N: '1' } }, ReturnValues: 'UPDATED_NEW'
+      TableName: table,
+      Key: { pk: { S: 'orders' } },
+      UpdateExpression: 'ADD current_offset :one',
+      ExpressionAttributeValues: { ':one': { N: '1' } },
+      ReturnValues: 'UPDATED_NEW'
     }))
     assert.deepEqual(Attributes, { current_offset: { N: '6' } })
   })
@@ -66,7 +75,12 @@ describe('a table shared with other implementations', { skip: withoutLocalstack 
   test('the item has the attributes of the layout, and keeps those of others', async (t) => {
     const { counter, put, item } = await opened(t)
     await put({ pk: { S: 'orders' }, config: { S: '{"retention_ms":1}' } })
-    assert.deepEqual(await counter.read('orders'), { currentOffset: 0, writerReservedAtMs: undefined, earliest: 1, deletedAtOffset: undefined })
+    assert.deepEqual(await counter.read('orders'), {
+      currentOffset: 0,
+      writerReservedAtMs: undefined,
+      earliest: 1,
+      deletedAtOffset: undefined
+    })
     await counter.reserve('orders', 2, { now: NOW })
     await counter.reserve('orders', 1, { now: NOW + 5 })
     await counter.raiseEarliest('orders', 3)
@@ -111,7 +125,8 @@ describe('a table that is not ready', { skip: withoutLocalstack }, () => {
     for (const call of calls) {
       const { failure, message } = await failureOf(call())
       assert.equal(failure, 'misconfigured none')
-      assert.match(message, /^the table "no-such-table" does not exist: create it with the partition key pk \(string\), or set COUNTERS_TABLE/)
+      assert.match(message,
+        /^the table "no-such-table" does not exist: create it with the partition key pk \(string\), or set COUNTERS_TABLE/)
     }
   })
 
@@ -119,7 +134,10 @@ describe('a table that is not ready', { skip: withoutLocalstack }, () => {
     const { client, dynamo, table } = await opened(t)
     const other = `${table}-other`
     await dynamo.send(new CreateTableCommand({
-      TableName: other, KeySchema: [{ AttributeName: 'topic', KeyType: 'HASH' }], AttributeDefinitions: [{ AttributeName: 'topic', AttributeType: 'S' }], BillingMode: 'PAY_PER_REQUEST'
+      TableName: other,
+      KeySchema: [{ AttributeName: 'topic', KeyType: 'HASH' }],
+      AttributeDefinitions: [{ AttributeName: 'topic', AttributeType: 'S' }],
+      BillingMode: 'PAY_PER_REQUEST'
     }))
     t.after(() => dynamo.send(new DeleteTableCommand({ TableName: other })))
     const { failure, message } = await failureOf(createDynamoOffsetCounter({ client, table: other }).check())
@@ -129,7 +147,11 @@ describe('a table that is not ready', { skip: withoutLocalstack }, () => {
 })
 
 describe('DynamoDB on the wire', () => {
-  const reserved = { status: 200, headers: { 'content-type': 'application/x-amz-json-1.0' }, body: '{"Attributes":{"current_offset":{"N":"5"}}}' }
+  const reserved = {
+    status: 200,
+    headers: { 'content-type': 'application/x-amz-json-1.0' },
+    body: '{"Attributes":{"current_offset":{"N":"5"}}}'
+  }
 
   test('a reservation\'s time is that of DynamoDB\'s answer', async (t) => {
     const theirs = Date.parse('2031-05-06T07:08:09Z')
@@ -143,7 +165,9 @@ describe('DynamoDB on the wire', () => {
   })
 
   test('an answer without the number is no reservation', async (t) => {
-    for (const [body, got] of [['{}', 'nothing'], ['{"Attributes":{}}', 'nothing'], ['{"Attributes":{"current_offset":{"N":"1"}}}', '1']] as const) {
+    for (const [body, got] of [
+      ['{}', 'nothing'], ['{"Attributes":{}}', 'nothing'], ['{"Attributes":{"current_offset":{"N":"1"}}}', '1']
+    ] as const) {
       const { counter } = await scripted(t, [{ ...reserved, body }])
       const { failure, message } = await failureOf(counter.reserve('t', 2, { now: NOW }))
       assert.equal(failure, 'misconfigured unknown')

@@ -41,18 +41,22 @@ test(`SQLite: the server is killed and started again, or suspended, ${rounds} ti
   await crashes(t, [{ DATA_DIR: temporaryFolder(t), LOG_LEVEL: 'silent' }])
 })
 
-test(`LocalStack: one of two servers is killed and started again, or suspended, ${rounds} times under load`, { skip: withoutLocalstack }, async (t) => {
+test(`LocalStack: one of two servers is killed and started again, or suspended, ${rounds} times under load`, {
+  skip: withoutLocalstack
+}, async (t) => {
   const environment = { ...environmentOf(await localstack(t)), LOG_LEVEL: 'silent' }
   await crashes(t, [environment, environment], { batch: 5 })
 })
 
 // A batch is one object: there is no moment at which a part of it is stored. The readers' pages end inside of batches.
 const killed = Math.min(rounds, 5)
-test(`SQLite: the server is killed and started again ${killed} times while batches are written: each is there wholly, or not at all`, async (t) => {
+test(`SQLite: the server is killed ${killed} times while batches are written: each is there wholly, or not at all`, async (t) => {
   await crashes(t, [{ DATA_DIR: temporaryFolder(t), LOG_LEVEL: 'silent' }], { batch: 100, times: killed, suspended: 0 })
 })
 
-async function crashes (t: TestContext, environments: ReadonlyArray<Record<string, string>>, { batch = 1, times = rounds, suspended = 0.3 } = {}): Promise<void> {
+async function crashes (
+  t: TestContext, environments: ReadonlyArray<Record<string, string>>, { batch = 1, times = rounds, suspended = 0.3 } = {}
+): Promise<void> {
   const seed = Number(process.env['CRASH_SEED'] ?? Date.now() % 1_000_000)
   const random = new Random(seed, 'crashes')
   t.diagnostic(`CRASH_SEED=${seed}`)

@@ -61,8 +61,15 @@ describe('the contracts hold through a proxy', () => {
   }
 
   for (const [how, rates] of [['without faults', () => ({})], ['with faults, and calls that are repeated', hidden]] as const) {
-    segmentStoreContract(`S3 through a proxy ${how}`, async (t) => repeating((await reached(t, await localstack(t), rates)).store()), { io: true, skip: withoutLocalstack })
-    offsetCounterContract(`DynamoDB through a proxy ${how}`, async (t) => repeating((await reached(t, await localstack(t), rates)).counter()), { io: true, skip: withoutLocalstack })
+    segmentStoreContract(`S3 through a proxy ${how}`, async (t) => repeating((await reached(t, await localstack(t), rates)).store()), {
+      io: true,
+      skip: withoutLocalstack
+    })
+    offsetCounterContract(
+      `DynamoDB through a proxy ${how}`,
+      async (t) => repeating((await reached(t, await localstack(t), rates)).counter()),
+      { io: true, skip: withoutLocalstack }
+    )
   }
 
   topicStoreContract('DynamoDB through a proxy with faults, and calls that are repeated', async (t) => {
@@ -102,14 +109,19 @@ const READ_FAULTS: WireFaultRates = { reset: 0.04, refuse: 0.04, 'late request':
 const BAD_SPELL: WireFaultRates = { conflict: 0.6, refuse: 0.2, 'late request': 0.06, 'late answer': 0.03, drop: 0.03 }
 const SPELL_MS = 3_000
 const EVERY_FAULT = [
-  ...['reset', 'refuse', 'late request', 'late answer', 'drop', 'cut'].flatMap((fault) => [`s3 ${fault}`, `dynamodb ${fault}`]), 's3 conflict'
+  ...[
+    'reset', 'refuse', 'late request', 'late answer', 'drop', 'cut'
+  ].flatMap((fault) => [`s3 ${fault}`, `dynamodb ${fault}`]), 's3 conflict'
 ]
 const TOPIC = 'on-the-wire'
 const AT_LEAST_MS = 9_000
 const AT_MOST_MS = 25_000
 const ENOUGH_ACKNOWLEDGED = 60
 
-test('two processes on a bad network lose, double, reorder and misreport nothing', { skip: withoutLocalstack, timeout: 120_000 }, async (t) => {
+test('two processes on a bad network lose, double, reorder and misreport nothing', {
+  skip: withoutLocalstack,
+  timeout: 120_000
+}, async (t) => {
   const services = await localstack(t)
   t.diagnostic(`WIRE_SEED=${seed}`)
   const started = performance.now()
@@ -192,7 +204,8 @@ class History {
     for (let n = 0; this.#writing; n++) {
       const id = `${name}-${n}`
       const append = this.#checker.startAppend(id, random.int(1, 3))
-      const messages = Array.from({ length: append.count }, (_, i) => ({ payload: JSON.stringify(`${id}.${i}`), key: 'k'.repeat(random.int(0, 200)) }))
+      const messages = Array.from({ length: append.count }, (_, i) =>
+        ({ payload: JSON.stringify(`${id}.${i}`), key: 'k'.repeat(random.int(0, 200)) }))
       try {
         const operation = createOperation()
         const { first, last } = await log.append(TOPIC, messages, operation)
@@ -237,8 +250,11 @@ class History {
   }
 
   async #endWritingInTime (): Promise<void> {
-    const enough = (): boolean => this.#outcomes['acknowledged']! >= ENOUGH_ACKNOWLEDGED && EVERY_FAULT.every((fault) => this.happened(fault) > 0)
-    for (let ms = 0; ms < AT_MOST_MS && this.#writing && !(ms >= AT_LEAST_MS && enough()); ms = performance.now() - this.#started) await wait(50)
+    const enough = (): boolean => this.#outcomes['acknowledged']! >= ENOUGH_ACKNOWLEDGED &&
+      EVERY_FAULT.every((fault) => this.happened(fault) > 0)
+    for (let ms = 0; ms < AT_MOST_MS && this.#writing && !(ms >= AT_LEAST_MS && enough()); ms = performance.now() - this.#started) {
+      await wait(50)
+    }
     this.#writing = false
   }
 

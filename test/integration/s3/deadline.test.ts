@@ -43,7 +43,10 @@ describe('the deadline of a put is in its signature', () => {
     const reservedAt = Date.now() - 5 * minute - 123
     await assert.rejects(store.putIfAbsent('t', 1, object, { reservedAtMs: reservedAt }), failsWith('unavailable', 'unknown'))
     assert.equal(await store.putIfAbsent('t', 1, object, { reservedAtMs: reservedAt }), 'created')
-    assert.deepEqual(signatures().map(({ date, valid }) => ({ date, valid })), Array(2).fill({ date: cutToSeconds(reservedAt), valid: true }))
+    assert.deepEqual(signatures().map(({ date, valid }) => ({ date, valid })), Array(2).fill({
+      date: cutToSeconds(reservedAt),
+      valid: true
+    }))
     for (const { headers } of server.requests) {
       assert.deepEqual(Object.keys(headers).filter((name) => name.includes('reserved')), [], 'the date travels in no header of its own')
       assert.equal(headers['if-none-match'], '*')

@@ -23,7 +23,9 @@ describe('a bucket shared with other implementations of the layout', { skip: wit
     assert.deepEqual({ body: Buffer.from(object!.body).toString(), metadata: object?.metadata }, { body, metadata: {} })
     const { entries } = await store.list('orders', 1, 10)
     assert.deepEqual(entries.map(({ lastOffset: last, size }) => ({ last, size })), [{ last: 7, size: body.length }])
-    assert.equal(await store.putIfAbsent('orders', 7, { body: Buffer.from('x'), contentType: 'application/json', metadata: {} }, { reservedAtMs: null }), 'exists')
+    assert.equal(await store.putIfAbsent('orders', 7, { body: Buffer.from('x'), contentType: 'application/json', metadata: {} }, {
+      reservedAtMs: null
+    }), 'exists')
   })
 
   test('our objects are where they look', async (t) => {
@@ -38,8 +40,10 @@ describe('a bucket shared with other implementations of the layout', { skip: wit
 
   test('keys of another form are passed over, pages of nothing else included', async (t) => {
     const { store, put } = await opened(t)
-    const foreign = ['', '00000000000000000002', '00000000000000000002.json.bak', '00000000000000000002.txt', '2.json', 'sub/00000000000000000003.json',
-      '00000000000000000x02.json', '000000000000000000002.json', '99999999999999999999.json', 'README']
+    const foreign = [
+      '', '00000000000000000002', '00000000000000000002.json.bak', '00000000000000000002.txt', '2.json',
+      'sub/00000000000000000003.json', '00000000000000000x02.json', '000000000000000000002.json', '99999999999999999999.json', 'README'
+    ]
     for (const name of foreign) await put(`topics/t/${name}`, 'foreign')
     for (const last of [1, 3, 1_000]) await put(`topics/t/${String(last).padStart(20, '0')}.json`, '{}')
     for (const limit of [1, 2, 3, 100]) {

@@ -67,7 +67,8 @@ describe('the caller\'s time-out', () => {
 
   test('that was over before sends nothing', async (t) => {
     const { store, requests } = await scripted(t, [ok])
-    assert.equal((await failureOf(store.putIfAbsent('t', 1, object, { reservedAtMs: null, signal: AbortSignal.abort() }))).failure, 'timeout none')
+    assert.equal((await failureOf(store.putIfAbsent('t', 1, object, { reservedAtMs: null, signal: AbortSignal.abort() }))).failure,
+      'timeout none')
     assert.equal(requests.length, 0)
   })
 
@@ -117,7 +118,9 @@ describe('settings that are wrong', () => {
   })
 
   test('check says the same, although its answers have no body', async (t) => {
-    for (const [status, message] of [[404, /does not exist/], [403, /may not be used/], [301, /AWS_REGION/], [400, /AWS_REGION/]] as const) {
+    for (const [status, message] of [
+      [404, /does not exist/], [403, /may not be used/], [301, /AWS_REGION/], [400, /AWS_REGION/]
+    ] as const) {
       const { store } = await scripted(t, [{ status }])
       const failed = await failureOf(store.check())
       assert.equal(failed.failure, 'misconfigured none')
@@ -151,7 +154,9 @@ describe('settings that are wrong', () => {
 })
 
 test('objects that could not be deleted are an error, although the answer as a whole is a success', async (t) => {
-  for (const [code, failure] of [['InternalError', 'unavailable unknown'], ['SlowDown', 'throttled unknown'], ['AccessDenied', 'misconfigured unknown']] as const) {
+  for (const [code, failure] of [
+    ['InternalError', 'unavailable unknown'], ['SlowDown', 'throttled unknown'], ['AccessDenied', 'misconfigured unknown']
+  ] as const) {
     const { store } = await scripted(t, [{
       status: 200,
       headers: { 'content-type': 'application/xml' },
@@ -177,11 +182,15 @@ test('every request is counted by its operation', async (t) => {
 
 describe('a list', () => {
   const foreign = '<Contents><Key>topics/t/README</Key><LastModified>2026-01-01T00:00:00Z</LastModified><Size>1</Size></Contents>'
-  const ours = '<Contents><Key>topics/t/00000000000000000007.json</Key><LastModified>2026-01-01T00:00:00Z</LastModified><Size>3</Size></Contents>'
-  const truncated = (token?: string): string => `<IsTruncated>true</IsTruncated>${token === undefined ? '' : `<NextContinuationToken>${token}</NextContinuationToken>`}`
+  const ours =
+    '<Contents><Key>topics/t/00000000000000000007.json</Key><LastModified>2026-01-01T00:00:00Z</LastModified><Size>3</Size></Contents>'
+  const truncated = (token?: string): string =>
+    `<IsTruncated>true</IsTruncated>${token === undefined ? '' : `<NextContinuationToken>${token}</NextContinuationToken>`}`
 
   test('goes on behind pages without a key of ours, empty ones included', async (t) => {
-    const { store, requests } = await scripted(t, [list(truncated('a')), list(truncated('b') + foreign), list(`<IsTruncated>false</IsTruncated>${ours}`)])
+    const { store, requests } = await scripted(t, [
+      list(truncated('a')), list(truncated('b') + foreign), list(`<IsTruncated>false</IsTruncated>${ours}`)
+    ])
     const { entries, truncated: more } = await store.list('t', 1, 10)
     assert.deepEqual([entries, more], [[{ lastOffset: 7, size: 3, lastModified: Date.parse('2026-01-01T00:00:00Z') }], false])
     const tokens = requests.map(({ url }) => new URL(url, 'http://s3').searchParams.get('continuation-token'))
@@ -192,8 +201,16 @@ describe('a list', () => {
     ['that is truncated and says not where to go on', [list(truncated())], /truncated without a new NextContinuationToken/],
     ['whose place to go on does not move', [list(truncated('a')), list(truncated('a'))], /truncated without a new NextContinuationToken/],
     ['that does not say whether it is complete', [{ status: 200 }], /answers a list without IsTruncated/],
-    ['without dates', [list(`<IsTruncated>false</IsTruncated>${ours.replace(/<LastModified>.*<\/LastModified>/, '')}`)], /lists objects without LastModified/],
-    ['with a date that is none', [list(`<IsTruncated>false</IsTruncated>${ours.replace('2026-01-01T00:00:00Z', 'yesterday')}`)], /TypeError \(200\) Invalid RFC3339/]
+    [
+      'without dates',
+      [list(`<IsTruncated>false</IsTruncated>${ours.replace(/<LastModified>.*<\/LastModified>/, '')}`)],
+      /lists objects without LastModified/
+    ],
+    [
+      'with a date that is none',
+      [list(`<IsTruncated>false</IsTruncated>${ours.replace('2026-01-01T00:00:00Z', 'yesterday')}`)],
+      /TypeError \(200\) Invalid RFC3339/
+    ]
   ]
   for (const [what, answers, message] of refused) {
     test(`${what} is refused`, async (t) => {
@@ -209,7 +226,9 @@ describe('a list', () => {
 describe('the first check tries what the log rests on', () => {
   const key = 'topics/#check'
   const exists = s3Error(412, 'PreconditionFailed')
-  const found = list(`<IsTruncated>false</IsTruncated><Contents><Key>${key}</Key><LastModified>2026-01-01T00:00:00Z</LastModified><Size>2</Size></Contents>`)
+  const found = list(
+    `<IsTruncated>false</IsTruncated><Contents><Key>${key}</Key><LastModified>2026-01-01T00:00:00Z</LastModified><Size>2</Size></Contents>`
+  )
   const shown = (requests: readonly ScriptedRequest[]): string[] => requests.map(({ method, url, headers }) => {
     const { pathname, searchParams } = new URL(url, 'http://s3')
     return [method, searchParams.get('prefix') ?? decodeURIComponent(pathname), headers['if-none-match']].filter(Boolean).join(' ')
@@ -232,11 +251,19 @@ describe('the first check tries what the log rests on', () => {
   })
 
   const refused: Array<[what: string, answers: readonly ScriptedAnswer[], message: RegExp]> = [
-    ['replaces objects in spite of If-None-Match', [ok], /^the store of the bucket "bucket" does not keep If-None-Match: \* \(a second put of one key must fail with 412\)/],
+    [
+      'replaces objects in spite of If-None-Match',
+      [ok],
+      /^the store of the bucket "bucket" does not keep If-None-Match: \* \(a second put of one key must fail with 412\)/
+    ],
     ['does not know If-None-Match', [s3Error(501, 'NotImplemented')], /a service that speaks S3 with conditional puts/],
     ['answers puts without an ETag', [{ status: 200 }], /has no ETag/],
     ['does not list what is there', [exists, list()], /does not list an object that is there/],
-    ['lists without dates', [exists, list(`<IsTruncated>false</IsTruncated><Contents><Key>${key}</Key></Contents>`)], /lists objects without LastModified/],
+    [
+      'lists without dates',
+      [exists, list(`<IsTruncated>false</IsTruncated><Contents><Key>${key}</Key></Contents>`)],
+      /lists objects without LastModified/
+    ],
     ['has no clock', [exists, { ...found, date: null }], /no valid Date header/]
   ]
   for (const [what, answers, message] of refused) {

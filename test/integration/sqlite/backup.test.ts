@@ -30,7 +30,9 @@ interface Message { readonly offset: number, readonly payload: number }
 async function messagesOf (baseUrl: string): Promise<Message[]> {
   const all: Message[] = []
   for (let next = 1; ;) {
-    const page = JSON.parse((await consume(baseUrl, 'a', `?offset=${next}&limit=1000`)).text) as { messages: Message[], next_offset: number }
+    const page = JSON.parse(
+      (await consume(baseUrl, 'a', `?offset=${next}&limit=1000`)).text
+    ) as { messages: Message[], next_offset: number }
     if (page.messages.length === 0) return all
     all.push(...page.messages)
     next = page.next_offset

@@ -46,7 +46,9 @@ describe('the embedded store keeps what it has acknowledged', () => {
     const store = openStore(t, power.folder, { sync: power.sync })
     const told: Told = { bodies: new Map(), ends: new Map() }
     const stop = new AbortController()
-    const actors = ['a', 'a', 'b', 'b', 'c'].flatMap((topic) => [writer(store, topic, told, stop.signal), reader(store, topic, told, stop.signal)])
+    const actors = [
+      'a', 'a', 'b', 'b', 'c'
+    ].flatMap((topic) => [writer(store, topic, told, stop.signal), reader(store, topic, told, stop.signal)])
     for (let cut = 0; cut < 25; cut++) {
       await delay(Math.random() * 20)
       const found = openStore(t, power.cut())
@@ -148,7 +150,8 @@ describe('the embedded store with a disk that fails', () => {
     store.close()
     assert.equal(await put, 'created')
     await assert.rejects(store.segments.get('t', 1), (error) => (
-      error instanceof StoreError && error.failure === 'unavailable' && error.effect === 'none' && error.message === 'The database is closed'))
+      error instanceof StoreError && error.failure === 'unavailable' && error.effect === 'none' &&
+        error.message === 'The database is closed'))
     await has(openStore(t, folder), 't', 1, 'x')
   })
 })
@@ -190,7 +193,8 @@ async function has (store: SqliteStore, topic: string, last: number, body: strin
 }
 
 function failed (effect: StoreError['effect']): (error: unknown) => boolean {
-  return (error) => error instanceof StoreError && error.failure === 'unavailable' && error.effect === effect && error.message.includes('until a restart')
+  return (error) => error instanceof StoreError && error.failure === 'unavailable' && error.effect === effect &&
+    error.message.includes('until a restart')
 }
 
 interface Told { readonly bodies: Map<string, string>, readonly ends: Map<string, number> }
@@ -202,7 +206,9 @@ async function writer (store: SqliteStore, topic: string, told: Told, signal: Ab
     // Some are given up, some are refused by a reader's seal, and a few are large.
     if (Math.random() < 0.2) continue
     const body = bodyOf(topic, last).repeat(Math.random() < 0.1 ? 30 : 1)
-    if (await store.segments.putIfAbsent(topic, last, object(body), { reservedAtMs: at }) === 'created') told.bodies.set(`${topic} ${last}`, body)
+    if (await store.segments.putIfAbsent(topic, last, object(body), { reservedAtMs: at }) === 'created') {
+      told.bodies.set(`${topic} ${last}`, body)
+    }
   }
 }
 
@@ -211,7 +217,9 @@ async function reader (store: SqliteStore, topic: string, told: Told, signal: Ab
     const end = (await store.topics.read(topic))?.currentOffset ?? 0
     told.ends.set(topic, Math.max(end, told.ends.get(topic) ?? 0))
     if (end > 0 && Math.random() < 0.3) {
-      if (await store.segments.putIfAbsent(topic, end, object('seal'), { reservedAtMs: null }) === 'created') told.bodies.set(`${topic} ${end}`, 'seal')
+      if (await store.segments.putIfAbsent(topic, end, object('seal'), { reservedAtMs: null }) === 'created') {
+        told.bodies.set(`${topic} ${end}`, 'seal')
+      }
     }
     for (const { lastOffset: last } of (await store.segments.list(topic, from, 5)).entries) {
       told.bodies.set(`${topic} ${last}`, Buffer.from((await store.segments.get(topic, last))!.body).toString())

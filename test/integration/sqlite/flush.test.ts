@@ -40,7 +40,9 @@ describe('the embedded store and SQLite\'s own flushes', { skip: straceMissing()
     const refused: unknown[] = []
     for (let nth = 1; nth <= 6; nth++) {
       const folder = temporaryFolder(t)
-      const inject = ['-f', '-o', '/dev/null', '-P', join(folder, 'streams.db-wal'), '-e', 'trace=fsync', '-e', `inject=fsync:error=EIO:when=${nth}`]
+      const inject = [
+        '-f', '-o', '/dev/null', '-P', join(folder, 'streams.db-wal'), '-e', 'trace=fsync', '-e', `inject=fsync:error=EIO:when=${nth}`
+      ]
       const child = startProcess(t, 'append', folder, { under: ['strace', ...inject] })
       const acknowledged: [string, number][] = []
       let failure: unknown
@@ -49,7 +51,8 @@ describe('the embedded store and SQLite\'s own flushes', { skip: straceMissing()
         if ('failure' in line) failure = line.message
         if (acknowledged.length > 3_000) break
       }
-      assert.match(String(failure), /cannot be opened: disk I\/O error|refuses all calls until a restart/, `flush ${nth}, after ${acknowledged.length} appends`)
+      assert.match(String(failure), /cannot be opened: disk I\/O error|refuses all calls until a restart/,
+        `flush ${nth}, after ${acknowledged.length} appends`)
       await child.closed
       refused.push(acknowledged.length > 0)
 

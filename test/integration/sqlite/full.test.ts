@@ -61,7 +61,9 @@ describe('the embedded store on a full disk', { skip: mountFails() }, () => {
     disk.fill()
 
     const store = openStore(t, folder)
-    for (const [topic, last] of acknowledged) assert.equal(Buffer.from((await store.segments.get(topic, last))!.body).toString(), bodyOf(topic, last))
+    for (const [topic, last] of acknowledged) {
+      assert.equal(Buffer.from((await store.segments.get(topic, last))!.body).toString(), bodyOf(topic, last))
+    }
     await assert.rejects(store.segments.check(), full)
     await assert.rejects(append(store, 'a', 'x'), full)
 
@@ -71,7 +73,9 @@ describe('the embedded store on a full disk', { skip: mountFails() }, () => {
     store.close()
     const again = openStore(t, folder)
     assert.equal(Buffer.from((await again.segments.get('a', last))!.body).toString(), 'there is space')
-    for (const [topic, last] of acknowledged) assert.equal(Buffer.from((await again.segments.get(topic, last))!.body).toString(), bodyOf(topic, last))
+    for (const [topic, last] of acknowledged) {
+      assert.equal(Buffer.from((await again.segments.get(topic, last))!.body).toString(), bodyOf(topic, last))
+    }
   })
 
   test('does not start in a new folder, where there is nothing to read', async (t) => {
@@ -125,7 +129,8 @@ describe('the embedded store on a full disk', { skip: mountFails() }, () => {
     await first.ended
     const second = await startServer(t, environment)
     await isFull(second.baseUrl)
-    const errors = second.lines.slice(1).map((line) => JSON.parse(line) as { level: string, msg: string }).filter(({ level }) => level === 'error')
+    const errors = second.lines.slice(1).map((line) => JSON.parse(line) as { level: string, msg: string })
+      .filter(({ level }) => level === 'error')
     assert.equal(errors[0]!.msg, 'store is full: appends are refused, reads continue')
 
     disk.free()
@@ -136,7 +141,9 @@ describe('the embedded store on a full disk', { skip: mountFails() }, () => {
 })
 
 async function isFull (baseUrl: string): Promise<void> {
-  const refused = await Promise.all([produce(baseUrl, 'a', '{"payload":1}'), produce(baseUrl, 'a', '{"payload":1}'), produce(baseUrl, 'b', '{"payload":1}')])
+  const refused = await Promise.all([
+    produce(baseUrl, 'a', '{"payload":1}'), produce(baseUrl, 'a', '{"payload":1}'), produce(baseUrl, 'b', '{"payload":1}')
+  ])
   for (const answer of refused) {
     assertProblem(answer, 'storage_full', 'No space is left in the storage. Reading goes on.', 'no')
     assert.equal(answer.headers['retry-after'], '30')
@@ -175,7 +182,8 @@ describe('the embedded store and the space it keeps free', () => {
 })
 
 function full (error: unknown): boolean {
-  return error instanceof StoreError && error.failure === 'full' && error.effect === 'none' && error.message.startsWith('The disk of the data folder is full')
+  return error instanceof StoreError && error.failure === 'full' && error.effect === 'none' &&
+    error.message.startsWith('The disk of the data folder is full')
 }
 
 interface Disk { readonly path: string, readonly fill: () => void, readonly free: () => void }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import {
-  chmodSync, closeSync, copyFileSync, existsSync, mkdirSync, openSync, readdirSync, rmSync, statSync, symlinkSync, truncateSync, writeFileSync, writeSync
+  chmodSync, closeSync, copyFileSync, existsSync, mkdirSync, openSync, readdirSync, rmSync, statSync, symlinkSync, truncateSync,
+  writeFileSync, writeSync
 } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
@@ -135,7 +136,8 @@ describe('the embedded store at its start', () => {
       const [folder, copy] = [temporaryFolder(t), temporaryFolder(t)]
       openStore(t, folder).close()
       const old = new DatabaseSync(join(folder, 'streams.db'))
-      old.exec("PRAGMA locking_mode = EXCLUSIVE; DROP TABLE log_generation; INSERT INTO topics (topic, current_offset, created_at) VALUES ('t', 7, 1)")
+      old.exec('PRAGMA locking_mode = EXCLUSIVE; DROP TABLE log_generation; INSERT INTO topics (topic, current_offset, created_at) ' +
+        'VALUES (\'t\', 7, 1)')
       if (!killed) old.close()
       for (const file of readdirSync(folder)) copyFileSync(join(folder, file), join(copy, file))
       if (killed) old.close()
@@ -180,14 +182,18 @@ describe('the embedded store at its start', () => {
   })
 
   // The recursion of `mkdir` would not end there.
-  test('refuses a folder that can be named and not made', { skip: !existsSync('/proc/self') && 'there is no /proc here', timeout: 30_000 }, async (t) => {
+  test('refuses a folder that can be named and not made', {
+    skip: !existsSync('/proc/self') && 'there is no /proc here',
+    timeout: 30_000
+  }, async (t) => {
     const child = startProcess(t, 'open', '/proc/streams/data')
     const { failure, message } = (await child.lines.next()).value as Line
     assert.equal(failure, 'unwritable')
     assert.match(String(message), /^DATA_DIR: the folder \/proc\/streams\/data cannot be created: ENOENT/)
   })
 
-  test('refuses a database that is a link, as its log would be elsewhere, or that is a folder; a link to the folder is taken', async (t) => {
+  // The log of a database that is a link would be elsewhere.
+  test('refuses a database that is a link or a folder; a link to the folder is taken', async (t) => {
     const folder = temporaryFolder(t)
     const file = join(folder, 'streams.db')
     writeFileSync(join(folder, 'elsewhere'), '')

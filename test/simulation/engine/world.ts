@@ -1,7 +1,7 @@
 import type { StoreError } from '../../../src/ports/errors.ts'
 import type { RecordStore } from '../../../src/ports/record-store.ts'
-import type { SegmentListing, SegmentStore } from '../../../src/ports/segment-store.ts'
-import type { TopicItem, TopicStore, Wanted } from '../../../src/ports/topic-store.ts'
+import type { SegmentListing, SegmentObject, SegmentStore } from '../../../src/ports/segment-store.ts'
+import type { Fact, TopicItem, TopicStore, Wanted } from '../../../src/ports/topic-store.ts'
 import { Random } from './random.ts'
 import type { Process, Scheduler } from './scheduler.ts'
 
@@ -19,7 +19,17 @@ import type { Process, Scheduler } from './scheduler.ts'
  * - `crash`: the process is killed before it sees the answer.
  * Beside these, a listing may come from a store that does not keep what the log demands: in another order, or without dates.
  */
-export type FaultKind = 'lose request' | 'lose answer' | 'delay' | 'refuse' | 'conflict' | 'retry' | 'cut short' | 'pause' | 'pause frozen' | 'crash'
+export type FaultKind =
+  | 'lose request'
+  | 'lose answer'
+  | 'delay'
+  | 'refuse'
+  | 'conflict'
+  | 'retry'
+  | 'cut short'
+  | 'pause'
+  | 'pause frozen'
+  | 'crash'
 
 /** How likely each fault is for one call; each seed draws its own (swarm testing), many of them 0. */
 export type FaultRates = Readonly<Record<FaultKind, number>>
@@ -66,14 +76,16 @@ export class World {
   /** The stores as `process` reaches them. */
   stores (process: Process): Stores {
     const { segments, topics, records } = this.#stores
-    const call = <T>(what: string, apply: (cut: Random | undefined) => Promise<T>, show: (result: T) => unknown, kinds: readonly FaultKind[] = READ_FAULTS): Promise<T> =>
-      this.#call(process, what, apply, show, kinds)
+    const call = <T>(
+      what: string, apply: (cut: Random | undefined) => Promise<T>, show: (result: T) => unknown, kinds: readonly FaultKind[] = READ_FAULTS
+    ): Promise<T> =>
+        this.#call(process, what, apply, show, kinds)
     return {
       segments: {
-        putIfAbsent: (topic, last, object, options) => call(
-          `put ${object.metadata['sealed'] === undefined ? `${object.metadata['first']}…${last}` : `${object.metadata['sealed']} seal ${Buffer.from(object.body).toString()}`}`,
+        putIfAbsent: (topic, last, object, options) => call(`put ${nameOf(object, last)}`,
           () => segments.putIfAbsent(topic, last, object, options), (result) => result, PUT_FAULTS),
-        get: (topic, last) => call(`get ${last}`, () => segments.get(topic, last), (object) => object === undefined ? 'nothing' : 'an object'),
+        get: (topic, last) =>
+          call(`get ${last}`, () => segments.get(topic, last), (object) => object === undefined ? 'nothing' : 'an object'),
         list: (topic, from, limit) => call(`list from ${from}`,
           async (cut) => this.#demandBroken(process, await segments.list(topic, from, cut?.int(1, 3) ?? limit)),
           (listing) => `${listing.entries.map((entry) => entry.lastOffset).join(' ')}${listing.truncated ? ' …' : ''}`, LIST_FAULTS),
@@ -85,24 +97,35 @@ export class World {
           (answer) => answer.kind === 'reserved' ? `${answer.first}…${answer.last}` : `REFUSED: ${showItem(answer.item)}`, WRITE_FAULTS),
         read: (topic) => call('read the item', () => topics.read(topic), showItem),
         markClosed: (topic, closing) => call(`mark closed at ${closing}`, () => topics.markClosed(topic, closing), () => 'done', WRITE_FAULTS),
-        raiseEarliest: (topic, to, resolved) => call(`raise earliest to ${to}`, () => topics.raiseEarliest(topic, to, resolved), (answer) => `${answer.kind}: ${showItem(answer.item)}`, WRITE_FAULTS),
-        markDeleted: (topic, currentOffset) => call(`mark deleted at ${currentOffset}`, () => topics.markDeleted(topic, currentOffset), (answer) => answer.kind, WRITE_FAULTS),
-        configure: (topic, config, seen, options) => call('configure', () => topics.configure(topic, config, seen, options), (answer) => answer.kind, WRITE_FAULTS),
+        raiseEarliest: (topic, to, resolved) => call(`raise earliest to ${to}`, () => topics.raiseEarliest(topic, to, resolved),
+          (answer) => `${answer.kind}: ${showItem(answer.item)}`, WRITE_FAULTS),
+        markDeleted: (topic, currentOffset) => call(`mark deleted at ${currentOffset}`, () => topics.markDeleted(topic, currentOffset),
+          (answer) => answer.kind, WRITE_FAULTS),
+        configure: (topic, config, seen, options) => call('configure', () => topics.configure(topic, config, seen, options),
+          (answer) => answer.kind, WRITE_FAULTS),
         noteSwept: (topic, swept) => call('note what was swept', () => topics.noteSwept(topic, swept), () => 'done', WRITE_FAULTS),
-        correctReservedAt: (topic, time) => call(`correct the time of ${time.currentOffset}`, () => topics.correctReservedAt(topic, time), () => 'done', WRITE_FAULTS),
+        correctReservedAt: (topic, time) => call(`correct the time of ${time.currentOffset}`, () => topics.correctReservedAt(topic, time),
+          () => 'done', WRITE_FAULTS),
         list: (after, limit) => call('list topics', () => topics.list(after, limit), (listing) => listing.topics.join(' ')),
         check: () => topics.check()
       },
       records: {
-        read: (name) => call(`read the record of ${name.kind} ${name.id}`, () => records.read(name), (fact) => fact === undefined ? 'nothing' : `${fact.last}: ${fact.text}`),
-        replace: (name, record, seen, options) => call(`replace the record of ${name.kind} ${name.id}, ${seen}, by ${record.last}: ${record.text}`,
-          () => records.replace(name, record, seen, options), (answer) => answer === 'replaced' ? answer : `REFUSED: ${answer.last}: ${answer.text}`, WRITE_FAULTS),
+        read: (name) => call(`read the record of ${name.kind} ${name.id}`, () => records.read(name), showFact),
+        replace: (name, record, seen, options) => call(`replace the record of ${name.kind} ${name.id}, ${seen}, by ${showFact(record)}`,
+          () => records.replace(name, record, seen, options),
+          (answer) => answer === 'replaced' ? answer : `REFUSED: ${showFact(answer)}`, WRITE_FAULTS),
         removeExpired: (nowMs, limit) => records.removeExpired(nowMs, limit)
       }
     }
   }
 
-  #call<T> (process: Process, what: string, apply: (cut: Random | undefined) => Promise<T>, show: (result: T) => unknown, kinds: readonly FaultKind[]): Promise<T> {
+  #call<T> (
+    process: Process,
+    what: string,
+    apply: (cut: Random | undefined) => Promise<T>,
+    show: (result: T) => unknown,
+    kinds: readonly FaultKind[]
+  ): Promise<T> {
     const scheduler = this.#scheduler
     const n = (this.#calls.get(process.name) ?? 0) + 1
     this.#calls.set(process.name, n)
@@ -139,10 +162,12 @@ export class World {
         case 'delay':
           note('DELAYED')
           if (!silent) broken(there + back)
-          return arrive(random.pick([3_000, 10_000, 60_000, 16 * 60_000, 40 * 60_000]) * (0.5 + random.next()), (_, said) => note(`${said}, LATE`))
+          return arrive(random.pick(delaysMs) * (0.5 + random.next()), (_, said) => note(`${said}, LATE`))
         case 'refuse':
           note('503')
-          return answer(there + back, () => reject(new this.#StoreError('throttled', kinds === PUT_FAULTS ? 'unknown' : 'none', 'slow down')))
+          return answer(there + back, () => {
+            reject(new this.#StoreError('throttled', kinds === PUT_FAULTS ? 'unknown' : 'none', 'slow down'))
+          })
         case 'conflict':
           note('409')
           return answer(there + back, () => reject(new this.#StoreError('conflict', 'none', 'conditional request conflict')))
@@ -154,7 +179,7 @@ export class World {
         case 'pause': case 'pause frozen':
           return arrive(there, (outcome, said) => {
             note(said)
-            process.pause(random.pick([3_000, 5_000, 5_000, 10_000, 70_000, 16 * 60_000, 45 * 60_000, 45 * 60_000]) * (0.7 + random.next()), fault === 'pause frozen')
+            process.pause(random.pick(pausesMs) * (0.7 + random.next()), fault === 'pause frozen')
             answer(back, outcome)
           })
         case 'crash':
@@ -186,18 +211,33 @@ export class World {
   }
 }
 
+function showFact (fact: Fact | undefined): string {
+  return fact === undefined ? 'nothing' : `${fact.last}: ${fact.text}`
+}
+
 function showWanted ({ count, producers, closing, order, movedOut }: Wanted): string {
   const facts = [...producers ?? []].map(([id, text]) => `${id}=${text}`)
-  return [count, ...facts, closing !== undefined ? 'closing' : '', order ?? '', ...(movedOut ?? []).map((id) => `-${id}`)].filter((part) => part !== '').join(' ')
+  const parts = [count, ...facts, closing !== undefined ? 'closing' : '', order ?? '', ...(movedOut ?? []).map((id) => `-${id}`)]
+  return parts.filter((part) => part !== '').join(' ')
 }
 
 function showItem (item: TopicItem | undefined): string {
   if (item === undefined) return 'nothing'
   const { currentOffset, earliest, deletedAtOffset, closed, closing, order, moves, producers } = item
-  const facts = { deletedAtOffset, closed, closing: closing?.last, order: order && `${order.last}: ${order.text}`, moves: moves === 0 ? undefined : moves }
-  const shown = Object.entries(facts).filter(([, value]) => value !== undefined).map(([name, value]) => `, ${name} ${value}`)
-  return `current ${currentOffset}, earliest ${earliest}${shown.join('')}${[...producers].map(([id, { last, text }]) => `, ${id} ${last}: ${text}`).join('')}`
+  const facts: Array<[string, unknown]> = [
+    ['deleted at', deletedAtOffset], ['closed', closed], ['closing', closing?.last], ['order', order && showFact(order)],
+    ['moves', moves === 0 ? undefined : moves], ...[...producers].map(([id, fact]): [string, unknown] => [id, showFact(fact)])
+  ]
+  const shown = facts.filter(([, value]) => value !== undefined).map(([name, value]) => `, ${name} ${String(value)}`)
+  return `current ${currentOffset}, earliest ${earliest}${shown.join('')}`
 }
+
+function nameOf ({ metadata, body }: SegmentObject, last: number): string {
+  return metadata['sealed'] === undefined ? `${metadata['first']}…${last}` : `${metadata['sealed']} seal ${Buffer.from(body).toString()}`
+}
+
+const delaysMs = [3_000, 10_000, 60_000, 16 * 60_000, 40 * 60_000]
+const pausesMs = [3_000, 5_000, 5_000, 10_000, 70_000, 16 * 60_000, 45 * 60_000, 45 * 60_000]
 
 const READ_FAULTS: readonly FaultKind[] = ['crash', 'lose request', 'lose answer', 'refuse', 'pause', 'pause frozen']
 const LIST_FAULTS: readonly FaultKind[] = [...READ_FAULTS, 'cut short']

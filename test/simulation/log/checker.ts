@@ -30,7 +30,7 @@ export interface ReadOperation {
  * against the rest of it. The order of answers is the scheduler's, so "before" and "after" are certain.
  */
 export class Checker {
-  readonly identities = new Identities((id, count) => this.startAppend(id, count))
+  readonly identities = new Identities(() => this.#tick++, (id, count) => this.startAppend(id, count))
   readonly appends = new Map<string, AppendOperation>()
   readonly reads: ReadOperation[] = []
   /** Below this, a trim has been asked for: what is there may be gone, or be skipped. */
@@ -64,7 +64,9 @@ export class Checker {
     append.outcome = 'acknowledged'
     append.first = first
     this.knownEnd = Math.max(this.knownEnd, last + 1)
-    if (last - first + 1 !== append.count) throw new Violation(`append ${append.id} of ${append.count} messages was acknowledged at ${first}…${last}`)
+    if (last - first + 1 !== append.count) {
+      throw new Violation(`append ${append.id} of ${append.count} messages was acknowledged at ${first}…${last}`)
+    }
     for (let i = 0; i < append.count; i++) {
       this.#place(`${append.id}.${i}`, first + i, 'acknowledged')
       this.#acknowledged.set(first + i, { message: `${append.id}.${i}`, since: append.end })
@@ -86,7 +88,9 @@ export class Checker {
     for (const { id, count, first } of this.appends.values()) {
       if (first === undefined) continue
       for (let offset = Math.max(first, this.trimmedTo); offset < first + count; offset++) {
-        if (!this.#at.has(offset)) throw new Violation(`of the batch ${id} at ${first}…${first + count - 1} nothing is at ${offset} in the end`)
+        if (!this.#at.has(offset)) {
+          throw new Violation(`of the batch ${id} at ${first}…${first + count - 1} nothing is at ${offset} in the end`)
+        }
       }
     }
   }
@@ -136,7 +140,10 @@ export class Checker {
   #pass (reader: string, start: number, from: number, to: number): void {
     for (let offset = Math.max(from, this.trimmedTo); offset < to; offset++) {
       const acknowledged = this.#acknowledged.get(offset)
-      if (acknowledged !== undefined) throw new Violation(`${reader} went past offset ${offset}, where ${acknowledged.message} was acknowledged${acknowledged.since > start ? ' meanwhile' : ''}`)
+      if (acknowledged !== undefined) {
+        throw new Violation(`${reader} went past offset ${offset}, where ${acknowledged.message} was ` +
+        `acknowledged${acknowledged.since > start ? ' meanwhile' : ''}`)
+      }
       const there = this.#at.get(offset)
       if (there !== undefined) throw new Violation(`${reader} went past offset ${offset}, where another reader saw ${there}`)
       const due = this.#due.get(offset)
@@ -149,23 +156,31 @@ export class Checker {
   #expect (first: number, count: number, message: string): void {
     for (let offset = first; offset < first + count; offset++) {
       this.#due.set(offset, message)
-      if (offset >= this.trimmedTo && this.#passed.has(offset)) throw new Violation(`a reader went past offset ${offset}, which is in the batch of which ${message} was seen`)
+      if (offset >= this.trimmedTo && this.#passed.has(offset)) {
+        throw new Violation(`a reader went past offset ${offset}, which is in the batch of which ${message} was seen`)
+      }
     }
   }
 
   #place (message: string, offset: number, how: string): void {
     const other = this.#at.get(offset)
-    if (other !== undefined && other !== message) throw new Violation(`offset ${offset} is ${other} for one and ${message} for another (${how})`)
+    if (other !== undefined && other !== message) {
+      throw new Violation(`offset ${offset} is ${other} for one and ${message} for another (${how})`)
+    }
     const elsewhere = this.#offsetOf.get(message)
     if (elsewhere !== undefined && elsewhere !== offset) throw new Violation(`${message} is at ${elsewhere} and at ${offset} (${how})`)
-    if (this.#passed.has(offset) && offset >= this.trimmedTo) throw new Violation(`a reader went past offset ${offset}, where now ${message} is ${how}`)
+    if (this.#passed.has(offset) && offset >= this.trimmedTo) {
+      throw new Violation(`a reader went past offset ${offset}, where now ${message} is ${how}`)
+    }
     const append = this.appends.get(message.slice(0, message.lastIndexOf('.')))
     if (append === undefined) throw new Violation(`${message} at ${offset} was never appended`)
     if (append.outcome === 'not written') throw new Violation(`"not written" was said of ${message}, which is ${how} at ${offset}`)
     const first = offset - Number(message.slice(message.lastIndexOf('.') + 1))
     if (append.first === undefined) this.#expect(first, append.count, message)
     append.first ??= first
-    if (append.first !== first) throw new Violation(`${message} is at ${offset}, and other messages of its batch as if the first were at ${append.first} (${how})`)
+    if (append.first !== first) {
+      throw new Violation(`${message} is at ${offset}, and other messages of its batch as if the first were at ${append.first} (${how})`)
+    }
     this.#at.set(offset, message)
     this.#offsetOf.set(message, offset)
   }

@@ -115,11 +115,13 @@ export class Clients {
       if (typeof end !== 'number') continue
       const count = random.int(1, 3)
       const append = checker.startAppend(`${name}-${n}`, count)
+      const asked = append.start
       const answer = await this.#send(process, random, append.id, count, { expectedOffset: end })
       if (answer === 'no answer') continue
       if (answer instanceof Error) {
         scheduler.note(name, `${append.id} expected ${end}: ${answer.code}, written: ${answer.written}`)
         checker.failed(append, answer.written ?? 'unknown')
+        if (answer.code === 'topic_closed') checker.identities.refusedAsClosed(asked)
         continue
       }
       scheduler.note(name, `${append.id} expected ${end}, acknowledged at ${answer.first}…${answer.last}`)
@@ -134,6 +136,7 @@ export class Clients {
     const count = random.pick([0, 0, 1, 3])
     for (let attempt = 1; attempt <= 40; attempt++) {
       const append = count === 0 ? undefined : checker.startAppend(`${name}-${attempt}`, count)
+      checker.identities.startClose()
       const answer = await this.#send(process, random, append?.id ?? name, count, { close: true })
       scheduler.note(name, `close: ${answer instanceof Error ? answer.code : JSON.stringify(answer)}`)
       if (answer === 'no answer') continue

@@ -40,7 +40,8 @@ export class EmbeddedClock {
   /** @param aheadMs of the machine's clock at the new start, a random one if not given */
   restart (aheadMs = this.#random.pick(wrongMs)): void {
     this.#clock = this.#start(aheadMs)
-    this.#scheduler.note('store', `RESTARTS, the machine's clock ${aheadMs / hours} h ahead, its own ${Math.round((this.now() - this.#scheduler.now) / hours)} h`)
+    this.#scheduler.note('store', `RESTARTS, the machine's clock ${aheadMs / hours} h ahead, its own ` +
+      `${Math.round((this.now() - this.#scheduler.now) / hours)} h`)
   }
 
   /** The stores, with what they write of times kept for the next start. */
@@ -56,7 +57,10 @@ export class EmbeddedClock {
         list: async (...call) => {
           const listing = await segments.list(...call)
           const future = listing.entries.find(({ lastModified }) => lastModified > listing.now)
-          if (future !== undefined && this.#neverOld) this.#scheduler.fail(new Violation(`the segment at ${future.lastOffset} is ${future.lastModified - listing.now} ms from the future`))
+          if (future !== undefined && this.#neverOld) {
+            const aheadMs = future.lastModified - listing.now
+            this.#scheduler.fail(new Violation(`the segment at ${future.lastOffset} is ${aheadMs} ms from the future`))
+          }
           return listing
         }
       },

@@ -7,6 +7,8 @@ export type Identity =
   | { readonly kind: 'producer', readonly id: string, readonly epoch: number, readonly seq: number }
   | { readonly kind: 'key', readonly id: string }
 
+interface Asked { readonly start: number, readonly predecessorStood: boolean }
+
 interface Stored { readonly first: number, readonly order: number }
 
 export function nameOf (identity: Identity): string {
@@ -15,6 +17,10 @@ export function nameOf (identity: Identity): string {
 
 /** What must hold of appends with conditions (log §6.16), by all answers and by everything that was ever stored. */
 export class Identities {
+  /** The first attempt to close the topic, until the first answer; and those who were told that it is closed. */
+  close: { readonly start: number, end: number } | undefined
+  readonly told: Array<{ readonly start: number, readonly end: number }> = []
+  readonly #tick: () => number
   readonly #startAppend: (id: string, count: number) => AppendOperation
   readonly #appends = new Map<string, AppendOperation>()
   readonly #acknowledged = new Map<string, { readonly first: number, readonly last: number }>()
@@ -26,7 +32,8 @@ export class Identities {
   #refusedAsClosed = false
   #highestStored = 0
 
-  constructor (startAppend: (id: string, count: number) => AppendOperation) {
+  constructor (tick: () => number, startAppend: (id: string, count: number) => AppendOperation) {
+    this.#tick = tick
     this.#startAppend = startAppend
   }
 
@@ -39,8 +46,8 @@ export class Identities {
   }
 
   /** An append is sent. @returns what {@link refused} compares with */
-  ask (identity: Identity): { readonly predecessorStood: boolean } {
-    return { predecessorStood: identity.kind === 'producer' && identity.seq > 0 && this.#acknowledged.has(nameOf({ ...identity, seq: identity.seq - 1 })) }
+  ask (identity: Identity): Asked {
+    return { start: this.#tick(), predecessorStood: identity.kind === 'producer' && identity.seq > 0 && this.#acknowledged.has(nameOf({ ...identity, seq: identity.seq - 1 })) }
   }
 
   /** @returns whether it is the first answer */
@@ -58,13 +65,13 @@ export class Identities {
 
   onAcknowledged: ((append: AppendOperation, first: number, last: number, isFirst: boolean) => void) | undefined
 
-  refused (identity: Identity, error: LogError, asked: { readonly predecessorStood: boolean }): void {
+  refused (identity: Identity, error: LogError, asked: Asked): void {
     const name = nameOf(identity)
     if (this.#acknowledged.has(name) && error.written === 'no' && identity.kind === 'producer' && !['producer_fenced', 'producer_gap'].includes(error.code)) {
       throw new Violation(`"not written" (${error.code}) was said of ${name}, which was acknowledged`)
     }
     if (error.code === 'producer_gap' && asked.predecessorStood) throw new Violation(`${name} heard of a gap, and the one before it was acknowledged before`)
-    if (error.code === 'topic_closed') this.#refusedAsClosed = true
+    if (error.code === 'topic_closed') this.refusedAsClosed(asked.start)
   }
 
   expected (id: string, expected: number, first: number): void {
@@ -72,7 +79,21 @@ export class Identities {
     this.#expected.push({ id, expected, first })
   }
 
+  refusedAsClosed (start: number): void {
+    this.#refusedAsClosed = true
+    this.told.push({ start, end: this.#tick() })
+  }
+
+  startClose (): void {
+    this.close ??= { start: this.#tick(), end: Infinity }
+  }
+
   closed (end: number): void {
+    if (this.close !== undefined) this.close.end = Math.min(this.close.end, this.#tick())
+    this.#checkClosed(end)
+  }
+
+  #checkClosed (end: number): void {
     if (this.#closedEnd !== undefined && this.#closedEnd !== end) throw new Violation(`the topic was closed at ${this.#closedEnd} and at ${end}`)
     this.#closedEnd = end
     if (this.#highestStored >= end) throw new Violation(`the topic was closed at ${end}, and ${this.#highestStored} is stored`)
@@ -81,8 +102,9 @@ export class Identities {
   get isClosed (): boolean { return this.#closedEnd !== undefined }
 
   /** A reader was told that the topic ends here. */
-  seenClosed (next: number): void {
-    this.closed(next)
+  seenClosed (start: number, next: number): void {
+    this.told.push({ start, end: this.#tick() })
+    this.#checkClosed(next)
   }
 
   /** A segment with these messages was stored at `first` just now. */

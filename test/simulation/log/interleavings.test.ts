@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { explore, twoWritersAndAReader } from './interleavings.ts'
-import { subject } from './subject.ts'
+import { Thread } from '../../support/threads/thread.ts'
+import { twoWritersAndAReader } from './interleavings.ts'
+import type { tasks } from './tasks.ts'
+
+const thread = new Thread<typeof tasks>(new URL('./tasks.ts', import.meta.url))
 
 for (const small of [
   twoWritersAndAReader,
@@ -9,8 +12,9 @@ for (const small of [
   { roles: [{ append: 2 }, { reads: 2, limit: 10 }], faults: 1 },
   { roles: [{ append: 1 }, { reads: 1, limit: 10 }, { reads: 1, limit: 1 }], faults: 1 }
 ]) {
-  test(`every interleaving of ${JSON.stringify(small)}, to the end`, async () => {
-    const states = await explore(subject, small)
+  test(`every interleaving of ${JSON.stringify(small)}, to the end`, async (t) => {
+    const states = await thread.run('explore', small)
+    t.diagnostic(`${states} states`)
     assert.ok(states > 500, `${states} states`)
   })
 }

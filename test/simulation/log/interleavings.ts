@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import type { Clock } from '../../../src/ports/clock.ts'
 import type { RecordStore } from '../../../src/ports/record-store.ts'
 import type { SegmentStore } from '../../../src/ports/segment-store.ts'
@@ -7,7 +7,10 @@ import { Violation } from '../engine/scheduler.ts'
 import { Checker } from './checker.ts'
 import type { Subject } from './workload.ts'
 
-/** What happens to the next call of a process. `lost`: applied, and the caller hears of a broken connection. */
+/**
+ * What happens to the next call of a process. `lost`: applied, and the caller hears of a broken connection; `never`: not applied,
+ * and the caller hears the same. For a call that changes nothing they are one.
+ */
 type Fate = 'ok' | 'lost' | 'never' | 'crash'
 
 /** What one process does; it is over when the promise is. */
@@ -22,14 +25,20 @@ export interface SmallCase {
 /** Small enough to be explored in a second. */
 export const twoWritersAndAReader: SmallCase = { roles: [{ append: 2 }, { append: 1 }, { reads: 1, limit: 10 }], faults: 0 }
 
-interface Pending { readonly who: number, readonly what: string, readonly apply: () => Promise<unknown>, readonly settle: (fate: Fate, result: unknown, error: Error | undefined) => void }
+interface Pending {
+  readonly who: number
+  readonly what: string
+  readonly changes: boolean
+  readonly apply: () => Promise<unknown>
+  readonly settle: (fate: Fate, result: unknown, error: Error | undefined) => void
+}
 
 const topic = 't'
 
 /**
  * All interleavings of the calls of a few processes, with every fault at every place, to the end: depth-first over the
  * schedules, each run from the start. A state is what the stores hold and what each process has heard so far (the code
- * is deterministic, so that decides what it does next); one that was seen before is not entered again.
+ * is deterministic, so that decides what it does next; a crashed process hears nothing); one that was seen before is not entered again.
  *
  * There is no time here: the store's clock goes 6 s at each call, so every hole is old enough to be sealed, and no
  * deadline comes; a time-out is the fate `lost` or `never`.
@@ -48,7 +57,7 @@ export async function explore (subject: Subject, small: SmallCase, statesMax = 2
       for (;;) {
         const choices = run.choices()
         if (choices.length === 0) { await run.finish(); break }
-        const key = run.key()
+        const key = await run.key()
         if (seen.has(key)) break
         seen.add(key)
         if (seen.size > statesMax) throw new Error(`more than ${statesMax} states`)
@@ -98,8 +107,11 @@ class SmallRun {
   }
 
   choices (): Array<{ call: Pending, fate: Fate }> {
-    const fates: Fate[] = this.#faults < this.#small.faults ? ['ok', 'lost', 'never', 'crash'] : ['ok']
-    return [...this.#pending.values()].flatMap((call) => fates.map((fate) => ({ call, fate })))
+    const faulty = this.#faults < this.#small.faults
+    return [...this.#pending.values()].flatMap((call) => {
+      const fates: readonly Fate[] = !faulty ? ['ok'] : call.changes ? ['ok', 'lost', 'never', 'crash'] : ['ok', 'lost', 'crash']
+      return fates.map((fate) => ({ call, fate }))
+    })
   }
 
   async choose (i: number): Promise<void> {
@@ -111,16 +123,18 @@ class SmallRun {
     let result: unknown
     let error: Error | undefined
     if (fate !== 'never') await call.apply().then((value) => { result = value }, (reason: Error) => { error = reason })
-    const said = fate === 'ok' || fate === 'crash' ? JSON.stringify(error === undefined ? result ?? null : error.message) : fate
-    // Times differ between schedules that are alike in everything else.
-    this.#heard[call.who] += `|${call.what}:${fate}:${said.replace(/"(reservedAtMs|createdAtMs|lastModified|now)":\d+/g, '')}`
-    this.story.push(`process ${call.who}: ${call.what} -> ${fate === 'ok' ? '' : fate.toUpperCase() + ' '}${said.slice(0, 90)}`)
+    const said = JSON.stringify(error === undefined ? result ?? null : error.message)
+    this.#heard[call.who] += `|${call.what}:${heardOf(fate, said)}`
+    this.story.push(`process ${call.who}: ${call.what} -> ` +
+      `${fate === 'ok' ? '' : fate.toUpperCase() + ' '}${fate === 'never' ? '' : said.slice(0, 90)}`)
     if (fate !== 'crash') call.settle(fate, result, error)
     await this.#settle()
   }
 
-  key (): string {
-    return createHash('sha1').update(this.#heard.join('\n') + '\n' + this.#stored.toSorted().join(' ')).digest('base64')
+  async key (): Promise<string> {
+    const item = await this.#topics.read(topic)
+    const shown = withoutTimes(JSON.stringify(item === undefined ? null : { ...item, producers: [...item.producers] }))
+    return hash('sha1', [...this.#heard, this.#stored.toSorted().join(' '), shown].join('\n'), 'base64')
   }
 
   /** With nobody left, a new reader must get to the end, and see everything that was acknowledged. */
@@ -146,12 +160,13 @@ class SmallRun {
 
   /** @param who `-1` for a process whose calls are answered at once */
   #log (who: number, seed: number): ReturnType<Subject['createLog']> {
-    const call = <T>(what: string, apply: () => Promise<T>): Promise<T> => who === -1
+    const call = <T>(changes: boolean, what: string, apply: () => Promise<T>): Promise<T> => who === -1
       ? apply()
       : new Promise<T>((resolve, reject) => {
         this.#pending.set(who, {
           who,
           what,
+          changes,
           apply,
           settle: (fate, result, error) => {
             if (fate !== 'ok') reject(new this.#subject.StoreError('unavailable', 'unknown', 'connection reset'))
@@ -162,7 +177,7 @@ class SmallRun {
       })
     const segments: SegmentStore = {
       ...this.#segments,
-      putIfAbsent: (t, last, object, options) => call(`put ${object.metadata['first'] ?? 'seal'}…${last}`, async () => {
+      putIfAbsent: (t, last, object, options) => call(true, `put ${object.metadata['first'] ?? 'seal'}…${last}`, async () => {
         const result = await this.#segments.putIfAbsent(t, last, object, { ...options, reservedAtMs: null })
         if (result === 'created') {
           this.#stored.push(`${last}:${object.metadata['writer'] ?? 'hole'}:${object.metadata['sealed'] ?? ''}`)
@@ -170,20 +185,20 @@ class SmallRun {
         }
         return result
       }),
-      get: (t, last) => call(`get ${last}`, () => this.#segments.get(t, last)),
-      list: (t, from, limit) => call(`list ${from}`, () => this.#segments.list(t, from, limit))
+      get: (t, last) => call(false, `get ${last}`, () => this.#segments.get(t, last)),
+      list: (t, from, limit) => call(false, `list ${from}`, () => this.#segments.list(t, from, limit))
     }
     const topics: TopicStore = {
       ...this.#topics,
-      reserve: (t, wanted, belief) => call(`reserve ${wanted.count}`, () => this.#topics.reserve(t, wanted, belief, { now: this.#time })),
-      read: (t) => call('item', () => this.#topics.read(t)),
-      markClosed: (t, closing) => call('mark closed', () => this.#topics.markClosed(t, closing)),
-      raiseEarliest: (t, to, resolved) => call('raise earliest', () => this.#topics.raiseEarliest(t, to, resolved))
+      reserve: (t, wanted, belief) => call(true, `reserve ${wanted.count}`, () => this.#topics.reserve(t, wanted, belief, { now: this.#time })),
+      read: (t) => call(false, 'item', () => this.#topics.read(t)),
+      markClosed: (t, closing) => call(true, 'mark closed', () => this.#topics.markClosed(t, closing)),
+      raiseEarliest: (t, to, resolved) => call(true, 'raise earliest', () => this.#topics.raiseEarliest(t, to, resolved))
     }
     const records: RecordStore = {
       ...this.#records,
-      read: (name) => call('record', () => this.#records.read(name)),
-      replace: (name, record, seen, options) => call('replace record', () => this.#records.replace(name, record, seen, options))
+      read: (name) => call(false, 'record', () => this.#records.read(name)),
+      replace: (name, record, seen, options) => call(true, 'replace record', () => this.#records.replace(name, record, seen, options))
     }
     const clock: Clock = {
       wall: () => 0,
@@ -227,4 +242,14 @@ class SmallRun {
       }
     }
   }
+}
+
+/** What the caller of a call with that fate hears. */
+function heardOf (fate: Fate, said: string): string {
+  return fate === 'ok' ? withoutTimes(said) : fate === 'crash' ? 'dead' : 'broken'
+}
+
+/** Times differ between schedules that are alike in everything else. */
+function withoutTimes (json: string): string {
+  return json.replace(/"(reservedAtMs|createdAtMs|lastModified|now)":\d+/g, '')
 }

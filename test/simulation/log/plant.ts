@@ -15,14 +15,19 @@ export async function plant (fault: PlantedFault): Promise<{ subject: Subject, r
   const folder = join(root, '.planted', fault.name.replaceAll(/[^a-z]+/gi, '-'))
   await rm(folder, { recursive: true, force: true })
   await mkdir(folder, { recursive: true })
-  for (const layer of ['domain', 'ports', 'adapters/memory', 'adapters/sqlite/clock.ts']) await cp(join(root, 'src', layer), join(folder, layer), { recursive: true })
+  for (const layer of ['domain', 'ports', 'adapters/memory', 'adapters/sqlite/clock.ts']) {
+    await cp(join(root, 'src', layer), join(folder, layer), { recursive: true })
+  }
   const file = join(folder, fault.file)
   const source = await readFile(file, 'utf8')
-  if (source.split(fault.replace).length !== 2) throw new Error(`planted fault "${fault.name}": its text is not exactly once in ${fault.file}`)
+  if (source.split(fault.replace).length !== 2) {
+    throw new Error(`planted fault "${fault.name}": its text is not exactly once in ${fault.file}`)
+  }
   await writeFile(file, source.replace(fault.replace, () => fault.by))
   const part = async (path: string): Promise<unknown> => import(pathToFileURL(join(folder, path)).href)
   const subject = Object.assign({}, ...await Promise.all([
-    part('domain/log/log.ts'), part('domain/limits.ts'), part('adapters/memory/segment-store.ts'), part('adapters/memory/topic-store.ts'), part('adapters/memory/record-store.ts'), part('adapters/sqlite/clock.ts'), part('ports/errors.ts')
+    part('domain/log/log.ts'), part('domain/limits.ts'), part('adapters/memory/segment-store.ts'),
+    part('adapters/memory/topic-store.ts'), part('adapters/memory/record-store.ts'), part('adapters/sqlite/clock.ts'), part('ports/errors.ts')
   ])) as Subject
   return { subject, remove: () => rm(folder, { recursive: true, force: true }) }
 }

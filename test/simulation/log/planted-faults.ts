@@ -8,7 +8,7 @@ export interface PlantedFault {
   readonly file: string
   readonly replace: string
   readonly by: string
-  /** The seed to begin with, for a fault that takes a rare coincidence to show. */
+  /** The seed to begin with, for a fault that takes a rare coincidence to show: a little before one that shows it. */
   readonly from?: number
 }
 
@@ -63,27 +63,27 @@ export const plantedFaults: readonly PlantedFault[] = [
   },
   {
     name: 'acknowledge on 412 without looking',
-    file: 'domain/log/append.ts',
+    file: 'domain/log/reservation-writer.ts',
     replace: 'return put === \'created\' ? \'written\' : this.#resolveExisting()',
     by: 'return \'written\''
   },
   {
     name: 'say "not written" after a time-out without sealing',
-    file: 'domain/log/append.ts',
+    file: 'domain/log/reservation-writer.ts',
     replace: '    return this.#resolveBySeal(failure)',
     by: '    throw this.#notWritten(failure)'
   },
   {
     name: 'say "not written" when the range was trimmed meanwhile',
     from: 3100,
-    file: 'domain/log/append.ts',
-    replace: 'return state !== undefined && state.earliest <= this.#reservation.first',
+    file: 'domain/log/reservation-writer.ts',
+    replace: 'return item !== undefined && earliestOf(item) <= this.#reservation.first',
     by: 'return true'
   },
   {
     name: 'sign a late put with the current time',
     from: 2700,
-    file: 'domain/log/append.ts',
+    file: 'domain/log/reservation-writer.ts',
     replace: 'this.#storage.put(last, object, { reservedAtMs, ',
     by: 'this.#storage.put(last, object, { reservedAtMs: clock.wall() + 0 * reservedAtMs, '
   },
@@ -121,8 +121,9 @@ export const plantedFaults: readonly PlantedFault[] = [
   {
     name: 'pass a tail hole over as dead',
     file: 'domain/log/read.ts',
-    replace: 'return verdict === \'seal\' && await this.#seal(state.currentOffset)',
-    by: 'if (state.writerReservedAtMs !== undefined && now - state.writerReservedAtMs > this.#context.limits.holeUnfillableAfterMs) { this.#expected = state.currentOffset + 1; return false }\n    return verdict === \'seal\' && await this.#seal(state.currentOffset)'
+    replace: 'return verdict === \'seal\' && await this.#seal(endOf(item) - 1)',
+    by: 'if (item.reservedAtMs !== undefined && now - item.reservedAtMs > this.#context.limits.holeUnfillableAfterMs) { this.#expected = item.currentOffset + 1; return false }\n    return verdict === \'seal\' && await this.#seal(endOf(item) - 1)',
+    from: 330
   },
   {
     name: 'go on behind the last message found, whatever is below',
@@ -138,28 +139,28 @@ export const plantedFaults: readonly PlantedFault[] = [
   },
   {
     name: 'hand offsets out again after a topic was deleted',
-    file: 'adapters/memory/offset-counter.ts',
-    replace: 'topics.set(topic, { ...before, deletedAtOffset: currentOffset })',
-    by: 'topics.set(topic, { ...before, currentOffset: 0 * currentOffset, earliest: 1 })'
+    file: 'ports/topic-changes.ts',
+    replace: 'return { currentOffset, reservedAtMs, earliest: currentOffset + 1, deletedAtOffset: currentOffset, moves',
+    by: 'return { currentOffset: 0 * currentOffset, reservedAtMs, earliest: 1, moves'
   },
   {
     name: 'delete before moving earliest',
     file: 'domain/log/trim.ts',
-    replace: '  await storage.raiseEarliest(earliest)\n',
-    by: '  await storage.remove([earliest, earliest - 1, earliest - 2])\n  await storage.raiseEarliest(earliest)\n'
+    replace: '    const answer = await storage.raiseEarliest(',
+    by: '    await storage.remove([earliest, earliest - 1, earliest - 2])\n    const answer = await storage.raiseEarliest('
   },
   {
     name: 'a trim that deletes a young seal',
     from: 3600,
-    file: 'domain/log/trim.ts',
+    file: 'domain/log/removal.ts',
     replace: 'return size <= SEAL_BYTES_MAX && ',
     by: 'return size < 0 * SEAL_BYTES_MAX && '
   },
   {
     name: 'a deadline that a look at the item may exceed',
-    file: 'domain/log/append.ts',
-    replace: 'const storage = new TopicStorage(context, topic, operation, deadline)',
-    by: 'const storage = new TopicStorage(context, topic, operation)'
+    file: 'domain/log/group-commit.ts',
+    replace: 'return new TopicStorage(this.#context, this.#topic, this.#operation, deadline)',
+    by: 'return new TopicStorage(this.#context, this.#topic, this.#operation, deadline * 2)'
   },
   {
     name: 'a deadline of a read that its seals may exceed',
@@ -171,19 +172,20 @@ export const plantedFaults: readonly PlantedFault[] = [
     name: 'send a segment again in smaller ones although it may have been written',
     file: 'domain/log/group-commit.ts',
     replace: 'failure.code === \'append_timeout\' && failure.written === \'no\' && isTimeout(failure.cause)',
-    by: 'isTimeout(failure.cause)'
+    by: 'isTimeout(failure.cause)',
+    from: 860
   },
   {
     name: 'send an append whose deadline can\'t be met',
-    file: 'domain/log/group-commit.ts',
+    file: 'domain/log/append-queue.ts',
     replace: 'return deadline - this.#context.limits.resolveBySealMs - this.#context.limits.putTimeoutMs',
     by: 'return deadline + 60_000'
   },
   {
     name: 'a reservation that is read, then written',
-    file: 'adapters/memory/offset-counter.ts',
-    replace: 'const before = topics.get(topic) ?? none\n      const last',
-    by: 'const before = topics.get(topic) ?? none\n      if (before.currentOffset % 5 === 4) return { first: before.currentOffset, last: before.currentOffset - 1 + count, reservedAtMs: now() }\n      const last'
+    file: 'adapters/memory/topic-store.ts',
+    replace: 'const last = item.currentOffset',
+    by: 'const last = item.currentOffset % 5 === 4 ? item.currentOffset - 1 : item.currentOffset'
   },
   {
     name: 'a put that replaces what is there',
@@ -193,17 +195,17 @@ export const plantedFaults: readonly PlantedFault[] = [
   },
   {
     name: 'put the first message of a batch by itself, then the batch',
-    file: 'domain/log/append.ts',
+    file: 'domain/log/reservation-writer.ts',
     replace: '    return await this.#putSegment(object) === \'written\' ? segment : \'sealed\'',
-    by: `    const alone = encodeSegment(this.#messages.slice(0, 1), { first, timestamp: 0, writer: this.#writer, compression, compressOverBytes: limits.compressOverBytes })
-    if (this.#messages.length > 1) await this.#storage.put(first, alone.object, { reservedAtMs: null, timeoutMs: limits.putTimeoutMs }).catch(() => {})
+    by: `    const alone = encodeSegment(messages.slice(0, 1), { ...options, timestamp: 0 })
+    if (messages.length > 1) await this.#storage.put(options.first, alone.object, { reservedAtMs: null, timeoutMs: limits.putTimeoutMs }).catch(() => {})
     return await this.#putSegment(object) === 'written' ? segment : 'sealed'`
   },
   {
     name: 'give each caller of a group commit the first offset',
     file: 'domain/log/group-commit.ts',
-    replace: 'offset += entry.messages.length',
-    by: 'offset += 0'
+    replace: 'offset = next',
+    by: 'offset += 0 * next'
   },
   {
     name: 'tell a reader to go on behind the page although it stopped inside a segment',

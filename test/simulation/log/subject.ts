@@ -8,4 +8,12 @@ import { StoreError } from '../../../src/ports/errors.ts'
 import type { Subject } from './workload.ts'
 
 /** The code of this project, as it is. */
-export const subject: Subject = { createLog, createMemorySegmentStore, createMemoryTopicStore, createMemoryRecordStore, createStoreClock, defaultLimits, StoreError }
+export const subject: Subject = {
+  createLog,
+  createMemorySegmentStore,
+  createMemoryTopicStore,
+  createMemoryRecordStore,
+  createStoreClock,
+  defaultLimits,
+  StoreError
+}

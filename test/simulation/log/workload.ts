@@ -119,8 +119,12 @@ class Run {
       sealsPerReadMax: random.pick([1, 3, 64]),
       // The machine's clock jumps by years, which would look like ranges that are lost.
       ...this.#embedded !== undefined && { factAgeMaxMs: Infinity },
-      ...this.#withClients && conditions.chance(0.5) && { inlineRecordsBytes: 50, inlineRecordsMax: conditions.pick([1, 1, 2, 64]), producerIdleMs: conditions.pick([0, 10_000]) },
-      ...new Random(scenario.seed, 'window').pick([{}, {}, { windowBytesInitial: 100, windowBytesMin: 50 }, { windowBytesInitial: 400, windowBytesMin: 100, storeCallsMax: 2 }])
+      ...this.#withClients && conditions.chance(0.5) && {
+        inlineRecordsBytes: 50, inlineRecordsMax: conditions.pick([1, 1, 2, 64]), producerIdleMs: conditions.pick([0, 10_000])
+      },
+      ...new Random(scenario.seed, 'window').pick([
+        {}, {}, { windowBytesInitial: 100, windowBytesMin: 50 }, { windowBytesInitial: 400, windowBytesMin: 100, storeCallsMax: 2 }
+      ])
     }
   }
 
@@ -181,13 +185,16 @@ class Run {
       if (!isClosed) await this.#hears(end)
       const calls = { reserve: 0, state: 0, put: 0, get: 0, list: 0 }
       await log.read(topic, { from: isClosed ? end : end + 1, limit: 10, maxBytes: 1_000 }, { calls })
-      if (calls.state !== 1 || calls.get + calls.list + calls.put + calls.reserve > (isClosed ? 1 : 0)) throw new Violation(`an idle poll took ${JSON.stringify(calls)}`)
+      if (calls.state !== 1 || calls.get + calls.list + calls.put + calls.reserve > (isClosed ? 1 : 0)) {
+        throw new Violation(`an idle poll took ${JSON.stringify(calls)}`)
+      }
     }
     inspect().then(() => { finished = true }, (error: unknown) => this.scheduler.fail(error))
     await this.scheduler.run(() => finished, stepsMax)
     if (!finished) throw new Violation('the last reader got stuck')
     const { appends, reads } = this.#checker
-    if (!this.#withTrims && !isLinearizable(appends.values(), reads)) throw new Violation('the history is not linearizable')
+    const { close, told } = this.#checker.identities
+    if (!this.#withTrims && !isLinearizable(appends.values(), reads, { ...close !== undefined && { close }, told })) throw new Violation('the history is not linearizable')
   }
 
   /** A follower at the end hears of what another process appends, in the time that a poll takes. */
@@ -224,7 +231,13 @@ class Run {
 
   #log (process: Process): Log {
     const random = new Random(this.#scenario.seed, process.name, 'log')
-    return this.#subject.createLog({ ...this.world.stores(process), clock: process.clock, compression: 'none', limits: this.#limits, random: random.next })
+    return this.#subject.createLog({
+      ...this.world.stores(process),
+      clock: process.clock,
+      compression: 'none',
+      limits: this.#limits,
+      random: random.next
+    })
   }
 
   /** Runs `role` in a process of its own; when that crashes, a new one takes over after a while, at most twice. */
@@ -307,7 +320,10 @@ class Run {
     const follower = log.follow(topic, position.at)
     const name = `${process.name}'s follower`
     while (position.pages-- > 0) {
-      position.at = await this.#nextPage(follower, process, name, { limit: random.pick([1, 3, 100]), maxBytes: random.pick([100, 1_000_000]) }, random.pick([0, 300, 5_000]))
+      position.at = await this.#nextPage(follower, process, name, {
+        limit: random.pick([1, 3, 100]),
+        maxBytes: random.pick([100, 1_000_000])
+      }, random.pick([0, 300, 5_000]))
       if (random.chance(0.4)) await this.#sleep(process, random.heavyTail(random.pick([20, 2_000])))
     }
     follower.close()
@@ -324,8 +340,10 @@ class Run {
       inTime()
       this.scheduler.note(name, `heard from ${from}: ${page.count} messages, go on at ${page.nextOffset}`)
       this.#checker.page(name, start, from, page, 'live')
-      if (page.closed) this.#checker.identities.seenClosed(page.nextOffset)
-      if (page.nextOffset !== follower.position) throw new Violation(`${name} is at ${follower.position} after a page up to ${page.nextOffset}`)
+      if (page.closed) this.#checker.identities.seenClosed(start, page.nextOffset)
+      if (page.nextOffset !== follower.position) {
+        throw new Violation(`${name} is at ${follower.position} after a page up to ${page.nextOffset}`)
+      }
       return page.nextOffset
     } catch (error) {
       this.#checker.outOfRange(name, from, knownEnd, this.#known(error))
@@ -344,7 +362,7 @@ class Run {
       inTime()
       this.scheduler.note(process.name, `read from ${from}: ${page.count} messages, go on at ${page.nextOffset}`)
       this.#checker.page(process.name, start, from, page)
-      if (page.closed) this.#checker.identities.seenClosed(page.nextOffset)
+      if (page.closed) this.#checker.identities.seenClosed(start, page.nextOffset)
       return page.nextOffset
     } catch (error) {
       this.#checker.outOfRange(process.name, from, knownEnd, this.#known(error))
@@ -395,7 +413,9 @@ class Run {
   #known (error: unknown): LogError {
     if (!(error instanceof Error) || error.name !== 'LogError') throw error
     const known = error as LogError
-    if (known.code === 'internal' || known.code === 'segment_corrupt') throw new Violation(`${known.code}: ${known.message} ${String(known.cause)}`)
+    if (known.code === 'internal' || known.code === 'segment_corrupt') {
+      throw new Violation(`${known.code}: ${known.message} ${String(known.cause)}`)
+    }
     return known
   }
 

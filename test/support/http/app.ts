@@ -30,7 +30,10 @@ export const hurried: TimeLeft = () => 2_005
 
 /** The app over a log on memory adapters, or on those handed in. */
 export function memoryApp (t: TestContext, options: MemoryAppOptions = {}): { app: FastifyInstance, log: Log } {
-  const { segments = createMemorySegmentStore(), counter = createMemoryOffsetCounter(), checks = [], logger, platformLogFields, timeLeft, servedHosts, corsOrigins } = options
+  const {
+    segments = createMemorySegmentStore(), counter = createMemoryOffsetCounter(), checks = [], logger, platformLogFields, timeLeft,
+    servedHosts, corsOrigins
+  } = options
   const limits = { ...defaultLimits, ...options.limits }
   const log = options.log ?? createLog({ segments, counter, clock: systemClock, compression: 'none', limits })
   const app = buildApp({
@@ -51,7 +54,9 @@ export function memoryApp (t: TestContext, options: MemoryAppOptions = {}): { ap
 }
 
 /** The same, listening on a free port. */
-export async function listeningApp (t: TestContext, options: MemoryAppOptions = {}): Promise<{ app: FastifyInstance, log: Log, baseUrl: string }> {
+export async function listeningApp (
+  t: TestContext, options: MemoryAppOptions = {}
+): Promise<{ app: FastifyInstance, log: Log, baseUrl: string }> {
   const made = memoryApp(t, options)
   return { ...made, baseUrl: await made.app.listen({ host: '127.0.0.1', port: 0 }) }
 }

@@ -55,7 +55,9 @@ export class EventReader {
   async until (holds: (reader: this) => boolean): Promise<void> {
     const deadline = Date.now() + 30_000
     while (!holds(this)) {
-      if (Date.now() > deadline) throw new Error(`no such events: ${JSON.stringify({ last: this.events.at(-1)?.id, count: this.events.length, ended: this.ended })}`)
+      if (Date.now() > deadline) {
+        throw new Error(`no such events: ${JSON.stringify({ last: this.events.at(-1)?.id, count: this.events.length, ended: this.ended })}`)
+      }
       await new Promise<void>((resolve) => {
         const timer = setTimeout(resolve, 100)
         this.#changed = () => { clearTimeout(timer); resolve() }
@@ -74,10 +76,18 @@ export class EventReader {
 }
 
 /** Follows a topic. The answer may be no stream: look at its status. */
-export function follow (t: TestContext, baseUrl: string, topic: string, query = '', headers: Record<string, string> = {}): Promise<EventReader> {
+export function follow (
+  t: TestContext, baseUrl: string, topic: string, query = '', headers: Record<string, string> = {}
+): Promise<EventReader> {
   const { hostname, port } = new URL(baseUrl)
   return new Promise((resolve, reject) => {
-    const sent = request({ hostname, port, path: `/topics/${topic}/consume${query}`, headers: { accept: 'text/event-stream', ...headers }, agent: false })
+    const sent = request({
+      hostname,
+      port,
+      path: `/topics/${topic}/consume${query}`,
+      headers: { accept: 'text/event-stream', ...headers },
+      agent: false
+    })
     sent.on('response', (answer) => { resolve(new EventReader(sent, answer)) }).on('error', reject).end()
     t.after(() => { sent.destroy() })
   })

@@ -15,7 +15,13 @@ export async function check<T> (numRuns: number, values: fc.Arbitrary<T>, holds:
 /** A refusal as the table of errors has it, whatever its detail; returns its code. */
 export function assertRefused (answer: Answer): string {
   assert((answer.status >= 400 && answer.status < 500) || answer.status === 501, `${answer.status}: ${answer.text.slice(0, 300)}`)
-  const { code, detail, written, earliest, end } = JSON.parse(answer.text) as { code: string, detail: string, written?: 'no', earliest: number, end: number }
+  const {
+    code,
+    detail,
+    written,
+    earliest,
+    end
+  } = JSON.parse(answer.text) as { code: string, detail: string, written?: 'no', earliest: number, end: number }
   assert(written === undefined || written === 'no', `refused, but written: ${written}`)
   assertProblem(answer, code, detail, written ?? (code === 'offset_out_of_range' ? { earliest, end } : {}))
   assert.doesNotMatch(detail, /\n\s*at |\.ts:|node_modules/, 'a stack trace')
@@ -56,7 +62,9 @@ export const anyText: fc.Arbitrary<string> = fc.oneof(
   fc.string({ unit: 'binary', maxLength: 40 }),
   fc.string({ unit: 'grapheme', maxLength: 40 }),
   fc.string({ maxLength: 300 }),
-  fc.constantFrom('', '__proto__', 'constructor', 'toString', 'null', 'undefined', 'NaN', '0', '../..', '\u0000', '\ufeff', '\u2028', '﷽', '$ne', '%00')
+  fc.constantFrom(
+    '', '__proto__', 'constructor', 'toString', 'null', 'undefined', 'NaN', '0', '../..', '\u0000', '\ufeff', '\u2028', '﷽', '$ne', '%00'
+  )
 )
 
 /** Percent-encodes every byte, or only what has to be. */

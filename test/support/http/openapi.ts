@@ -18,12 +18,20 @@ export interface Schema {
 }
 
 interface Media {
-  readonly content?: Readonly<Record<string, { readonly schema: Schema, readonly examples?: Readonly<Record<string, { readonly value: unknown }>> }>>
+  readonly content?: Readonly<Record<string, {
+    readonly schema: Schema
+    readonly examples?: Readonly<Record<string, { readonly value: unknown }>>
+  }>>
 }
 
 export interface Operation {
   readonly operationId: string
-  readonly parameters?: ReadonlyArray<{ readonly name: string, readonly in: 'path' | 'query' | 'header', readonly required: boolean, readonly schema: Schema }>
+  readonly parameters?: ReadonlyArray<{
+    readonly name: string
+    readonly in: 'path' | 'query' | 'header'
+    readonly required: boolean
+    readonly schema: Schema
+  }>
   readonly requestBody?: Media & { readonly required: boolean }
   readonly responses: Readonly<Record<string, Media & { readonly description: string }>>
 }
@@ -32,7 +40,10 @@ export interface OpenApi { readonly openapi: string, readonly paths: Readonly<Re
 
 /** Values that a schema describes, but for the keywords beyond JSON Schema. A keyword it does not know is an error, lest it be ignored. */
 export function described (schema: Schema): fc.Arbitrary<unknown> {
-  const { type, pattern, properties = {}, required = [], additionalProperties = true, items = {}, minItems = 0, minimum = -Infinity, maximum = Infinity } = schema
+  const {
+    type, pattern, properties = {}, required = [], additionalProperties = true, items = {}, minItems = 0, minimum = -Infinity,
+    maximum = Infinity
+  } = schema
   if (schema.$ref !== undefined) throw new Error('a reference in a request')
   if (schema.enum !== undefined) return fc.constantFrom(...schema.enum)
   if (schema.anyOf !== undefined) return fc.oneof(...schema.anyOf.map(described))
@@ -44,7 +55,9 @@ export function described (schema: Schema): fc.Arbitrary<unknown> {
     case 'boolean': return fc.boolean()
     case 'array': return fc.array(described(items), { minLength: minItems, maxLength: minItems + 4 })
     case 'object': {
-      const known = fc.record(Object.fromEntries(Object.entries(properties).map(([name, of]) => [name, described(of)])), { requiredKeys: [...required] })
+      const known = fc.record(Object.fromEntries(Object.entries(properties).map(([name, of]) => [name, described(of)])), {
+        requiredKeys: [...required]
+      })
       if (typeof additionalProperties === 'boolean') return known
       const others = fc.dictionary(anyText, described(additionalProperties), { maxKeys: 4 })
       return fc.tuple(others, known).map(([more, own]) => ({ ...more, ...own as object }))
@@ -62,9 +75,17 @@ function matching (pattern: string): fc.Arbitrary<string> {
 /** Mostly what the schema describes, and now and then something else. */
 export function mostlyDescribed (schema: Schema): fc.Arbitrary<unknown> {
   if (schema.anyOf !== undefined) return fc.oneof(...schema.anyOf.map(mostlyDescribed))
-  if (schema.items !== undefined) return fc.oneof({ weight: 6, arbitrary: fc.array(mostlyDescribed(schema.items), { maxLength: 4 }) }, fc.jsonValue({ maxDepth: 1 }))
+  if (schema.items !== undefined) {
+    return fc.oneof({ weight: 6, arbitrary: fc.array(mostlyDescribed(schema.items), { maxLength: 4 }) }, fc.jsonValue({ maxDepth: 1 }))
+  }
   const near = typeof schema.properties === 'object'
-    ? fc.record(Object.fromEntries(Object.entries(schema.properties).map(([name, of]) => [name, mostlyDescribed(of)])), { requiredKeys: [] })
-    : fc.oneof(anyText, fc.constantFrom('0', '-1', '1.5', '9007199254740991', '9007199254740992', '01', '.', '..', 'x'.repeat(1025), 'a'.repeat(250)))
-  return fc.oneof({ weight: 6, arbitrary: described(schema) }, { weight: 1, arbitrary: near }, { weight: 1, arbitrary: fc.jsonValue({ maxDepth: 1 }) })
+    ? fc.record(Object.fromEntries(Object.entries(schema.properties).map(([name, of]) => [name, mostlyDescribed(of)])), {
+      requiredKeys: []
+    })
+    : fc.oneof(anyText,
+      fc.constantFrom('0', '-1', '1.5', '9007199254740991', '9007199254740992', '01', '.', '..', 'x'.repeat(1025), 'a'.repeat(250)))
+  return fc.oneof({
+    weight: 6,
+    arbitrary: described(schema)
+  }, { weight: 1, arbitrary: near }, { weight: 1, arbitrary: fc.jsonValue({ maxDepth: 1 }) })
 }

@@ -2,7 +2,13 @@ import assert from 'node:assert/strict'
 import { request } from 'node:http'
 import { connect } from 'node:net'
 
-export interface Answer { status: number, headers: Record<string, string | string[] | undefined>, bytes: Buffer, text: string, ofAppend?: boolean }
+export interface Answer {
+  status: number
+  headers: Record<string, string | string[] | undefined>
+  bytes: Buffer
+  text: string
+  ofAppend?: boolean
+}
 
 export interface Ask {
   method?: string
@@ -21,7 +27,13 @@ export function ask (baseUrl: string, { method = 'GET', path, headers = {}, body
       const chunks: Buffer[] = []
       answer.on('data', (chunk: Buffer) => chunks.push(chunk)).on('error', reject).on('end', () => {
         const bytes = Buffer.concat(chunks)
-        resolve({ status: answer.statusCode!, headers: answer.headers, bytes, text: bytes.toString('utf8'), ofAppend: method === 'POST' && /\/topics\/[^/]*\/produce(\?|$)/.test(path) })
+        resolve({
+          status: answer.statusCode!,
+          headers: answer.headers,
+          bytes,
+          text: bytes.toString('utf8'),
+          ofAppend: method === 'POST' && /\/topics\/[^/]*\/produce(\?|$)/.test(path)
+        })
       })
     })
     sent.on('error', reject).end(body)
@@ -83,11 +95,22 @@ type Extra = 'no' | 'unknown' | object
 /** The whole body of an error answer. */
 export function problem (code: string, detail: string, extra: Extra = {}): Record<string, unknown> {
   const [status, title, retriable] = titles[code]!
-  return { type: `/docs/errors#${code}`, title, status, detail, code, error: detail, retriable, ...typeof extra === 'string' ? { written: extra } : extra }
+  return {
+    type: `/docs/errors#${code}`,
+    title,
+    status,
+    detail,
+    code,
+    error: detail,
+    retriable,
+    ...typeof extra === 'string' ? { written: extra } : extra
+  }
 }
 
 /** @param extra of a failed append by default `no`, as where nothing was tried */
-export function assertProblem (answer: Answer, code: string, detail: string, extra: Extra | undefined = answer.ofAppend === true ? 'no' : undefined): void {
+export function assertProblem (
+  answer: Answer, code: string, detail: string, extra: Extra | undefined = answer.ofAppend === true ? 'no' : undefined
+): void {
   const expected = problem(code, detail, extra)
   assert.match(answer.headers['content-type'] as string, /^application\/problem\+json(; charset=utf-8)?$/)
   assert.deepEqual(JSON.parse(answer.text), expected)

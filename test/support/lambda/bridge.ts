@@ -29,7 +29,8 @@ export async function streamingBridge (
   t: TestContext, invokeStreaming: (event: object) => Promise<IncomingMessage>, toEvent: (sent: Sent) => object
 ): Promise<{ baseUrl: string }> {
   const { port } = await listen(t, (request, response) => {
-    sentOf(request).then((sent) => invokeStreaming(toEvent(sent))).then((answer) => pass(answer, response)).catch((error: unknown) => { response.destroy(error as Error) })
+    sentOf(request).then((sent) => invokeStreaming(toEvent(sent))).then((answer) => pass(answer, response))
+      .catch((error: unknown) => { response.destroy(error as Error) })
   })
   return { baseUrl: `http://127.0.0.1:${port}` }
 }
@@ -67,7 +68,9 @@ async function sentOf (request: IncomingMessage): Promise<Sent> {
   return { method: request.method!, url: request.url!, headers, ...chunks.length === 0 ? {} : { body: Buffer.concat(chunks) } }
 }
 
-async function invoke (handler: Handler, toEvent: (sent: Sent) => object, request: IncomingMessage, response: ServerResponse): Promise<void> {
+async function invoke (
+  handler: Handler, toEvent: (sent: Sent) => object, request: IncomingMessage, response: ServerResponse
+): Promise<void> {
   const sent = await sentOf(request)
   // Events and answers pass as JSON, as they do between the services.
   const event = JSON.parse(JSON.stringify(toEvent(sent))) as never

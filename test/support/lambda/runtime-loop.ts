@@ -34,7 +34,10 @@ function answerTo (request: ClientRequest): Promise<{ headers: IncomingHttpHeade
 
 function call (path: string, method = 'GET', value?: unknown, headers: Record<string, string> = {}): ReturnType<typeof answerTo> {
   const body = value === undefined ? undefined : Buffer.from(JSON.stringify(value))
-  const request = at(path, method, { ...headers, ...body === undefined ? {} : { 'content-type': 'application/json', 'content-length': String(body.length) } })
+  const request = at(path, method, {
+    ...headers,
+    ...body === undefined ? {} : { 'content-type': 'application/json', 'content-length': String(body.length) }
+  })
   const answer = answerTo(request)
   request.end(body)
   return answer
@@ -47,7 +50,9 @@ async function load (): Promise<Function> {
   if (file === undefined) throw new Error(`Cannot find module '${moduleName}'`)
   const handler = (await import(file) as Record<string, Function | undefined>)[handlerName]
   if (handler === undefined) throw new Error(`${name} is undefined or not exported`)
-  if (handler.length >= 3 && !(streamingMark in handler)) throw new Error('AWS Lambda has removed support for callback-based function handlers')
+  if (handler.length >= 3 && !(streamingMark in handler)) {
+    throw new Error('AWS Lambda has removed support for callback-based function handlers')
+  }
   return handler
 }
 
@@ -77,11 +82,13 @@ async function buffered (handler: Function, { event, context }: Invocation): Pro
 }
 
 const methods = [
-  'cork', 'uncork', 'write', 'end', 'destroy', 'on', 'once', 'off', 'emit', 'addListener', 'prependListener', 'prependOnceListener', 'removeListener',
+  'cork', 'uncork', 'write', 'end', 'destroy', 'on', 'once', 'off', 'emit', 'addListener', 'prependListener', 'prependOnceListener',
+  'removeListener',
   'removeAllListeners', 'listeners', 'listenerCount', 'eventNames', 'setMaxListeners', 'getMaxListeners'
 ] as const
 const properties = [
-  'destroyed', 'writable', 'writableEnded', 'writableFinished', 'writableNeedDrain', 'writableHighWaterMark', 'writableLength', 'writableCorked',
+  'destroyed', 'writable', 'writableEnded', 'writableFinished', 'writableNeedDrain', 'writableHighWaterMark', 'writableLength',
+  'writableCorked',
   'writableObjectMode'
 ] as const
 

@@ -117,7 +117,11 @@ export async function startLambda (t: TestContext, options: RuntimeOptions): Pro
     }
   })
   const child = spawn(process.execPath, [client], {
-    env: { ...environment(port, options.handler), ...concurrency > 1 ? { AWS_LAMBDA_MAX_CONCURRENCY: String(concurrency) } : {}, ...options.environment },
+    env: {
+      ...environment(port, options.handler),
+      ...concurrency > 1 ? { AWS_LAMBDA_MAX_CONCURRENCY: String(concurrency) } : {},
+      ...options.environment
+    },
     stdio: ['ignore', 'pipe', 'inherit']
   })
   createInterface(child.stdout).on('line', (line) => { lines.push(line) })

@@ -21,7 +21,9 @@ function run (t: TestContext, environment: Record<string, string>, cwd?: string)
   // Of the environment only what the process itself needs: a developer's own AWS settings must not leak in.
   const { PATH = '' } = process.env
   // Tests that write a request by hand say `host: x`.
-  const child = spawn(process.execPath, [entry], { env: { PATH, PORT: '0', ALLOWED_HOSTS: 'x', ...environment }, cwd, stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(process.execPath, [
+    entry
+  ], { env: { PATH, PORT: '0', ALLOWED_HOSTS: 'x', ...environment }, cwd, stdio: ['ignore', 'pipe', 'pipe'] })
   // Not at 'exit': then some of what it has written may still be in the pipes.
   const ended = once(child, 'close').then(([code]) => code as number | null)
   t.after(async () => {
@@ -49,7 +51,9 @@ export async function startServer (t: TestContext, environment: Record<string, s
 }
 
 /** What a server says that should not start. */
-export async function failedStart (t: TestContext, environment: Record<string, string>): Promise<{ code: number | null, stdout: string, stderr: string }> {
+export async function failedStart (
+  t: TestContext, environment: Record<string, string>
+): Promise<{ code: number | null, stdout: string, stderr: string }> {
   const { child, ended } = run(t, environment)
   let stdout = ''
   let stderr = ''

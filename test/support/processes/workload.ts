@@ -63,7 +63,9 @@ export class Workload {
     let next = 1
     for (let poll = r; this.#end === undefined || next < this.#end; poll++) {
       try {
-        const answer = await fetch(`${this.#urls[poll % this.#urls.length]}/topics/${this.topic}/consume?offset=${next}&limit=${100 + r}`, { signal: AbortSignal.timeout(30_000) })
+        const answer = await fetch(`${this.#urls[poll % this.#urls.length]}/topics/${this.topic}/consume?offset=${next}&limit=${100 + r}`, {
+          signal: AbortSignal.timeout(30_000)
+        })
         if (answer.status !== 200) throw new Error(await answer.text())
         const page = await answer.json() as { messages: Message[], next_offset: number }
         seen.push(...page.messages)
@@ -79,7 +81,9 @@ export class Workload {
   async #latest (): Promise<number> {
     for (let attempt = 0; ; attempt++) {
       try {
-        const answer = await fetch(`${this.#urls[attempt % this.#urls.length]}/topics/${this.topic}/consume?offset=latest`, { signal: AbortSignal.timeout(30_000) })
+        const answer = await fetch(`${this.#urls[attempt % this.#urls.length]}/topics/${this.topic}/consume?offset=latest`, {
+          signal: AbortSignal.timeout(30_000)
+        })
         if (answer.status === 200) return (await answer.json() as { next_offset: number }).next_offset
       } catch (error) {
         if (attempt > 50) throw error

@@ -5,7 +5,12 @@ import { setTimeout as wait } from 'node:timers/promises'
  * what came of it, and stops when told to. A message is never sent twice; a writer whose server is gone goes to the next one.
  * An append is of one message, or of up to BATCH.
  */
-export interface Appended { readonly id: string, readonly count: number, readonly outcome: 'acknowledged' | 'no' | 'unknown', readonly offset?: number }
+export interface Appended {
+  readonly id: string
+  readonly count: number
+  readonly outcome: 'acknowledged' | 'no' | 'unknown'
+  readonly offset?: number
+}
 
 /** What is written: each message says which part of how many it is. */
 export interface Payload { readonly id: string, readonly part: number, readonly of: number }
@@ -35,7 +40,12 @@ async function append (url: string, id: string, count: number): Promise<Appended
   const messages = Array.from({ length: count }, (_, part) => ({ payload: { id, part, of: count, ...count > 1 && { filler } } }))
   try {
     const answer = await fetch(`${url}/topics/${topic}/produce`, {
-      method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(count === 1 ? messages[0] : { messages }), signal: AbortSignal.timeout(30_000)
+      method: 'POST',
+      headers: {
+        'content-type': 'application/json'
+      },
+      body: JSON.stringify(count === 1 ? messages[0] : { messages }),
+      signal: AbortSignal.timeout(30_000)
     })
     const body = await answer.json() as { offset?: number, written?: 'no' | 'unknown' }
     if (answer.status === 200) return { id, count, outcome: 'acknowledged', offset: body.offset! }

@@ -182,7 +182,11 @@ class Wire implements FaultProxy {
   async #forward ({ method, url, headers, body }: Arrived): Promise<Answer> {
     const { connection: _, 'transfer-encoding': __, ...others } = headers
     // `Host` stays as it was signed.
-    const request = send(new URL(url, this.#options.origin), { method, headers: { ...others, 'content-length': body.length }, agent: this.#agent })
+    const request = send(new URL(url, this.#options.origin), {
+      method,
+      headers: { ...others, 'content-length': body.length },
+      agent: this.#agent
+    })
     request.end(body)
     const [answer] = await once(request, 'response') as [IncomingMessage]
     return { status: answer.statusCode!, headers: answer.headers, body: await buffer(answer) }

@@ -1,6 +1,6 @@
-import { createMemoryOffsetCounter } from '../../../src/adapters/memory/offset-counter.ts'
+import { createMemoryOffsetCounter } from '../../../src/adapters/memory/offset-topics.ts'
 import { createMemorySegmentStore } from '../../../src/adapters/memory/segment-store.ts'
-import type { OffsetCounter } from '../../../src/ports/offset-counter.ts'
+import type { OffsetCounter } from '../../../src/ports/offset-topics.ts'
 import type { CallOptions, SegmentStore } from '../../../src/ports/segment-store.ts'
 import type { Scheduler } from '../../simulation/engine/scheduler.ts'
 
@@ -81,25 +81,29 @@ const LIST_ENTRY_BYTES = 300
 
 export interface LinkedStores {
   readonly segments: SegmentStore
-  readonly counter: OffsetCounter
+  readonly topics: OffsetCounter
   readonly up: Link
   readonly down: Link
   /** The same stores without the link between. */
-  readonly near: { readonly segments: SegmentStore, readonly counter: OffsetCounter }
+  readonly near: { readonly segments: SegmentStore, readonly topics: OffsetCounter }
   /** Of both directions. */
   setBandwidth (bytesPerSecond: number): void
 }
 
 /** Memory stores at the other end of a link with the given bandwidth in each direction. */
-export function linkedStores (scheduler: Scheduler, { bytesPerSecond, latencyMs }: { bytesPerSecond: number, latencyMs: number }): LinkedStores {
+export function linkedStores (
+  scheduler: Scheduler, { bytesPerSecond, latencyMs }: { bytesPerSecond: number, latencyMs: number }
+): LinkedStores {
   const now = (): number => Math.floor(scheduler.now)
   const segments = createMemorySegmentStore(now)
-  const counter = createMemoryOffsetCounter(now)
+  const topics = createMemoryOffsetCounter(now)
   const up = new Link(scheduler, bytesPerSecond)
   const down = new Link(scheduler, bytesPerSecond)
 
   const pass = (): Promise<void> => new Promise((resolve) => { scheduler.at(scheduler.now + latencyMs / 2, undefined, resolve) })
-  const call = async <T>(options: CallOptions | undefined, bytesUp: number, apply: () => Promise<T>, bytesDown: (result: T) => number): Promise<T> => {
+  const call = async <T>(
+    options: CallOptions | undefined, bytesUp: number, apply: () => Promise<T>, bytesDown: (result: T) => number
+  ): Promise<T> => {
     const signal = options?.signal
     await up.transfer(HEADER_BYTES + bytesUp, signal)
     await pass()
@@ -113,25 +117,27 @@ export function linkedStores (scheduler: Scheduler, { bytesPerSecond, latencyMs 
   return {
     up,
     down,
-    near: { segments, counter },
+    near: { segments, topics },
     setBandwidth (value) {
       up.setBandwidth(value)
       down.setBandwidth(value)
     },
     segments: {
-      putIfAbsent: (topic, last, object, options) => call(options, object.body.length, () => segments.putIfAbsent(topic, last, object, options), small),
+      putIfAbsent: (topic, last, object, options) =>
+        call(options, object.body.length, () => segments.putIfAbsent(topic, last, object, options), small),
       get: (topic, last, options) => call(options, 0, () => segments.get(topic, last), (object) => object?.body.length ?? 0),
-      list: (topic, from, limit, options) => call(options, 0, () => segments.list(topic, from, limit), ({ entries }) => entries.length * LIST_ENTRY_BYTES),
+      list: (topic, from, limit, options) =>
+        call(options, 0, () => segments.list(topic, from, limit), ({ entries }) => entries.length * LIST_ENTRY_BYTES),
       remove: (topic, lasts, options) => call(options, 0, () => segments.remove(topic, lasts), small),
       check: () => segments.check()
     },
-    counter: {
-      reserve: (topic, count, options) => call(options, 0, () => counter.reserve(topic, count, options), small),
-      read: (topic, options) => call(options, 0, () => counter.read(topic), small),
-      correctReservedAt: (topic, reservation, options) => call(options, 0, () => counter.correctReservedAt(topic, reservation), small),
-      raiseEarliest: (topic, to, options) => call(options, 0, () => counter.raiseEarliest(topic, to), small),
-      markDeleted: (topic, currentOffset, options) => call(options, 0, () => counter.markDeleted(topic, currentOffset), small),
-      check: () => counter.check()
+    topics: {
+      reserve: (topic, count, options) => call(options, 0, () => topics.reserve(topic, count, options), small),
+      read: (topic, options) => call(options, 0, () => topics.read(topic), small),
+      correctReservedAt: (topic, reservation, options) => call(options, 0, () => topics.correctReservedAt(topic, reservation), small),
+      raiseEarliest: (topic, to, options) => call(options, 0, () => topics.raiseEarliest(topic, to), small),
+      markDeleted: (topic, currentOffset, options) => call(options, 0, () => topics.markDeleted(topic, currentOffset), small),
+      check: () => topics.check()
     }
   }
 }

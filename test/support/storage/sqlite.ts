@@ -4,7 +4,9 @@ import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import type { TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import { openSqliteStore, SqliteStartError, type SqliteStartFailure, type SqliteStore, type SqliteStoreOptions } from '../../../src/adapters/sqlite/open.ts'
+import {
+  openSqliteStore, SqliteStartError, type SqliteStartFailure, type SqliteStore, type SqliteStoreOptions
+} from '../../../src/adapters/sqlite/open.ts'
 import type { SegmentObject } from '../../../src/ports/segment-store.ts'
 import { temporaryFolder } from '../temporary-folder.ts'
 import { reserve } from './items.ts'
@@ -44,7 +46,9 @@ export interface ProcessOptions {
 }
 
 /** Starts test/support/processes/sqlite.ts; it is gone when the test is. */
-export function startProcess (t: TestContext, mode: 'open' | 'append', folder: string, { env = {}, under = [] }: ProcessOptions = {}): StoreProcess {
+export function startProcess (
+  t: TestContext, mode: 'open' | 'append', folder: string, { env = {}, under = [] }: ProcessOptions = {}
+): StoreProcess {
   const script = fileURLToPath(new URL('../processes/sqlite.ts', import.meta.url))
   const [command = '', ...args] = [...under, process.execPath, script, mode, folder]
   // Without the test runner's own options: node itself runs the script, as it runs the server.

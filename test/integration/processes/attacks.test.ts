@@ -5,7 +5,7 @@ import { connect, type Socket } from 'node:net'
 import { test, type TestContext } from 'node:test'
 import { eventually } from '../../support/eventually.ts'
 import { listeningApp } from '../../support/http/app.ts'
-import { ask, consume, exchange, problem, produce } from '../../support/http/requests.ts'
+import { type Answer, ask, consume, exchange, problem, produce } from '../../support/http/requests.ts'
 import { type ServerProcess, startServer } from '../../support/processes/server.ts'
 import { temporaryFolder } from '../../support/temporary-folder.ts'
 
@@ -93,7 +93,8 @@ test('compressed bodies that become 4 MiB each', { skip }, async (t) => {
   const server = await target(t, temporaryFolder(t))
   const body = zstdCompressSync(`{"payload":"${'x'.repeat(4 * MiB - 100)}"}`)
   const headers = { 'content-type': 'application/json', 'content-encoding': 'zstd' }
-  const answers = Promise.all(Array.from({ length: 100 }, () => ask(server.baseUrl, { method: 'POST', path: '/topics/none/produce', headers, body })))
+  const send = (): Promise<Answer> => ask(server.baseUrl, { method: 'POST', path: '/topics/none/produce', headers, body })
+  const answers = Promise.all(Array.from({ length: 100 }, send))
   // Each is there several times while it is decompressed, parsed and stored.
   await watch(server, 1_000, 8 * bufferedBytesMax)
   const statuses = new Set((await answers).map(({ status }) => status))
@@ -109,7 +110,8 @@ test('a connection with more requests waiting than allowed is closed', async (t)
 test('pipelined requests are answered one after the other, in their order', async (t) => {
   const { baseUrl } = await listeningApp(t)
   const body = (n: number): string => `{"payload":${n}}`
-  const post = (n: number): string => `POST /topics/a/produce HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: ${body(n).length}\r\n\r\n${body(n)}`
+  const post = (n: number): string =>
+    `POST /topics/a/produce HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: ${body(n).length}\r\n\r\n${body(n)}`
   const posts = Array.from({ length: 10 }, (_, n) => post(n)).join('')
   const received = await exchange(baseUrl, posts + 'GET /topics/a/consume HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n')
   assert.deepEqual([...received.matchAll(/HTTP\/1\.1 (\d+)/g)].map(([, status]) => status), Array(11).fill('200'))
@@ -151,10 +153,25 @@ test('a reader that takes its page slowly is not cut off while there is room', a
 })
 
 for (const [what, request, code, detail] of [
-  ['two hosts', 'GET /health HTTP/1.1\r\nhost: a\r\nHost: b\r\n\r\n', 'malformed_request', 'host: expected one header of that name, got more'],
-  ['a transfer coding that is not known', 'POST /topics/a/produce HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ntransfer-encoding: gzip, chunked\r\n\r\n0\r\n\r\n',
-    'not_implemented', 'transfer-encoding: expected chunked, got "gzip, chunked"'],
-  ['CONNECT', 'CONNECT example.com:443 HTTP/1.1\r\nhost: example.com:443\r\n\r\n', 'method_not_allowed', 'method: expected GET, HEAD, POST, got CONNECT']
+  [
+    'two hosts',
+    'GET /health HTTP/1.1\r\nhost: a\r\nHost: b\r\n\r\n',
+    'malformed_request',
+    'host: expected one header of that name, got more'
+  ],
+  [
+    'a transfer coding that is not known',
+    'POST /topics/a/produce HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n' +
+      'transfer-encoding: gzip, chunked\r\n\r\n0\r\n\r\n',
+    'not_implemented',
+    'transfer-encoding: expected chunked, got "gzip, chunked"'
+  ],
+  [
+    'CONNECT',
+    'CONNECT example.com:443 HTTP/1.1\r\nhost: example.com:443\r\n\r\n',
+    'method_not_allowed',
+    'method: expected GET, HEAD, POST, got CONNECT'
+  ]
 ] as const) {
   test(`${what}: refused`, async (t) => {
     const { baseUrl } = await listeningApp(t)

@@ -8,16 +8,16 @@ import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import { eventually } from './support/eventually.ts'
-import { ask, consume, produce } from './support/http/requests.ts'
-import { failedStart, startServer } from './support/processes/server.ts'
-import { scriptedServer } from './support/storage/scripted-server.ts'
-import { temporaryFolder } from './support/temporary-folder.ts'
+import { eventually } from '../../support/eventually.ts'
+import { ask, assertProblem, consume, produce } from '../../support/http/requests.ts'
+import { failedStart, type ServerProcess, startServer } from '../../support/processes/server.ts'
+import { scriptedServer } from '../../support/storage/scripted-server.ts'
+import { temporaryFolder } from '../../support/temporary-folder.ts'
 
-const root = fileURLToPath(new URL('..', import.meta.url))
+const root = fileURLToPath(new URL('../../..', import.meta.url))
 const shell = promisify(execFile)
 
-test('standard error says where it listens, where the data is, and a curl that works as printed; standard output is JSON lines', async (t) => {
+test('standard error has the address, the folder and a curl that works as printed; standard output is JSON lines', async (t) => {
   const folder = temporaryFolder(t)
   const { lines, errorLines, baseUrl, child, ended } = await startServer(t, { DATA_DIR: folder })
   assert.match(baseUrl, /^http:\/\/127\.0\.0\.1:\d+$/)
@@ -46,19 +46,26 @@ test('what was acknowledged is there after a restart', async (t) => {
 
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   test(`${signal}: in-flight requests are answered, idle connections closed, exit code 0`, async (t) => {
-    const { child, baseUrl, ended, lines } = await startServer(t, { DATA_DIR: ':memory:' })
+    const server = await startServer(t, { DATA_DIR: ':memory:' })
+    const { baseUrl, ended, lines } = server
     const agent = new Agent({ keepAlive: true })
     t.after(() => { agent.destroy() })
     await idleConnection(baseUrl, agent)
     // A request whose second half comes only after the signal.
     const { hostname, port } = new URL(baseUrl)
     const answered = new Promise<{ status: number, connection: string | undefined }>((resolve, reject) => {
-      const sent = request({ hostname, port, agent, method: 'POST', path: '/topics/a/produce', headers: { 'content-type': 'application/json', 'content-length': '13' } }, (answer) => {
+      const sent = request({
+        hostname,
+        port,
+        agent,
+        method: 'POST',
+        path: '/topics/a/produce',
+        headers: { 'content-type': 'application/json', 'content-length': '13' }
+      }, (answer) => {
         answer.resume().on('end', () => resolve({ status: answer.statusCode!, connection: answer.headers.connection }))
       })
       sent.on('error', reject).write('{"payload"')
-      setTimeout(() => { child.kill(signal) }, 200)
-      setTimeout(() => { sent.end(':1}') }, 600)
+      stop(server, signal).then(() => { sent.end(':1}') }, reject)
     })
     const start = performance.now()
     assert.equal((await answered).status, 200)
@@ -70,15 +77,14 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
 }
 
 test('a request that comes during the shutdown on an open connection is served, and the connection closed', async (t) => {
-  const { child, baseUrl, ended } = await startServer(t, { DATA_DIR: ':memory:' })
+  const server = await startServer(t, { DATA_DIR: ':memory:' })
+  const { baseUrl, ended } = server
   const { hostname, port } = new URL(baseUrl)
   const socket = connect(Number(port), hostname)
   let received = ''
   socket.on('data', (chunk) => { received += chunk.toString() })
   socket.write('POST /topics/a/produce HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 13\r\n\r\n{"payload"')
-  await new Promise((resolve) => { setTimeout(resolve, 200) })
-  child.kill('SIGTERM')
-  await new Promise((resolve) => { setTimeout(resolve, 200) })
+  await stop(server, 'SIGTERM')
   socket.write(':1}GET /health HTTP/1.1\r\nhost: x\r\n\r\n')
   await once(socket, 'close')
   assert.match(received, /^HTTP\/1\.1 200 .*\{"topic":"a","offset":1\}HTTP\/1\.1 200 .*connection: close.*\{"status":"ok"\}$/is)
@@ -87,16 +93,17 @@ test('a request that comes during the shutdown on an open connection is served, 
 
 // Node's server.close() destroys a connection whose answer has been handed over, although it is not out yet.
 test('an answer that is still on its way when the shutdown begins arrives whole', async (t) => {
-  const { child, baseUrl, ended } = await startServer(t, { DATA_DIR: ':memory:' })
+  const server = await startServer(t, { DATA_DIR: ':memory:' })
+  const { baseUrl, ended } = server
   await produce(baseUrl, 'a', `{"payload":"${'x'.repeat(4_000_000)}"}`)
   const page = (await consume(baseUrl, 'a')).text
   const { hostname, port } = new URL(baseUrl)
   const socket = connect(Number(port), hostname).pause()
   // More than the buffers of the two ends of a connection can hold.
   for (let i = 0; i < 6; i++) socket.write('GET /topics/a/consume HTTP/1.1\r\nhost: x\r\n\r\n')
+  // Until the buffers are full.
   await new Promise((resolve) => { setTimeout(resolve, 500) })
-  child.kill('SIGTERM')
-  await new Promise((resolve) => { setTimeout(resolve, 500) })
+  await stop(server, 'SIGTERM')
   let received = ''
   socket.on('data', (chunk) => { received += chunk.toString('latin1') }).resume()
   await once(socket, 'close')
@@ -108,20 +115,21 @@ test('an answer that is still on its way when the shutdown begins arrives whole'
 })
 
 test('a request that does not end is cut off after 10 s, exit code 1', async (t) => {
-  const { child, baseUrl, ended } = await startServer(t, { DATA_DIR: ':memory:' })
+  const server = await startServer(t, { DATA_DIR: ':memory:' })
+  const { baseUrl, ended } = server
   stuckRequest(t, baseUrl)
-  await new Promise((resolve) => { setTimeout(resolve, 200) })
   const start = performance.now()
-  child.kill('SIGTERM')
+  await stop(server, 'SIGTERM')
   assert.equal(await ended, 1)
   const took = performance.now() - start
   assert(took > 9_000 && took < 12_000, `${took} ms`)
 })
 
 test('a second signal ends it at once; one right after the first is the same one, passed on by npm', async (t) => {
-  const { child, baseUrl, ended } = await startServer(t, { DATA_DIR: ':memory:' })
+  const server = await startServer(t, { DATA_DIR: ':memory:' })
+  const { child, baseUrl, ended } = server
   stuckRequest(t, baseUrl)
-  await new Promise((resolve) => { setTimeout(resolve, 200) })
+  await answersHealth(baseUrl)
   const start = performance.now()
   child.kill('SIGINT')
   setTimeout(() => { child.kill('SIGINT') }, 100)
@@ -143,7 +151,12 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
 
 test('npm start passes SIGTERM on, and waits until the server has ended', async (t) => {
   const { PATH = '', HOME = '' } = process.env
-  const npm = spawn('npm', ['start'], { cwd: root, env: { PATH, HOME, PORT: '0', DATA_DIR: ':memory:' }, detached: true, stdio: ['ignore', 'pipe', 'pipe'] })
+  const npm = spawn('npm', ['start'], {
+    cwd: root,
+    env: { PATH, HOME, PORT: '0', DATA_DIR: ':memory:' },
+    detached: true,
+    stdio: ['ignore', 'pipe', 'pipe']
+  })
   // The whole group: a server that outlives npm holds the pipes open.
   t.after(() => { try { process.kill(-npm.pid!, 'SIGKILL') } catch {} })
   let stdout = ''
@@ -229,7 +242,8 @@ test('storage that does not answer yet: it starts, warns, and is not ready', asy
   const answer = await ask(baseUrl, { path: '/ready' })
   assert.equal((JSON.parse(answer.text) as { detail: string }).detail, 'Not ready: bucket (unavailable), table (unavailable).')
   await eventually(() => warningsIn(lines).length === 2)
-  const warnings = lines.map((line) => JSON.parse(line) as { level: string, store: string, msg: string }).filter(({ level }) => level === 'warn')
+  const warnings = lines.map((line) => JSON.parse(line) as { level: string, store: string, msg: string })
+    .filter(({ level }) => level === 'warn')
   assert.deepEqual(warnings.map(({ store, msg }) => [store, msg]),
     [['bucket', 'store did not respond at the start'], ['table', 'store did not respond at the start']])
 })
@@ -244,6 +258,23 @@ test('on an address that others can reach, it warns that there is no access cont
   await ask(local.baseUrl, { path: '/health' })
   await eventually(() => local.lines.length > 0)
   assert.deepEqual([warningsIn(local.lines), local.errorLines.filter((line) => line.startsWith('WARNING'))], [[], []])
+})
+
+// What a page does whose own name points to 127.0.0.1.
+test('a server on a loopback address is not read or written under a foreign name', async (t) => {
+  const { baseUrl } = await startServer(t, { DATA_DIR: ':memory:', ALLOWED_HOSTS: '' })
+  const host = `evil.example:${new URL(baseUrl).port}`
+  const refusal = `host: expected localhost, 127.0.0.1, [::1] or a name from the setting ALLOWED_HOSTS, got "${host}"`
+  const body = '{"payload":1}'
+  assertProblem(await ask(baseUrl, {
+    method: 'POST',
+    path: '/topics/a/produce',
+    headers: { host, 'content-type': 'application/json' },
+    body
+  }), 'misdirected_request', refusal)
+  assertProblem(await ask(baseUrl, { path: '/topics/a/consume', headers: { host } }), 'misdirected_request', refusal)
+  for (const path of ['/docs', '/nothing']) assert.equal((await ask(baseUrl, { path, headers: { host } })).status, 421)
+  assert.match((await consume(baseUrl, 'a')).text, /^\{"messages":\[\],/)
 })
 
 test('LOG_LEVEL=silent: no log, but where it listens', async (t) => {
@@ -261,8 +292,21 @@ test('without DATA_DIR the data is in ./data', async (t) => {
   assert(existsSync(join(folder, 'data', 'streams.db')))
 })
 
+/** A request that has been sent before has arrived when a later one is answered. */
+async function answersHealth (baseUrl: string): Promise<void> {
+  assert.equal((await ask(baseUrl, { path: '/health' })).status, 200)
+}
+
+/** Sends the signal when what was sent before has arrived, and resolves when the server has begun to stop. */
+async function stop ({ child, baseUrl, lines }: ServerProcess, signal: 'SIGINT' | 'SIGTERM'): Promise<void> {
+  await answersHealth(baseUrl)
+  child.kill(signal)
+  await eventually(() => lines.some((line) => line.includes('"msg":"stopping"')))
+}
+
 function warningsIn (lines: readonly string[]): string[] {
-  return lines.map((line) => JSON.parse(line) as { level: string, msg: string }).filter(({ level }) => level === 'warn').map(({ msg }) => msg)
+  return lines.map((line) => JSON.parse(line) as { level: string, msg: string }).filter(({ level }) => level === 'warn')
+    .map(({ msg }) => msg)
 }
 
 function aws (endpoint: string): Record<string, string> {
@@ -281,7 +325,9 @@ async function otherService (t: TestContext, status: number): Promise<string> {
   const server = createServer((request, response) => {
     const dynamo = request.headers['x-amz-target'] !== undefined
     response.writeHead(status, { 'content-type': dynamo ? 'application/x-amz-json-1.0' : 'application/xml' })
-    response.end(dynamo ? '{"__type":"com.amazonaws.dynamodb.v20120810#ResourceNotFoundException","message":"Requested resource not found"}' : '')
+    response.end(dynamo
+      ? '{"__type":"com.amazonaws.dynamodb.v20120810#ResourceNotFoundException","message":"Requested resource not found"}'
+      : '')
   }).listen(0, '127.0.0.1')
   await once(server, 'listening')
   t.after(() => {
@@ -298,7 +344,11 @@ function idleConnection (baseUrl: string, agent: Agent): Promise<void> {
 }
 
 function stuckRequest (t: TestContext, baseUrl: string): void {
-  const sent = request(`${baseUrl}/topics/a/produce`, { method: 'POST', agent: false, headers: { 'content-type': 'application/json', 'content-length': '13' } })
+  const sent = request(`${baseUrl}/topics/a/produce`, {
+    method: 'POST',
+    agent: false,
+    headers: { 'content-type': 'application/json', 'content-length': '13' }
+  })
   sent.on('error', () => {}).write('{')
   t.after(() => { sent.destroy() })
 }

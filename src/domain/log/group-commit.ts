@@ -3,16 +3,16 @@ import type { Reserved } from '../../ports/topic-store.ts'
 import type { Ms } from '../../ports/units.ts'
 import { LogError } from '../errors.ts'
 import { addCalls, createOperation, type Operation } from '../operation.ts'
-import { leavingProducers } from '../producers/moves.ts'
-import { decodeProducer, encodeProducer, rememberDecoded, resolveProducer } from '../producers/record.ts'
+import { rememberDecoded } from '../producers/record.ts'
 import type { NewMessage } from '../segments/message.ts'
 import type { MessageSegment } from '../segments/segment.ts'
 import { AppendQueue, failureOf, settle, sizeOf, type Appended, type QueuedAppend } from './append-queue.ts'
 import type { TopicBelief } from './belief.ts'
 import type { AppendConditions } from './conditions.ts'
 import { GroupDraft, type DraftOptions } from './group-draft.ts'
-import { decodeKey, encodeKey, hashMessages, keyName, type KeyRecord } from './keys.ts'
+import { decodeKey, encodeKey, keyName, keyRecords, type KeyRecord } from './keys.ts'
 import { overloaded, type Flight } from './link-window.ts'
+import { moveOut } from './producer-moves.ts'
 import { isTimeout, randomId, ReservationWriter, timedOut } from './reservation-writer.ts'
 import { rangeOfWriter, resolverOf, type RangeResolver } from './resolve.ts'
 import { TopicStorage, toLogError, type LogContext } from './topic-storage.ts'
@@ -157,7 +157,9 @@ export class GroupCommit {
   /** @returns `undefined` if the group must be judged again */
   async #reserve (draft: GroupDraft, writer: string, storage: TopicStorage, left: number): Promise<Reserved | undefined> {
     const { limits, storeTime } = this.#context
-    const movedOut = await this.#moveOut(draft, storage)
+    const { movedOut, open } = await moveOut(this.#context, { topic: this.#topic, belief: this.#belief, draft, storage })
+    // The next group moves them out.
+    for (const range of open) this.#leisurely((_, deadline) => this.#resolver.resolve(range, { deadline }))
     const { wanted, belief, records } = draft.update(writer, Math.floor(storeTime.now() / 1_000), movedOut)
     const askedAt = this.#belief.tick()
     try {
@@ -178,30 +180,6 @@ export class GroupCommit {
     const own = rangeOfWriter(this.#belief.item, writer)
     if (own !== undefined) await this.#resolver.resolve(own, { deadline: (draft.accepted as QueuedAppend[])[0]!.deadline, abandoned: true })
     return undefined
-  }
-
-  /** Producers that come in push idle ones out (log §6.5). What fails here only makes the item larger. */
-  async #moveOut (draft: GroupDraft, storage: TopicStorage): Promise<Map<string, number>> {
-    const { limits, storeTime } = this.#context
-    const moved = new Map<string, number>()
-    const { item } = this.#belief
-    const coming = draft.incoming
-    if (coming === 0 || item === undefined) return moved
-    for (const id of leavingProducers(item.producers, coming, (other) => draft.hasProducer(other), storeTime.now(), limits)) {
-      const fact = item.producers.get(id)!
-      const record = decodeProducer(fact)
-      const outcome = record.riding.length === 0 ? 'void' : this.#belief.outcomeOf(fact.last)
-      if (outcome === undefined) {
-        // The next group moves it out.
-        const range = { first: fact.last - record.count + 1, last: fact.last, writer: record.writer, timeS: record.timeS }
-        this.#leisurely((_, deadline) => this.#resolver.resolve(range, { deadline }))
-        continue
-      }
-      const text = encodeProducer(resolveProducer(record, fact.last, outcome))
-      const put = await storage.replaceRecord({ kind: 'producer', topic: this.#topic, id }, { last: fact.last, text }, null, limits.producerTtlMs)
-      if (put === 'replaced') moved.set(id, fact.last)
-    }
-    return moved
   }
 
   async #put (draft: GroupDraft, reserved: Reserved, writer: string, calls: GroupCalls, outcomes: Outcomes): Promise<Written | undefined> {
@@ -273,35 +251,26 @@ export class GroupCommit {
     this.#queue.putBack(again)
   }
 
-  /** @returns false if another copy of an append was quicker with its key (log §6.6) */
+  /** @returns false if another copy of an append was quicker with its key, or its record could not be stored (log §6.6) */
   async #putKeys (draft: GroupDraft, { last }: Reserved, writer: string, storage: TopicStorage): Promise<boolean> {
-    const keyed = draft.keyed
-    if (keyed.length === 0) return true
-    const puts = await Promise.all([...this.#keyRecords(draft, writer)].map(([append, record]) =>
-      storage.replaceRecord(keyName(this.#topic, append.conditions.key!), { last, text: encodeKey(record) }, append.keySeen!, this.#context.limits.keyTtlMs)
-        .then((answer) => answer === 'replaced' || (answer !== undefined && decodeKey(answer.text).writer === writer))))
+    const puts = await Promise.all([...this.#keyRecords(draft, writer)].map(async ([append, record]) => {
+      const answer = await storage.replaceRecord(keyName(this.#topic, append.conditions.key!), { last, text: encodeKey(record) }, append.keySeen!, this.#context.limits.keyTtlMs)
+      return answer === 'replaced' || (answer !== undefined && decodeKey(answer.text).writer === writer)
+    }).map((put) => put.catch(() => false)))
     return puts.every(Boolean)
   }
 
   #keyRecords (draft: GroupDraft, writer: string): Map<QueuedAppend, KeyRecord> {
-    const records = new Map<QueuedAppend, KeyRecord>()
-    const timeS = Math.floor(this.#context.storeTime.now() / 1_000)
-    let upTo = 0
-    for (const append of draft.accepted as QueuedAppend[]) {
-      upTo += append.messages.length
-      if (append.conditions.key === undefined) continue
-      records.set(append, {
-        writer, rangeCount: draft.count, back: draft.count - upTo, count: append.messages.length, hash: hashMessages(append.messages), timeS, stands: false
-      })
-    }
-    return records
+    if (draft.keys === 0) return new Map()
+    return keyRecords(draft.accepted as QueuedAppend[], { count: draft.count, writer, timeS: Math.floor(this.#context.storeTime.now() / 1_000) })
   }
 
   /** So that a trim does not leave in doubt what was written. */
   #noteKeys (draft: GroupDraft, { last, writer }: MessageSegment): void {
+    const { keyTtlMs } = this.#context.limits
     for (const [{ conditions }, record] of this.#keyRecords(draft, writer!)) {
-      this.#leisurely((storage) =>
-        storage.replaceRecord(keyName(this.#topic, conditions.key!), { last, text: encodeKey({ ...record, stands: true }) }, last, this.#context.limits.keyTtlMs))
+      const fact = { last, text: encodeKey({ ...record, stands: true }) }
+      this.#leisurely((storage) => storage.replaceRecord(keyName(this.#topic, conditions.key!), fact, last, keyTtlMs))
     }
   }
 

@@ -94,10 +94,8 @@ export class GroupDraft {
     return this.#producers.has(id)
   }
 
-  /** The keys in the group. */
-  get keyed (): PendingAppend[] {
-    return [...this.#keys.values()]
-  }
+  /** Appends with a key. */
+  get keys (): number { return this.#keys.size }
 
   /** Judges the append, and takes it into the group if it is accepted. */
   add (append: PendingAppend): Judgement {

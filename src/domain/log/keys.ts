@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { RecordName } from '../../ports/record-store.ts'
 import type { NewMessage } from '../segments/message.ts'
-import type { OpenRange } from './conditions.ts'
+import type { OpenRange, PendingAppend } from './conditions.ts'
 
 /** What an idempotency key stands for (log §6.6). The version of its record is the last offset of the range. */
 export interface KeyRecord {
@@ -43,4 +43,19 @@ export function hashMessages (messages: readonly NewMessage[]): string {
     for (const part of [payload, key, headers]) hash.update(part === undefined ? '-' : `${part.length}:${part}`)
   }
   return hash.digest('base64url')
+}
+
+/** What the keys of a group's appends stand for. @param appends of the group, in their order @param range the group's */
+export function keyRecords<Append extends PendingAppend> (
+  appends: readonly Append[], { count, writer, timeS }: { readonly count: number, readonly writer: string, readonly timeS: number }
+): Map<Append, KeyRecord> {
+  const records = new Map<Append, KeyRecord>()
+  let upTo = 0
+  for (const append of appends) {
+    const { conditions, messages } = append
+    upTo += messages.length
+    if (conditions.key === undefined) continue
+    records.set(append, { writer, rangeCount: count, back: count - upTo, count: messages.length, hash: hashMessages(messages), timeS, stands: false })
+  }
+  return records
 }

@@ -70,9 +70,9 @@ export const plantedConditionFaults: readonly PlantedFault[] = [
   },
   {
     name: 'move out an open record as if it stood',
-    file: 'domain/log/group-commit.ts',
-    replace: '\'void\' : this.#belief.outcomeOf(fact.last)',
-    by: '\'void\' : this.#belief.outcomeOf(fact.last) ?? \'stands\''
+    file: 'domain/log/producer-moves.ts',
+    replace: '\'void\' : belief.outcomeOf(fact.last)',
+    by: '\'void\' : belief.outcomeOf(fact.last) ?? \'stands\''
   },
   {
     name: 'write an older copy of a record over a newer one',

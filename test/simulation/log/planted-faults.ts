@@ -184,8 +184,8 @@ export const plantedFaults: readonly PlantedFault[] = [
   {
     name: 'a reservation that is read, then written',
     file: 'adapters/memory/topic-store.ts',
-    replace: 'const last = item.currentOffset',
-    by: 'const last = item.currentOffset % 5 === 4 ? item.currentOffset - 1 : item.currentOffset'
+    replace: 'const last = done.item.currentOffset',
+    by: 'const last = done.item.currentOffset % 5 === 4 ? done.item.currentOffset - 1 : done.item.currentOffset'
   },
   {
     name: 'a put that replaces what is there',

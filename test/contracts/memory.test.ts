@@ -18,4 +18,6 @@ recordStoreContract('memory', () => {
   const store = createMemoryRecordStore()
   return [store, store]
 })
-callsContract('memory', (_, onCall) => counted({ segments: createMemorySegmentStore(), counter: createMemoryOffsetCounter() }, onCall))
+callsContract('memory', (_, onCall) => counted({
+  segments: createMemorySegmentStore(), topics: createMemoryTopicStore(), records: createMemoryRecordStore()
+}, onCall))

@@ -45,7 +45,11 @@ async function reached (t: TestContext, { settings, bucket, table }: Localstack,
     return { client, table }
   }
   const counter = (): ReturnType<typeof createDynamoOffsetCounter> => createDynamoOffsetCounter(tableSettings())
-  return { proxy, store, counter, tableSettings }
+  const stores = () => {
+    const table = tableSettings()
+    return { segments: store(), topics: createDynamoTopicStore(table), records: createDynamoRecordStore(table) }
+  }
+  return { proxy, store, counter, tableSettings, stores }
 }
 
 describe('the contracts hold through a proxy', () => {
@@ -126,9 +130,9 @@ test('two processes on a bad network lose, double, reorder and misreport nothing
   t.diagnostic(`WIRE_SEED=${seed}`)
   const started = performance.now()
   const process = async (name: string, rates: Rates): Promise<Party> => {
-    const { proxy, store, counter } = await reached(t, services, rates, name)
+    const { proxy, stores } = await reached(t, services, rates, name)
     const random = new Random(seed, name).next
-    return { proxy, log: createLog({ segments: store(), counter: counter(), clock: systemClock, compression: 'gzip', limits, random }) }
+    return { proxy, log: createLog({ ...stores(), clock: systemClock, compression: 'gzip', limits, random }) }
   }
   /** The processes have their bad spells in turn, and then there is none for a while. */
   const rates = (p: number): Rates => ({ operation }) => {
@@ -157,12 +161,12 @@ test('two processes on a bad network lose, double, reorder and misreport nothing
 // The workload above seldom gets there: on a slow machine its readers come too late, and a 412 is always one's own.
 test('a writer whose range a reader sealed meanwhile takes another one', { skip: withoutLocalstack, timeout: 60_000 }, async (t) => {
   const services = await localstack(t)
-  const log = ({ store, counter }: Awaited<ReturnType<typeof reached>>): Log =>
-    createLog({ segments: store(), counter: counter(), clock: systemClock, compression: 'none', limits })
+  const log = ({ stores }: Awaited<ReturnType<typeof reached>>): Log =>
+    createLog({ ...stores(), clock: systemClock, compression: 'none', limits })
   const held = await reached(t, services, ({ operation }) => operation === 'PutObject' ? { conflict: 1 } : {}, 'held back')
   const reader = log(await reached(t, services, () => ({}), 'free'))
   const operation = createOperation()
-  const append = log(held).append(TOPIC, [{ payload: '"late"' }], operation)
+  const append = log(held).append(TOPIC, [{ payload: '"late"' }], {}, operation)
   let next = 1
   for (const started = performance.now(); next === 1; await wait(100)) {
     assert.ok(performance.now() - started < 5_000, 'the reader does not seal the hole')
@@ -208,7 +212,7 @@ class History {
         ({ payload: JSON.stringify(`${id}.${i}`), key: 'k'.repeat(random.int(0, 200)) }))
       try {
         const operation = createOperation()
-        const { first, last } = await log.append(TOPIC, messages, operation)
+        const { first, last } = await log.append(TOPIC, messages, {}, operation)
         this.#checker.acknowledged(append, first, last)
         this.#count('acknowledged')
         if (operation.calls.reserve > 1) this.#count('acknowledged, at another range after a seal')

@@ -43,5 +43,6 @@ callsContract('S3 and DynamoDB (LocalStack)', async (t, onAttempt) => {
     segments.close()
     client.destroy()
   })
-  return { segments, topics: createDynamoTopicStore({ client, table }), records: createDynamoRecordStore({ client, table }) }
+  const settingsOfTable = { client, table }
+  return { segments, topics: createDynamoTopicStore(settingsOfTable), records: createDynamoRecordStore(settingsOfTable) }
 }, { skip: withoutLocalstack })

@@ -35,7 +35,8 @@ export function callsContract (
   async function processes (t: TestContext): Promise<Processes> {
     const heard: string[] = []
     const stores = await open(t, (call) => { heard.push(call) })
-    const log = (): Log => createLog({ ...stores, clock: systemClock, compression: 'zstd' })
+    const { segments, topics, records } = stores
+    const log = (): Log => createLog({ segments, topics, records, clock: systemClock, compression: 'zstd' })
     return {
       writer: log(),
       reader: log(),
@@ -100,28 +101,26 @@ export function callsContract (
 
 /** Stores whose every call is one request. */
 export function counted ({ segments, topics, records }: Stores, onCall: (call: Call) => void): Stores {
-  const tell = <Result>(call: Call, result: Result): Result => {
-    onCall(call)
-    return result
-  }
   return {
-    segments: {
-      ...segments,
-      putIfAbsent: (...args) => tell('PutObject', segments.putIfAbsent(...args)),
-      get: (...args) => tell('GetObject', segments.get(...args)),
-      list: (...args) => tell('ListObjectsV2', segments.list(...args))
-    },
-    topics: {
-      ...topics,
-      reserve: (...args) => tell('UpdateItem', topics.reserve(...args)),
-      read: (...args) => tell('GetItem', topics.read(...args))
-    },
-    records: {
-      ...records,
-      replace: (...args) => tell('UpdateItem', records.replace(...args)),
-      read: (...args) => tell('GetItem', records.read(...args))
-    }
+    segments: told(segments, { putIfAbsent: 'PutObject', get: 'GetObject', list: 'ListObjectsV2' }, onCall),
+    topics: told(topics, { reserve: 'UpdateItem', markClosed: 'UpdateItem', read: 'GetItem' }, onCall),
+    records: told(records, { replace: 'UpdateItem', read: 'GetItem' }, onCall)
   }
+}
+
+/** The port with the calls of some of its methods told, each by the name of its request. */
+function told<Port extends object> (port: Port, names: { readonly [Method in keyof Port]?: Call }, onCall: (call: Call) => void): Port {
+  return new Proxy(port, {
+    get (target, name: string & keyof Port) {
+      const method: unknown = target[name]
+      if (typeof method !== 'function') return method
+      return (...parameters: unknown[]): unknown => {
+        const call = names[name]
+        if (call !== undefined) onCall(call)
+        return (method as (...parameters: unknown[]) => unknown).apply(target, parameters)
+      }
+    }
+  })
 }
 
 function inNamesOfAws ({ reserve, state, put, get, list }: StorageCalls): Counts {

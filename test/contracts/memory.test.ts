@@ -15,5 +15,6 @@ recordStoreContract('memory', () => {
   const store = createMemoryRecordStore()
   return [store, store]
 })
-callsContract('memory', (_, onCall) =>
-  counted({ segments: createMemorySegmentStore(), topics: createMemoryTopicStore(), records: createMemoryRecordStore() }, onCall))
+callsContract('memory', (_, onCall) => counted({
+  segments: createMemorySegmentStore(), topics: createMemoryTopicStore(), records: createMemoryRecordStore()
+}, onCall))

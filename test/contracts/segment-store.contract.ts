@@ -118,7 +118,8 @@ export function segmentStoreContract (
       assert.deepEqual(plainTopics(await store.topics('', 10)), { topics: [], truncated: false })
       // `-` and `.` sort before the slash that ends a topic's name in a key.
       const names = [
-        'a', 'a-', 'a-1', 'a-1-1', 'a-1.x', 'a-2', 'a.', 'a.b', 'a.b-c', 'a0', 'aa', 'A', 'b-1', 'b-2', 'c', 'c-1', '-', '.a', '_', '9', 'z'.repeat(249)
+        'a', 'a-', 'a-1', 'a-1-1', 'a-1.x', 'a-2', 'a.', 'a.b', 'a.b-c', 'a0', 'aa', 'A', 'b-1', 'b-2', 'c', 'c-1',
+        '-', '.a', '_', '9', 'z'.repeat(249)
       ]
       for (const name of names) await store.putIfAbsent(name, 1, object('x'), seal)
       await store.putIfAbsent('gone', 1, object('x'), seal)

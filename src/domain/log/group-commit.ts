@@ -1,6 +1,6 @@
 import { mayHaveTakenEffect } from '../../ports/errors.ts'
 import type { Reserved } from '../../ports/topic-store.ts'
-import type { Ms } from '../../ports/units.ts'
+import type { Ms, Offset } from '../../ports/units.ts'
 import { LogError } from '../errors.ts'
 import { addCalls, createOperation, type Operation } from '../operation.ts'
 import { rememberDecoded } from '../producers/record.ts'
@@ -119,7 +119,9 @@ export class GroupCommit {
         const reserved = await this.#reserve(draft, writer, calls.storage(appends[0]!.deadline), left)
         if (reserved !== undefined) return await this.#put(draft, reserved, writer, calls, outcomes)
       } catch (error) {
-        for (const append of appends) outcomes.set(append, failureOf(append.conditions, toLogError(error, 'no')))
+        // A close without messages is applied by the update itself.
+        const written = draft.count === 0 && mayHaveTakenEffect(error) ? 'unknown' : 'no'
+        for (const append of appends) outcomes.set(append, failureOf(append.conditions, toLogError(error, written)))
         return undefined
       }
     }
@@ -174,7 +176,7 @@ export class GroupCommit {
       if (!draft.hasFacts || !mayHaveTakenEffect(error)) throw error
       const readAt = this.#belief.tick()
       for (const append of draft.accepted as QueuedAppend[]) append.ranges++
-      this.#belief.learn(await storage.item(), readAt)
+      this.#belief.learn(await storage.item().catch(() => { throw error }), readAt)
     }
     // An attempt whose answer was lost: when it was reserved is not known, so nothing may be put there (log §6.2).
     const own = rangeOfWriter(this.#belief.item, writer)
@@ -199,15 +201,14 @@ export class GroupCommit {
       if (!await this.#putKeys(draft, reserved, writer, calls.storage(deadline))) {
         ended()
         await this.#resolver.resolve({ first, last, writer, timeS: reserved.reservedAtMs / 1_000 }, { deadline, abandoned: true })
-        this.#again(appends, outcomes)
+        this.#again(appends, last, outcomes)
         return undefined
       }
       const messages = appends.length === 1 ? appends[0]!.messages : appends.flatMap((append) => append.messages)
       const options = { writer, closes: draft.closes, deadline, flight: calls.flight }
       const segment = await new ReservationWriter(this.#context, calls.storage(deadline), this.#topic, reserved, options).write(messages)
       if (segment !== 'sealed') return this.#acknowledge(draft, segment, outcomes, reserved)
-      if (appends[0]!.conditions.expectedOffset !== undefined) appends[0]!.expectedLast = last
-      this.#again(appends, outcomes)
+      this.#again(appends, last, outcomes)
     } catch (error) {
       this.#failed(appends, toLogError(error, 'unknown'), outcomes)
     } finally {
@@ -230,8 +231,9 @@ export class GroupCommit {
     return { segment, closes: draft.closes }
   }
 
-  /** The range is void: the appends are judged again, as a stranger's would be, and reserve another one. */
-  #again (appends: readonly QueuedAppend[], outcomes: Outcomes): void {
+  /** The range up to `last` is void: the appends are judged again, as a stranger's would be, and reserve another one. */
+  #again (appends: readonly QueuedAppend[], last: Offset, outcomes: Outcomes): void {
+    if (appends[0]!.conditions.expectedOffset !== undefined) appends[0]!.expectedLast = last
     const again: QueuedAppend[] = []
     for (const append of appends) {
       if (append.ranges < this.#context.limits.appendAttemptsMax) again.push(append)

@@ -87,6 +87,8 @@ export class TopicBeliefs {
     if (known !== undefined && known.countedUnits === known.units) return known
     const belief = known ?? new TopicBelief()
     belief.countedUnits = belief.units
+    // Without this the cache would keep the size that the same value had before.
+    this.#topics.delete(topic)
     this.#topics.set(topic, belief)
     return belief
   }

@@ -66,10 +66,11 @@ test('while a close is open, and when it is void, a topic is not closed', async 
 test('a close that stands is told although nobody has noted it', async (t) => {
   const { log, other, start, faults } = testLog(t)
   faults.topics.markClosed = failing('unavailable', 'none')
-  await log.append('t', messages(1), { close })
+  await log.append('t', messages(1, 2), { close })
   for (const reader of [other, start().log]) {
-    assert.deepEqual(told(await read(reader, 2)), { payloads: [], nextOffset: 2, end: 2, closed: true })
-    assert.deepEqual(told(await read(reader)), { payloads: [1], nextOffset: 2, end: 2, closed: true })
+    assert.deepEqual(told(await read(reader, 3)), { payloads: [], nextOffset: 3, end: 3, closed: true })
+    assert.deepEqual(told(await read(reader, 1, 1)), { payloads: [1], nextOffset: 2, end: 3, closed: false })
+    assert.deepEqual(told(await read(reader)), { payloads: [1, 2], nextOffset: 3, end: 3, closed: true })
   }
 })
 
@@ -150,13 +151,14 @@ test('a long poll does not end at a close that is void', async (t) => {
 
 test('what others append above the end of a closed topic is read by nobody', async (t) => {
   const { log, start, clock, segments, topics } = testLog(t)
-  await log.append('t', messages(1), { close })
+  for (const n of [1, 2, 3]) await log.append('t', messages(n))
+  await log.append('t', messages(4), { close })
   await clock.sleep(1)
   // An older version counts up without a look at `closed`.
   const process = start()
-  process.faults.topics.read = async () => ({ ...(await topics.read('t'))!, currentOffset: 2 })
-  const above = { body: Buffer.from('{"offset":2,"payload":9}'), contentType: 'application/json', metadata: {} }
-  await segments.putIfAbsent('t', 2, above, { reservedAtMs: null })
-  assert.deepEqual(told(await read(process.log)), { payloads: [1], nextOffset: 2, end: 2, closed: true })
-  assert.deepEqual(told(await read(process.log, 2)), { payloads: [], nextOffset: 2, end: 2, closed: true })
+  process.faults.topics.read = async () => ({ ...(await topics.read('t'))!, currentOffset: 5 })
+  const above = { body: Buffer.from('{"offset":5,"payload":9}'), contentType: 'application/json', metadata: {} }
+  await segments.putIfAbsent('t', 5, above, { reservedAtMs: null })
+  assert.deepEqual(told(await read(process.log)), { payloads: [1, 2, 3, 4], nextOffset: 5, end: 5, closed: true })
+  assert.deepEqual(told(await read(process.log, 5)), { payloads: [], nextOffset: 5, end: 5, closed: true })
 })

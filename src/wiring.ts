@@ -68,18 +68,20 @@ async function openStores (storage: StorageSettings): Promise<Stores> {
 }
 
 async function openAws ({ bucket, table, region, s3Endpoint, dynamoEndpoint }: AwsStorage): Promise<Stores> {
-  const [{ createS3SegmentStore }, { createDynamoClient, createDynamoOffsetCounter }] = await Promise.all([
-    import('./adapters/s3/segment-store.ts'), import('./adapters/dynamodb/offset-counter.ts')
+  const [{ createS3SegmentStore }, { createDynamoClient }, { createDynamoTopicStore }, { createDynamoRecordStore }] = await Promise.all([
+    import('./adapters/s3/segment-store.ts'), import('./adapters/dynamodb/client.ts'),
+    import('./adapters/dynamodb/topic-store.ts'), import('./adapters/dynamodb/record-store.ts')
   ])
   const segments = createS3SegmentStore({ region, endpoint: s3Endpoint, bucket })
   const client = createDynamoClient({ region, endpoint: dynamoEndpoint })
-  const counter = createDynamoOffsetCounter({ client, table })
+  const topics = createDynamoTopicStore({ client, table })
   return {
     segments,
-    counter,
+    topics,
+    records: createDynamoRecordStore({ client, table }),
     checks: [
       { name: 'bucket', check: (options) => segments.check(options) },
-      { name: 'table', check: (options) => counter.check(options) }
+      { name: 'table', check: (options) => topics.check(options) }
     ],
     location: `S3 bucket ${bucket} and DynamoDB table ${table}`,
     compression: 'zstd',

@@ -1,4 +1,6 @@
-import { createDynamoClient, createDynamoOffsetCounter } from '../../src/adapters/dynamodb/offset-counter.ts'
+import { createDynamoClient } from '../../src/adapters/dynamodb/client.ts'
+import { createDynamoRecordStore } from '../../src/adapters/dynamodb/record-store.ts'
+import { createDynamoTopicStore } from '../../src/adapters/dynamodb/topic-store.ts'
 import { createS3SegmentStore } from '../../src/adapters/s3/segment-store.ts'
 import { systemClock } from '../../src/adapters/system/clock.ts'
 import { buildApp } from '../../src/app/build-app.ts'
@@ -28,7 +30,9 @@ export class CountedService {
     const onAttempt = (operation: string): void => { this.#calls[operation] = (this.#calls[operation] ?? 0) + 1 }
     const segments = createS3SegmentStore({ ...settings, bucket, onAttempt })
     const client = createDynamoClient({ ...settings, onAttempt })
-    const log = createLog({ segments, counter: createDynamoOffsetCounter({ client, table }), clock: systemClock, compression: 'zstd' })
+    const topics = createDynamoTopicStore({ client, table })
+    const records = createDynamoRecordStore({ client, table })
+    const log = createLog({ segments, topics, records, clock: systemClock, compression: 'zstd' })
     this.#app = buildApp({ log, limits: defaultLimits, checks: [] })
     this.#close = async () => {
       await this.#app.close()

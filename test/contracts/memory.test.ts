@@ -1,15 +1,12 @@
-import { createMemoryOffsetCounter } from '../../src/adapters/memory/offset-counter.ts'
 import { createMemoryRecordStore } from '../../src/adapters/memory/record-store.ts'
 import { createMemorySegmentStore } from '../../src/adapters/memory/segment-store.ts'
 import { createMemoryTopicStore } from '../../src/adapters/memory/topic-store.ts'
 import { callsContract, counted } from './calls.contract.ts'
-import { offsetCounterContract } from './offset-counter.contract.ts'
 import { recordStoreContract } from './record-store.contract.ts'
 import { segmentStoreContract } from './segment-store.contract.ts'
 import { topicStoreContract } from './topic-store.contract.ts'
 
 segmentStoreContract('memory', () => createMemorySegmentStore())
-offsetCounterContract('memory', () => createMemoryOffsetCounter())
 topicStoreContract('memory', () => {
   const store = createMemoryTopicStore()
   return [store, store]
@@ -18,4 +15,6 @@ recordStoreContract('memory', () => {
   const store = createMemoryRecordStore()
   return [store, store]
 })
-callsContract('memory', (_, onCall) => counted({ segments: createMemorySegmentStore(), counter: createMemoryOffsetCounter() }, onCall))
+callsContract('memory', (_, onCall) => counted({
+  segments: createMemorySegmentStore(), topics: createMemoryTopicStore(), records: createMemoryRecordStore()
+}, onCall))

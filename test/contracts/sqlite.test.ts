@@ -1,12 +1,10 @@
 import { openStore } from '../support/storage/sqlite.ts'
 import { callsContract, counted } from './calls.contract.ts'
-import { offsetCounterContract } from './offset-counter.contract.ts'
 import { recordStoreContract } from './record-store.contract.ts'
 import { segmentStoreContract } from './segment-store.contract.ts'
 import { topicStoreContract } from './topic-store.contract.ts'
 
 segmentStoreContract('sqlite', (t) => openStore(t).segments)
-offsetCounterContract('sqlite', (t) => openStore(t).counter, { ownTime: true })
 topicStoreContract('sqlite', (t) => {
   const { topics } = openStore(t)
   return [topics, topics]

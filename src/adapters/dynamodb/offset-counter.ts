@@ -1,18 +1,15 @@
 import {
-  ConditionalCheckFailedException, DynamoDBClient, GetItemCommand, UpdateItemCommand, type AttributeValue, type GetItemCommandOutput
+  ConditionalCheckFailedException, GetItemCommand, UpdateItemCommand, type AttributeValue, type DynamoDBClient,
+  type GetItemCommandOutput
 } from '@aws-sdk/client-dynamodb'
 import { StoreError } from '../../ports/errors.ts'
 import type { OffsetCounter } from '../../ports/offset-counter.ts'
 import type { CallOptions } from '../../ports/segment-store.ts'
-import { clientConfig, hasAnswered, observeAnswers, sendOptions, serverTime, type AwsSettings } from '../aws/client.ts'
-import { withStoreErrors, type CallContext, type Remedies } from '../aws/errors.ts'
+import { hasAnswered, sendOptions, serverTime } from '../aws/client.ts'
+import { withStoreErrors, type CallContext } from '../aws/errors.ts'
+import { remediesFor } from './client.ts'
 
-/** Creates a client for {@link createDynamoOffsetCounter} and other users of the table. To be closed with `destroy()`. */
-export function createDynamoClient (settings: AwsSettings): DynamoDBClient {
-  const client = new DynamoDBClient(clientConfig(settings))
-  observeAnswers(client, settings)
-  return client
-}
+export { createDynamoClient } from './client.ts'
 
 /** Not the key of a topic: topic names cannot contain `#` (log §2.2). */
 const CHECK_KEY = '#check'
@@ -25,7 +22,7 @@ const CHECK_KEY = '#check'
  *     created_at     N   writer's clock at the first reservation, ms
  *     earliest       N   absent before the first trim
  *     deleted_at     N   current_offset at which the topic was deleted; otherwise absent
- *     kind           S   "topic"; for a future index that lists topics
+ *     kind           S   "topic"; with it, the item is in the index that lists topics
  *
  * Only `pk` and `current_offset` are required: other implementations write no others.
  *
@@ -135,15 +132,4 @@ function numberOf (item: Item, attribute: string, topic: string): number | undef
   if (Number.isSafeInteger(number)) return number
   throw new StoreError('misconfigured', 'unknown',
     `${attribute} of topic ${topic} is ${JSON.stringify(value)}: it must be a whole number of at most 2^53 - 1`)
-}
-
-function remediesFor (table: string): Remedies {
-  return {
-    missing: `the table "${table}" does not exist: create it with the partition key pk (string), or set COUNTERS_TABLE to one that does`,
-    denied: `the table "${table}" may not be used: allow dynamodb:GetItem and dynamodb:UpdateItem on it`,
-    settings: `DynamoDB can't be used with these settings: the table "${table}" must have the partition key pk (string) and no sort key, ` +
-      'AWS_REGION must be its region, and AWS_ENDPOINT_URL_DYNAMODB or AWS_ENDPOINT_URL, if set, a service that speaks DynamoDB',
-    archived: `the table "${table}" was archived: restore it`,
-    encryption: `the key that the table "${table}" is encrypted with can't be used: enable it, and allow kms:Decrypt`
-  }
 }

@@ -36,7 +36,7 @@ test('lists topics that were created, that have messages, and that another imple
   await append('deleted', 10)
   await catalog.delete('deleted')
   await put('no-item', 5)
-  await stores.segments.putIfAbsent('not a topic', 1, { body: new Uint8Array(1), contentType: 'x', metadata: {} }, { reservedAt: null })
+  await stores.segments.putIfAbsent('not a topic', 1, { body: new Uint8Array(1), contentType: 'x', metadata: {} }, { reservedAtMs: null })
   callsMade()
   assert.deepEqual(await catalog.list('', 10), { topics: ['empty', 'foreign', 'written'], next: undefined })
   assert.deepEqual(callsMade(), { 'topics.list': 1, 'segments.topics': 1, 'topics.read': 3 })

@@ -5,7 +5,7 @@ import {
   decodeNote, encodeNote, nothingCounted, planListing, planTrim, type SweepNote
 } from '../../../src/domain/catalog/retention-plan.ts'
 
-const entry = (last: number, size: number, lastModified: number) => ({ last, size, lastModified })
+const entry = (lastOffset: number, size: number, lastModified: number) => ({ lastOffset, size, lastModified })
 
 test('segments that are too old go, with all that are older', () => {
   const oldest = [entry(1, 10, 100), entry(2, 10, 200), entry(3, 10, 300), entry(4, 10, 150)]

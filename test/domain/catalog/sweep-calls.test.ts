@@ -122,7 +122,7 @@ function longTopic (count: number) {
       const start = Math.max(from, gone.below)
       const length = Math.max(0, Math.min(limit, count - start + 1))
       const entries = Array.from({ length }, (_, i): SegmentEntry => (
-        { last: start + i, size: 1_000, lastModified: now() - (count - start - i) * 1_000 }))
+        { lastOffset: start + i, size: 1_000, lastModified: now() - (count - start - i) * 1_000 }))
       return { entries, truncated: start + limit <= count, now: now() }
     },
     remove: async (_, lasts) => {

@@ -134,7 +134,7 @@ test('two segments that are acknowledged in the same turn are both heard of', as
     const { object } = encodeSegment(messages(offset), { first: offset, ...encoding })
     await segments.putIfAbsent('t', last, object, { reservedAtMs: null })
   }
-  for (const offset of [1, 2]) followedTopics.appended('t', encodeSegment(messages(offset), { first: offset, ...encoding }).segment)
+  for (const offset of [1, 2]) followedTopics.appended('t', encodeSegment(messages(offset), { first: offset, ...encoding }).segment, false)
   assert.deepEqual(payloadsOf(await first), [1])
   assert.deepEqual(payloadsOf(await reader.next(size, 1_000)), [2])
 })

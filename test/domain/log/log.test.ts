@@ -55,7 +55,7 @@ test('409 is tried again at the same key', async (t) => {
   const { log, faults, calls } = testLog(t)
   faults.segments.putIfAbsent = (call) => calls.put < 3 ? Promise.reject(new StoreError('conflict', 'none', '409')) : call()
   const operation = createOperation()
-  const { first } = await log.append('t', [{ payload: '1' }], operation)
+  const { first } = await log.append('t', [{ payload: '1' }], {}, operation)
   assert.deepEqual([first, operation.calls.reserve, operation.calls.put], [1, 1, 3])
 })
 
@@ -108,7 +108,7 @@ test('a segment that was trimmed before its writer gave up is not called "not wr
   faults.segments.putIfAbsent = async (call, [topic, last,, { reservedAtMs }]) => {
     if (reservedAtMs === null) return call()
     if (await call() === 'created') {
-      await topics.raiseEarliest(topic, last + 1)
+      await topics.raiseEarliest(topic, last + 1, {})
       await segments.remove(topic, [last])
     }
     throw new StoreError('expired', 'unknown', 'too old')

@@ -86,20 +86,20 @@ test('a page says where its messages are, and where the topic ends', async (t) =
 test('a read that is given the topic\'s item does not fetch it', async (t) => {
   const { log, topics } = testLog(t)
   await log.append('t', [{ payload: '1' }])
-  const state = await topics.read('t')
+  const item = await topics.read('t')
   await log.append('t', [{ payload: '2' }])
   const operation = createOperation()
-  const page = await log.read('t', { from: 1, ...everything, state }, operation)
+  const page = await log.read('t', { from: 1, ...everything, item }, operation)
   assert.deepEqual([page.count, page.end, operation.calls], [1, 2, { reserve: 0, state: 0, put: 0, get: 1, list: 0 }])
 })
 
 test('a topic\'s item that is older than the offset read from refuses nothing: it is fetched again', async (t) => {
   const { log, topics } = testLog(t)
   await log.append('t', [{ payload: '1' }])
-  const state = await topics.read('t')
+  const item = await topics.read('t')
   await log.append('t', [{ payload: '2' }])
   const operation = createOperation()
-  const page = await log.read('t', { from: 3, ...everything, state }, operation)
+  const page = await log.read('t', { from: 3, ...everything, item }, operation)
   assert.deepEqual([page.count, page.nextOffset, page.end, operation.calls.state], [0, 3, 3, 1])
 })
 

@@ -38,7 +38,7 @@ function topicOf (ranges: readonly Range[], earliest = 1) {
     end += range.kind === 'messages' ? range.timestamps.length : range.count
     const last = end - 1
     if (range.kind === 'hole' || last < earliest) continue
-    entries.push({ last, size: 50, lastModified: range.storedAt })
+    entries.push({ lastOffset: last, size: 50, lastModified: range.storedAt })
     segments.set(last, range.kind === 'messages' ? segmentOf(first, range.timestamps) : sealOf(first, last))
     if (range.kind === 'messages') messages.push(...range.timestamps.map((timestamp, i) => ({ offset: first + i, timestamp })))
   }
@@ -123,10 +123,10 @@ test('reads what is stored, compressed, in batches and sealed', async () => {
   const put = (first: number, count: number, timestamp: number) => {
     const messages = Array.from({ length: count }, (_, i) => ({ payload: `"${'x'.repeat(i)}"`, key: 'k' }))
     const { object } = encodeSegment(messages, { first, timestamp, writer: 'w', compression: 'zstd', compressOverBytes: 10 })
-    return store.putIfAbsent('t', first + count - 1, object, { reservedAt: null })
+    return store.putIfAbsent('t', first + count - 1, object, { reservedAtMs: null })
   }
   await put(1, 3, 500)
-  await store.putIfAbsent('t', 9, encodeSeal(4, 9, 'range', 'w'), { reservedAt: null })
+  await store.putIfAbsent('t', 9, encodeSeal(4, 9, 'range', 'w'), { reservedAtMs: null })
   await put(10, 1, 600)
   await put(11, 20, 700)
   const storage = {
@@ -151,7 +151,7 @@ function longTopic (
     list: async (from: number, limit: number) => {
       calls.list++
       const length = Math.max(0, Math.min(limit, count - from + 1))
-      const entries = Array.from({ length }, (_, i) => ({ last: from + i, size: 50, lastModified: storedAt(from + i) }))
+      const entries = Array.from({ length }, (_, i) => ({ lastOffset: from + i, size: 50, lastModified: storedAt(from + i) }))
       return { entries, truncated: from + limit <= count, now: 0 }
     },
     segment: async (last: number): Promise<Segment> => {

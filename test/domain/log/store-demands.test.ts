@@ -30,7 +30,7 @@ describe('a call whose failure may pass is repeated', () => {
     const { log, faults } = testLog(t)
     faults.topics.reserve = failsFirst(2, 'throttled')
     const append = createOperation()
-    const { first } = await log.append('t', [{ payload: '1' }], append)
+    const { first } = await log.append('t', [{ payload: '1' }], {}, append)
     assert.deepEqual([first, append.calls.reserve], [1, 3])
     await log.append('t', [{ payload: '2' }])
     await log.append('t', [{ payload: '3' }])

@@ -73,7 +73,9 @@ test('remembers a bounded number of topics', () => {
 })
 
 test('at any time no more was taken than the burst, the rate and the largest append allow, and Retry-After is never in vain', () => {
-  const step = fc.record({ waitMs: fc.integer({ min: 0, max: 3_000 }), messages: fc.integer({ min: 1, max: 30 }), bytes: fc.integer({ min: 1, max: 3_000 }) })
+  const step = fc.record({
+    waitMs: fc.integer({ min: 0, max: 3_000 }), messages: fc.integer({ min: 1, max: 30 }), bytes: fc.integer({ min: 1, max: 3_000 })
+  })
   fc.assert(fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
     const { time, rates } = setUp()
     const start = time.now

@@ -10,7 +10,7 @@ import { RESERVE_BYTES } from '../../../src/adapters/sqlite/space.ts'
 import { systemClock } from '../../../src/adapters/system/clock.ts'
 import { createLog } from '../../../src/domain/log/log.ts'
 import { StoreError } from '../../../src/ports/errors.ts'
-import { exactly, reserve } from '../../contracts/topic-store/support.ts'
+import { exactly, reserve } from '../../support/storage/items.ts'
 import { ask, assertProblem, consume, produce } from '../../support/http/requests.ts'
 import { startServer } from '../../support/processes/server.ts'
 import { bodyOf } from '../../support/processes/sqlite.ts'
@@ -32,7 +32,7 @@ describe('the embedded store on a full disk', { skip: mountFails() }, () => {
     await assert.rejects(append(store, 't', body), full)
     await assert.rejects(append(store, 't', 'small'), full)
     await assert.rejects(store.segments.check(), full)
-    assert.equal((await store.counter.read('t'))!.currentOffset, 300, 'no offset is taken for what is refused')
+    assert.equal((await store.topics.read('t'))!.currentOffset, 300, 'no offset is taken for what is refused')
     assert.equal((await lastsOf(store)).length, 300)
     for (let last = 1; last <= 300; last++) assert.ok(body.equals((await store.segments.get('t', last))!.body), `${last}`)
 
@@ -163,7 +163,7 @@ describe('the embedded store and the space it keeps free', () => {
     const log = createLog({ ...store, clock: systemClock, compression: 'none' })
     const message = [{ payload: `"${'x'.repeat(1_000_000)}"` }]
     for (let i = 0; i < 15; i++) await log.append('t', message)
-    const { last, reservedAtMs: at } = await store.counter.reserve('t', 1, { now: 0 })
+    const { last, reservedAtMs: at } = await reserve(store.topics, 't', 1)
 
     free = 1
     time += 1_000 // The space is asked for again.

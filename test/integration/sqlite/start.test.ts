@@ -19,14 +19,14 @@ describe('the embedded store at its start', () => {
     const big = Buffer.alloc(5 * 1024 * 1024, 'big')
     assert.equal(await append(store, 't', 'small'), 1)
     assert.equal(await append(store, 't', big), 2)
-    await store.counter.raiseEarliest('t', 2)
+    await store.topics.raiseEarliest('t', 2, {})
     store.close()
     assert.deepEqual(readdirSync(folder), ['streams.db'])
 
     const again = openStore(t, folder)
     assert.equal(Buffer.from((await again.segments.get('t', 1))!.body).toString(), 'small')
     assert.ok(big.equals((await again.segments.get('t', 2))!.body))
-    const { currentOffset, earliest } = (await again.counter.read('t'))!
+    const { currentOffset, earliest } = (await again.topics.read('t'))!
     assert.deepEqual({ currentOffset, earliest }, { currentOffset: 2, earliest: 2 })
     assert.equal(await append(again, 't', 'next'), 3)
   })

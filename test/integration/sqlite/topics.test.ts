@@ -7,7 +7,7 @@ import type { SqliteStore } from '../../../src/adapters/sqlite/open.ts'
 import { StoreError } from '../../../src/ports/errors.ts'
 import type { RecordName } from '../../../src/ports/record-store.ts'
 import type { TopicItem } from '../../../src/ports/topic-store.ts'
-import { exactly, OPEN, plain, range, reserve, WRITER_NOW } from '../../contracts/topic-store/support.ts'
+import { exactly, OPEN, plain, reserve, WRITER_NOW } from '../../support/storage/items.ts'
 import { append, openStore } from '../../support/storage/sqlite.ts'
 import { temporaryFolder } from '../../support/temporary-folder.ts'
 
@@ -123,15 +123,6 @@ describe('the embedded store\'s items', () => {
     const { topics } = openStore(t, folder)
     assert.deepEqual([plain(await topics.read('t')), await topics.read('u')], [expected, undefined])
     assert.equal((await reserve(topics, 't', 1)).last, 4)
-  })
-
-  test('that another part of the server has changed are not written over', async (t) => {
-    const { topics, counter } = openStore(t)
-    await reserve(topics, 't', 3)
-    await counter.reserve('t', 2, now)
-    await assert.rejects(topics.reserve('t', { count: 1 }, OPEN, now), (error) => (
-      error instanceof StoreError && error.failure === 'unavailable' && error.effect === 'none'))
-    assert.deepEqual(range(await reserve(topics, 't', 1)), [6, 6])
   })
 
   test('are in a backup that is made while they are changed', async (t) => {

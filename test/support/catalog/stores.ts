@@ -66,7 +66,10 @@ export function createTestCatalog (options: Partial<CatalogDeps> & { stores?: (i
     },
     reserve: (topic: string, count = 1) => reserve(inner.topics, topic, count, time.now),
     put: (topic: string, last: number, bytes = 100) => put(inner.segments, topic, last, bytes),
-    lasts: async (topic: string): Promise<number[]> => (await inner.segments.list(topic, 1, 1_000_000)).entries.map(({ lastOffset: last }) => last)
+    lasts: async (topic: string): Promise<number[]> => {
+      const { entries } = await inner.segments.list(topic, 1, 1_000_000)
+      return entries.map(({ lastOffset }) => lastOffset)
+    }
   }
 }
 
@@ -87,7 +90,7 @@ export async function reserve (topics: TopicStore, topic: string, count: number,
 
 async function put (segments: NamedSegmentStore, topic: string, last: number, bytes: number): Promise<void> {
   const object = { body: new Uint8Array(bytes), contentType: 'application/json', metadata: {} }
-  await segments.putIfAbsent(topic, last, object, { reservedAt: null })
+  await segments.putIfAbsent(topic, last, object, { reservedAtMs: null })
 }
 
 function counted<Port extends object> (port: Port, prefix: string, calls: Record<string, number>): Port {

@@ -24,7 +24,8 @@ export function observedCounter (counter: OffsetCounter, telemetry: Telemetry, c
   return {
     reserve: (topic, count, options) => observe('reserve', counter.reserve(topic, count, options)),
     read: (topic, options) => observe('state', counter.read(topic, options)),
-    correctReservedAt: (topic, reservation, options) => observe('correct_reserved_at', counter.correctReservedAt(topic, reservation, options)),
+    correctReservedAt: (topic, reservation, options) =>
+      observe('correct_reserved_at', counter.correctReservedAt(topic, reservation, options)),
     raiseEarliest: (topic, to, options) => observe('raise_earliest', counter.raiseEarliest(topic, to, options)),
     markDeleted: (topic, currentOffset, options) => observe('mark_deleted', counter.markDeleted(topic, currentOffset, options)),
     check: (options) => counter.check(options)

@@ -19,10 +19,14 @@ type DetailName = { [Code in keyof ErrorDetails]: keyof ErrorDetails[Code] }[key
 /** The members that only some errors have: the error's details. */
 const detailMembers = {
   written: Type.Optional(Type.Union([Type.Literal('no'), Type.Literal('unknown')], {
-    description: 'Failed appends only. `no`: the messages are not in the topic and never will be. `unknown`: they may be in the topic, now or later.'
+    description: 'Failed appends only. `no`: the messages are not in the topic and never will be. ' +
+      '`unknown`: they may be in the topic, now or later.'
   })),
   earliest: Type.Optional(Type.Integer({ minimum: 1, description: 'Only with `offset_out_of_range`: the first offset of the topic.' })),
-  end: Type.Optional(Type.Integer({ minimum: 1, description: 'Only with `offset_out_of_range`: the offset of the next message to be written.' }))
+  end: Type.Optional(Type.Integer({
+    minimum: 1,
+    description: 'Only with `offset_out_of_range`: the offset of the next message to be written.'
+  }))
 } satisfies Record<DetailName, TSchema>
 
 /** The body of every response with a status of 400 or higher (RFC 9457). */

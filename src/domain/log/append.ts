@@ -56,7 +56,9 @@ export async function appendSegment (
     context.cache.set(topic, segment)
     return segment
   }
-  throw new LogError('append_contended', 'The reserved offsets were sealed before the message was written, several times over.', { written: 'no' })
+  throw new LogError('append_contended', 'The reserved offsets were sealed before the message was written, several times over.', {
+    written: 'no'
+  })
 }
 
 function timedOut (cause?: unknown): LogError {
@@ -202,7 +204,8 @@ class ReservationWriter {
     if (found === undefined) return 'gone'
     if (found.kind === 'seal') return 'seal'
     if (found.writer === this.#writer && found.first === first) return 'own'
-    return new LogError('segment_corrupt', `Offset ${last} of topic ${this.#topic}, which was reserved for this append, holds a segment of another writer.`, { written: 'no' })
+    return new LogError('segment_corrupt',
+      `Offset ${last} of topic ${this.#topic}, which was reserved for this append, holds a segment of another writer.`, { written: 'no' })
   }
 
   /**
@@ -224,11 +227,15 @@ class ReservationWriter {
   }
 
   #notWritten (cause: unknown): LogError {
-    return cause instanceof StoreError && cause.failure !== 'timeout' && cause.failure !== 'expired' ? toLogError(cause, 'no') : timedOut(cause)
+    if (!(cause instanceof StoreError) || cause.failure === 'timeout' || cause.failure === 'expired') return timedOut(cause)
+    return toLogError(cause, 'no')
   }
 
   #unknown (cause?: unknown): LogError {
-    return new LogError('storage_unavailable', 'The storage did not answer in time; the message may have been written.', { written: 'unknown', cause })
+    return new LogError('storage_unavailable', 'The storage did not answer in time; the message may have been written.', {
+      written: 'unknown',
+      cause
+    })
   }
 }
 

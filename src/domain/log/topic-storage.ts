@@ -41,7 +41,8 @@ export interface LogContext extends Required<Omit<LogDeps, 'telemetry'>> {
 }
 
 /** @throws Error when the limits contradict each other */
-export function createLogContext ({ segments, counter, clock, compression, random = Math.random, telemetry, ...deps }: LogDeps): LogContext {
+export function createLogContext (deps: LogDeps): LogContext {
+  const { segments, counter, clock, compression, random = Math.random, telemetry } = deps
   const limits = checkLimits(deps.limits ?? defaultLimits)
   return {
     segments: telemetry === undefined ? segments : observedSegments(segments, telemetry, clock),
@@ -123,14 +124,16 @@ export class TopicStorage {
 
   async list (from: Offset, limit: number): Promise<SegmentListing> {
     const { segments, limits } = this.#context
-    const listing = await this.#repeated('list', SEGMENTS, limits.getTimeoutMs, (signal) => segments.list(this.#topic, from, limit, { signal }))
+    const listing = await this.#repeated('list', SEGMENTS, limits.getTimeoutMs,
+      (signal) => segments.list(this.#topic, from, limit, { signal }))
     checkListing(listing, from)
     return listing
   }
 
   correctReservedAt (reservation: ReservationTime): Promise<void> {
     const { counter, limits } = this.#context
-    return this.#repeated(undefined, COUNTER, limits.getTimeoutMs, (signal) => counter.correctReservedAt(this.#topic, reservation, { signal }))
+    return this.#repeated(undefined, COUNTER, limits.getTimeoutMs,
+      (signal) => counter.correctReservedAt(this.#topic, reservation, { signal }))
   }
 
   raiseEarliest (to: Offset): Promise<void> {
@@ -245,7 +248,8 @@ function checkListing ({ entries, now }: SegmentListing, from: Offset): void {
 }
 
 function wrongListing (text: string): StoreError {
-  return new StoreError('misconfigured', 'none', `list: expected ${text}: the store does not keep what the log demands, so it can't be used`)
+  return new StoreError('misconfigured', 'none',
+    `list: expected ${text}: the store does not keep what the log demands, so it can't be used`)
 }
 
 /** Converts an error of a store to one of the log. Errors of the log are returned unchanged, except that `written` is added. */
@@ -255,7 +259,8 @@ export function toLogError (error: unknown, written?: Written): LogError {
   if (!(error instanceof StoreError)) return new LogError('internal', 'Something unexpected happened.', options)
   switch (error.failure) {
     case 'throttled': return new LogError('storage_throttled', 'The storage asked to slow down.', options)
-    case 'misconfigured': return new LogError('storage_misconfigured', 'The storage refused the request: it is not set up for this service.', options)
+    case 'misconfigured':
+      return new LogError('storage_misconfigured', 'The storage refused the request: it is not set up for this service.', options)
     case 'full': return new LogError('storage_full', 'No space is left in the storage. Reading goes on.', options)
     case 'timeout': return new LogError('storage_unavailable', 'The storage did not answer in time.', options)
     default: return new LogError('storage_unavailable', 'The storage could not be reached.', options)

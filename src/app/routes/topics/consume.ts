@@ -40,7 +40,8 @@ export const consumeRoute: FastifyPluginCallbackTypebox<ConsumeRouteOptions> = (
       operationId: 'consume',
       tags: ['topics'],
       summary: 'Read a page of messages, wait for new ones, or stream them',
-      description: 'With `Accept: text/event-stream` the response is a stream of server-sent events; `limit`, `max_bytes` and `wait` are ignored.',
+      description: 'With `Accept: text/event-stream` the response is a stream of server-sent events; ' +
+        '`limit`, `max_bytes` and `wait` are ignored.',
       params: TopicParams,
       querystring: consumeQuery(limits),
       headers: ConsumeHeaders,
@@ -92,7 +93,8 @@ interface Exchange {
 }
 
 /** The messages that are there, or those that arrive within `waitMs`. */
-async function poll (live: LiveRequests, { request, reply, topic, from, operation }: Exchange, size: PageSize, waitMs: number): Promise<Page> {
+async function poll (live: LiveRequests, exchange: Exchange, size: PageSize, waitMs: number): Promise<Page> {
+  const { request, reply, topic, from, operation } = exchange
   const follower = live.follow(topic, from, operation)
   const gone = (): void => { follower.close() }
   reply.raw.once('close', gone)

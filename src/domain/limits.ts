@@ -104,7 +104,10 @@ export const defaultLimits = {
   sliceChars: 64 * KiB,
   /** A request must arrive within this time, including its body. The largest body needs at least 0.5 Mbit/s. */
   requestTimeoutMs: 60 * seconds,
-  /** A connection without traffic is closed after this time. Longer than a long poll and than the time between heartbeats. */
+  /**
+   * A connection without traffic is closed after this time. Every answer takes less, with the waits for memory, and so does the
+   * time between two heartbeats.
+   */
   stalledConnectionMs: 30 * seconds,
   /**
    * An idle connection is kept open for this time. Longer than the 60 s of AWS's load balancers, which could otherwise use a
@@ -150,8 +153,16 @@ export function checkLimits (limits: Limits): Limits {
     [limits.windowBytesInitial <= limits.windowBytesMax, 'windowBytesInitial is at most windowBytesMax'],
     [limits.followPollMinMs <= limits.followPollMaxMs, 'followPollMinMs is at most followPollMaxMs'],
     [
-      Math.max(limits.waitMaxMs, limits.heartbeatMs, limits.appendTimeoutMs) < limits.stalledConnectionMs,
+      Math.max(limits.waitMaxMs, limits.readTimeoutMs, limits.appendTimeoutMs) + limits.memoryWaitMs < limits.stalledConnectionMs,
       'a connection that waits for its answer is not stalled'
+    ],
+    [
+      limits.getTimeoutMs + limits.readTimeoutMs < limits.stalledConnectionMs,
+      'a connection that waits for the beginning of a stream is not stalled'
+    ],
+    [
+      Math.max(limits.heartbeatMs, limits.readTimeoutMs) + limits.streamRetryMs < limits.stalledConnectionMs,
+      'a stream sends a heartbeat before its connection is stalled'
     ],
     [limits.pageMessagesDefault <= limits.pageMessagesMax, 'pageMessagesDefault is at most pageMessagesMax'],
     [limits.pageBytesMax * 4 / 3 < 6_000_000 * 0.98, 'a page as base64 fits a Lambda answer'],

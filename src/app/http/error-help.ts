@@ -128,7 +128,7 @@ export const errorHelp: { readonly [Code in ErrorCode]: HelpOf<Code> } = {
   },
   storage_misconfigured: {
     cause: 'The bucket or the table is missing, or the server may not use it.',
-    remedy: 'For the operator: the log and `/ready` name the part. See the README for the permissions.',
+    remedy: 'For the operator: the log and `/ready` name the part. The permissions are in docs/deploying.md.',
     detail: 'The storage refused the request: it is not set up for this service.'
   },
   overloaded: {

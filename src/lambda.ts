@@ -39,7 +39,9 @@ const app = buildApp({
   // Long polls end long before the 29 s of a REST API, so only the function's own timeout matters.
   timeLeft: ({ awsLambda: { context } }) => context?.getRemainingTimeInMillis(),
   // A client of server-sent events reconnects by itself. So without streaming, it polls and gets complete responses.
-  streamBounds: () => streaming.getStore() === undefined ? { bytes: limits.pageBytesMax, buffered: true } : { bytes: streamedBytesMax, buffered: false }
+  streamBounds: () => streaming.getStore() === undefined
+    ? { bytes: limits.pageBytesMax, buffered: true }
+    : { bytes: streamedBytesMax, buffered: false }
 })
 
 const routes: string[] = []
@@ -81,7 +83,10 @@ function requestOf (event: unknown, { awsRequestId }: Context): HttpEvent {
   }
 }
 
-/** For REST APIs, HTTP APIs and function URLs. A REST API must have all types as binary media types, or its largest pages arrive as base64. */
+/**
+ * For REST APIs, HTTP APIs and function URLs. A REST API must have all types as binary media types, or its largest pages
+ * arrive as base64.
+ */
 export async function handler (event: unknown, context: Context): Promise<unknown> {
   return proxy(requestOf(event, context), context)
 }

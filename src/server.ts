@@ -56,8 +56,9 @@ async function start (settings: Settings): Promise<void> {
   logger.info({ url, data: wiring.location }, 'listening')
   for (const warning of wiring.warnings) logger.warn(warning)
   for (const { name, error } of failedChecks) {
-    if (error instanceof StoreError && error.failure === 'full') logger.error({ store: name, err: error }, 'store is full: appends are refused, reads continue')
-    else logger.warn({ store: name, err: error }, 'store did not respond at the start')
+    if (error instanceof StoreError && error.failure === 'full') {
+      logger.error({ store: name, err: error }, 'store is full: appends are refused, reads continue')
+    } else logger.warn({ store: name, err: error }, 'store did not respond at the start')
   }
 }
 
@@ -91,7 +92,9 @@ async function listen (app: FastifyInstance, { host, port }: Settings, logger: L
     const { code, message } = error as NodeJS.ErrnoException
     if (code === 'EADDRINUSE') throw new StartError(`PORT: ${port} on ${host} is taken by another process; set PORT to a free one`)
     if (code === 'EACCES') throw new StartError(`PORT: this user may not listen on ${port}; set PORT to 1024 or higher`)
-    if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND') throw new StartError(`HOST: ${host} is not an address of this machine (${message})`)
+    if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND') {
+      throw new StartError(`HOST: ${host} is not an address of this machine (${message})`)
+    }
     throw error
   }
 }

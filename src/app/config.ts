@@ -63,8 +63,8 @@ export const SettingsSchema = Type.Object({
     'x-expected': 'a whole number from 0 to 65535'
   }),
   ALLOWED_HOSTS: Type.Optional(Type.String({
-    description: 'Names in the Host header that are served, beside those of the loopback interface; separated by commas, without ports. On other ' +
-      'addresses than loopback, all names are served if it is not set',
+    description: 'Names in the Host header that are served, beside those of the loopback interface; separated by commas, without ports. ' +
+      'On other addresses than loopback, all names are served if it is not set',
     pattern: `^${list(hostName)}$`,
     'x-expected': 'host names or IP addresses without a port, separated by commas'
   })),
@@ -86,7 +86,8 @@ export const SettingsSchema = Type.Object({
     'x-expected': 'a whole number from 1 to 1000000'
   }),
   MAX_BUFFERED_BYTES: Type.Integer({
-    description: 'Bytes of bodies and answers held in memory at one time, all clients together; requests beyond it wait, then get 503 `server_busy`',
+    description: 'Bytes of bodies and answers held in memory at one time, all clients together; requests beyond it wait, ' +
+      'then get 503 `server_busy`',
     default: 268_435_456,
     minimum: 16 * 1024 * 1024,
     maximum: 64 * 1024 * 1024 * 1024,
@@ -169,8 +170,8 @@ export function loadLambdaSettings (environment: Environment): Settings {
   const settings = loadSettings(environment)
   const { storage } = settings
   if (!environment['AWS_LAMBDA_FUNCTION_NAME'] || storage.kind !== 'folder') return settings
-  throw new SettingsError('DATA_DIR: expected BUCKET_NAME and COUNTERS_TABLE in its place on AWS Lambda, where each environment has a folder ' +
-    `of its own (or :memory:, to try it out), got ${show.text(storage.path)}`)
+  throw new SettingsError('DATA_DIR: expected BUCKET_NAME and COUNTERS_TABLE in its place on AWS Lambda, where each environment has ' +
+    `a folder of its own (or :memory:, to try it out), got ${show.text(storage.path)}`)
 }
 
 /** The variables with their defaults. An invalid one stays as it is, and adds a line to `wrong`. */

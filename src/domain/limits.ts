@@ -126,9 +126,15 @@ export const defaultLimits = {
   sliceChars: 64 * KiB,
   /** A request must arrive within this time, including its body. The largest body needs at least 0.5 Mbit/s. */
   requestTimeoutMs: 60 * seconds,
-  /** A connection without traffic is closed after this time. Longer than a long poll and than the time between heartbeats. */
+  /**
+   * A connection without traffic is closed after this time. Every answer takes less, with the waits for memory, and so does the
+   * time between two heartbeats.
+   */
   stalledConnectionMs: 30 * seconds,
-  /** An idle connection is kept open for this time. Longer than the 60 s of AWS's load balancers, which could otherwise use a closed one. */
+  /**
+   * An idle connection is kept open for this time. Longer than the 60 s of AWS's load balancers, which could otherwise use a
+   * closed one.
+   */
   keepAliveMs: 72 * seconds,
   /** Pipelined requests that may wait on a connection; with more, the connection is closed. */
   pipelinedRequestsMax: 32,
@@ -140,7 +146,10 @@ export const defaultLimits = {
   memoryWaitMs: 5 * seconds,
   /** The last eighth of MAX_BUFFERED_BYTES is reserved for requests that hold at most this. */
   smallRequestBytes: 64 * KiB,
-  /** While requests wait for room, a client must send or receive its bytes within this time, plus a second for each `clientBytesPerSecondMin`. */
+  /**
+   * While requests wait for room, a client must send or receive its bytes within this time, plus a second for each
+   * `clientBytesPerSecondMin`.
+   */
   clientGraceMs: 2 * seconds,
   clientBytesPerSecondMin: 1 * MiB,
   /** File descriptors that are not available for connections. */
@@ -153,6 +162,7 @@ export type Limits = {
 
 /** @throws Error if two limits contradict each other: the protocol is correct only with these relations */
 export function checkLimits (limits: Limits): Limits {
+  const counts = [limits.segmentMessagesMax, limits.putsInFlightMax, limits.readConcurrency, limits.callAttemptsMax, limits.storeCallsMax]
   const relations: Array<[boolean, string]> = [
     [limits.putTimeoutMs * 2 <= limits.holeGraceMs, 'a put and one retry fit into holeGraceMs'],
     [limits.resolveBySealMs + limits.reserveTimeoutMs < limits.appendTimeoutMs, 'a reservation and resolving by a seal leave time to put'],
@@ -161,15 +171,31 @@ export function checkLimits (limits: Limits): Limits {
     [PUT_ACCEPTED_MS + minutes < limits.holeUnfillableAfterMs, 'a hole is unfillable only when the store certainly refuses its put'],
     [limits.holeGraceMs < limits.holeUnfillableAfterMs, 'a hole is sealed before it is unfillable'],
     [limits.resolveBySealMs + limits.putTimeoutMs < limits.appendTimeoutMs, 'an append may wait before it is sent'],
-    [limits.windowBytesMin <= limits.windowBytesInitial && limits.windowBytesInitial <= limits.windowBytesMax, 'windowBytesInitial is between windowBytesMin and windowBytesMax'],
-    [limits.holeGraceMs + limits.putTimeoutMs + limits.resolveBySealMs < limits.appendTimeoutMs, 'an append that meets an open range has the time to resolve it'],
+    [limits.windowBytesMin <= limits.windowBytesInitial, 'windowBytesMin is at most windowBytesInitial'],
+    [limits.windowBytesInitial <= limits.windowBytesMax, 'windowBytesInitial is at most windowBytesMax'],
+    [
+      limits.holeGraceMs + limits.putTimeoutMs + limits.resolveBySealMs < limits.appendTimeoutMs,
+      'an append that meets an open range has the time to resolve it'
+    ],
     [limits.holeUnfillableAfterMs < limits.factAgeMaxMs, 'a range is unfillable before it counts as lost'],
     [limits.followPollMinMs <= limits.followPollMaxMs, 'followPollMinMs is at most followPollMaxMs'],
-    [Math.max(limits.waitMaxMs, limits.heartbeatMs, limits.appendTimeoutMs) < limits.stalledConnectionMs, 'a connection that waits for its answer is not stalled'],
+    [
+      Math.max(limits.waitMaxMs, limits.readTimeoutMs, limits.appendTimeoutMs) + limits.memoryWaitMs < limits.stalledConnectionMs,
+      'a connection that waits for its answer is not stalled'
+    ],
+    [
+      limits.getTimeoutMs + limits.readTimeoutMs < limits.stalledConnectionMs,
+      'a connection that waits for the beginning of a stream is not stalled'
+    ],
+    [
+      Math.max(limits.heartbeatMs, limits.readTimeoutMs) + limits.streamRetryMs < limits.stalledConnectionMs,
+      'a stream sends a heartbeat before its connection is stalled'
+    ],
     [limits.pageMessagesDefault <= limits.pageMessagesMax, 'pageMessagesDefault is at most pageMessagesMax'],
     [limits.pageBytesMax * 4 / 3 < 6_000_000 * 0.98, 'a page as base64 fits a Lambda answer'],
-    [limits.requestMessagesMax <= limits.segmentMessagesMax && limits.requestBytesMax <= limits.segmentBytesMax, 'a batch fits into one segment'],
-    [[limits.segmentMessagesMax, limits.putsInFlightMax, limits.readConcurrency, limits.callAttemptsMax, limits.storeCallsMax].every((count) => count >= 1), 'at least one of each']
+    [limits.requestMessagesMax <= limits.segmentMessagesMax, 'the messages of a batch fit into one segment'],
+    [limits.requestBytesMax <= limits.segmentBytesMax, 'the bytes of a batch fit into one segment'],
+    [counts.every((count) => count >= 1), 'at least one of each']
   ]
   for (const [holds, rule] of relations) if (!holds) throw new Error(`limits contradict each other: ${rule}`)
   return limits

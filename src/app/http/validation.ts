@@ -34,7 +34,12 @@ const options = {
 
 function withKeywords (ajv: Ajv): Ajv {
   return ajv
-    .addKeyword({ keyword: 'x-max-bytes', schemaType: 'number', errors: false, validate: (max: number, data: unknown) => isShort(data, max) || bytesOf(data) <= max })
+    .addKeyword({
+      keyword: 'x-max-bytes',
+      schemaType: 'number',
+      errors: false,
+      validate: (max: number, data: unknown) => isShort(data, max) || bytesOf(data) <= max
+    })
     .addKeyword({
       keyword: 'x-max-number',
       schemaType: 'number',
@@ -69,7 +74,9 @@ function isShort (data: unknown, max: number): boolean {
 function bytesOf (data: unknown): number {
   if (typeof data === 'string') return Buffer.byteLength(data)
   let bytes = 0
-  for (const [name, value] of Object.entries(data as object)) bytes += Buffer.byteLength(name) + (typeof value === 'string' ? Buffer.byteLength(value) : 0)
+  for (const [name, value] of Object.entries(data as object)) {
+    bytes += Buffer.byteLength(name) + (typeof value === 'string' ? Buffer.byteLength(value) : 0)
+  }
   return bytes
 }
 
@@ -95,9 +102,16 @@ export function validationError (errors: ReadonlyArray<Partial<FastifySchemaVali
     const name = String(error.params['missingProperty'])
     return invalid(`${field(name)}: expected ${schema.properties?.[name]?.['x-expected']}, got nothing`)
   }
-  const got = error.keyword === 'x-max-bytes' ? `${bytesOf(error.data)} bytes` : error.keyword === 'minItems' ? 'none' : show.value(error.data)
-  const detail = `${field() || context}: expected ${schema['x-expected']}, got ${got}`
+  const detail = `${field() || context}: expected ${schema['x-expected']}, got ${gotOf(error)}`
   return context === 'params' ? new LogError('invalid_topic', detail) : invalid(detail)
+}
+
+function gotOf ({ keyword, data }: ValidationError): string {
+  switch (keyword) {
+    case 'x-max-bytes': return `${bytesOf(data)} bytes`
+    case 'minItems': return 'none'
+    default: return show.value(data)
+  }
 }
 
 function invalid (detail: string): LogError {

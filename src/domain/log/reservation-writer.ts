@@ -164,7 +164,8 @@ export class ReservationWriter {
     if (found === undefined) return 'gone'
     if (found.kind === 'seal') return 'seal'
     if (found.writer === this.#options.writer && found.first === first) return 'own'
-    return new LogError('segment_corrupt', `Offset ${last} of topic ${this.#topic}, which was reserved for this append, holds a segment of another writer.`, { written: 'no' })
+    return new LogError('segment_corrupt',
+      `Offset ${last} of topic ${this.#topic}, which was reserved for this append, holds a segment of another writer.`, { written: 'no' })
   }
 
   /**
@@ -186,11 +187,15 @@ export class ReservationWriter {
   }
 
   #notWritten (cause: unknown): LogError {
-    return cause instanceof StoreError && cause.failure !== 'timeout' && cause.failure !== 'expired' ? toLogError(cause, 'no') : timedOut(cause)
+    if (!(cause instanceof StoreError) || cause.failure === 'timeout' || cause.failure === 'expired') return timedOut(cause)
+    return toLogError(cause, 'no')
   }
 
   #unknown (cause?: unknown): LogError {
-    return new LogError('storage_unavailable', 'The storage did not answer in time; the message may have been written.', { written: 'unknown', cause })
+    return new LogError('storage_unavailable', 'The storage did not answer in time; the message may have been written.', {
+      written: 'unknown',
+      cause
+    })
   }
 }
 

@@ -157,7 +157,8 @@ export class TopicStorage {
 
   async list (from: Offset, limit: number): Promise<SegmentListing> {
     const { segments, limits } = this.#context
-    const listing = await this.#repeated('list', SEGMENTS, limits.getTimeoutMs, (signal) => segments.list(this.#topic, from, limit, { signal }))
+    const listing = await this.#repeated('list', SEGMENTS, limits.getTimeoutMs,
+      (signal) => segments.list(this.#topic, from, limit, { signal }))
     checkListing(listing, from)
     return listing
   }
@@ -279,7 +280,8 @@ export function checkListing ({ entries, now }: SegmentListing, from: Offset): v
 }
 
 function wrongListing (text: string): StoreError {
-  return new StoreError('misconfigured', 'none', `list: expected ${text}: the store does not keep what the log demands, so it can't be used`)
+  return new StoreError('misconfigured', 'none',
+    `list: expected ${text}: the store does not keep what the log demands, so it can't be used`)
 }
 
 /** Converts an error of a store to one of the log. Errors of the log are returned unchanged, except that `written` is added. */
@@ -289,7 +291,8 @@ export function toLogError (error: unknown, written?: Written): LogError {
   if (!(error instanceof StoreError)) return new LogError('internal', 'Something unexpected happened.', options)
   switch (error.failure) {
     case 'throttled': return new LogError('storage_throttled', 'The storage asked to slow down.', options)
-    case 'misconfigured': return new LogError('storage_misconfigured', 'The storage refused the request: it is not set up for this service.', options)
+    case 'misconfigured':
+      return new LogError('storage_misconfigured', 'The storage refused the request: it is not set up for this service.', options)
     case 'full': return new LogError('storage_full', 'No space is left in the storage. Reading goes on.', options)
     case 'timeout': return new LogError('storage_unavailable', 'The storage did not answer in time.', options)
     default: return new LogError('storage_unavailable', 'The storage could not be reached.', options)

@@ -10,7 +10,7 @@ import { defaultLimits } from '../../../src/domain/limits.ts'
 import type { Follower, Page } from '../../../src/domain/log/log.ts'
 import { Lines } from '../../../src/domain/segments/lines.ts'
 import { StoreError } from '../../../src/ports/errors.ts'
-import { listeningApp } from '../../support/http/app.ts'
+import { listeningApp, memoryApp } from '../../support/http/app.ts'
 import { follow } from '../../support/http/events.ts'
 import { ask, assertProblem, consume, problem, produce } from '../../support/http/requests.ts'
 
@@ -71,6 +71,15 @@ test('a reader that stops reading gets everything when it goes on', async (t) =>
   stuck.resume()
   const events = await stuck.atLeast(200)
   assert.deepEqual(events.map(({ id }) => Number(id)), Array.from({ length: 200 }, (_, i) => i + 1))
+})
+
+test('a stream that is delivered only when it is complete ends without messages, too', async (t) => {
+  const { app } = memoryApp(t, { streamBounds: { bytes: 1_000, buffered: true }, limits: { bufferedStreamMs: 300 } })
+  const began = performance.now()
+  const { payload } = await app.inject({ url: '/topics/t/consume', headers: { accept: 'text/event-stream' } })
+  const tookMs = performance.now() - began
+  assert.equal(payload, 'retry: 1000\nid: 0\n\n')
+  assert(tookMs > 290 && tookMs < 3_000, `${tookMs} ms`)
 })
 
 test('a stream that cannot begin is refused with a problem, and nobody is left waiting', async (t) => {

@@ -214,7 +214,7 @@ for (const [name, checks, code, detail, retryAfter] of states) {
 }
 
 test('/ready gives up on a part that never answers, and says which', async (t) => {
-  const { baseUrl } = await listeningApp(t, { checks: [bucket(() => new Promise(() => {})), table(async () => {})] })
+  const { baseUrl } = await listeningApp(t, { checks: [bucket(hanging), table(async () => {})], limits: { getTimeoutMs: 100 } })
   assertProblem(await ask(baseUrl, { path: '/ready' }), 'storage_unavailable', 'Not ready: bucket (timeout).')
 })
 

@@ -4,6 +4,7 @@ import { createMemoryOffsetCounter } from '../../../src/adapters/memory/offset-c
 import { createMemorySegmentStore } from '../../../src/adapters/memory/segment-store.ts'
 import { systemClock } from '../../../src/adapters/system/clock.ts'
 import { buildApp } from '../../../src/app/build-app.ts'
+import type { StreamBounds } from '../../../src/app/http/live/event-stream.ts'
 import type { PlatformLogFields } from '../../../src/app/http/request-log.ts'
 import type { StoreCheck } from '../../../src/app/routes/service/health.ts'
 import type { TimeLeft } from '../../../src/app/routes/topics/consume.ts'
@@ -21,6 +22,7 @@ export interface MemoryAppOptions {
   readonly log?: Log
   readonly platformLogFields?: PlatformLogFields
   readonly timeLeft?: TimeLeft
+  readonly streamBounds?: StreamBounds
   readonly servedHosts?: readonly string[] | undefined
   readonly corsOrigins?: readonly string[]
 }
@@ -32,7 +34,7 @@ export const hurried: TimeLeft = () => 2_005
 export function memoryApp (t: TestContext, options: MemoryAppOptions = {}): { app: FastifyInstance, log: Log } {
   const {
     segments = createMemorySegmentStore(), counter = createMemoryOffsetCounter(), checks = [], logger, platformLogFields, timeLeft,
-    servedHosts, corsOrigins
+    streamBounds, servedHosts, corsOrigins
   } = options
   const limits = { ...defaultLimits, ...options.limits }
   const log = options.log ?? createLog({ segments, counter, clock: systemClock, compression: 'none', limits })
@@ -43,6 +45,7 @@ export function memoryApp (t: TestContext, options: MemoryAppOptions = {}): { ap
     ...logger === undefined ? {} : { logger },
     ...platformLogFields === undefined ? {} : { platformLogFields },
     ...timeLeft === undefined ? {} : { timeLeft },
+    ...streamBounds === undefined ? {} : { streamBounds: () => streamBounds },
     ...corsOrigins === undefined ? {} : { corsOrigins },
     servedHosts
   })

@@ -67,7 +67,8 @@ type Compress = (body: Buffer, done: (error: Error | null, compressed: Buffer) =
 const compress: Readonly<Record<Encoding, Compress>> = {
   gzip: (body, done) => { gzip(body, { level: 3, chunkSize }, done) },
   br: (body, done) => {
-    brotliCompress(body, { params: { [constants.BROTLI_PARAM_QUALITY]: 3, [constants.BROTLI_PARAM_SIZE_HINT]: body.length }, chunkSize }, done)
+    const params = { [constants.BROTLI_PARAM_QUALITY]: 3, [constants.BROTLI_PARAM_SIZE_HINT]: body.length }
+    brotliCompress(body, { params, chunkSize }, done)
   },
   zstd: (body, done) => { zstdCompress(body, { params: { [constants.ZSTD_c_compressionLevel]: 1 }, chunkSize }, done) }
 }

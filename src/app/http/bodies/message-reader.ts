@@ -182,7 +182,8 @@ export class MessageReader implements JsonHandler {
         break
       case 'message':
         switch (this.#member) {
-          case 'payload': return invalid(`${at}payload: expected at most ${this.#rules.limits.payloadNestingMax} levels of nesting, got more`)
+          case 'payload':
+            return invalid(`${at}payload: expected at most ${this.#rules.limits.payloadNestingMax} levels of nesting, got more`)
           case 'messages': return invalid(`messages: expected ${this.#rules.countExpected}, got ${got}`)
           case 'unknown': {
             const known = this.#batch === undefined ? 'payload, key, headers' : 'messages'
@@ -252,7 +253,8 @@ export class MessageReader implements JsonHandler {
   /** The string; only its beginning if it is too long to be valid anywhere. */
   #string (start: number, end: number): string {
     const { textCharsMax } = this.#rules
-    return end - start > textCharsMax ? this.#text.slice(start + 1, start + textCharsMax) : parseValue(this.#text.slice(start, end)) as string
+    if (end - start > textCharsMax) return this.#text.slice(start + 1, start + textCharsMax)
+    return parseValue(this.#text.slice(start, end)) as string
   }
 
   /** The value, or a short value of the same type if it can be valid only in a payload. */

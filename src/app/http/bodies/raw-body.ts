@@ -29,8 +29,10 @@ interface Steps {
   readonly parse: ParseBody
 }
 
+type Done = (error: Error | null, body?: unknown) => void
+
 function addParser (app: FastifyInstance, type: string, { receive, decompress, parse }: Steps): void {
-  app.addContentTypeParser(type, (request: FastifyRequest, payload: IncomingMessage, done: (error: Error | null, body?: unknown) => void) => {
+  app.addContentTypeParser(type, (request: FastifyRequest, payload: IncomingMessage, done: Done) => {
     receive(request, payload, (failure, body) => {
       if (body === undefined) {
         done(failure)

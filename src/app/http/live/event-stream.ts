@@ -18,7 +18,10 @@ import { errorKinds, toProblem } from '../problem.ts'
 /** Limits that a platform sets on a stream. The stream ends gracefully before them, and its client resumes. */
 export interface StreamBounds {
   readonly bytes: number
-  /** True where the platform delivers a response only when it is complete (buffered Lambda): the stream then ends as soon as it has messages. */
+  /**
+   * True where the platform delivers a response only when it is complete (buffered Lambda): the stream then ends as soon as
+   * it has messages.
+   */
   readonly buffered: boolean
 }
 

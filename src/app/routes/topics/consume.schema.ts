@@ -19,8 +19,8 @@ export function consumeQuery (limits: Limits) {
         default: 1,
         example: 1
       },
-      description: 'The first offset to return. `earliest` is the first offset of the topic, `latest` the offset of the next message to be written. ' +
-        'An offset below the first one is taken for `earliest`; an offset beyond the end of the topic is refused.'
+      description: 'The first offset to return. `earliest` is the first offset of the topic, `latest` the offset of the next message ' +
+        'to be written. An offset below the first one is taken for `earliest`; an offset beyond the end of the topic is refused.'
     })),
     limit: Type.Optional(Type.String({
       pattern: `^${wholeNumber}$`,
@@ -32,8 +32,8 @@ export function consumeQuery (limits: Limits) {
       pattern: `^${wholeNumber}$`,
       'x-expected': 'a whole number from 1',
       'x-openapi': { type: 'integer', minimum: 1, default: limits.pageBytesMax, example: 65_536 },
-      description: 'Maximum number of bytes of all messages together. A page has at least one message if there is one, even a larger one. ' +
-        `Values above ${limits.pageBytesMax} count as ${limits.pageBytesMax}.`
+      description: 'Maximum number of bytes of all messages together. A page has at least one message if there is one, even a larger ' +
+        `one. Values above ${limits.pageBytesMax} count as ${limits.pageBytesMax}.`
     })),
     wait: Type.Optional(Type.String({
       pattern: '^(0|[1-9][0-9]*)(\\.[0-9]{1,3})?$',
@@ -60,8 +60,8 @@ export const MessagePage = Type.Object({
   messages: Type.Array(Type.Object({
     offset: Type.Integer({ minimum: 1 }),
     payload: Type.Unknown({
-      description: 'Exactly as it was sent: numbers, escapes and the order of members are not changed. Numbers may have more digits than a parser accepts: ' +
-        'to skip such a message, read with `limit=1` and continue at the `Next-Offset` header.'
+      description: 'Exactly as it was sent: numbers, escapes and the order of members are not changed. Numbers may have more digits ' +
+        'than a parser accepts: to skip such a message, read with `limit=1` and continue at the `Next-Offset` header.'
     }),
     timestamp: Type.Integer({ description: 'When the server received the message, in milliseconds since 1970 (UTC).' }),
     key: Type.Optional(Type.String()),
@@ -76,11 +76,15 @@ export const MessagePage = Type.Object({
 
 /** The static type is `unknown`, because the handler sends bytes or a stream. */
 export const ConsumeAnswer = Type.Unsafe<unknown>({
-  description: 'A page: as JSON, or with `Accept: application/x-ndjson` one message per line. With `Accept: text/event-stream`, a stream that does not end: ' +
-    'each message is an event with its offset as `id` and the message as `data`; comments are heartbeats.',
+  description: 'A page: as JSON, or with `Accept: application/x-ndjson` one message per line. With `Accept: text/event-stream`, ' +
+    'a stream that does not end: each message is an event with its offset as `id` and the message as `data`; comments are heartbeats.',
   headers: {
     'next-offset': { type: 'integer', minimum: 1, description: 'Pages only: the `offset` of the next request.' },
-    'content-encoding': { type: 'string', enum: ['gzip', 'br', 'zstd'], description: 'Set when a page over 1 KiB was compressed as `Accept-Encoding` allows.' }
+    'content-encoding': {
+      type: 'string',
+      enum: ['gzip', 'br', 'zstd'],
+      description: 'Set when a page over 1 KiB was compressed as `Accept-Encoding` allows.'
+    }
   },
   content: {
     'application/json': { schema: Type.Ref(MessagePage) },
@@ -91,6 +95,11 @@ export const ConsumeAnswer = Type.Unsafe<unknown>({
         example: '{"offset":1,"payload":{"item":"book","quantity":2},"timestamp":1702000000000}\n'
       }
     },
-    'text/event-stream': { schema: { type: 'string', example: 'id: 1\ndata: {"offset":1,"payload":{"item":"book","quantity":2},"timestamp":1702000000000}\n\n' } }
+    'text/event-stream': {
+      schema: {
+        type: 'string',
+        example: 'id: 1\ndata: {"offset":1,"payload":{"item":"book","quantity":2},"timestamp":1702000000000}\n\n'
+      }
+    }
   }
 })

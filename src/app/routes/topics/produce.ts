@@ -35,13 +35,17 @@ export const produceRoute: FastifyPluginCallbackTypebox<ProduceRouteOptions> = (
       body: {
         content: {
           [jsonType]: { schema: Type.Union([Message, Batch]) },
-          [linesType]: { schema: { ...Messages, description: 'One message per line; blank lines are ignored. Always a batch, even of one message.' } }
+          [linesType]: {
+            schema: { ...Messages, description: 'One message per line; blank lines are ignored. Always a batch, even of one message.' }
+          }
         }
       },
       response: {
         200: Type.Ref(Produced),
-        ...problems('malformed_request', 'missing_body', 'malformed_json', 'invalid_encoding', 'invalid_request', 'invalid_topic', 'body_too_large',
-          'unsupported_media_type', 'server_busy', ...storageProblems, 'overloaded', 'append_timeout', 'append_contended', 'shutting_down', 'storage_full')
+        ...problems(
+          'malformed_request', 'missing_body', 'malformed_json', 'invalid_encoding', 'invalid_request', 'invalid_topic',
+          'body_too_large', 'unsupported_media_type', 'server_busy', ...storageProblems, 'overloaded', 'append_timeout',
+          'append_contended', 'shutting_down', 'storage_full')
       }
     },
     validatorCompiler: ({ schema, httpPart }) => httpPart === 'body' ? validBody : compile(schema)

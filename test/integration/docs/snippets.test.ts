@@ -11,9 +11,9 @@ import { once } from 'node:events'
 import { existsSync, writeFileSync } from 'node:fs'
 import { delimiter, dirname, join } from 'node:path'
 import { test } from 'node:test'
-import { type CodeBlock, documents, parse, read, root } from '../support/docs/markdown.ts'
-import { startServer } from '../support/processes/server.ts'
-import { temporaryFolder } from '../support/temporary-folder.ts'
+import { type CodeBlock, documents, parse, read, root } from '../../support/docs/markdown.ts'
+import { startServer } from '../../support/processes/server.ts'
+import { temporaryFolder } from '../../support/temporary-folder.ts'
 
 const placeholder = 'http://127.0.0.1:9000'
 const answerMs = 20_000

@@ -8,11 +8,11 @@ import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import { promisify } from 'node:util'
-import { parse, read } from '../support/docs/markdown.ts'
-import { eventually } from '../support/eventually.ts'
-import { consume, produce } from '../support/http/requests.ts'
-import { startServer } from '../support/processes/server.ts'
-import { temporaryFolder } from '../support/temporary-folder.ts'
+import { parse, read } from '../../support/docs/markdown.ts'
+import { eventually } from '../../support/eventually.ts'
+import { consume, produce } from '../../support/http/requests.ts'
+import { startServer } from '../../support/processes/server.ts'
+import { temporaryFolder } from '../../support/temporary-folder.ts'
 
 const run = promisify(execFile)
 

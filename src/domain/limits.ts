@@ -41,7 +41,10 @@ export const defaultLimits = {
   factAgeMaxMs: 24 * 60 * minutes,
   /** GAP_WAIT: an append of a producer waits for the one before it. */
   gapWaitMs: 1 * seconds,
-  /** INLINE_BYTES: the records of producers in a topic's item, before those that are idle leave it. Each started KiB of the item costs a write unit. */
+  /**
+   * INLINE_BYTES: the size of all producers' records in a topic's item above which idle producers leave it. Each started KiB
+   * of the item costs a write unit.
+   */
   inlineRecordsBytes: 700,
   /** INLINE_MAX: the same, as a number of records, before even busy ones leave. */
   inlineRecordsMax: 64,

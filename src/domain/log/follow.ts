@@ -190,7 +190,8 @@ class FollowedTopic {
         continue
       }
       const key = `${from} ${size.limit} ${size.maxBytes}`
-      const page = pages.get(key) ?? pageOf(segment, from, size, { earliest: earliestOf(this.#context.beliefs.of(this.#topic).item), closes })
+      const earliest = earliestOf(this.#context.beliefs.of(this.#topic).item)
+      const page = pages.get(key) ?? pageOf(segment, from, size, { earliest, closes })
       pages.set(key, page)
       notify({ version: this.version, page })
     }
@@ -259,7 +260,8 @@ class TailFollower implements Follower {
     const { clock, limits } = this.#context
     const startedAt = clock.monotonic()
     const deadline = Math.min(startedAt + waitMs, this.#deadline)
-    const nothing = (): Page => ({ runs: [], count: 0, nextOffset: this.position, end: this.position, earliest: this.#earliest, closed: false })
+    const nothing = (): Page => (
+      { runs: [], count: 0, nextOffset: this.position, end: this.position, earliest: this.#earliest, closed: false })
     let item: TopicItem | undefined
     let waited = false
     for (;;) {

@@ -1,7 +1,7 @@
 import { mayHaveTakenEffect } from '../../ports/errors.ts'
 import type { Reserved } from '../../ports/topic-store.ts'
 import type { Ms } from '../../ports/units.ts'
-import { LogError } from '../errors.ts'
+import type { LogError } from '../errors.ts'
 import { addCalls, createOperation, type Operation } from '../operation.ts'
 import { rememberDecoded } from '../producers/record.ts'
 import type { NewMessage } from '../segments/message.ts'
@@ -13,7 +13,8 @@ import { GroupDraft, type DraftOptions } from './group-draft.ts'
 import { decodeKey, encodeKey, keyName, keyRecords, type KeyRecord } from './keys.ts'
 import { overloaded, type Flight } from './link-window.ts'
 import { moveOut } from './producer-moves.ts'
-import { isTimeout, randomId, ReservationWriter, timedOut } from './reservation-writer.ts'
+import { contended, timedOut } from './refusals.ts'
+import { isTimeout, randomId, ReservationWriter } from './reservation-writer.ts'
 import { rangeOfWriter, resolverOf, type RangeResolver } from './resolve.ts'
 import { TopicStorage, toLogError, type LogContext } from './topic-storage.ts'
 import { WaitingAppends } from './waiting-appends.ts'
@@ -253,16 +254,21 @@ export class GroupCommit {
 
   /** @returns false if another copy of an append was quicker with its key, or its record could not be stored (log §6.6) */
   async #putKeys (draft: GroupDraft, { last }: Reserved, writer: string, storage: TopicStorage): Promise<boolean> {
-    const puts = await Promise.all([...this.#keyRecords(draft, writer)].map(async ([append, record]) => {
-      const answer = await storage.replaceRecord(keyName(this.#topic, append.conditions.key!), { last, text: encodeKey(record) }, append.keySeen!, this.#context.limits.keyTtlMs)
+    const { keyTtlMs } = this.#context.limits
+    const putKey = async (append: QueuedAppend, record: KeyRecord): Promise<boolean> => {
+      const name = keyName(this.#topic, append.conditions.key!)
+      const answer = await storage.replaceRecord(name, { last, text: encodeKey(record) }, append.keySeen!, keyTtlMs)
       return answer === 'replaced' || (answer !== undefined && decodeKey(answer.text).writer === writer)
-    }).map((put) => put.catch(() => false)))
+    }
+    const records = [...this.#keyRecords(draft, writer)]
+    const puts = await Promise.all(records.map(([append, record]) => putKey(append, record).catch(() => false)))
     return puts.every(Boolean)
   }
 
   #keyRecords (draft: GroupDraft, writer: string): Map<QueuedAppend, KeyRecord> {
     if (draft.keys === 0) return new Map()
-    return keyRecords(draft.accepted as QueuedAppend[], { count: draft.count, writer, timeS: Math.floor(this.#context.storeTime.now() / 1_000) })
+    const timeS = Math.floor(this.#context.storeTime.now() / 1_000)
+    return keyRecords(draft.accepted as QueuedAppend[], { count: draft.count, writer, timeS })
   }
 
   /** So that a trim does not leave in doubt what was written. */
@@ -284,10 +290,6 @@ export class GroupCommit {
       this.#checkIdle()
     }).catch(() => {})
   }
-}
-
-function contended (): LogError {
-  return new LogError('append_contended', 'The reserved offsets were sealed before the message was written, several times over.', { written: 'no' })
 }
 
 /** The calls of one group, counted together. */

@@ -4,8 +4,9 @@ import { decodeProducer, encodeProducer, type AppendRange, type ProducerRecord }
 import { closedOf, closingOf, counts, endOf, existsTopic } from '../topics/state.ts'
 import type { TopicBelief } from './belief.ts'
 import { GroupProducers } from './group-producers.ts'
-import { decodeClosing, decodeOrder, encodeClosing, encodeOrder } from './facts.ts'
+import { decodeClosing, decodeOrder, encodeClosing, encodeOrder, type RangeOf } from './facts.ts'
 import type { OpenRange, PendingAppend } from './conditions.ts'
+import { notFound, offsetMismatch, outOfOrder, producerFenced, producerGap, seqOld, topicClosed } from './refusals.ts'
 
 /** The most producers in one update (FACTS_MAX). */
 export const FACTS_MAX = 64
@@ -133,7 +134,7 @@ export class GroupDraft {
     if (this.#options.createsTopics && !alone) return undefined
     if (alone && !this.#known) return { kind: 'waits', need: { kind: 'item' } }
     if (!this.#known || existsTopic(this.#item)) return undefined
-    return this.#refuse(append, new LogError('topic_not_found', 'The topic does not exist. Create it with PUT /topics/{topic}.', { written: 'no' }))
+    return this.#refuse(append, notFound())
   }
 
   /** Repeats come before everything that may have changed since the first copy. */
@@ -151,12 +152,12 @@ export class GroupDraft {
       case 'unknown': return { kind: 'waits', need: verdict.read === 'item' ? { kind: 'item' } : { kind: 'outside', id: producer.id } }
       case 'copy': return { kind: 'waits', need: verdict }
       case 'later': return LATER
-      case 'fenced': return this.#refuse(append, fenced(verdict.epoch))
+      case 'fenced': return this.#refuse(append, producerFenced(verdict.epoch))
       case 'old': return this.#refuse(append, seqOld(producer.seq))
       case 'repeat': return this.#certainly(append, verdict)
       case 'unresolved': {
         const { record, version } = this.#producers.known(producer)
-        return { kind: 'waits', need: { kind: 'range', range: openRange(record!, version!) } }
+        return waitsForRange(record!, version!)
       }
       case 'accepted': return this.#producers.size >= FACTS_MAX && !this.#producers.has(producer.id) ? LATER : undefined
       case 'gap': return undefined // if the topic is closed, that is told
@@ -166,27 +167,26 @@ export class GroupDraft {
   #judgeSequence ({ conditions: { producer } }: PendingAppend): Judgement | undefined {
     const verdict = producer === undefined ? undefined : this.#producers.judge(producer)
     if (producer === undefined || verdict?.kind !== 'gap') return undefined
-    return { kind: 'waits', need: { kind: 'predecessor', refusal: gap(verdict.expectedSeq, producer.seq) } }
+    return { kind: 'waits', need: { kind: 'predecessor', refusal: producerGap(verdict.expectedSeq, producer.seq) } }
   }
 
   #judgeClosed (append: PendingAppend, alone: boolean): Judgement | undefined {
     const item = this.#item
     const closing = closingOf(item)
     const outcome = closing === undefined ? undefined : this.#belief.outcomeOf(closing.last)
-    if (closing !== undefined && outcome === undefined) return { kind: 'waits', need: { kind: 'range', range: openRange(decodeClosing(closing.text), closing.last) } }
+    if (closing !== undefined && outcome === undefined) return waitsForRange(decodeClosing(closing.text), closing.last)
     const closed = closedOf(item) ?? (outcome === 'void' ? undefined : closing?.last)
     if (closed === undefined) return undefined
     const end = closed + 1
     const { expectedOffset = end } = append.conditions
     if (alone && expectedOffset === end) return this.#certainly(append, { kind: 'closed', end })
-    return this.#refuse(append, new LogError('topic_closed', `The topic is closed: its last offset is ${closed}.`, { end, written: 'no' }))
+    return this.#refuse(append, topicClosed(closed))
   }
 
   #judgeExpected (append: PendingAppend): Judgement | undefined {
     const expected = append.conditions.expectedOffset
     if (expected === undefined || !this.#known || this.#wantedLast(append) === (this.#item?.currentOffset ?? 0)) return undefined
-    const end = endOf(this.#item)
-    return this.#refuse(append, new LogError('offset_mismatch', `expected_offset: expected ${end}, the end of the topic, got ${expected}`, { end, written: 'no' }))
+    return this.#refuse(append, offsetMismatch(endOf(this.#item), expected))
   }
 
   /** The current offset at which an append with an expected offset may be reserved. */
@@ -207,11 +207,11 @@ export class GroupDraft {
     const fact = this.#orderFact()
     if (fact !== undefined && this.#belief.outcomeOf(fact.last) === undefined) {
       const { range } = decodeOrder(fact.text)
-      if (range !== undefined) return { kind: 'waits', need: { kind: 'range', range: openRange(range, fact.last) } }
+      if (range !== undefined) return waitsForRange(range, fact.last)
     }
     const standing = this.#standingOrder()
     if (standing === undefined || Buffer.compare(Buffer.from(order), Buffer.from(standing)) > 0) return undefined
-    return this.#refuse(append, new LogError('out_of_order', `order: expected a string above ${JSON.stringify(standing)}, got ${JSON.stringify(order)}`, { order: standing, written: 'no' }))
+    return this.#refuse(append, outOfOrder(standing, order))
   }
 
   #orderFact (): Fact | undefined {
@@ -271,18 +271,6 @@ export class GroupDraft {
   }
 }
 
-function openRange ({ count, writer, timeS }: { readonly count: number, readonly writer: string, readonly timeS: number }, last: number): OpenRange {
-  return { first: last - count + 1, last, writer, timeS }
-}
-
-function fenced (epoch: number): LogError {
-  return new LogError('producer_fenced', `producer.epoch: expected at least ${epoch}: another instance of this producer has begun it`, { epoch, written: 'no' })
-}
-
-function gap (expected: number, seq: number): LogError {
-  return new LogError('producer_gap', `producer.seq: expected ${expected}, got ${seq}`, { expected_seq: expected, written: 'no' })
-}
-
-function seqOld (seq: number): LogError {
-  return new LogError('producer_seq_old', `producer.seq: ${seq} was used before, and its outcome is not known any more`, { written: 'unknown' })
+function waitsForRange ({ count, writer, timeS }: RangeOf, last: number): Judgement {
+  return { kind: 'waits', need: { kind: 'range', range: { first: last - count + 1, last, writer, timeS } } }
 }

@@ -23,8 +23,10 @@ export function encodeKey ({ writer, rangeCount, back, count, hash, timeS, stand
   return JSON.stringify([writer, rangeCount, back, count, hash, timeS, stands ? 1 : 0])
 }
 
+type KeyMembers = [writer: string, rangeCount: number, back: number, count: number, hash: string, timeS: number, stands: 0 | 1]
+
 export function decodeKey (text: string): KeyRecord {
-  const [writer, rangeCount, back, count, hash, timeS, stands] = JSON.parse(text) as [string, number, number, number, string, number, number]
+  const [writer, rangeCount, back, count, hash, timeS, stands] = JSON.parse(text) as KeyMembers
   return { writer, rangeCount, back, count, hash, timeS, stands: stands === 1 }
 }
 
@@ -55,7 +57,8 @@ export function keyRecords<Append extends PendingAppend> (
     const { conditions, messages } = append
     upTo += messages.length
     if (conditions.key === undefined) continue
-    records.set(append, { writer, rangeCount: count, back: count - upTo, count: messages.length, hash: hashMessages(messages), timeS, stands: false })
+    const hash = hashMessages(messages)
+    records.set(append, { writer, rangeCount: count, back: count - upTo, count: messages.length, hash, timeS, stands: false })
   }
   return records
 }

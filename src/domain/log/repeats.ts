@@ -8,7 +8,9 @@ import type { TopicStorage } from './topic-storage.ts'
  * and counts as the same.
  * @throws StoreError, LogError
  */
-export async function isSameContent (storage: TopicStorage, { first, last }: AppendRange, messages: readonly NewMessage[]): Promise<boolean> {
+export async function isSameContent (
+  storage: TopicStorage, { first, last }: AppendRange, messages: readonly NewMessage[]
+): Promise<boolean> {
   if (messages.length !== last - first + 1) return false
   let key = storage.lastOffsetOfSegmentAt(first)
   if (key === undefined) {

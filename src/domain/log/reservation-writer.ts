@@ -7,6 +7,7 @@ import { encodeLargeSegment, encodeSeal, encodeSegment, isLarge, type MessageSeg
 import { earliestOf } from '../topics/state.ts'
 import { sleep } from '../wait.ts'
 import type { Flight } from './link-window.ts'
+import { timedOut } from './refusals.ts'
 import { retryDelay, TopicStorage, toLogError, type LogContext } from './topic-storage.ts'
 
 /** What became of one reservation. `sealed`: a reader closed it, so nothing will ever be in it. */
@@ -30,10 +31,6 @@ export interface WriterOptions {
   readonly deadline: number
   /** The segment's room on the link. It leaves when the segment is not sent any more. */
   readonly flight: Flight
-}
-
-export function timedOut (cause?: unknown): LogError {
-  return new LogError('append_timeout', 'The message could not be written in time.', { written: 'no', cause })
 }
 
 /** The puts for one reservation, until its outcome is known (log §3.2, §3.3). */
@@ -64,7 +61,14 @@ export class ReservationWriter {
   async write (messages: readonly NewMessage[]): Promise<MessageSegment | 'sealed'> {
     const { clock, limits, compression, turns } = this.#context
     const { writer, closes } = this.#options
-    const options = { first: this.#reservation.first, timestamp: clock.wall(), writer, closes, compression, compressOverBytes: limits.compressOverBytes }
+    const options = {
+      first: this.#reservation.first,
+      timestamp: clock.wall(),
+      writer,
+      closes,
+      compression,
+      compressOverBytes: limits.compressOverBytes
+    }
     const { object, segment } = isLarge(messages, limits.sliceChars)
       ? await encodeLargeSegment(messages, options, turns, limits.sliceChars)
       : encodeSegment(messages, options)

@@ -73,7 +73,8 @@ export class RangeResolver {
         continue
       }
       // Nothing else can be inside: the item told the whole range of one reservation.
-      if (await storage.put(last, encodeSeal(first, last, 'range'), { reservedAtMs: null, timeoutMs: limits.putTimeoutMs }) === 'created') break
+      const put = await storage.put(last, encodeSeal(first, last, 'range'), { reservedAtMs: null, timeoutMs: limits.putTimeoutMs })
+      if (put === 'created') break
     }
     await this.#judgeSealed(storage, range, isOpen)
   }

@@ -72,15 +72,24 @@ function resolvedBelow (item: TopicItem, belief: TopicBelief, earliest: number):
     if (last >= earliest || record.riding.length === 0) continue
     producers.set(id, { last, text: encodeProducer(resolveProducer(record, last, belief.outcomeOf(last)!)) })
   }
-  const { closing, order } = item
-  const found = order === undefined ? undefined : decodeOrder(order.text)
+  const { closing } = item
+  const order = resolvedOrder(item, belief, earliest)
   return {
     producers,
-    ...order !== undefined && found?.range !== undefined && order.last < earliest && {
-      order: { last: order.last, text: encodeOrder({ before: undefined, value: belief.outcomeOf(order.last) === 'void' ? found.before : found.value, range: undefined }) }
-    },
-    ...closing !== undefined && closing.last < earliest && { closing: { last: closing.last, stands: belief.outcomeOf(closing.last) !== 'void' } }
+    ...order !== undefined && { order },
+    ...closing !== undefined && closing.last < earliest && {
+      closing: { last: closing.last, stands: belief.outcomeOf(closing.last) !== 'void' }
+    }
   }
+}
+
+/** @returns `undefined` if there is no such fact below `earliest`, or it is resolved already */
+function resolvedOrder ({ order }: TopicItem, belief: TopicBelief, earliest: number): Fact | undefined {
+  if (order === undefined || order.last >= earliest) return undefined
+  const { before, value, range } = decodeOrder(order.text)
+  if (range === undefined) return undefined
+  const newest = belief.outcomeOf(order.last) === 'void' ? before : value
+  return { last: order.last, text: encodeOrder({ before: undefined, value: newest, range: undefined }) }
 }
 
 /**

@@ -6,6 +6,7 @@ import { failureOf, settle, type QueuedAppend } from './append-queue.ts'
 import type { TopicBelief } from './belief.ts'
 import type { Need } from './group-draft.ts'
 import { decodeKey, hashMessages, keyName, rangeOfKey } from './keys.ts'
+import { identityConflict, keyUnknown } from './refusals.ts'
 import { isSameContent } from './repeats.ts'
 import type { RangeResolver } from './resolve.ts'
 import { TopicStorage, toLogError, type LogContext } from './topic-storage.ts'
@@ -60,7 +61,7 @@ export class WaitingAppends {
   /** The append stands already: its messages are compared with those that stand. */
   addRepeat (append: QueuedAppend, range: AppendRange): void {
     this.#run(append, async (storage) => {
-      if (!await isSameContent(storage, range, append.messages)) throw conflict('producer.seq', range.first)
+      if (!await isSameContent(storage, range, append.messages)) throw identityConflict('producer.seq', range.first)
       settle(append, { ...range, duplicate: true, ...append.conditions.close === true && { closed: true } })
       return false
     })
@@ -83,7 +84,8 @@ export class WaitingAppends {
       if (again) this.#hooks.back(append)
     }, (error: unknown) => {
       addCalls(append.operation.calls, operation.calls)
-      settle(append, error instanceof LogError && error.written !== undefined ? error : failureOf(append.conditions, toLogError(error, 'no')))
+      const tellsOutcome = error instanceof LogError && error.written !== undefined
+      settle(append, tellsOutcome ? error : failureOf(append.conditions, toLogError(error, 'no')))
     }).finally(() => {
       if (--this.#count === 0) this.#hooks.idle()
     }).catch(() => {})
@@ -147,7 +149,7 @@ export class WaitingAppends {
     }
     const record = decodeKey(fact.text)
     const first = fact.last - record.back - record.count + 1
-    if (record.hash !== hashMessages(append.messages)) throw conflict('idempotency-key', first)
+    if (record.hash !== hashMessages(append.messages)) throw identityConflict('idempotency-key', first)
     if (!record.stands) {
       await this.#resolver.resolve(rangeOfKey(record, fact.last), {
         deadline: this.#hooks.latestStart(append),
@@ -160,14 +162,8 @@ export class WaitingAppends {
       append.keySeen = fact.last
       return true
     }
-    if (outcome === 'lost') {
-      throw new LogError('idempotency_unknown', 'idempotency-key: it is not known whether the append with this key was written', { written: 'unknown' })
-    }
+    if (outcome === 'lost') throw keyUnknown()
     settle(append, { first, last: first + record.count - 1, duplicate: true, ...append.conditions.close === true && { closed: true } })
     return false
   }
-}
-
-function conflict (field: string, offset: number): LogError {
-  return new LogError('idempotency_conflict', `${field}: expected the messages that came with it first, got others`, { offset, written: 'no' })
 }

@@ -46,7 +46,10 @@ export function encodeProducer ({ epoch, base, timeS, writer, count, standing, r
 
 const decoded = new WeakMap<Fact, ProducerRecord>()
 
-/** The record of a fact, decoded once. @throws Error if the text was not made by `encodeProducer`: then another program has changed the item */
+/**
+ * The record of a fact, decoded once.
+ * @throws Error if the text was not made by `encodeProducer`: then another program has changed the item
+ */
 export function decodeProducer (fact: Fact): ProducerRecord {
   let record = decoded.get(fact)
   if (record === undefined) {
@@ -61,8 +64,10 @@ export function rememberDecoded (fact: Fact, record: ProducerRecord): void {
   decoded.set(fact, record)
 }
 
+type Members = [epoch: number, base: number, timeS: number, writer: string, count: number, standing: number[], riding: number[]]
+
 function decode (text: string): ProducerRecord {
-  const [epoch, base, timeS, writer, count, standing, riding] = JSON.parse(text) as [number, number, number, string, number, number[], number[]]
+  const [epoch, base, timeS, writer, count, standing, riding] = JSON.parse(text) as Members
   return {
     epoch,
     base,

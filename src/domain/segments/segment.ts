@@ -16,7 +16,8 @@ import { encodeMessage, lineStart, messagePieces, type NewMessage } from './mess
  *   a batch       application/x-ndjson   LINE "\n" LINE "\n" … LINE "\n"
  *   a seal        application/json       {"offset":N,"sealed_from":F}
  *
- * Metadata: first, count, writer, crc32 (of the body before compression, 8 hex digits), closed (true; absent otherwise), or sealed (hole | range).
+ * Metadata: first, count, writer, crc32 (of the body before compression, 8 hex digits), and closed (true; absent otherwise), or
+ * sealed (hole | range).
  * An object without `crc32` was written by another implementation; every line of it is parsed and checked before any is used.
  */
 

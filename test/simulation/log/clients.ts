@@ -53,7 +53,8 @@ export class Clients {
   #run (name: string, role: (name: string, process: Process, random: Random) => Promise<void>): void {
     this.#running++
     const process = new Process(this.#options.scheduler, name, 0)
-    role(name, process, new Random(this.#options.seed, name)).then(() => { this.#running-- }, (error: unknown) => { this.#options.scheduler.fail(error) })
+    const random = new Random(this.#options.seed, name)
+    role(name, process, random).then(() => { this.#running-- }, (error: unknown) => { this.#options.scheduler.fail(error) })
   }
 
   async #produce (name: string, process: Process, random: Random, id: string, epoch: number): Promise<void> {
@@ -86,7 +87,8 @@ export class Clients {
     for (let attempt = 0; attempt < 40; attempt++) {
       const copies = random.chance(0.25) ? 2 : 1
       const asked = checker.identities.ask(identity)
-      const answers = await Promise.all(Array.from({ length: copies }, () => this.#send(process, random, append.id, count, conditions)))
+      const sends = Array.from({ length: copies }, () => this.#send(process, random, append.id, count, conditions))
+      const answers = await Promise.all(sends)
       let over: boolean | undefined
       for (const answer of answers) {
         if (answer === 'no answer') continue
@@ -155,7 +157,8 @@ export class Clients {
   async #send (process: Process, random: Random, id: string, count: number, conditions: AppendConditions): Promise<Answer> {
     const server = this.#server(random)
     if (server === undefined) return 'no answer'
-    return this.#patient(process, server.append(this.#options.topic, Array.from({ length: count }, (_, i) => ({ payload: `"${id}.${i}"` })), conditions))
+    const messages = Array.from({ length: count }, (_, i) => ({ payload: `"${id}.${i}"` }))
+    return this.#patient(process, server.append(this.#options.topic, messages, conditions))
   }
 
   #server (random: Random): Log | undefined {

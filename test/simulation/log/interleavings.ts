@@ -224,7 +224,8 @@ class SmallRun {
     }
     const topics: TopicStore = {
       ...this.#topics,
-      reserve: (t, wanted, belief) => call(true, `reserve ${wanted.count}`, () => this.#topics.reserve(t, wanted, belief, { now: this.#time })),
+      reserve: (t, wanted, belief) => call(true, `reserve ${wanted.count}`,
+        () => this.#topics.reserve(t, wanted, belief, { now: this.#time })),
       read: (t) => call(false, 'item', () => this.#topics.read(t)),
       markClosed: (t, closing) => call(true, 'mark closed', () => this.#topics.markClosed(t, closing)),
       raiseEarliest: (t, to, resolved) => call(true, 'raise earliest', () => this.#topics.raiseEarliest(t, to, resolved))
@@ -253,10 +254,16 @@ class SmallRun {
       afterCurrentInput: queueMicrotask
     }
     const limits = {
-      ...defaultLimits, readConcurrency: 1, segmentCacheBytes: 0, appendTimeoutMs: 800_000, reservationTtlMs: 800_000, stalledConnectionMs: 900_000,
+      ...defaultLimits,
+      readConcurrency: 1,
+      segmentCacheBytes: 0,
+      appendTimeoutMs: 800_000,
+      reservationTtlMs: 800_000,
+      stalledConnectionMs: 900_000,
       ...this.#small.limits
     }
-    return this.#subject.createLog({ segments, topics, records, clock, compression: 'none', limits, random: () => (seed + draws++ / 1_000) / 10 })
+    const random = (): number => (seed + draws++ / 1_000) / 10
+    return this.#subject.createLog({ segments, topics, records, clock, compression: 'none', limits, random })
   }
 
   async #play (role: Role, log: Log, who: number): Promise<void> {
@@ -304,7 +311,8 @@ class SmallRun {
     const append = count === 0 ? undefined : this.#checker.startAppend(id, count)
     this.#checker.identities.startClose()
     try {
-      const { first, last } = await log.append(topic, Array.from({ length: count }, (_, i) => ({ payload: `"${id}.${i}"` })), { close: true })
+      const messages = Array.from({ length: count }, (_, i) => ({ payload: `"${id}.${i}"` }))
+      const { first, last } = await log.append(topic, messages, { close: true })
       if (append !== undefined) this.#checker.acknowledged(append, first, last)
       this.#checker.identities.closed(last + 1)
       this.story.push(`${id} closed the topic at ${last}`)

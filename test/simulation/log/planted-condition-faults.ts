@@ -17,8 +17,8 @@ export const plantedConditionFaults: readonly PlantedFault[] = [
   {
     name: 'take an empty key for void, without a seal',
     file: 'domain/log/resolve.ts',
-    replace: 'if (await storage.put(last, encodeSeal(first, last, \'range\'), { reservedAtMs: null, timeoutMs: limits.putTimeoutMs }) === \'created\') break',
-    by: 'break'
+    replace: 'const put = await storage.put(last, encodeSeal(first, last, \'range\'), { reservedAtMs: null, timeoutMs: limits.putTimeoutMs })',
+    by: 'const put = \'created\''
   },
   {
     name: 'resolve by a seal at the range\'s first offset',

@@ -151,7 +151,8 @@ class Run {
     }
     if (this.#withClients) {
       this.#clients.start()
-      for (let s = new Random(this.#scenario.seed, 'servers').int(1, 3); s > 0; s--) this.#inProcess(`server${s}`, (log, process) => this.#serve(log, process))
+      const servers = new Random(this.#scenario.seed, 'servers').int(1, 3)
+      for (let s = servers; s > 0; s--) this.#inProcess(`server${s}`, (log, process) => this.#serve(log, process))
     }
     if (this.#withTrims) this.#inProcess('trimmer', (log, process) => this.#trim(log, process))
     if (this.#embedded !== undefined) this.#scheduleRestarts()
@@ -194,7 +195,8 @@ class Run {
     if (!finished) throw new Violation('the last reader got stuck')
     const { appends, reads } = this.#checker
     const { close, told } = this.#checker.identities
-    if (!this.#withTrims && !isLinearizable(appends.values(), reads, { ...close !== undefined && { close }, told })) throw new Violation('the history is not linearizable')
+    const closes = { ...close !== undefined && { close }, told }
+    if (!this.#withTrims && !isLinearizable(appends.values(), reads, closes)) throw new Violation('the history is not linearizable')
   }
 
   /** A follower at the end hears of what another process appends, in the time that a poll takes. */
@@ -433,7 +435,8 @@ class Run {
         try {
           const first = Number(object.metadata['first'])
           this.#checker.stored(first, last)
-          this.#checker.identities.stored(first, Buffer.from(object.body).toString().trim().split('\n').map((line) => (JSON.parse(line) as { payload: string }).payload))
+          const lines = Buffer.from(object.body).toString().trim().split('\n')
+          this.#checker.identities.stored(first, lines.map((line) => (JSON.parse(line) as { payload: string }).payload))
         } catch (error) {
           // Nobody hears the answer to a put that is late.
           this.scheduler.fail(error)

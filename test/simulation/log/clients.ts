@@ -15,6 +15,10 @@ export interface ClientsOptions {
   /** @throws Violation for errors that nobody may get */
   readonly known: (error: unknown) => LogError
   readonly closes: boolean
+  /** Many producers that append quickly, so that their records leave the item and come back. */
+  readonly churns: boolean
+  /** Mostly keys: their segments are trimmed before anybody knows of them. */
+  readonly keys: boolean
 }
 
 type Answer = Appended | LogError | 'no answer'
@@ -40,12 +44,13 @@ export class Clients {
 
   start (): void {
     const random = new Random(this.#options.seed, 'clients')
-    const producers = random.pick([0, 1, 2, 3, 5])
+    const { churns, keys } = this.#options
+    const producers = churns ? 5 : keys ? 0 : random.pick([0, 1, 2, 3, 5])
     for (let p = 1; p <= producers; p++) {
       const epochs = random.pick([1, 1, 2, 3])
       for (let e = 0; e < epochs; e++) this.#run(`producer${p}-${e}`, (name, process, own) => this.#produce(name, process, own, `p${p}`, e))
     }
-    for (let k = 1; k <= random.int(0, 2); k++) this.#run(`keyed${k}`, (name, process, own) => this.#keyed(name, process, own))
+    for (let k = keys ? -2 : 1; k <= random.int(0, 2); k++) this.#run(`keyed${k}`, (name, process, own) => this.#keyed(name, process, own))
     for (let x = 1; x <= random.int(0, 2); x++) this.#run(`expects${x}`, (name, process, own) => this.#expect(name, process, own))
     if (this.#options.closes) this.#run('closer', (name, process, own) => this.#close(name, process, own))
   }
@@ -60,10 +65,11 @@ export class Clients {
   async #produce (name: string, process: Process, random: Random, id: string, epoch: number): Promise<void> {
     await this.#sleep(process, epoch * random.heavyTail(random.pick([200, 5_000])))
     const pipelined = random.chance(0.3)
-    const appends = random.int(1, 8)
+    const { churns } = this.#options
+    const appends = churns ? random.int(6, 14) : random.int(1, 8)
     const underway: Array<Promise<boolean>> = []
     for (let seq = 0; seq < appends; seq++) {
-      await this.#sleep(process, random.heavyTail(random.pick([10, 200, 3_000])))
+      await this.#sleep(process, random.heavyTail(churns ? 100 : random.pick([10, 200, 3_000])))
       const one = this.#insist(name, process, random, { kind: 'producer', id, epoch, seq }, random.chance(0.5) ? 1 : random.int(2, 4))
       underway.push(one)
       one.catch((error: unknown) => { this.#options.scheduler.fail(error) })
@@ -97,7 +103,8 @@ export class Clients {
           checker.identities.refused(identity, answer, asked)
           if (['producer_fenced', 'topic_closed', 'producer_seq_old'].includes(answer.code)) over ??= false
         } else {
-          scheduler.note(name, `${append.id} acknowledged at ${answer.first}…${answer.last}${answer.duplicate === true ? ' (duplicate)' : ''}`)
+          const how = answer.duplicate === true ? ' (duplicate)' : ''
+          scheduler.note(name, `${append.id} acknowledged at ${answer.first}…${answer.last}${how}`)
           checker.identities.acknowledged(identity, answer)
           over = true
         }

@@ -132,6 +132,8 @@ export class Identities {
       if (message.slice(cut + 1) !== '0') continue
       const there = this.#stored.get(id)
       if (there !== undefined && there.first !== first + i) throw new Violation(`${id} was stored at ${there.first} and at ${first + i}`)
+      // A late copy of a put, after its segment was trimmed.
+      if (there !== undefined) continue
       this.#stored.set(id, { first: first + i, order: this.#order++ })
       this.#checkProducer(id, first + i)
     }

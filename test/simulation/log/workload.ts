@@ -102,6 +102,7 @@ class Run {
     this.#withTrims = random.chance(0.25)
     const conditions = new Random(scenario.seed, 'conditions')
     this.#withClients = conditions.chance(0.5)
+    const churns = conditions.chance(0.2)
     this.#clients = new Clients({
       seed: scenario.seed,
       scheduler: this.scheduler,
@@ -109,7 +110,9 @@ class Run {
       topic,
       servers: () => [...this.#servers].filter(([process]) => !process.dead).map(([, log]) => log),
       known: (error) => this.#known(error),
-      closes: conditions.chance(0.3)
+      closes: conditions.chance(0.3),
+      churns,
+      keys: this.#withTrims && conditions.chance(0.5)
     })
     this.#batchMax = new Random(scenario.seed, 'batches').pick([4, 4, 10])
     this.#limits = {
@@ -120,8 +123,10 @@ class Run {
       sealsPerReadMax: random.pick([1, 3, 64]),
       // The machine's clock jumps by years, which would look like ranges that are lost.
       ...this.#embedded !== undefined && { factAgeMaxMs: Infinity },
-      ...this.#withClients && conditions.chance(0.5) && {
-        inlineRecordsBytes: 50, inlineRecordsMax: conditions.pick([1, 1, 2, 64]), producerIdleMs: conditions.pick([0, 10_000])
+      ...this.#withClients && (churns || conditions.chance(0.5)) && {
+        inlineRecordsBytes: 50,
+        inlineRecordsMax: churns ? 1 : conditions.pick([1, 1, 2, 64]),
+        producerIdleMs: conditions.pick([0, 10_000])
       },
       ...new Random(scenario.seed, 'window').pick([
         {}, {}, { windowBytesInitial: 100, windowBytesMin: 50 }, { windowBytesInitial: 400, windowBytesMin: 100, storeCallsMax: 2 }

@@ -96,7 +96,8 @@ export class Clients {
           checker.identities.refused(identity, answer, asked)
           if (['producer_fenced', 'topic_closed', 'producer_seq_old'].includes(answer.code)) over ??= false
         } else {
-          scheduler.note(name, `${append.id} acknowledged at ${answer.first}…${answer.last}${answer.duplicate === true ? ' (duplicate)' : ''}`)
+          const suffix = answer.duplicate === true ? ' (duplicate)' : ''
+          scheduler.note(name, `${append.id} acknowledged at ${answer.first}…${answer.last}${suffix}`)
           checker.identities.acknowledged(identity, answer)
           over = true
         }

@@ -66,6 +66,7 @@ export class Clients {
       await this.#sleep(process, random.heavyTail(random.pick([10, 200, 3_000])))
       const one = this.#insist(name, process, random, { kind: 'producer', id, epoch, seq }, random.chance(0.5) ? 1 : random.int(2, 4))
       underway.push(one)
+      one.catch((error: unknown) => { this.#options.scheduler.fail(error) })
       if (!pipelined && !await one) return
     }
     await Promise.all(underway)

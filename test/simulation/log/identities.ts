@@ -1,3 +1,4 @@
+import type { Wanted } from '../../../src/ports/topic-store.ts'
 import type { LogError } from '../../../src/domain/errors.ts'
 import type { Appended } from '../../../src/domain/log/log.ts'
 import { Violation } from '../engine/scheduler.ts'
@@ -27,6 +28,8 @@ export class Identities {
   /** First messages of appends, by the id of the append, in the order in which their segments were put. */
   readonly #stored = new Map<string, Stored>()
   readonly #expected: Array<{ readonly id: string, readonly expected: number, readonly first: number }> = []
+  /** The highest epoch of each producer that an update has stored. */
+  readonly #epochs = new Map<string, number>()
   #order = 0
   #closedEnd: number | undefined
   #refusedAsClosed = false
@@ -113,6 +116,14 @@ export class Identities {
     this.#checkClosed(next)
   }
 
+  /** An update was applied just now. */
+  updated ({ producers }: Wanted): void {
+    for (const [id, text] of producers ?? []) {
+      const [epoch] = JSON.parse(text) as [number]
+      this.#epochs.set(id, Math.max(epoch, this.#epochs.get(id) ?? 0))
+    }
+  }
+
   /** A segment with these messages was stored at `first` just now. */
   stored (first: number, messages: readonly string[]): void {
     for (const [i, message] of messages.entries()) {
@@ -133,6 +144,8 @@ export class Identities {
   #checkProducer (id: string, offset: number): void {
     const [, producer, epoch, seq] = /^p\/(.*)\/(\d+)\/(\d+)$/.exec(id) ?? []
     if (producer === undefined) return
+    const raised = this.#epochs.get(producer) ?? 0
+    if (Number(epoch) < raised) throw new Violation(`${id} was stored at ${offset}, after epoch ${raised} had begun`)
     for (const [other, stored] of this.#stored) {
       const match = /^p\/(.*)\/(\d+)\/(\d+)$/.exec(other)
       if (match === null || match[1] !== producer || other === id) continue

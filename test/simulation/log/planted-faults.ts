@@ -217,7 +217,7 @@ export const plantedFaults: readonly PlantedFault[] = [
     name: 'hand a segment to a follower that waits below it',
     file: 'domain/log/follow.ts',
     replace: 'if (from < segment.first) {',
-    by: 'if (from < segment.first) notify({ version: this.version, page: pageOf(segment, segment.first, size) })\n      if (from < 0) {'
+    by: 'if (from < segment.first) notify({ version: this.version, page: pageOf(segment, segment.first, size, { earliest: 1, closes }) })\n      if (from < 0) {'
   },
   {
     name: 'tell a follower to go on behind a segment of which it got a part',

@@ -7,6 +7,7 @@ import type { defaultLimits, Limits } from '../../../src/domain/limits.ts'
 import type { createLog, Follower, Log, PageSize } from '../../../src/domain/log/log.ts'
 import type { StoreError } from '../../../src/ports/errors.ts'
 import type { SegmentStore } from '../../../src/ports/segment-store.ts'
+import type { TopicStore } from '../../../src/ports/topic-store.ts'
 import { Random } from '../engine/random.ts'
 import { Process, Scheduler, Violation } from '../engine/scheduler.ts'
 import { drawRates, World } from '../engine/world.ts'
@@ -97,7 +98,7 @@ class Run {
     const { segments, topics } = this.#embedded?.watch(memory.segments, memory.topics) ?? memory
     this.world = new World(this.scheduler, subject.StoreError, {
       seed: scenario.seed, rates: drawRates(random), latencyMs: random.pick([5, 30, 300, 1_000]), without: scenario.without ?? new Set()
-    }, { segments: this.#watched(segments), topics, records: subject.createMemoryRecordStore() })
+    }, { segments: this.#watched(segments), topics: this.#watchedTopics(topics), records: subject.createMemoryRecordStore() })
     this.#withTrims = random.chance(0.25)
     const conditions = new Random(scenario.seed, 'conditions')
     this.#withClients = conditions.chance(0.5)
@@ -423,6 +424,18 @@ class Run {
 
   #sleep (process: Process, ms: number): Promise<void> {
     return new Promise((resolve) => { process.clock.timer(ms, resolve) })
+  }
+
+  /** Tells the checker of each update the moment that it is applied. */
+  #watchedTopics (store: TopicStore): TopicStore {
+    return {
+      ...store,
+      reserve: async (topic, wanted, belief, options) => {
+        const answer = await store.reserve(topic, wanted, belief, options)
+        if (answer.kind === 'reserved') this.#checker.identities.updated(wanted)
+        return answer
+      }
+    }
   }
 
   /** Tells the checker of each segment the moment that it is stored, before anybody else can act. */

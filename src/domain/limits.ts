@@ -34,7 +34,7 @@ export const defaultLimits = {
   compressOverBytes: 1 * KiB,
 
   // Facts (§6)
-  /** FACT_WAIT: from the first look at a range on, its writer is given this time, however old the range is. */
+  /** FACT_WAIT: how long the writer of a range is waited for, from the first look at the range on, however old it is. */
   factWaitMs: 1 * seconds,
   factPollMs: 250,
   /** FACT_AGE_MAX: an open range that is older may have been removed by a lifecycle rule. */
@@ -46,11 +46,11 @@ export const defaultLimits = {
    * of the item costs a write unit.
    */
   inlineRecordsBytes: 700,
-  /** INLINE_MAX: the same, as a number of records, before even busy ones leave. */
+  /** INLINE_MAX: the number of producers in a topic's item above which even busy producers leave it. */
   inlineRecordsMax: 64,
   /** PRODUCER_IDLE: a producer that has not appended for this time may leave the item. */
   producerIdleMs: 1 * minutes,
-  /** PRODUCER_TTL: its record is kept for this time after that, at least. */
+  /** PRODUCER_TTL: the record of a producer that has left the item is kept for at least this time. */
   producerTtlMs: 7 * 24 * 60 * minutes,
   /** An idempotency key is known for this time, at least. */
   keyTtlMs: 24 * 60 * minutes,

@@ -66,7 +66,10 @@ export class FollowedTopics {
     return new TailFollower(this.#context, followed, from, operation)
   }
 
-  /** To be called with each segment that this process has written, after it is acknowledged. @param closes it ends the topic */
+  /**
+   * To be called with each segment that this process has written, after it is acknowledged.
+   * @param closes whether the segment closed the topic
+   */
   appended (topic: string, segment: MessageSegment, closes: boolean): void {
     this.#topics.get(topic)?.appended(segment, closes)
   }
@@ -170,7 +173,7 @@ class FollowedTopic {
     })
   }
 
-  /** There is something that only the item tells. */
+  /** Makes waiting followers read, because the item has changed without a new segment. */
   changed (): void {
     this.version++
     for (const { notify } of [...this.#waiting]) notify({ version: this.version })

@@ -8,19 +8,19 @@ import { decodeClosing, decodeOrder, encodeClosing, encodeOrder, type RangeOf } 
 import type { OpenRange, PendingAppend } from './conditions.ts'
 import { notFound, offsetMismatch, outOfOrder, producerFenced, producerGap, seqOld, topicClosed } from './refusals.ts'
 
-/** The most producers in one update (FACTS_MAX). */
+/** The most producers, and the most keys, in one update (FACTS_MAX). */
 export const FACTS_MAX = 64
 
-/** The update of a group, and the records of producers that it stores. */
+/** The update that a group makes to its topic's item, and the producers' records that the update stores. */
 export interface GroupUpdate {
   readonly wanted: Wanted
   readonly belief: Belief
   readonly records: ReadonlyMap<string, ProducerRecord>
 }
 
-/** What an append is waiting for before it can be judged. */
+/** The reason why an append can't be judged yet. */
 export type Need =
-  /** The item must be read: what would be told may have become untrue. */
+  /** The item must be read: the one that is known may be outdated. */
   | { readonly kind: 'item' }
   /** A range must be resolved (log §6.3). */
   | { readonly kind: 'range', readonly range: OpenRange }
@@ -28,19 +28,19 @@ export type Need =
   | { readonly kind: 'outside', readonly id: string }
   /** The key's record must be read (log §6.6). */
   | { readonly kind: 'key' }
-  /** The seq before it is probably on its way (GAP_WAIT). */
+  /** The append with the seq before it is missing, and may be on its way (GAP_WAIT). */
   | { readonly kind: 'predecessor', readonly refusal: LogError }
-  /** Another copy of it is in the group. */
+  /** Another copy of the append is in the group. */
   | { readonly kind: 'copy', readonly of: PendingAppend }
 
 export type Judgement =
   | { readonly kind: 'accepted' }
-  /** It belongs to a later group. */
+  /** The append must go into a later group. */
   | { readonly kind: 'later' }
   | { readonly kind: 'waits', readonly need: Need }
-  /** It stands already, at these offsets. */
+  /** An earlier copy of the append is stored at these offsets. */
   | { readonly kind: 'repeat', readonly range: AppendRange, readonly writer?: string }
-  /** It closes a topic that is closed already. */
+  /** The append has no messages, and the topic is closed already. */
   | { readonly kind: 'closed', readonly end: number }
   | { readonly kind: 'refused', readonly error: LogError }
 
@@ -55,15 +55,15 @@ export interface DraftOptions {
 }
 
 /**
- * The appends that share one update and one put. Each is judged against the item as the process believes it to be, with what
- * those before it will have changed (log §6.9).
+ * The appends that share one update and one put. Each append is judged against the believed item as the appends before it in
+ * the group will change it (log §6.9).
  */
 export class GroupDraft {
   readonly accepted: PendingAppend[] = []
-  /** Messages of the group. */
+  /** How many messages the group has. */
   count = 0
   readonly #belief: TopicBelief
-  /** As believed when the draft began: the update is conditional on what the appends were judged by. */
+  /** The item believed when the draft began. The appends are judged by it, and the update is conditional on it. */
   readonly #item: TopicItem | undefined
   readonly #known: boolean
   readonly #options: DraftOptions
@@ -88,14 +88,14 @@ export class GroupDraft {
     return this.#producers.size > 0 || this.#keys.size > 0 || this.#order !== undefined || this.#closes || this.#expectedLast !== undefined
   }
 
-  /** Producers that come into the item with this group. */
+  /** How many producers come into the item with this group. */
   get incoming (): number { return this.#producers.incoming }
 
   hasProducer (id: string): boolean {
     return this.#producers.has(id)
   }
 
-  /** Appends with a key. */
+  /** How many appends have a key. */
   get keys (): number { return this.#keys.size }
 
   /** Judges the append, and takes it into the group if it is accepted. */
@@ -121,7 +121,7 @@ export class GroupDraft {
     if (close === true) this.#closes = this.#ended = true
   }
 
-  /** What is told for good must come from an item that was read after the append arrived. */
+  /** A final answer needs an item that was read after the append arrived. If the item is older, it is read first. */
   #certainly (append: PendingAppend, judgement: Judgement): Judgement {
     return this.#belief.isNewerThan(append.arrived) ? judgement : { kind: 'waits', need: { kind: 'item' } }
   }
@@ -137,7 +137,7 @@ export class GroupDraft {
     return this.#refuse(append, notFound())
   }
 
-  /** Repeats come before everything that may have changed since the first copy. */
+  /** A repeat is recognized before anything is judged that may have changed since the first copy. */
   #judgeIdentity (append: PendingAppend): Judgement | undefined {
     const { producer, key } = append.conditions
     if (key !== undefined) {
@@ -160,7 +160,7 @@ export class GroupDraft {
         return waitsForRange(record!, version!)
       }
       case 'accepted': return this.#producers.size >= FACTS_MAX && !this.#producers.has(producer.id) ? LATER : undefined
-      case 'gap': return undefined // if the topic is closed, that is told
+      case 'gap': return undefined // judged later: `topic_closed` has precedence
     }
   }
 
@@ -189,7 +189,7 @@ export class GroupDraft {
     return this.#refuse(append, offsetMismatch(endOf(this.#item), expected))
   }
 
-  /** The current offset at which an append with an expected offset may be reserved. */
+  /** The current offset that the item must have for an append with an expected offset. */
   #wantedLast ({ conditions: { expectedOffset, producer }, expectedLast }: PendingAppend): number {
     if (expectedLast !== undefined) return expectedLast
     const fact = producer === undefined ? undefined : this.#item?.producers.get(producer.id)
@@ -240,8 +240,8 @@ export class GroupDraft {
 
   /**
    * The update for the group.
-   * @param timeS the store's time as last heard, in seconds
-   * @param movedOut producers that were put outside, with their versions
+   * @param timeS the store's time, seconds
+   * @param movedOut versions of the producers that leave the item, by id
    */
   update (writer: string, timeS: number, movedOut: ReadonlyMap<string, number> = new Map()): GroupUpdate {
     const item = this.#item

@@ -38,11 +38,11 @@ export interface Log {
   /** Removes the messages below `before`. @returns the new earliest offset */
   trim (topic: string, before: Offset): Promise<Offset>
   /**
-   * The first step of a trim: what is below `before` is not read any more, and can be removed. Stops below offsets that may still
-   * be written. @returns the new earliest offset
+   * The first step of a trim: from then on, messages below `before` are not read, and can be removed. Stops below offsets that
+   * may still be written. @returns the new earliest offset
    */
   raiseEarliest (topic: string, before: Offset): Promise<Offset>
-  /** Whether the topic is closed, as its item tells. False while the outcome of a closing append is not known. */
+  /** Whether the topic is closed. False while it is not known whether a closing append was written. @param item the topic's */
   isClosed (topic: string, item: TopicItem): Promise<boolean>
   /**
    * Removes all messages of the topic. If it is written to again, its offsets continue from there.

@@ -1,6 +1,7 @@
 import { isPassing, mayHaveTakenEffect, StoreError } from '../../ports/errors.ts'
 import type { SegmentObject } from '../../ports/segment-store.ts'
 import type { Reservation } from '../../ports/topic-store.ts'
+import type { Ms } from '../../ports/units.ts'
 import { LogError } from '../errors.ts'
 import type { NewMessage } from '../segments/message.ts'
 import { encodeLargeSegment, encodeSeal, encodeSegment, isLarge, type MessageSegment } from '../segments/segment.ts'
@@ -10,7 +11,7 @@ import type { Flight } from './link-window.ts'
 import { timedOut } from './refusals.ts'
 import { retryDelay, TopicStorage, toLogError, type LogContext } from './topic-storage.ts'
 
-/** What became of one reservation. `sealed`: a reader closed it, so nothing will ever be in it. */
+/** The end of one reservation. `sealed`: a reader has sealed the range, so no message will ever be in it. */
 type Outcome = 'written' | 'sealed'
 
 /**
@@ -25,10 +26,10 @@ type Answered<T> = { readonly ok: true, readonly answer: T } | { readonly ok: fa
 export interface WriterOptions {
   /** Unique among the writers that can meet at one key. */
   readonly writer: string
-  /** The segment ends the topic (log §6.8). */
+  /** Whether the segment closes the topic (log §6.8). */
   readonly closes: boolean
   /** Monotonic ms by which the callers have an answer. */
-  readonly deadline: number
+  readonly deadline: Ms
   /** The segment's room on the link. It leaves when the segment is not sent any more. */
   readonly flight: Flight
 }
@@ -40,8 +41,8 @@ export class ReservationWriter {
   readonly #topic: string
   readonly #reservation: Reservation
   readonly #options: WriterOptions
-  readonly #reservedAtMonotonic: number
-  /** Some put had an unknown outcome: from here on only what is at the key tells what happened. */
+  readonly #reservedAtMonotonic: Ms
+  /** A put had an unknown outcome. From then on, only a look at the key shows whether the segment is stored. */
   #uncertain = false
 
   constructor (context: LogContext, storage: TopicStorage, topic: string, reservation: Reservation, options: WriterOptions) {
@@ -54,8 +55,8 @@ export class ReservationWriter {
   }
 
   /**
-   * Stores the messages, in the order given.
-   * @returns the segment; `sealed`: a reader was quicker, and nothing will ever be there
+   * Puts the messages as one segment, and finds out for certain whether it is stored if an answer is missing.
+   * @returns the segment, whose messages are in the order given; `sealed`: a reader has sealed the range, so it stays empty
    * @throws LogError with `written` set, always
    */
   async write (messages: readonly NewMessage[]): Promise<MessageSegment | 'sealed'> {
@@ -90,7 +91,7 @@ export class ReservationWriter {
         this.#uncertain ||= mayHaveTakenEffect(error)
         this.#options.flight.failed(error, startedAt)
         if (!isPassing(error)) break
-        // It would hardly get through the next time. Once it is certainly not written its appends leave in smaller segments.
+        // Another put of this size would time out, too. If this one is certainly not written, its appends go into smaller ones.
         if (isTimeout(error) && this.#options.flight.tooLarge) break
         await this.#pause(attempt)
         continue
@@ -122,8 +123,9 @@ export class ReservationWriter {
   }
 
   /**
-   * With a seal at the key nothing will be there any more, but a segment that landed before may have been read and
-   * then been deleted by a trim, which made room for the seal. A trim moves `earliest` before it deletes.
+   * Whether the own range was certainly not trimmed. Only then a seal at the key proves that the segment was never there:
+   * a trim could have deleted it, after readers have seen it, and made room for the seal. A trim moves `earliest` before it
+   * deletes.
    */
   async #rangeNotTrimmed (): Promise<boolean> {
     try {
@@ -176,7 +178,7 @@ export class ReservationWriter {
    * Repeats a call until it is answered, fails for good, or the deadline is reached. Never throws.
    * @param call gets the time that it may take, in ms
    */
-  async #untilAnswered<T> (call: (ms: number) => Promise<T>): Promise<Answered<T>> {
+  async #untilAnswered<T> (call: (ms: Ms) => Promise<T>): Promise<Answered<T>> {
     const { clock, limits } = this.#context
     for (let attempt = 1; ; attempt++) {
       const left = this.#options.deadline - clock.monotonic()

@@ -47,7 +47,7 @@ export interface LogContext extends Required<Omit<LogDeps, 'telemetry'>> {
   /** The window for GETs of segments. */
   readonly getWindow: LinkWindow
   readonly storeTime: StoreTime
-  /** What this process takes each topic's item for. */
+  /** This process's copies of the topics' items. */
   readonly beliefs: TopicBeliefs
 }
 
@@ -122,7 +122,10 @@ export class TopicStorage {
     return within(clock, Math.min(ms, this.#deadline - clock.monotonic()), what, call)
   }
 
-  /** A second attempt at a call that was applied is refused, if it has facts; its item then has the caller's writer. */
+  /**
+   * If an attempt was applied, but its answer was lost, and the update has facts, the next attempt is refused; its item then
+   * has a fact with the caller's writer.
+   */
   reserve (wanted: Wanted, belief: Belief, ms: Ms): Promise<Reserved | Refused> {
     const { clock, topics } = this.#context
     return this.#repeated('reserve', TOPICS, ms, (signal) => topics.reserve(this.#topic, wanted, belief, { now: clock.wall(), signal }))

@@ -89,7 +89,7 @@ test('a read after a wait ends when the operation has taken its time, and has fo
 
 test('a first read that the operation has no time for fails; one that is shared is left to the others', async (t) => {
   const { log, clock, faults } = testLog(t)
-  faults.counter.read = (call) => clock.sleep(4_000).then(call)
+  faults.topics.read = (call) => clock.sleep(4_000).then(call)
   const next = async (timeoutMs: number): Promise<number> => {
     const follower = log.follow('t', 1, createOperation({ timeoutMs }))
     return (await follower.next(size, 0).finally(() => { follower.close() })).count

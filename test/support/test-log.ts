@@ -17,15 +17,23 @@ export interface StoreFaults {
   readonly records: Faults<RecordStore>
 }
 
-export interface TestLogOptions {
+export interface TestLogOptions extends Pick<LogDeps, 'createsTopics'> {
   /** Those that differ from the defaults. Without `segmentCacheBytes` nothing is cached, so that every read reaches the store. */
   readonly limits?: Partial<Limits>
   readonly compression?: LogDeps['compression']
   readonly faults?: Partial<StoreFaults>
 }
 
-export interface TestLog {
+/** A process on the stores. */
+export interface TestProcess {
   readonly log: Log
+  /** Of the stores as `log` reaches them. A test may change them at any time. */
+  readonly faults: StoreFaults
+  /** What `log` has called so far, failed calls included. */
+  readonly calls: StorageCalls
+}
+
+export interface TestLog extends TestProcess {
   /** A second process on the same stores. It meets no faults. */
   readonly other: Log
   /** Of `log`, `other` and the stores. */
@@ -34,32 +42,48 @@ export interface TestLog {
   readonly segments: SegmentStore
   readonly topics: TopicStore
   readonly records: RecordStore
-  /** Of the stores as `log` reaches them. A test may change them at any time. */
-  readonly faults: StoreFaults
-  /** What `log` has called so far, failed calls included. */
-  readonly calls: StorageCalls
   /** What `log` and `other` are made of, for a test of a part of them. */
   readonly deps: LogDeps
+  /** Starts another process on the same stores, which knows nothing, and meets no faults at first. */
+  readonly start: () => TestProcess
 }
 
 /** A log over memory stores, in a time that does not pass while there is something to do. It is closed after the test. */
-export function testLog (t: TestContext, { limits, compression = 'none', faults: initial = {} }: TestLogOptions = {}): TestLog {
+export function testLog (t: TestContext, { limits, compression = 'none', createsTopics, faults: initial = {} }: TestLogOptions = {}): TestLog {
   const clock = new JumpingClock()
   const segments = createMemorySegmentStore(clock.wall)
   const topics = createMemoryTopicStore(clock.wall)
   const records = createMemoryRecordStore()
-  const deps = { segments, topics, records, clock, compression, limits: { ...defaultLimits, segmentCacheBytes: 0, ...limits } }
+  const deps: LogDeps = {
+    segments,
+    topics,
+    records,
+    clock,
+    compression,
+    limits: { ...defaultLimits, segmentCacheBytes: 0, ...limits },
+    ...createsTopics !== undefined && { createsTopics }
+  }
+  const start = (faultsAtFirst: Partial<StoreFaults> = {}): TestProcess => {
+    const process = startProcess(deps, faultsAtFirst)
+    t.after(() => process.log.close())
+    return process
+  }
+  const other = createLog(deps)
+  t.after(() => other.close())
+  return { ...start(initial), other, clock, segments, topics, records, deps, start: () => start() }
+}
+
+function startProcess (deps: LogDeps, initial: Partial<StoreFaults>): TestProcess {
+  const { segments, topics, records } = deps
   const faults = { segments: { ...initial.segments }, topics: { ...initial.topics }, records: { ...initial.records } }
   const calls = noCalls()
   const log = createLog({
     ...deps,
     segments: counted(withFaults(segments, faults.segments), { putIfAbsent: 'put', get: 'get', list: 'list' }, calls),
-    topics: counted(withFaults(topics, faults.topics), { reserve: 'reserve', read: 'state' }, calls),
+    topics: counted(withFaults(topics, faults.topics), { reserve: 'reserve', markClosed: 'reserve', read: 'state' }, calls),
     records: counted(withFaults(records, faults.records), { replace: 'reserve', read: 'state' }, calls)
   })
-  const other = createLog(deps)
-  t.after(() => Promise.all([log.close(), other.close()]))
-  return { log, other, clock, segments, topics, records, faults, calls, deps }
+  return { log, faults, calls }
 }
 
 /** The port with the calls of some of its methods counted, each under a name of its own. */

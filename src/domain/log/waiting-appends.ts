@@ -117,23 +117,30 @@ export class WaitingAppends {
     this.#belief.learnOutside(id, await storage.record({ kind: 'producer', topic: this.#topic, id }), moves)
   }
 
-  #awaitPredecessor (append: QueuedAppend, refusal: LogError): Promise<boolean> {
+  /** The item is read at first, since another process may have written the predecessor, and once more before the gap is told. */
+  async #awaitPredecessor (append: QueuedAppend, refusal: LogError): Promise<boolean> {
     const { clock, limits } = this.#context
-    const id = append.conditions.producer!.id
     const left = append.deadline - limits.appendTimeoutMs + limits.gapWaitMs - clock.monotonic()
-    if (left <= 0) {
-      if (this.#belief.isNewerThan(append.arrived)) return Promise.reject(refusal)
-      return this.#readItem().then(() => true)
-    }
+    if (!this.#belief.isNewerThan(append.arrived)) await this.#readItem()
+    else if (left <= 0) throw refusal
+    else if (!await this.#isNextAccepted(append.conditions.producer!.id, left)) await this.#readItem()
+    return true
+  }
+
+  /** Resolves when an append of the producer is accepted, or after `ms` with false. */
+  #isNextAccepted (producerId: string, ms: number): Promise<boolean> {
     return new Promise((resolve) => {
-      const waiting = this.#gaps.get(id) ?? new Set()
-      this.#gaps.set(id, waiting)
+      const waiting = this.#gaps.get(producerId) ?? new Set()
+      this.#gaps.set(producerId, waiting)
       const wake = (): void => {
         cancel()
-        waiting.delete(wake)
         resolve(true)
       }
-      const cancel = clock.timer(left, wake)
+      const cancel = this.#context.clock.timer(ms, () => {
+        waiting.delete(wake)
+        if (waiting.size === 0 && this.#gaps.get(producerId) === waiting) this.#gaps.delete(producerId)
+        resolve(false)
+      })
       waiting.add(wake)
     })
   }

@@ -47,8 +47,8 @@ export const plantedConditionFaults: readonly PlantedFault[] = [
   {
     name: 'tell a gap from belief',
     file: 'domain/log/waiting-appends.ts',
-    replace: 'if (this.#belief.isNewerThan(append.arrived)) return Promise.reject(refusal)',
-    by: 'if (append.arrived >= 0) return Promise.reject(refusal)'
+    replace: 'this.#belief.learn(await storage.item(), askedAt)',
+    by: 'this.#belief.learn(this.#belief.known ? this.#belief.item : await storage.item(), askedAt)'
   },
   {
     name: 'raise an epoch over an open range',

@@ -70,3 +70,9 @@ export interface SegmentStore {
   /** Resolves if the store responds. @throws StoreError whose message tells an operator what to fix */
   check (options?: CallOptions): Promise<void>
 }
+
+/** A segment store that also tells which topics have objects in it, whether they exist or not. */
+export interface NamedSegmentStore extends SegmentStore {
+  /** Names after `after` that have at least one object. @throws StoreError as `list` */
+  topics (after: string, limit: number, options?: CallOptions): Promise<TopicListing>
+}

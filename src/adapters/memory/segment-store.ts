@@ -1,16 +1,10 @@
 import { StoreError } from '../../ports/errors.ts'
-import { PUT_ACCEPTED_MS, type CallOptions, type SegmentObject, type SegmentStore } from '../../ports/segment-store.ts'
-import type { TopicListing } from '../../ports/topic-store.ts'
-
-/** A segment store that also tells which topics have objects in it. */
-interface MemorySegmentStore extends SegmentStore {
-  topics (after: string, limit: number, options?: CallOptions): Promise<TopicListing>
-}
+import { PUT_ACCEPTED_MS, type NamedSegmentStore, type SegmentObject } from '../../ports/segment-store.ts'
 
 interface StoredObject { readonly object: SegmentObject, readonly lastModified: number }
 
 /** Keeps objects in memory. Each topic has an ascending array of keys; a new key belongs at its end, or close to it. */
-export function createMemorySegmentStore (now: () => number = Date.now): MemorySegmentStore {
+export function createMemorySegmentStore (now: () => number = Date.now): NamedSegmentStore {
   const topics = new Map<string, { keys: number[], objects: Map<number, StoredObject> }>()
 
   return {

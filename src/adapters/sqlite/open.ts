@@ -4,7 +4,7 @@ import {
 import { dirname, join, resolve } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import type { RecordStore } from '../../ports/record-store.ts'
-import type { SegmentStore } from '../../ports/segment-store.ts'
+import type { NamedSegmentStore } from '../../ports/segment-store.ts'
 import type { TopicStore } from '../../ports/topic-store.ts'
 import { copyDatabase } from './backup.ts'
 import { createStoreClock } from './clock.ts'
@@ -22,7 +22,7 @@ import { createSqliteTopicStore } from './topic-store.ts'
 export { SqliteStartError, type SqliteStartFailure } from './errors.ts'
 
 export interface SqliteStore {
-  readonly segments: SegmentStore
+  readonly segments: NamedSegmentStore
   readonly topics: TopicStore
   readonly records: RecordStore
   /**

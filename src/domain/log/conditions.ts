@@ -25,7 +25,7 @@ export interface PendingAppend {
   expectedLast?: number | undefined
   /** The version of its key's record, once that was read and found to allow the append. `null`: there was none. */
   keySeen?: number | null | undefined
-  /** It has passed the topic's rate. */
+  /** It was taken from the topic's rate: it is not again, however often it is judged. */
   paid?: boolean | undefined
 }
 

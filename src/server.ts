@@ -33,6 +33,7 @@ async function start (settings: Settings): Promise<void> {
   const failedChecks = await checkStores(wiring)
   const app = buildApp({
     log: wiring.log,
+    catalog: wiring.catalog,
     limits: wiring.limits,
     checks: wiring.checks,
     logger,

@@ -81,7 +81,7 @@ export const topicRoutes: FastifyPluginCallbackTypebox<TopicRoutesOptions> = (ap
       summary: 'Delete a topic with all its messages',
       description: 'The topic is deleted at once; what its messages took is freed now, or by the next sweep. When the topic is created again, its offsets continue.',
       params: TopicParams,
-      response: { 204: Type.Null({ description: 'The topic was deleted.' }), ...problems('invalid_topic', 'topic_not_found', ...storageProblems) }
+      response: { 204: Type.Null({ description: 'The topic was deleted.' }), ...problems('invalid_topic', 'topic_not_found', ...storageProblems, 'storage_full') }
     }
   }, async ({ params: { topic }, logFields }, reply) => {
     logFields.topic = topic

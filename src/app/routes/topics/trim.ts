@@ -30,7 +30,7 @@ export const trimRoute: FastifyPluginCallbackTypebox<TrimRouteOptions> = (app, {
       body: TrimBody,
       response: {
         200: Type.Ref(Trimmed),
-        ...problems('invalid_topic', 'topic_not_found', ...bodyProblems, ...storageProblems, 'segment_corrupt')
+        ...problems('invalid_topic', 'topic_not_found', ...bodyProblems, ...storageProblems, 'storage_full', 'segment_corrupt')
       }
     }
   }, async ({ params: { topic }, body: { before }, logFields }) => {

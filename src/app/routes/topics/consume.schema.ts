@@ -26,7 +26,7 @@ export function consumeQuery (limits: Limits) {
         'An offset below the first one is taken for `earliest`, which `Earliest-Offset` tells; an offset beyond the end of the topic is refused.'
     })),
     timestamp: Type.Optional(Type.String({
-      pattern: `^([0-9]{1,15}|${dateTime})$`,
+      pattern: `^(0|[1-9][0-9]{0,14}|${dateTime})$`,
       'x-expected': timestampExpected,
       'x-openapi': {
         anyOf: [{ type: 'integer', minimum: 0, maximum: 999_999_999_999_999 }, { type: 'string', format: 'date-time' }],

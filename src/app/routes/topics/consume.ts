@@ -58,7 +58,7 @@ export const consumeRoute: FastifyPluginCallbackTypebox<ConsumeRouteOptions> = (
     const remainingMs = Math.max(0, (timeLeft?.(request) ?? Infinity) - endMarginMs)
     // A wait ends before the platform's time does. A read that does not wait is not cut short.
     const operation = createOperation(asked.mode === 'poll' ? { timeoutMs: remainingMs } : undefined)
-    const from = logFields.offset = typeof asked.start === 'number' ? asked.start : await log.position(topic, asked.start, operation)
+    const from = logFields.offset = typeof asked.start === 'number' ? asked.start : await log.position(topic, asked.start, { calls: operation.calls })
     const exchange = { request, reply, topic, from, operation, remainingMs }
     let page: Page
     switch (asked.mode) {

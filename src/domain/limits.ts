@@ -26,7 +26,7 @@ export const defaultLimits = {
   retryDelayMaxMs: 1 * seconds,
 
   // Group commit (§3.5)
-  segmentMessagesMax: 1_000,
+  segmentMessagesMax: 65_536,
   segmentBytesMax: 4 * MiB,
   putsInFlightMax: 1,
   lingerMs: 0,
@@ -118,9 +118,17 @@ export const defaultLimits = {
   /** Time after which a client should reconnect when its stream has ended. */
   streamRetryMs: 1 * seconds,
 
+  // Managing topics (§5)
+  topicsPageDefault: 100,
+  topicsPageMax: 1_000,
+  /** The least `retention_ms`. Stores tell times in whole seconds. */
+  retentionMinMs: 1 * seconds,
+
   // What a client may send, and how much the server holds for clients
   requestBytesMax: 4 * MiB,
-  requestMessagesMax: 1_000,
+  requestMessagesMax: 65_536,
+  /** Of the bodies that manage topics: a config, an offset. */
+  managementBodyBytesMax: 16 * KiB,
   keyBytesMax: 1 * KiB,
   headersBytesMax: 8 * KiB,
   /** Levels of nested objects and arrays in a payload. Many parsers are recursive, and some fail on deeper nesting. */
@@ -195,6 +203,7 @@ export function checkLimits (limits: Limits): Limits {
       'a stream sends a heartbeat before its connection is stalled'
     ],
     [limits.pageMessagesDefault <= limits.pageMessagesMax, 'pageMessagesDefault is at most pageMessagesMax'],
+    [limits.topicsPageDefault <= limits.topicsPageMax && limits.topicsPageMax <= limits.listMax, 'a page of topics needs one LIST'],
     [limits.pageBytesMax * 4 / 3 < 6_000_000 * 0.98, 'a page as base64 fits a Lambda answer'],
     [limits.requestMessagesMax <= limits.segmentMessagesMax, 'the messages of a batch fit into one segment'],
     [limits.requestBytesMax <= limits.segmentBytesMax, 'the bytes of a batch fit into one segment'],

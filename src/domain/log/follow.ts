@@ -246,6 +246,7 @@ class TailFollower implements Follower {
   #readUpToVersion = -1
   #cancelWait: (() => void) | undefined
   #earliest = 1
+  #end = 1
 
   constructor (context: LogContext, topic: FollowedTopic, from: Offset, operation: Operation) {
     this.#context = context
@@ -263,8 +264,7 @@ class TailFollower implements Follower {
     const { clock, limits } = this.#context
     const startedAt = clock.monotonic()
     const deadline = Math.min(startedAt + waitMs, this.#deadline)
-    const nothing = (): Page => (
-      { runs: [], count: 0, nextOffset: this.position, end: this.position, earliest: this.#earliest, closed: false })
+    const nothing = (): Page => ({ runs: [], count: 0, nextOffset: this.position, end: Math.max(this.#end, this.position), earliest: this.#earliest, closed: false })
     let item: TopicItem | undefined
     let waited = false
     for (;;) {
@@ -292,6 +292,7 @@ class TailFollower implements Follower {
   #take (page: Page, version: number): Page {
     this.position = page.nextOffset
     this.#earliest = page.earliest
+    this.#end = Math.max(this.#end, page.end)
     if (page.nextOffset >= page.end || page.count === 0) this.#readUpToVersion = version
     return page
   }

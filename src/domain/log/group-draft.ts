@@ -50,7 +50,10 @@ const LATER: Judgement = { kind: 'later' }
 export interface DraftOptions {
   /** Whether a topic is created by its first message. */
   readonly createsTopics: boolean
-  /** @throws LogError if the topic's config does not allow the append */
+  /**
+   * Called each time the append could be accepted. Sets `paid` once it has taken the append from the topic's rate.
+   * @throws LogError if the topic's config does not allow the append
+   */
   readonly checkConfig?: (append: PendingAppend, config: string | undefined) => void
 }
 
@@ -227,14 +230,12 @@ export class GroupDraft {
   }
 
   #judgeConfig (append: PendingAppend): Judgement | undefined {
-    if (append.paid === true) return undefined
     try {
       this.#options.checkConfig?.(append, this.#item?.config)
     } catch (error) {
       if (error instanceof LogError) return this.#refuse(append, error)
       throw error
     }
-    append.paid = true
     return undefined
   }
 

@@ -18,6 +18,7 @@ import { TopicBeliefs } from './belief.ts'
 import { LinkWindow } from './link-window.ts'
 import { SegmentCache } from './segment-cache.ts'
 import { StoreTime } from './store-time.ts'
+import { TopicRules } from './topic-rules.ts'
 
 /** The assumed size of a segment until it is known. */
 const UNKNOWN_SIZE_BYTES = 64 * 1024
@@ -49,6 +50,8 @@ export interface LogContext extends Required<Omit<LogDeps, 'telemetry'>> {
   readonly storeTime: StoreTime
   /** This process's copies of the topics' items. */
   readonly beliefs: TopicBeliefs
+  /** What topics' configs allow. */
+  readonly rules: TopicRules
 }
 
 /** @throws Error when the limits contradict each other */
@@ -69,7 +72,8 @@ export function createLogContext (deps: LogDeps): LogContext {
     putWindow: new LinkWindow(clock, limits),
     getWindow: new LinkWindow(clock, limits),
     storeTime: new StoreTime(clock),
-    beliefs: new TopicBeliefs()
+    beliefs: new TopicBeliefs(),
+    rules: new TopicRules(clock)
   }
 }
 

@@ -1,7 +1,7 @@
 import { LRUCache } from 'lru-cache'
 import type { RateConfig } from './config.ts'
 
-/** The share of a rate that one append uses. `bytes` counts the lines as stored, uncompressed. */
+/** What one append takes of a rate. Bytes are those of payloads, keys and headers as JSON, in UTF-8. */
 export interface AppendCost {
   readonly messages: number
   readonly bytes: number

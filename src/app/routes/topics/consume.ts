@@ -1,4 +1,5 @@
 import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox'
+import { Type } from '@sinclair/typebox'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Limits } from '../../../domain/limits.ts'
 import type { Log, Page, PageSize } from '../../../domain/log/log.ts'
@@ -47,6 +48,7 @@ export const consumeRoute: FastifyPluginCallbackTypebox<ConsumeRouteOptions> = (
       headers: ConsumeHeaders,
       response: {
         200: ConsumeAnswer,
+        204: Type.Null({ description: 'Streams only: `Last-Event-ID` is the end of a closed topic. Browsers then do not reconnect.' }),
         ...problems('invalid_request', 'invalid_topic', 'offset_out_of_range', 'server_busy', ...storageProblems, 'segment_corrupt')
       }
     }
@@ -57,9 +59,23 @@ export const consumeRoute: FastifyPluginCallbackTypebox<ConsumeRouteOptions> = (
     // All steps together: a connection without traffic for longer than `stalledConnectionMs` is closed.
     const deadline = performance.now() + Math.max(limits.readTimeoutMs, limits.waitMaxMs)
     const asked = readRequest(request, limits)
-    const from = logFields.offset = typeof asked.start === 'number' ? asked.start : await log.position(topic, asked.start)
-    if (asked.mode === 'stream') {
-      return stream(live, { request, reply, topic, from, operation: createOperation(), endsAt }, limits, streamBounds?.(request))
+    const remainingMs = Math.max(0, (timeLeft?.(request) ?? Infinity) - endMarginMs)
+    // A wait ends before the platform's time does. A read that does not wait is not cut short.
+    const operation = createOperation(asked.mode === 'poll' ? { timeoutMs: remainingMs } : undefined)
+    const from = logFields.offset = typeof asked.start === 'number' ? asked.start : await log.position(topic, asked.start, { calls: operation.calls })
+    const exchange = { request, reply, topic, from, operation, remainingMs }
+    let page: Page
+    switch (asked.mode) {
+      case 'stream':
+        return stream(live, exchange, { limits, bounds: streamBounds?.(request), resumes: asked.resumes })
+      case 'poll':
+        await hold.add(asked.size.maxBytes)
+        page = await poll(live, exchange, asked.size, asked.waitMs)
+        break
+      case 'page':
+        await hold.add(asked.size.maxBytes)
+        page = await log.read(topic, { from, ...asked.size }, operation)
+        break
     }
     await hold.add(asked.size.maxBytes)
     const operation = createOperation({ timeoutMs: deadline - performance.now() })
@@ -97,7 +113,7 @@ async function poll (live: LiveRequests, exchange: Exchange, size: PageSize, wai
   try {
     // Existing messages may be a large page. A request that waits needs memory only for the messages that arrive.
     let page = await follower.next(size, 0)
-    if (page.count === 0) {
+    if (page.count === 0 && !page.closed) {
       request.hold.resize(0)
       page = await follower.next(size, Math.min(waitMs, endsAt - performance.now()))
       await request.hold.add(sizeOf(page))
@@ -109,9 +125,16 @@ async function poll (live: LiveRequests, exchange: Exchange, size: PageSize, wai
   }
 }
 
-/** Sends messages as events until the client disconnects, the server stops, or the platform's bounds are reached. */
-async function stream (live: LiveRequests, exchange: Exchange, limits: Limits, bounds: StreamBounds | undefined): Promise<FastifyReply> {
-  const { request, reply, topic, from, operation } = exchange
+interface StreamOptions {
+  readonly limits: Limits
+  readonly bounds: StreamBounds | undefined
+  /** The client has received an earlier stream. */
+  readonly resumes: boolean
+}
+
+/** Sends messages as events until the topic's end, if it is closed, until the client disconnects, the server stops, or the platform's bounds are reached. */
+async function stream (live: LiveRequests, exchange: Exchange, { limits, bounds, resumes }: StreamOptions): Promise<FastifyReply> {
+  const { request, reply, topic, from, operation, remainingMs } = exchange
   const { logFields } = request
   const endsAt = Math.min(exchange.endsAt, bounds?.buffered === true ? performance.now() + limits.bufferedStreamMs : Infinity)
   const follower = live.follow(topic, from, operation)
@@ -131,8 +154,13 @@ async function stream (live: LiveRequests, exchange: Exchange, limits: Limits, b
   events.on('close', () => { live.release(follower) })
   try {
     // Before the headers are sent, so that an error can still be the response.
-    await events.open()
+    const more = await events.open()
     logFields.storage = operation.calls
+    if (!more && resumes) {
+      // An EventSource that gets 204 does not come again.
+      events.destroy()
+      return reply.code(204).send()
+    }
   } catch (error) {
     events.destroy()
     throw error

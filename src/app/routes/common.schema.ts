@@ -38,7 +38,7 @@ export function problems (...codes: ErrorCode[]): Record<number, unknown> {
   }
   return Object.fromEntries([...byStatus].map(([status, all]) => [status, {
     description: all.map((code) => `\`${code}\`: ${errorKinds[code].title}.`).join(' '),
-    ...[429, 503, 507].includes(status) ? { headers: { 'retry-after': { type: 'integer', minimum: 1, description: 'Seconds to wait before a retry.' } } } : {},
+    ...[429, 503, 507].includes(status) ? { headers: retryAfter } : {},
     content: {
       [problemType]: {
         schema: Type.Ref(ProblemSchema),

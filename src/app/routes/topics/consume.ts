@@ -59,28 +59,17 @@ export const consumeRoute: FastifyPluginCallbackTypebox<ConsumeRouteOptions> = (
     // All steps together: a connection without traffic for longer than `stalledConnectionMs` is closed.
     const deadline = performance.now() + Math.max(limits.readTimeoutMs, limits.waitMaxMs)
     const asked = readRequest(request, limits)
-    const remainingMs = Math.max(0, (timeLeft?.(request) ?? Infinity) - endMarginMs)
-    // A wait ends before the platform's time does. A read that does not wait is not cut short.
-    const operation = createOperation(asked.mode === 'poll' ? { timeoutMs: remainingMs } : undefined)
-    const from = logFields.offset = typeof asked.start === 'number' ? asked.start : await log.position(topic, asked.start, { calls: operation.calls })
-    const exchange = { request, reply, topic, from, operation, remainingMs }
-    let page: Page
-    switch (asked.mode) {
-      case 'stream':
-        return stream(live, exchange, { limits, bounds: streamBounds?.(request), resumes: asked.resumes })
-      case 'poll':
-        await hold.add(asked.size.maxBytes)
-        page = await poll(live, exchange, asked.size, asked.waitMs)
-        break
-      case 'page':
-        await hold.add(asked.size.maxBytes)
-        page = await log.read(topic, { from, ...asked.size }, operation)
-        break
+    const { calls } = createOperation()
+    const from = logFields.offset = typeof asked.start === 'number' ? asked.start : await log.position(topic, asked.start, { calls })
+    const exchange = { request, reply, topic, from, endsAt }
+    if (asked.mode === 'stream') {
+      const options = { limits, bounds: streamBounds?.(request), resumes: asked.resumes }
+      return stream(live, { ...exchange, operation: { calls } }, options)
     }
     await hold.add(asked.size.maxBytes)
-    const operation = createOperation({ timeoutMs: deadline - performance.now() })
+    const operation = { calls, timeoutMs: deadline - performance.now() }
     const page = asked.mode === 'poll'
-      ? await poll(live, { request, reply, topic, from, operation, endsAt }, asked.size, asked.waitMs)
+      ? await poll(live, { ...exchange, operation }, asked.size, asked.waitMs)
       : await log.read(topic, { from, ...asked.size }, operation)
     logFields.messages = page.count
     logFields.storage = operation.calls
@@ -132,9 +121,12 @@ interface StreamOptions {
   readonly resumes: boolean
 }
 
-/** Sends messages as events until the topic's end, if it is closed, until the client disconnects, the server stops, or the platform's bounds are reached. */
+/**
+ * Sends messages as events until the end of a closed topic, or until the client disconnects, the server stops, or the platform's
+ * bounds are reached.
+ */
 async function stream (live: LiveRequests, exchange: Exchange, { limits, bounds, resumes }: StreamOptions): Promise<FastifyReply> {
-  const { request, reply, topic, from, operation, remainingMs } = exchange
+  const { request, reply, topic, from, operation } = exchange
   const { logFields } = request
   const endsAt = Math.min(exchange.endsAt, bounds?.buffered === true ? performance.now() + limits.bufferedStreamMs : Infinity)
   const follower = live.follow(topic, from, operation)

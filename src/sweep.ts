@@ -14,7 +14,9 @@ const [option, ...others] = process.argv.slice(2)
 const dryRun = option === '--dry-run'
 
 try {
-  if ((option !== undefined && !dryRun) || others.length > 0) throw new StartError('expected no argument, or --dry-run: npm run sweep -- --dry-run')
+  if ((option !== undefined && !dryRun) || others.length > 0) {
+    throw new StartError('expected no argument, or --dry-run: npm run sweep -- --dry-run')
+  }
   const settings = loadSettings(process.env)
   checkStorage(settings)
   const wiring = await wire(settings)
@@ -31,7 +33,9 @@ try {
 
 /** A folder that does not exist would be created. @throws StartError */
 function checkStorage ({ storage }: Settings): void {
-  if (storage.kind === 'memory') throw new StartError('DATA_DIR: expected a folder, because what a server has in memory can\'t be reached from here, got :memory:')
+  if (storage.kind === 'memory') {
+    throw new StartError('DATA_DIR: expected a folder, because what a server has in memory can\'t be reached from here, got :memory:')
+  }
   if (storage.kind === 'folder' && !existsSync(join(storage.path, DATABASE_FILE))) {
     throw new StartError(`DATA_DIR: expected a folder with ${DATABASE_FILE}, got ${resolve(storage.path)}`)
   }
@@ -49,7 +53,8 @@ async function sweepAll (catalog: Catalog): Promise<void> {
   }
   const { topics, segments, bytes, records, calls } = totalOf(parts)
   console.log(`${topics} topics looked at, ${dryRun ? 'would remove' : 'removed'} ${segments} segments of ${bytes} bytes` +
-    `${dryRun ? '' : ` and ${records} expired records`}; ${calls.read} reads, ${calls.write} writes, ${calls.list} lists, ${calls.remove} deletions`)
+    `${dryRun ? '' : ` and ${records} expired records`}; ` +
+    `${calls.read} reads, ${calls.write} writes, ${calls.list} lists, ${calls.remove} deletions`)
   if (parts.some(({ results }) => results.some(({ error }) => error !== undefined))) process.exitCode = 1
 }
 

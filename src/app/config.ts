@@ -108,18 +108,21 @@ export const SettingsSchema = Type.Object({
     'x-expected': 'a whole number from 0 to 1000'
   }),
   AUTO_CREATE_TOPICS: Type.Union([Type.Literal('true'), Type.Literal('false')], {
-    description: 'Whether the first message creates a topic. If not, an append to a topic that does not exist is refused with 404 `topic_not_found`',
+    description: 'Whether the first message creates a topic. If not, an append to a topic that does not exist is refused ' +
+      'with 404 `topic_not_found`',
     default: 'true',
     'x-expected': 'true or false'
   }),
   RETENTION_MS: Type.Optional(Type.Integer({
-    description: 'Messages that were stored longer ago, in ms, are removed, in topics without a `retention_ms` of their own. Not set: never',
+    description: 'Messages that were stored longer ago, in ms, are removed, in topics without a `retention_ms` of their own. ' +
+      'Not set: never',
     minimum: defaultLimits.retentionMinMs,
     maximum: Number.MAX_SAFE_INTEGER,
     'x-expected': `a whole number from ${defaultLimits.retentionMinMs} to ${Number.MAX_SAFE_INTEGER}`
   })),
   RETENTION_BYTES: Type.Optional(Type.Integer({
-    description: 'The oldest messages are removed while a topic has more bytes, in topics without a `retention_bytes` of their own. Not set: never',
+    description: 'The oldest messages are removed while a topic has more bytes, in topics without a `retention_bytes` of their own. ' +
+      'Not set: never',
     minimum: 1,
     maximum: Number.MAX_SAFE_INTEGER,
     'x-expected': `a whole number from 1 to ${Number.MAX_SAFE_INTEGER}`

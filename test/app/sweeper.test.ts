@@ -48,13 +48,17 @@ test('sweeps come one after the other, and each says what it removed and what it
 test('a sweep that fails is logged, and the next one goes on behind it', async () => {
   const { logger, lines } = logLines()
   const error = new LogError('storage_unavailable', 'The storage could not be reached.')
-  const { catalog, asked } = scripted({ ...nothing, results: [{ topic: 'a', before: undefined, segments: 0, bytes: 0, calls, cutShort: false, error }], next: 'k', error })
+  const { catalog, asked } = scripted({
+    ...nothing, results: [{ topic: 'a', before: undefined, segments: 0, bytes: 0, calls, cutShort: false, error }], next: 'k', error
+  })
   const sweeper = startSweeping(catalog, 1, logger)
   await eventually(() => asked.length > 2)
   await sweeper.stop()
   assert.deepEqual(asked.slice(0, 3).map(({ after }) => after), [undefined, 'k', undefined])
   assert.deepEqual(lines().slice(0, 3).map(({ level, msg, code }) => [level, msg, code]), [
-    ['warn', 'topic could not be swept', 'storage_unavailable'], ['info', 'swept', undefined], ['error', 'sweep failed', 'storage_unavailable']
+    ['warn', 'topic could not be swept', 'storage_unavailable'],
+    ['info', 'swept', undefined],
+    ['error', 'sweep failed', 'storage_unavailable']
   ])
 })
 

@@ -102,7 +102,9 @@ export async function badRequests (t: TestContext, { baseUrl, topic, paths }: Su
     }
   })
 
-  for (const path of ['/nope', '/topics/a/nope', '/topics/a/b/produce', '/topics/a/produce//', '/TOPICS/a/consume', '/v2/health', '/v1', '/v1/v1/health']) {
+  for (const path of [
+    '/nope', '/topics/a/nope', '/topics/a/b/produce', '/topics/a/produce//', '/TOPICS/a/consume', '/v2/health', '/v1', '/v1/v1/health'
+  ]) {
     await t.test(`unknown path ${path}`, async () => {
       for (const method of ['GET', 'POST', 'DELETE']) {
         const answer = await ask(baseUrl, { method, path, headers: { 'content-type': 'application/json' }, body: '{' })

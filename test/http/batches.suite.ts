@@ -22,8 +22,16 @@ const invalid: Record<string, [body: string, code: string, detail: string]> = {
   'messages given twice': ['{"messages":[],"messages":[{"payload":1}]}', 'invalid_request', 'messages: expected once, got twice'],
   'messages beside a payload': ['{"messages":[{"payload":1}],"payload":1}', 'invalid_request', `messages: ${bodyMemberExpected}`],
   'messages behind a payload': ['{"payload":1,"messages":[{"payload":1}]}', 'invalid_request', `messages: ${bodyMemberExpected}`],
-  'messages beside a key': ['{"messages":[{"payload":1}],"key":"k"}', 'invalid_request', 'key: expected one of messages, producer, expected_offset, close, order, got an unknown member'],
-  '__proto__ beside messages': ['{"__proto__":{},"messages":[{"payload":1}]}', 'invalid_request', '__proto__: expected one of messages, producer, expected_offset, close, order, got an unknown member'],
+  'messages beside a key': [
+    '{"messages":[{"payload":1}],"key":"k"}',
+    'invalid_request',
+    'key: expected one of messages, producer, expected_offset, close, order, got an unknown member'
+  ],
+  '__proto__ beside messages': [
+    '{"__proto__":{},"messages":[{"payload":1}]}',
+    'invalid_request',
+    '__proto__: expected one of messages, producer, expected_offset, close, order, got an unknown member'
+  ],
   'messages in a message': [batch(['{"payload":1,"messages":[]}']), 'invalid_request', `messages.0.messages: ${memberExpected}`],
   'a message that is no object': [batch(['{"payload":1}', '5']), 'invalid_request', 'messages.1: expected a JSON object, got 5'],
   'a message that is an array': [batch(['[{"payload":1}]']), 'invalid_request', 'messages.0: expected a JSON object, got an array'],
@@ -106,7 +114,9 @@ export async function batches (t: TestContext, { baseUrl, topic }: Subject): Pro
     const name = topic()
     const answer = await produce(baseUrl, name, batch([...Array(65_536).keys()].map((n) => `{"payload":${n}}`)))
     assert.equal(answer.text, `{"topic":"${name}","offset":1,"last_offset":65536,"count":65536}`)
-    const { messages, next_offset: next } = JSON.parse(await lines(name, '?limit=1000').then((text) => text.replaceAll('"timestamp":T', '"t":0'))) as { messages: Array<{ payload: number }>, next_offset: number }
+    const { messages, next_offset: next } = JSON.parse(
+      await lines(name, '?limit=1000').then((text) => text.replaceAll('"timestamp":T', '"t":0'))
+    ) as { messages: Array<{ payload: number }>, next_offset: number }
     assert.deepEqual([messages.map(({ payload }) => payload), next], [[...Array(1000).keys()], 1001])
     assert.equal(await lines(name, '?offset=500&limit=1'), '{"messages":[{"offset":500,"payload":499,"timestamp":T}],"next_offset":501}')
   })

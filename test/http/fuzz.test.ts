@@ -307,8 +307,14 @@ test('fuzzing HTTP', async (t) => {
 
   await t.test('numbers of members: taken exactly when they are within the bounds', async () => {
     const count = fc.oneof(fc.integer({ min: 0, max: 4 }), fc.integer({ min: 65_533, max: 65_540 }), fc.integer({ min: 995, max: 50_000 }))
-    const name = fc.constantFrom((i: number) => String(i), (i: number) => `n${i}`, (i: number) => 'é'.repeat(i % 7) + i, (i: number) => `\\u0061${i}`)
-    await check(100, fc.record({ count, name, what: fc.constantFrom('headers', 'others', 'batch', 'lines') }), async ({ count, name, what }) => {
+    const name = fc.constantFrom(
+      (i: number) => String(i), (i: number) => `n${i}`, (i: number) => 'é'.repeat(i % 7) + i, (i: number) => `\\u0061${i}`
+    )
+    await check(100, fc.record({
+      count,
+      name,
+      what: fc.constantFrom('headers', 'others', 'batch', 'lines')
+    }), async ({ count, name, what }) => {
       const names = Array.from({ length: count }, (_, i) => name(i))
       const members = names.map((text) => `"${text}":"v"`).join()
       const body = {
@@ -318,8 +324,15 @@ test('fuzzing HTTP', async (t) => {
         lines: names.map((text) => `{"payload":"${text}"}\n`).join('')
       }[what]
       const bytes = names.reduce((sum, text) => sum + Buffer.byteLength(JSON.parse(`"${text}"`) as string) + 1, 0)
-      const good = { headers: bytes <= 8_192, others: count === 0, batch: count >= 1 && count <= 65_536, lines: count >= 1 && count <= 65_536 }[what]
-      const answer = await ask(baseUrl, { method: 'POST', path: `/topics/${topic()}/produce`, headers: { 'content-type': what === 'lines' ? 'application/x-ndjson' : 'application/json' }, body })
+      const good = {
+        headers: bytes <= 8_192, others: count === 0, batch: count >= 1 && count <= 65_536, lines: count >= 1 && count <= 65_536
+      }[what]
+      const answer = await ask(baseUrl, {
+        method: 'POST',
+        path: `/topics/${topic()}/produce`,
+        headers: { 'content-type': what === 'lines' ? 'application/x-ndjson' : 'application/json' },
+        body
+      })
       if (good) assert.equal(answer.status, 200, answer.text)
       else assert.equal(assertRefused(answer), what === 'lines' && count === 0 ? 'missing_body' : 'invalid_request')
     })

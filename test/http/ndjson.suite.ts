@@ -42,8 +42,12 @@ const invalid: Record<string, [body: string | Buffer, code: string, detail: stri
   ],
   'a header that is no string': ['{"payload":1,"headers":{"a b":5}}', 'invalid_request', 'line 1: headers."a b": expected a string, got 5'],
   '65,537 messages': ['{"payload":1}\n'.repeat(65_537), 'invalid_request', 'body: expected 1 to 65536 messages, got 65537'],
-  '65,537 messages, one of them wrong': ['{"payload":1}\n'.repeat(65_536) + '\n{}', 'invalid_request', 'body: expected 1 to 65536 messages, got 65537'],
-  'too large by a byte': [`{"payload":"${'x'.repeat(4 * 1024 * 1024 - 13)}"}`, 'body_too_large', 'body: expected at most 4194304 bytes, got more']
+  '65,537 messages, one of them wrong': [
+    '{"payload":1}\n'.repeat(65_536) + '\n{}', 'invalid_request', 'body: expected 1 to 65536 messages, got 65537'
+  ],
+  'too large by a byte': [
+    `{"payload":"${'x'.repeat(4 * 1024 * 1024 - 13)}"}`, 'body_too_large', 'body: expected at most 4194304 bytes, got more'
+  ]
 }
 
 const stored = (offset: number, payload: string, rest = ''): string => `{"offset":${offset},"payload":${payload},"timestamp":T${rest}}`
@@ -92,7 +96,9 @@ async function bodies (t: TestContext, { baseUrl, topic }: Subject): Promise<voi
 
   await t.test('65,536 lines', async () => {
     const name = topic()
-    assert.equal((await send(baseUrl, name, '{"payload":1}\n'.repeat(65_536))).text, `{"topic":"${name}","offset":1,"last_offset":65536,"count":65536}`)
+    assert.equal(
+      (await send(baseUrl, name, '{"payload":1}\n'.repeat(65_536))).text, `{"topic":"${name}","offset":1,"last_offset":65536,"count":65536}`
+    )
   })
 
   for (const [name, [body, code, detail]] of Object.entries(invalid)) {

@@ -10,24 +10,52 @@ const beforeExpected = `before: expected a whole number from 1 to ${most}, got`
 
 /** Bodies that `PUT` refuses, as JSON text. */
 const badConfigs: Record<string, [body: string, code: string, detail: string]> = {
-  'an unknown member': ['{"retention":1}', 'invalid_request', 'retention: expected one of retention_ms, retention_bytes, max_message_bytes, rate, got an unknown member'],
-  __proto__: ['{"__proto__":1}', 'invalid_request', '__proto__: expected one of retention_ms, retention_bytes, max_message_bytes, rate, got an unknown member'],
-  'a retention that is too short': ['{"retention_ms":999}', 'invalid_request', `retention_ms: expected a whole number from 1000 to ${most}, or null, got 999`],
-  'a retention in words': ['{"retention_ms":"7 days"}', 'invalid_request', `retention_ms: expected a whole number from 1000 to ${most}, or null, got "7 days"`],
-  'a retention that is too long': ['{"retention_ms":9007199254740993}', 'invalid_request', `retention_ms: expected a whole number from 1000 to ${most}, or null, got 9007199254740992`],
+  'an unknown member': [
+    '{"retention":1}',
+    'invalid_request',
+    'retention: expected one of retention_ms, retention_bytes, max_message_bytes, rate, got an unknown member'
+  ],
+  __proto__: [
+    '{"__proto__":1}',
+    'invalid_request',
+    '__proto__: expected one of retention_ms, retention_bytes, max_message_bytes, rate, got an unknown member'
+  ],
+  'a retention that is too short': [
+    '{"retention_ms":999}', 'invalid_request', `retention_ms: expected a whole number from 1000 to ${most}, or null, got 999`
+  ],
+  'a retention in words': [
+    '{"retention_ms":"7 days"}', 'invalid_request', `retention_ms: expected a whole number from 1000 to ${most}, or null, got "7 days"`
+  ],
+  'a retention that is too long': [
+    '{"retention_ms":9007199254740993}',
+    'invalid_request',
+    `retention_ms: expected a whole number from 1000 to ${most}, or null, got 9007199254740992`
+  ],
   'no bytes': ['{"retention_bytes":0}', 'invalid_request', `retention_bytes: expected a whole number from 1 to ${most}, or null, got 0`],
-  'half a byte': ['{"retention_bytes":1.5}', 'invalid_request', `retention_bytes: expected a whole number from 1 to ${most}, or null, got 1.5`],
-  'messages that are larger than a request': ['{"max_message_bytes":4194305}', 'invalid_request', 'max_message_bytes: expected a whole number from 1 to 4194304, or null, got 4194305'],
-  'a bound that is true': ['{"max_message_bytes":true}', 'invalid_request', 'max_message_bytes: expected a whole number from 1 to 4194304, or null, got true'],
+  'half a byte': [
+    '{"retention_bytes":1.5}', 'invalid_request', `retention_bytes: expected a whole number from 1 to ${most}, or null, got 1.5`
+  ],
+  'messages that are larger than a request': [
+    '{"max_message_bytes":4194305}', 'invalid_request', 'max_message_bytes: expected a whole number from 1 to 4194304, or null, got 4194305'
+  ],
+  'a bound that is true': [
+    '{"max_message_bytes":true}', 'invalid_request', 'max_message_bytes: expected a whole number from 1 to 4194304, or null, got true'
+  ],
   'a rate that is a number': ['{"rate":100}', 'invalid_request', `rate: ${rateExpected} 100`],
   'a rate of nothing': ['{"rate":{}}', 'invalid_request', `rate: ${rateExpected} an empty object`],
-  'a rate of no messages': ['{"rate":{"messages":0}}', 'invalid_request', `rate.messages: expected a whole number from 1 to ${most}, got 0`],
+  'a rate of no messages': [
+    '{"rate":{"messages":0}}', 'invalid_request', `rate.messages: expected a whole number from 1 to ${most}, got 0`
+  ],
   'a rate of null bytes': ['{"rate":{"bytes":null}}', 'invalid_request', `rate.bytes: expected a whole number from 1 to ${most}, got null`],
-  'an unknown rate': ['{"rate":{"messages":1,"requests":1}}', 'invalid_request', 'rate.requests: expected one of messages, bytes, got an unknown member'],
+  'an unknown rate': [
+    '{"rate":{"messages":1,"requests":1}}', 'invalid_request', 'rate.requests: expected one of messages, bytes, got an unknown member'
+  ],
   'an array': ['[]', 'invalid_request', 'body: expected a JSON object, got an array'],
   null: ['null', 'invalid_request', 'body: expected a JSON object, got null'],
   'not JSON': ['{"rate"', 'malformed_json', 'body: expected valid JSON, got a syntax error'],
-  'too large by a byte': [`{"retention_ms":${' '.repeat(16 * 1024 - 19)}1000}`, 'body_too_large', 'body: expected at most 16384 bytes, got more']
+  'too large by a byte': [
+    `{"retention_ms":${' '.repeat(16 * 1024 - 19)}1000}`, 'body_too_large', 'body: expected at most 16384 bytes, got more'
+  ]
 }
 
 const badTrims: Record<string, [body: string, detail: string]> = {
@@ -65,7 +93,9 @@ async function configs (t: TestContext, { baseUrl, topic }: Subject): Promise<vo
       assert.deepEqual([again.status, again.text], [200, created.text])
     }
     const described = await ask(baseUrl, { path: `/topics/${name}` })
-    assert.deepEqual([described.status, described.text, described.headers['content-type']], [200, created.text, 'application/json; charset=utf-8'])
+    assert.deepEqual(
+      [described.status, described.text, described.headers['content-type']], [200, created.text, 'application/json; charset=utf-8']
+    )
     const head = await ask(baseUrl, { method: 'HEAD', path: `/v1/topics/${name}/` })
     assert.deepEqual([head.status, head.text], [200, ''])
   })
@@ -78,10 +108,16 @@ async function configs (t: TestContext, { baseUrl, topic }: Subject): Promise<vo
       assert.equal((await ask(baseUrl, { path: `/topics/${name}` })).text, answer.text)
       return (JSON.parse(answer.text) as { config: unknown }).config
     }
-    const all = { retention_ms: 604_800_000, retention_bytes: 1_000, max_message_bytes: 1_048_576, rate: { messages: 100, bytes: 1_000_000 } }
+    const all = {
+      retention_ms: 604_800_000, retention_bytes: 1_000, max_message_bytes: 1_048_576, rate: { messages: 100, bytes: 1_000_000 }
+    }
     assert.deepEqual(await config(201, all), all)
-    assert.deepEqual(await config(200, { retention_bytes: 2_000, rate: { bytes: 5 } }), { ...all, retention_bytes: 2_000, rate: { bytes: 5 } })
-    assert.deepEqual(await config(200, { retention_ms: null, rate: null }), { ...all, retention_ms: null, retention_bytes: 2_000, rate: null })
+    assert.deepEqual(
+      await config(200, { retention_bytes: 2_000, rate: { bytes: 5 } }), { ...all, retention_bytes: 2_000, rate: { bytes: 5 } }
+    )
+    assert.deepEqual(
+      await config(200, { retention_ms: null, rate: null }), { ...all, retention_ms: null, retention_bytes: 2_000, rate: null }
+    )
     assert.deepEqual(await config(200, defaults), defaults)
     // What GET tells, PUT takes.
     assert.deepEqual(await config(200, all), all)
@@ -115,7 +151,9 @@ async function lists (t: TestContext, { baseUrl, topic }: Subject): Promise<void
   await t.test('the list has created, written and changed topics, page by page, and no deleted ones', async () => {
     const prefix = topic()
     const names = ['-1', '-2', '.a', '0', 'b', 'b-'].map((suffix) => prefix + suffix)
-    await Promise.all(names.map((name, i) => i % 2 === 0 ? send(baseUrl, 'PUT', `/topics/${name}`) : produce(baseUrl, name, '{"payload":1}')))
+    await Promise.all(
+      names.map((name, i) => i % 2 === 0 ? send(baseUrl, 'PUT', `/topics/${name}`) : produce(baseUrl, name, '{"payload":1}'))
+    )
     await produce(baseUrl, `${prefix}-3`, '{"payload":1}')
     assert.equal((await send(baseUrl, 'DELETE', `/topics/${prefix}-3`)).status, 204)
     // Others' topics may come behind ours.
@@ -140,7 +178,10 @@ async function lists (t: TestContext, { baseUrl, topic }: Subject): Promise<void
     'prefix=a': 'prefix: expected one of limit, after, got an unknown parameter'
   }
   for (const [query, detail] of Object.entries(bad)) {
-    await t.test(`the list refuses ${query.slice(0, 20)}`, async () => { assertProblem(await ask(baseUrl, { path: `/topics?${query}` }), 'invalid_request', detail) })
+    await t.test(
+      `the list refuses ${query.slice(0, 20)}`,
+      async () => { assertProblem(await ask(baseUrl, { path: `/topics?${query}` }), 'invalid_request', detail) }
+    )
   }
 }
 
@@ -198,7 +239,8 @@ async function bounds (t: TestContext, { baseUrl, topic }: Subject): Promise<voi
   await t.test('max_message_bytes bounds each message: payload, key and headers', async () => {
     const name = topic()
     await send(baseUrl, 'PUT', `/topics/${name}`, { max_message_bytes: 20 })
-    const detail = (at: number, got: number): string => `messages.${at}: expected at most 20 bytes, the max_message_bytes of the topic, got ${got}`
+    const detail = (at: number, got: number): string =>
+      `messages.${at}: expected at most 20 bytes, the max_message_bytes of the topic, got ${got}`
     const sent: Array<[body: string, detail?: string]> = [
       [`{"payload":"${'x'.repeat(18)}"}`],
       [`{"payload":"${'x'.repeat(19)}"}`, detail(0, 21)],
@@ -224,7 +266,9 @@ async function bounds (t: TestContext, { baseUrl, topic }: Subject): Promise<voi
     const refused = await produce(baseUrl, name, '{"payload":1}')
     const seconds = Number(refused.headers['retry-after'])
     assert(seconds >= 15 && seconds <= 20, `retry-after: ${seconds}`)
-    assertProblem(refused, 'rate_limited', 'rate: expected at most 1 messages and 1000000 bytes a second', { retry_after: seconds, written: 'no' })
+    assertProblem(
+      refused, 'rate_limited', 'rate: expected at most 1 messages and 1000000 bytes a second', { retry_after: seconds, written: 'no' }
+    )
     await send(baseUrl, 'PUT', `/topics/${name}`, { rate: null })
     assert.equal((await produce(baseUrl, name, '{"payload":1}')).status, 200)
   })
@@ -233,7 +277,9 @@ async function bounds (t: TestContext, { baseUrl, topic }: Subject): Promise<voi
 async function wrongRequests (t: TestContext, { baseUrl, topic }: Subject): Promise<void> {
   await t.test('an invalid name is refused by every operation', async () => {
     const detail = 'topic: expected 1 to 249 characters of A-Z, a-z, 0-9, ".", "_" and "-", and not "." or "..", got "a b"'
-    for (const [method, path, body] of [['GET', ''], ['PUT', ''], ['DELETE', ''], ['POST', '/trim', { before: 1 }], ['POST', '/close']] as const) {
+    for (const [method, path, body] of [
+      ['GET', ''], ['PUT', ''], ['DELETE', ''], ['POST', '/trim', { before: 1 }], ['POST', '/close']
+    ] as const) {
       assertProblem(await send(baseUrl, method, `/topics/a%20b${path}`, body), 'invalid_topic', detail)
     }
   })
@@ -244,9 +290,13 @@ async function wrongRequests (t: TestContext, { baseUrl, topic }: Subject): Prom
       const with_ = (type: string, body: string | Buffer): ReturnType<typeof ask> =>
         ask(baseUrl, { method, path: `/topics/${name}${path}`, headers: { 'content-type': type }, body })
       for (const type of ['text/plain', 'application/x-ndjson', 'application/json; charset=latin1']) {
-        assertProblem(await with_(type, '{}'), 'unsupported_media_type', `content-type: expected application/json in UTF-8, got ${JSON.stringify(type)}`)
+        assertProblem(
+          await with_(type, '{}'), 'unsupported_media_type', `content-type: expected application/json in UTF-8, got ${JSON.stringify(type)}`
+        )
       }
-      assertProblem(await with_('application/json', Buffer.from([0x7b, 0xff, 0x7d])), 'invalid_encoding', 'body: expected UTF-8, got bytes that are not')
+      assertProblem(
+        await with_('application/json', Buffer.from([0x7b, 0xff, 0x7d])), 'invalid_encoding', 'body: expected UTF-8, got bytes that are not'
+      )
     }
   })
 }

@@ -156,8 +156,13 @@ export function createS3SegmentStore (settings: S3Settings): NamedSegmentStore &
       const lists: NameLists = {
         list: async (above, token) => {
           const command = new ListObjectsV2Command({
-            // The one after `limit` tells whether there are more, and `after` may be listed, too.
-            Bucket: bucket, Prefix, Delimiter: '/', StartAfter: Prefix + above, ContinuationToken: token, MaxKeys: Math.min(limit + 2, KEYS_MAX)
+            Bucket: bucket,
+            Prefix,
+            Delimiter: '/',
+            StartAfter: Prefix + above,
+            ContinuationToken: token,
+            // One more than `limit` tells whether the list goes on, and `after` may be listed, too.
+            MaxKeys: Math.min(limit + 2, KEYS_MAX)
           })
           const context = callContext(`ListObjectsV2 ${Prefix}`, options)
           const output = await withStoreErrors(context, () => client.send(command, sendOptions(options)))

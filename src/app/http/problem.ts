@@ -19,7 +19,8 @@ type DetailName = { [Code in keyof ErrorDetails]: keyof ErrorDetails[Code] }[key
 /** The members that only some errors have: the error's details. */
 const detailMembers = {
   written: Type.Optional(Type.Union([Type.Literal('no'), Type.Literal('unknown')], {
-    description: 'Failed appends, and closes, only. `no`: the messages are not in the topic and never will be. `unknown`: they may be in the topic, now or later.'
+    description: 'Failed appends, and closes, only. `no`: the messages are not in the topic and never will be. ' +
+      '`unknown`: they may be in the topic, now or later.'
   })),
   earliest: Type.Optional(Type.Integer({ minimum: 1, description: 'Only with `offset_out_of_range`: the first offset of the topic.' })),
   end: Type.Optional(Type.Integer({

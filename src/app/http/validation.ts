@@ -35,8 +35,19 @@ const options = {
 
 function withKeywords (ajv: Ajv): Ajv {
   return ajv
-    .addKeyword({ keyword: 'x-max-bytes', schemaType: 'number', errors: false, validate: (max: number, data: unknown) => isShort(data, max) || bytesOf(data) <= max })
-    .addKeyword({ keyword: 'x-well-formed', schemaType: 'boolean', type: 'string', errors: false, validate: (_: true, data: string) => data.isWellFormed() })
+    .addKeyword({
+      keyword: 'x-max-bytes',
+      schemaType: 'number',
+      errors: false,
+      validate: (max: number, data: unknown) => isShort(data, max) || bytesOf(data) <= max
+    })
+    .addKeyword({
+      keyword: 'x-well-formed',
+      schemaType: 'boolean',
+      type: 'string',
+      errors: false,
+      validate: (_: true, data: string) => data.isWellFormed()
+    })
     .addKeyword({
       keyword: 'x-max-number',
       schemaType: 'number',

@@ -34,6 +34,8 @@ async function read ({ records }: SweepDeps, calls: StoreCalls): Promise<Fact | 
 /** Another sweep may have been quicker, or the disk may be full: the next sweep then begins elsewhere. */
 async function write ({ records, clock }: SweepDeps, calls: StoreCalls, fact: Fact, seen: number | null): Promise<void> {
   try {
-    await calls.make('write', 'the record store', (signal) => records.replace(NEXT, fact, seen, { expiresAtMs: clock.wall() + KEPT_MS, signal }))
+    await calls.make(
+      'write', 'the record store', (signal) => records.replace(NEXT, fact, seen, { expiresAtMs: clock.wall() + KEPT_MS, signal })
+    )
   } catch {}
 }

@@ -28,7 +28,7 @@ export interface PendingAppend {
   expectedLast?: number | undefined
   /** The version of its key's record, once the record was read and allows the append. `null`: there is no record. */
   keySeen?: number | null | undefined
-  /** It was taken from the topic's rate: it is not again, however often it is judged. */
+  /** Whether the topic's rate has counted it. The rate counts it once, however often its conditions are checked. */
   paid?: boolean | undefined
 }
 

@@ -264,7 +264,9 @@ class TailFollower implements Follower {
     const { clock, limits } = this.#context
     const startedAt = clock.monotonic()
     const deadline = Math.min(startedAt + waitMs, this.#deadline)
-    const nothing = (): Page => ({ runs: [], count: 0, nextOffset: this.position, end: Math.max(this.#end, this.position), earliest: this.#earliest, closed: false })
+    const nothing = (): Page => ({
+      runs: [], count: 0, nextOffset: this.position, end: Math.max(this.#end, this.position), earliest: this.#earliest, closed: false
+    })
     let item: TopicItem | undefined
     let waited = false
     for (;;) {

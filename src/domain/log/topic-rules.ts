@@ -46,7 +46,11 @@ function checkSizes (messages: readonly NewMessage[], max: Bytes): void {
   for (const [i, message] of messages.entries()) {
     const bytes = bytesOf(message)
     if (bytes <= max) continue
-    throw new LogError('message_too_large', `messages.${i}: expected at most ${max} bytes, the max_message_bytes of the topic, got ${bytes}`, { written: 'no' })
+    throw new LogError(
+      'message_too_large',
+      `messages.${i}: expected at most ${max} bytes, the max_message_bytes of the topic, got ${bytes}`,
+      { written: 'no' }
+    )
   }
 }
 

@@ -4,7 +4,7 @@ export interface TopicConfig {
   readonly retentionMs?: number | undefined
   /** The oldest segments may be removed while the topic has more than this, bytes as stored. */
   readonly retentionBytes?: number | undefined
-  /** The largest message that is taken: UTF-8 bytes of its payload, key and headers as JSON. */
+  /** The largest message that may be appended: UTF-8 bytes of its payload, key and headers as JSON. */
   readonly maxMessageBytes?: number | undefined
   /** The most that one process appends per second. */
   readonly rate?: RateConfig | undefined

@@ -1,7 +1,7 @@
 import { LRUCache } from 'lru-cache'
 import type { RateConfig } from './config.ts'
 
-/** What one append takes of a rate. Bytes are those of payloads, keys and headers as JSON, in UTF-8. */
+/** The share of a rate that one append uses. Bytes are those of payloads, keys and headers as JSON, in UTF-8. */
 export interface AppendCost {
   readonly messages: number
   readonly bytes: number

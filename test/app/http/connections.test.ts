@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import { test } from 'node:test'
-import { createMemoryOffsetCounter } from '../../../src/adapters/memory/offset-counter.ts'
+import { createMemoryTopicStore } from '../../../src/adapters/memory/topic-store.ts'
 import { listeningApp } from '../../support/http/app.ts'
 import { logLines } from '../../support/http/log-lines.ts'
 import { ask, assertProblem, consume, exchange, problem } from '../../support/http/requests.ts'
@@ -134,7 +134,7 @@ test('a long poll over a slow storage is answered before its connection counts a
     return call()
   }
   const { baseUrl } = await listeningApp(t, {
-    counter: withFaults(createMemoryOffsetCounter(), { read: slow }),
+    topics: withFaults(createMemoryTopicStore(), { read: slow }),
     limits: {
       readTimeoutMs: 500,
       waitMaxMs: 500,

@@ -32,7 +32,9 @@ test('a request with a time to wait is a poll, but HEAD never waits', () => {
 
 test('a request for events is a stream, which resumes after the last event, but HEAD is a page', () => {
   assert.deepEqual(read({ headers: events, query: { offset: '3', wait: '5' } }), { mode: 'stream', start: 3, resumes: false })
-  assert.deepEqual(read({ headers: { ...events, 'last-event-id': '41' }, query: { offset: '3' } }), { mode: 'stream', start: 42, resumes: true })
+  assert.deepEqual(
+    read({ headers: { ...events, 'last-event-id': '41' }, query: { offset: '3' } }), { mode: 'stream', start: 42, resumes: true }
+  )
   assert.deepEqual(read({ method: 'HEAD', headers: { ...events, 'last-event-id': '41' } }), { mode: 'page', start: 1, size })
   assert.deepEqual(read({ headers: { 'last-event-id': '41' } }), { mode: 'page', start: 1, size })
 })

@@ -41,11 +41,18 @@ export const hurried: TimeLeft = () => 2_005
 /** The app over a log and a catalog on memory adapters, or on those handed in. */
 export function memoryApp (t: TestContext, options: MemoryAppOptions = {}): MemoryApp {
   const { segments = createMemorySegmentStore(), topics = createMemoryTopicStore(), records = createMemoryRecordStore() } = options
-  const { checks = [], createsTopics = true, retention = {}, logger, platformLogFields, timeLeft, servedHosts, corsOrigins } = options
+  const {
+    checks = [], createsTopics = true, retention = {}, logger, platformLogFields, timeLeft, streamBounds, servedHosts, corsOrigins
+  } = options
   const limits = { ...defaultLimits, ...options.limits }
   const stores = { segments, topics, records, clock: systemClock, limits }
   const log = options.log ?? createLog({ ...stores, compression: 'none', createsTopics })
-  const catalog = createCatalog({ ...stores, retention, raiseEarliest: (topic, before) => log.raiseEarliest(topic, before), resolveClosing: (topic, item) => log.isClosed(topic, item) })
+  const catalog = createCatalog({
+    ...stores,
+    retention,
+    raiseEarliest: (topic, before) => log.raiseEarliest(topic, before),
+    resolveClosing: (topic, item) => log.isClosed(topic, item)
+  })
   const app = buildApp({
     log,
     catalog,

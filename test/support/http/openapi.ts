@@ -42,7 +42,19 @@ export interface OpenApi { readonly openapi: string, readonly paths: Readonly<Re
 
 /** Values that a schema describes, but for the keywords beyond JSON Schema. A keyword it does not know is an error, lest it be ignored. */
 export function described (schema: Schema): fc.Arbitrary<unknown> {
-  const { type, pattern, format, properties = {}, required = [], additionalProperties = true, items = {}, minItems = 0, minProperties = 0, minimum = -Infinity, maximum = Infinity } = schema
+  const {
+    type,
+    pattern,
+    format,
+    properties = {},
+    required = [],
+    additionalProperties = true,
+    items = {},
+    minItems = 0,
+    minProperties = 0,
+    minimum = -Infinity,
+    maximum = Infinity
+  } = schema
   if (schema.$ref !== undefined) throw new Error('a reference in a request')
   if (schema.enum !== undefined) return fc.constantFrom(...schema.enum)
   if (schema.anyOf !== undefined) return fc.oneof(...schema.anyOf.map(described))
@@ -51,14 +63,18 @@ export function described (schema: Schema): fc.Arbitrary<unknown> {
     case 'null': return fc.constant(null)
     case undefined: return fc.jsonValue({ maxDepth: 2 })
     case 'string':
-      if (format === 'date-time') return fc.date({ min: new Date(0), max: new Date('9999-12-31T23:59:59Z'), noInvalidDate: true }).map((date) => date.toISOString())
+      if (format === 'date-time') {
+        return fc.date({ min: new Date(0), max: new Date('9999-12-31T23:59:59Z'), noInvalidDate: true }).map((date) => date.toISOString())
+      }
       return pattern === undefined ? anyText : matching(pattern)
     case 'integer': return fc.maxSafeInteger().filter((n) => n >= minimum && n <= maximum)
     case 'number': return fc.integer({ min: Math.max(minimum, -1e6), max: Math.min(maximum, 1e6) }).map((n) => n / 1_000)
     case 'boolean': return fc.boolean()
     case 'array': return fc.array(described(items), { minLength: minItems, maxLength: minItems + 4 })
     case 'object': {
-      const known = fc.record(Object.fromEntries(Object.entries(properties).map(([name, of]) => [name, described(of)])), { requiredKeys: [...required] })
+      const known = fc.record(Object.fromEntries(Object.entries(properties).map(([name, of]) => [name, described(of)])), {
+        requiredKeys: [...required]
+      })
       if (typeof additionalProperties === 'boolean') return known.filter((value) => Object.keys(value).length >= minProperties)
       const others = fc.dictionary(anyText, described(additionalProperties), { maxKeys: 4 })
       return fc.tuple(others, known).map(([more, own]) => ({ ...more, ...own as object }))

@@ -27,7 +27,13 @@ export function ask (baseUrl: string, { method = 'GET', path, headers = {}, body
       const chunks: Buffer[] = []
       answer.on('data', (chunk: Buffer) => chunks.push(chunk)).on('error', reject).on('end', () => {
         const bytes = Buffer.concat(chunks)
-        resolve({ status: answer.statusCode!, headers: answer.headers, bytes, text: bytes.toString('utf8'), ofAppend: method === 'POST' && /\/topics\/[^/]*\/(produce|close)(\?|$)/.test(path) })
+        resolve({
+          status: answer.statusCode!,
+          headers: answer.headers,
+          bytes,
+          text: bytes.toString('utf8'),
+          ofAppend: method === 'POST' && /\/topics\/[^/]*\/(produce|close)(\?|$)/.test(path)
+        })
       })
     })
     sent.on('error', reject).end(body)

@@ -31,7 +31,10 @@ export class ConditionReader {
     this.#unknown = undefined
   }
 
-  /** A member of `producer` begins. Of unknown ones only the first is kept, because there may be very many. @returns whether it is there already */
+  /**
+   * A member of `producer` begins. Of unknown ones only the first is kept, because there may be very many.
+   * @returns whether it is there already
+   */
   producerMember (name: string): boolean {
     this.#member = producerNames.find((known) => known === name)
     if (this.#member !== undefined) return this.#producer[this.#member] !== undefined

@@ -15,7 +15,9 @@ export function addManagementBodies (scope: FastifyInstance, { managementBodyByt
   const receive = createBodyReceiver({ requestBytesMax: bytesMax, copiedPerTurnBytes })
   const decompress = createDecompressor(bytesMax)
   scope.removeAllContentTypeParsers()
-  scope.addContentTypeParser(jsonType, (request: FastifyRequest, payload: IncomingMessage, done: (error: Error | null, body?: unknown) => void) => {
+  scope.addContentTypeParser(jsonType, (
+    request: FastifyRequest, payload: IncomingMessage, done: (error: Error | null, body?: unknown) => void
+  ) => {
     receive(request, payload, (failure, body) => {
       if (body === undefined) {
         done(failure)

@@ -127,7 +127,9 @@ export class MessageReader implements JsonHandler {
             message.payload = this.#text.slice(start, end)
             break
           case 'key':
-            if (this.#values.isLongString(start, end)) this.#wrong ??= `${this.#fieldPrefix()}key: expected ${this.#rules.keyExpected}, got more`
+            if (this.#values.isLongString(start, end)) {
+              this.#wrong ??= `${this.#fieldPrefix()}key: expected ${this.#rules.keyExpected}, got more`
+            }
             message.key = this.#values.standIn(start, end)
             break
           case 'headers':

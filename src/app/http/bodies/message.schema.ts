@@ -96,6 +96,7 @@ function conditionsSchema ({ producerIdBytesMax, orderBytesMax }: Limits) {
       'x-expected': 'true or false'
     })),
     order: Type.Optional(text(orderBytesMax,
-      `Append only if it is above, as bytes of UTF-8, that of every append before which has one. At most ${orderBytesMax} bytes.`, '2026-01-31T12:00:00Z'))
+      `Append only if it is above, as bytes of UTF-8, that of every append before which has one. At most ${orderBytesMax} bytes.`,
+      '2026-01-31T12:00:00Z'))
   }, { additionalProperties: false, 'x-expected': 'a JSON object' })
 }

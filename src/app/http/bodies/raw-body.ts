@@ -73,5 +73,7 @@ export function checkCharset (request: FastifyRequest, expected = messageTypes):
 
 export function unsupported (request: FastifyRequest, expected = messageTypes): LogError {
   const got = request.headers['content-type']
-  return new LogError('unsupported_media_type', `content-type: expected ${expected} in UTF-8, got ${got === undefined ? 'none' : show.text(got)}`)
+  return new LogError(
+    'unsupported_media_type', `content-type: expected ${expected} in UTF-8, got ${got === undefined ? 'none' : show.text(got)}`
+  )
 }

@@ -19,7 +19,9 @@ export class ShortValues {
   /** The string; only its beginning if it is too long. */
   string (start: number, end: number): string {
     const text = this.#text
-    return end - start > this.#textCharsMax ? text.slice(start + 1, start + this.#textCharsMax) : parseValue(text.slice(start, end)) as string
+    return end - start > this.#textCharsMax
+      ? text.slice(start + 1, start + this.#textCharsMax)
+      : parseValue(text.slice(start, end)) as string
   }
 
   /** The value, or a short value of the same type if it can be valid only in a payload. */

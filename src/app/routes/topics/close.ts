@@ -31,7 +31,8 @@ export const closeRoute: FastifyPluginCallbackTypebox<CloseRouteOptions> = (app,
       body: CloseBody,
       response: {
         200: Type.Ref(Closed),
-        ...problems('invalid_topic', 'topic_not_found', ...bodyProblems, ...storageProblems, 'offset_mismatch', 'topic_closed', 'overloaded',
+        ...problems(
+          'invalid_topic', 'topic_not_found', ...bodyProblems, ...storageProblems, 'offset_mismatch', 'topic_closed', 'overloaded',
           'append_timeout', 'append_contended', 'shutting_down', 'storage_full', 'segment_corrupt')
       }
     }

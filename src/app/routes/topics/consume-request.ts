@@ -19,11 +19,16 @@ export type ConsumeRequest =
 /** A request whose parameters and headers are valid (consume.schema.ts). */
 export interface ValidRequest {
   readonly method: string
-  readonly query: { readonly offset?: string, readonly timestamp?: string, readonly limit?: string, readonly max_bytes?: string, readonly wait?: string }
+  readonly query: {
+    readonly offset?: string, readonly timestamp?: string, readonly limit?: string, readonly max_bytes?: string, readonly wait?: string
+  }
   readonly headers: { readonly accept?: string | undefined, readonly 'last-event-id'?: string }
 }
 
-/** Values above a limit count as the limit. HEAD neither waits nor streams. @throws LogError `invalid_request` for two starts, or a date that does not exist */
+/**
+ * Values above a limit count as the limit. HEAD neither waits nor streams.
+ * @throws LogError `invalid_request` for two starts, or a date that does not exist
+ */
 export function readRequest ({ method, query, headers }: ValidRequest, limits: Limits): ConsumeRequest {
   const start = startOf(query)
   if (method === 'GET' && prefers(eventStreamType, headers.accept)) {
@@ -51,7 +56,9 @@ function timeOf (timestamp: string): number {
   const ms = Date.parse(timestamp.toUpperCase())
   const [year, month, day] = timestamp.slice(0, 10).split('-').map(Number) as [number, number, number]
   const exists = new Date(Date.UTC(year, month - 1, day)).getUTCDate() === day
-  if (Number.isNaN(ms) || ms < 0 || !exists) throw new LogError('invalid_request', `timestamp: expected ${timestampExpected}, got ${show.text(timestamp)}`)
+  if (Number.isNaN(ms) || ms < 0 || !exists) {
+    throw new LogError('invalid_request', `timestamp: expected ${timestampExpected}, got ${show.text(timestamp)}`)
+  }
   return ms
 }
 

@@ -7,7 +7,8 @@ export const Produced = Type.Object({
   last_offset: Type.Optional(Type.Integer({ minimum: 1, description: 'Batches only: the offset of the last message.' })),
   count: Type.Optional(Type.Integer({ minimum: 1, description: 'Batches only: the number of messages.' })),
   duplicate: Type.Optional(Type.Literal(true, {
-    description: 'The messages were stored before, by an earlier attempt with the same `producer` or `Idempotency-Key`. The offsets are those of that attempt.'
+    description: 'The messages were stored before, by an earlier attempt with the same `producer` or `Idempotency-Key`. ' +
+      'The offsets are those of that attempt.'
   })),
   closed: Type.Optional(Type.Literal(true, { description: 'The append has closed the topic.' }))
 }, { $id: 'Produced', description: 'The messages are stored durably.' })
@@ -39,7 +40,10 @@ function text (charsMax: number, description: string, example: string) {
   }))
 }
 
-/** For bodies of lines, which have no place beside their messages; and `idempotency-key`. Not together with the members of the same meaning. */
+/**
+ * For bodies of lines, which have no place beside their messages; and `idempotency-key`.
+ * Not together with the members of the same meaning.
+ */
 export function produceHeaders ({ producerIdBytesMax, idempotencyKeyCharsMax, orderBytesMax }: Limits) {
   return Type.Object({
     'idempotency-key': text(idempotencyKeyCharsMax,

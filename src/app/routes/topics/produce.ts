@@ -39,14 +39,18 @@ export const produceRoute: FastifyPluginCallbackTypebox<ProduceRouteOptions> = (
       body: {
         content: {
           [jsonType]: { schema: Type.Union([MessageBody, BatchBody]) },
-          [linesType]: { schema: { ...Messages, description: 'One message per line; blank lines are ignored. Always a batch, even of one message.' } }
+          [linesType]: {
+            schema: { ...Messages, description: 'One message per line; blank lines are ignored. Always a batch, even of one message.' }
+          }
         }
       },
       response: {
         200: Type.Ref(Produced),
-        ...problems('malformed_request', 'missing_body', 'malformed_json', 'invalid_encoding', 'invalid_request', 'invalid_topic', 'producer_fenced',
-          'topic_not_found', 'producer_gap', 'producer_seq_old', 'offset_mismatch', 'topic_closed', 'out_of_order', 'idempotency_unknown',
-          'body_too_large', 'message_too_large', 'unsupported_media_type', 'idempotency_conflict', 'rate_limited', 'segment_corrupt', 'server_busy',
+        ...problems(
+          'malformed_request', 'missing_body', 'malformed_json', 'invalid_encoding', 'invalid_request', 'invalid_topic',
+          'producer_fenced', 'topic_not_found', 'producer_gap', 'producer_seq_old', 'offset_mismatch', 'topic_closed', 'out_of_order',
+          'idempotency_unknown', 'body_too_large', 'message_too_large', 'unsupported_media_type', 'idempotency_conflict',
+          'rate_limited', 'segment_corrupt', 'server_busy',
           ...storageProblems, 'overloaded', 'append_timeout', 'append_contended', 'shutting_down', 'storage_full')
       }
     },

@@ -8,7 +8,9 @@ const most = Number.MAX_SAFE_INTEGER
 /** Integers from `least`. `null` takes the default again. */
 function bound (least: number, max: number, description: string, example: number) {
   const expected = `a whole number from ${least} to ${max}, or null`
-  return Type.Optional(Type.Unsafe<number | null>({ type: ['integer', 'null'], minimum: least, maximum: max, description, 'x-expected': expected, example }))
+  return Type.Optional(
+    Type.Unsafe<number | null>({ type: ['integer', 'null'], minimum: least, maximum: max, description, 'x-expected': expected, example })
+  )
 }
 
 function perSecond (description: string, example: number) {
@@ -22,16 +24,31 @@ export function configSchema ({ retentionMinMs, requestBytesMax }: Limits) {
     bytes: perSecond('UTF-8 bytes of payloads, keys and headers, as JSON, a second.', 1_000_000)
   })
   return Type.Object({
-    retention_ms: bound(retentionMinMs, most, 'Messages that were stored longer ago, in ms, are removed. By default, that of the server: RETENTION_MS.', 604_800_000),
-    retention_bytes: bound(1, most, 'The oldest messages are removed while the topic has more bytes, as stored. By default, that of the server: RETENTION_BYTES.', 1_000_000_000),
-    max_message_bytes: bound(1, requestBytesMax, 'The largest message: UTF-8 bytes of its payload, key and headers as JSON. By default, what fits into a request.', 65_536),
+    retention_ms: bound(
+      retentionMinMs,
+      most,
+      'Messages that were stored longer ago, in ms, are removed. By default, that of the server: RETENTION_MS.',
+      604_800_000
+    ),
+    retention_bytes: bound(
+      1,
+      most,
+      'The oldest messages are removed while the topic has more bytes, as stored. By default, that of the server: RETENTION_BYTES.',
+      1_000_000_000
+    ),
+    max_message_bytes: bound(
+      1,
+      requestBytesMax,
+      'The largest message: UTF-8 bytes of its payload, key and headers as JSON. By default, what fits into a request.',
+      65_536
+    ),
     rate: Type.Optional(Type.Unsafe<Static<typeof Rate> | null>({
       type: ['object', 'null'],
       properties: Rate.properties,
       additionalProperties: false,
       minProperties: 1,
-      description: 'What each server process takes in a second; more is refused with 429. An append that is larger than that is taken when nothing ' +
-        'was sent for a second. It is replaced as a whole. By default there is no bound.',
+      description: 'What each server process takes in a second; more is refused with 429. An append that is larger than that is taken ' +
+        'when nothing was sent for a second. It is replaced as a whole. By default there is no bound.',
       'x-expected': 'an object with messages, bytes or both, or null'
     }))
   }, { additionalProperties: false, title: 'A config', 'x-expected': 'a JSON object' })
@@ -39,7 +56,9 @@ export function configSchema ({ retentionMinMs, requestBytesMax }: Limits) {
 
 export type ConfigBody = Static<ReturnType<typeof configSchema>>
 
-export function changeOf ({ retention_ms: retentionMs, retention_bytes: retentionBytes, max_message_bytes: maxMessageBytes, rate }: ConfigBody): ConfigChange {
+export function changeOf (
+  { retention_ms: retentionMs, retention_bytes: retentionBytes, max_message_bytes: maxMessageBytes, rate }: ConfigBody
+): ConfigChange {
   return { retentionMs, retentionBytes, maxMessageBytes, rate }
 }
 
@@ -83,7 +102,10 @@ function rateBody ({ messages, bytes }: RateConfig): { messages?: number, bytes?
 export const TopicList = Type.Object({
   topics: Type.Array(Type.Object({ topic: Type.String({ example: 'orders' }) })),
   next: Type.Optional(Type.String({ description: 'The `after` of the next request; absent when there are no more topics.' }))
-}, { $id: 'TopicList', description: 'Topics in ascending order of their names, as bytes. It may have fewer than `limit`, even none, though there are more.' })
+}, {
+  $id: 'TopicList',
+  description: 'Topics in ascending order of their names, as bytes. It may have fewer than `limit`, even none, though there are more.'
+})
 
 /** As text, like the parameters of consume. */
 export function listQuery ({ topicsPageDefault, topicsPageMax }: Limits) {
@@ -106,7 +128,9 @@ export function listQuery ({ topicsPageDefault, topicsPageMax }: Limits) {
 const offset = { minimum: 1, maximum: most, 'x-expected': `a whole number from 1 to ${most}` }
 
 export const TrimBody = Type.Object({
-  before: Type.Integer({ ...offset, description: 'The offset that becomes the first one. Beyond the end, all messages are removed.', example: 100 })
+  before: Type.Integer({
+    ...offset, description: 'The offset that becomes the first one. Beyond the end, all messages are removed.', example: 100
+  })
 }, { additionalProperties: false, title: 'A trim', 'x-expected': 'a JSON object' })
 
 export const Trimmed = Type.Object({

@@ -57,8 +57,8 @@ export const topicRoutes: FastifyPluginCallbackTypebox<TopicRoutesOptions> = (ap
       operationId: 'putTopic',
       tags: ['topics'],
       summary: 'Create a topic, or change its config',
-      description: 'Members that are absent keep their values, `null` takes the default again. Without a body, a topic with defaults is created, ' +
-        'or nothing is changed. The same request again is no error.',
+      description: 'Members that are absent keep their values, `null` takes the default again. Without a body, a topic with defaults is ' +
+        'created, or nothing is changed. The same request again is no error.',
       params: TopicParams,
       body: configSchema(limits),
       response: {
@@ -79,9 +79,13 @@ export const topicRoutes: FastifyPluginCallbackTypebox<TopicRoutesOptions> = (ap
       operationId: 'deleteTopic',
       tags: ['topics'],
       summary: 'Delete a topic with all its messages',
-      description: 'The topic is deleted at once; what its messages took is freed now, or by the next sweep. When the topic is created again, its offsets continue.',
+      description: 'The topic is deleted at once; what its messages took is freed now, or by the next sweep. ' +
+        'When the topic is created again, its offsets continue.',
       params: TopicParams,
-      response: { 204: Type.Null({ description: 'The topic was deleted.' }), ...problems('invalid_topic', 'topic_not_found', ...storageProblems, 'storage_full') }
+      response: {
+        204: Type.Null({ description: 'The topic was deleted.' }),
+        ...problems('invalid_topic', 'topic_not_found', ...storageProblems, 'storage_full')
+      }
     }
   }, async ({ params: { topic }, logFields }, reply) => {
     logFields.topic = topic

@@ -25,7 +25,8 @@ export const trimRoute: FastifyPluginCallbackTypebox<TrimRouteOptions> = (app, {
       operationId: 'trimTopic',
       tags: ['topics'],
       summary: 'Remove the messages below an offset',
-      description: 'Readers that are below it go on at the new first offset. Offsets do not change. Trimming below the first offset changes nothing.',
+      description: 'Readers that are below it go on at the new first offset. Offsets do not change. ' +
+        'Trimming below the first offset changes nothing.',
       params: TopicParams,
       body: TrimBody,
       response: {

@@ -159,7 +159,7 @@ test('a failure never tells that an append of a producer is not written: it is s
     const answer = lose(call, parameters)
     faults.topics.reserve = failing('unavailable', 'unknown')
     return answer
-  })(faults.topics.reserve!)
+  })(faults.topics.reserve)
   const failed = await refusal(log.append('t', messages(1), seq(1)))
   assert.equal(failed['written'], 'unknown')
   delete faults.topics.reserve

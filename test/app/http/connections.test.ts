@@ -143,6 +143,7 @@ test('a long poll over a slow storage is answered before its connection counts a
       appendTimeoutMs: 500,
       resolveBySealMs: 100,
       putTimeoutMs: 100,
+      holeGraceMs: 250,
       reserveTimeoutMs: 100,
       getTimeoutMs: 199,
       heartbeatMs: 300,

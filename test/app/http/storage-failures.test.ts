@@ -17,6 +17,7 @@ const limits: Partial<Limits> = {
   appendTimeoutMs: 700,
   resolveBySealMs: 250,
   putTimeoutMs: 80,
+  holeGraceMs: 300,
   reserveTimeoutMs: 150,
   readTimeoutMs: 300,
   getTimeoutMs: 100,

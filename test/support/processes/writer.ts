@@ -21,9 +21,6 @@ const filler = 'x'.repeat(200)
 const stop = new AbortController()
 process.on('message', () => { stop.abort() })
 
-await Promise.all(Array.from({ length: Number(writers) }, (_, w) => write(w)))
-process.disconnect()
-
 /** Members and headers that identify an append. */
 interface Identity { readonly members?: object, readonly headers?: Readonly<Record<string, string>> }
 
@@ -32,6 +29,9 @@ const identityOf: ReadonlyArray<(w: number, n: number) => Identity | undefined> 
   (w, n) => ({ members: { producer: { id: `${name}-${w}`, epoch: 0, seq: n } } }),
   (w, n) => ({ headers: { 'idempotency-key': `${name}-${w}-${n}` } })
 ]
+
+await Promise.all(Array.from({ length: Number(writers) }, (_, w) => write(w)))
+process.disconnect()
 
 async function write (w: number): Promise<void> {
   let at = w

@@ -49,7 +49,9 @@ export interface TestLog extends TestProcess {
 }
 
 /** A log over memory stores, in a time that does not pass while there is something to do. It is closed after the test. */
-export function testLog (t: TestContext, { limits, compression = 'none', createsTopics, faults: initial = {} }: TestLogOptions = {}): TestLog {
+export function testLog (
+  t: TestContext, { limits, compression = 'none', createsTopics, faults: initial = {} }: TestLogOptions = {}
+): TestLog {
   const clock = new JumpingClock()
   const segments = createMemorySegmentStore(clock.wall)
   const topics = createMemoryTopicStore(clock.wall)

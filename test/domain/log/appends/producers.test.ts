@@ -65,7 +65,9 @@ test('the newest five seqs are answered again, and of older ones nobody is told 
     for (let n = 2; n < 7; n++) {
       assert.deepEqual(await again.append('t', messages(n), seq(n)), { first: n + 1, last: n + 1, duplicate: true })
     }
-    for (const n of [0, 1]) assert.deepEqual(await refusal(again.append('t', messages(n), seq(n))), { code: 'producer_seq_old', written: 'unknown' })
+    for (const n of [0, 1]) {
+      assert.deepEqual(await refusal(again.append('t', messages(n), seq(n))), { code: 'producer_seq_old', written: 'unknown' })
+    }
   }
   assert.equal((await stored(log)).length, 7)
 })

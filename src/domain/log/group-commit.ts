@@ -1,7 +1,7 @@
 import { mayHaveTakenEffect } from '../../ports/errors.ts'
 import type { Reserved } from '../../ports/topic-store.ts'
-import type { Ms } from '../../ports/units.ts'
-import type { LogError } from '../errors.ts'
+import type { Ms, Offset } from '../../ports/units.ts'
+import { LogError } from '../errors.ts'
 import { addCalls, createOperation, type Operation } from '../operation.ts'
 import { rememberDecoded } from '../producers/record.ts'
 import type { NewMessage } from '../segments/message.ts'
@@ -123,7 +123,9 @@ export class GroupCommit {
         const reserved = await this.#reserve(draft, writer, calls.storage(appends[0]!.deadline), left)
         if (reserved !== undefined) return await this.#put(draft, reserved, writer, calls, outcomes)
       } catch (error) {
-        for (const append of appends) outcomes.set(append, failureOf(append.conditions, toLogError(error, 'no')))
+        // A close without messages is applied by the update itself.
+        const written = draft.count === 0 && mayHaveTakenEffect(error) ? 'unknown' : 'no'
+        for (const append of appends) outcomes.set(append, failureOf(append.conditions, toLogError(error, written)))
         return undefined
       }
     }
@@ -178,7 +180,7 @@ export class GroupCommit {
       if (!draft.hasFacts || !mayHaveTakenEffect(error)) throw error
       const readAt = this.#belief.tick()
       for (const append of draft.accepted as QueuedAppend[]) append.ranges++
-      this.#belief.learn(await storage.item(), readAt)
+      this.#belief.learn(await storage.item().catch(() => { throw error }), readAt)
     }
     // Reserved by an attempt whose answer was lost. The time of the reservation is not known, so no put may use it (log §6.2).
     const own = rangeOfWriter(this.#belief.item, writer)
@@ -203,15 +205,14 @@ export class GroupCommit {
       if (!await this.#putKeys(draft, reserved, writer, calls.storage(deadline))) {
         ended()
         await this.#resolver.resolve({ first, last, writer, timeS: reserved.reservedAtMs / 1_000 }, { deadline, abandoned: true })
-        this.#again(appends, outcomes)
+        this.#again(appends, last, outcomes)
         return undefined
       }
       const messages = appends.length === 1 ? appends[0]!.messages : appends.flatMap((append) => append.messages)
       const options = { writer, closes: draft.closes, deadline, flight: calls.flight }
       const segment = await new ReservationWriter(this.#context, calls.storage(deadline), this.#topic, reserved, options).write(messages)
       if (segment !== 'sealed') return this.#acknowledge(draft, segment, outcomes, reserved)
-      if (appends[0]!.conditions.expectedOffset !== undefined) appends[0]!.expectedLast = last
-      this.#again(appends, outcomes)
+      this.#again(appends, last, outcomes)
     } catch (error) {
       this.#failed(appends, toLogError(error, 'unknown'), outcomes)
     } finally {
@@ -234,8 +235,11 @@ export class GroupCommit {
     return { segment, closes: draft.closes }
   }
 
-  /** Puts appends whose range is void back into the queue. They are judged anew, and another range is reserved for them. */
-  #again (appends: readonly QueuedAppend[], outcomes: Outcomes): void {
+  /**
+   * Puts appends whose range up to `last` is void back into the queue. They are judged anew, and another range is reserved for them.
+   */
+  #again (appends: readonly QueuedAppend[], last: Offset, outcomes: Outcomes): void {
+    if (appends[0]!.conditions.expectedOffset !== undefined) appends[0]!.expectedLast = last
     const again: QueuedAppend[] = []
     for (const append of appends) {
       if (append.ranges < this.#context.limits.appendAttemptsMax) again.push(append)

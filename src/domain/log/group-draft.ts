@@ -120,6 +120,8 @@ export class GroupDraft {
     if (producer !== undefined) this.#producers.add(append, producer, this.count)
     if (key !== undefined) this.#keys.set(key, append)
     if (append.conditions.expectedOffset !== undefined) this.#expectedLast = this.#wantedLast(append)
+    // The record of a close without messages tells the topic's end, which must then be the one that was seen.
+    if (producer !== undefined && this.count === 0) this.#expectedLast ??= this.#item?.currentOffset ?? 0
     if (order !== undefined) this.#order = { before: this.#standingOrder(), value: order }
     if (close === true) this.#closes = this.#ended = true
   }

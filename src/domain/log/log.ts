@@ -5,7 +5,7 @@ import { createOperation, type Operation } from '../operation.ts'
 import type { NewMessage } from '../segments/message.ts'
 import { earliestOf, endOf } from '../topics/state.ts'
 import { FollowedTopics, type Follower } from './follow.ts'
-import type { Appended } from './append-queue.ts'
+import { failureOf, type Appended } from './append-queue.ts'
 import type { AppendConditions } from './conditions.ts'
 import { GroupCommit } from './group-commit.ts'
 import type { Page } from './page.ts'
@@ -73,7 +73,7 @@ export function createLog (deps: LogDeps): Log {
 
   return {
     append (topic, messages, conditions = {}, operation = createOperation()) {
-      if (closed !== undefined) return Promise.reject(new LogError('shutting_down', 'The server is shutting down.', { written: 'no' }))
+      if (closed !== undefined) return Promise.reject(failureOf(conditions, shuttingDown()))
       let queue = queues.get(topic)
       if (queue === undefined) {
         queue = new GroupCommit(context, topic, {
@@ -122,4 +122,8 @@ async function findPosition (context: LogContext, topic: string, at: Position, o
   const range = { earliest: earliestOf(item), end: endOf(item) }
   if (typeof at === 'object') return await seekTime(storage, range, at.sinceMs, limits)
   return at === 'earliest' ? range.earliest : range.end
+}
+
+function shuttingDown (): LogError {
+  return new LogError('shutting_down', 'The server is shutting down.', { written: 'no' })
 }

@@ -12,6 +12,7 @@ export async function isSameContent (
   storage: TopicStorage, { first, last }: AppendRange, messages: readonly NewMessage[]
 ): Promise<boolean> {
   if (messages.length !== last - first + 1) return false
+  if (messages.length === 0) return true
   let key = storage.lastOffsetOfSegmentAt(first)
   if (key === undefined) {
     const [entry] = (await storage.list(first, 1)).entries

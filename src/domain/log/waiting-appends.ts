@@ -153,7 +153,8 @@ export class WaitingAppends {
   async #readKey (storage: TopicStorage, append: QueuedAppend): Promise<boolean> {
     const name = keyName(this.#topic, append.conditions.key!)
     const fact = await storage.record(name)
-    if (!this.#belief.known && fact !== undefined) await this.#readItem()
+    // The record may be of an earlier life of the topic, which another process has ended.
+    if (fact !== undefined && !this.#belief.isNewerThan(append.arrived)) await this.#readItem()
     if (fact === undefined || !counts(this.#belief.item ?? {}, fact.last)) {
       append.keySeen = fact?.last ?? null
       return true

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { defaultLimits } from '../../../../src/domain/limits.ts'
 import { encodeSeal } from '../../../../src/domain/segments/segment.ts'
 import { diesBeforePut, kindAt, lastOffsets, losesNextAnswer, messages, refusal, seq, stored } from '../../../support/appends.ts'
-import { failing, hanging } from '../../../support/storage/faults.ts'
+import { answerLost, failing, hanging } from '../../../support/storage/faults.ts'
 import { reserve } from '../../../support/storage/reserve.ts'
 import { testLog } from '../../../support/test-log.ts'
 
@@ -147,21 +147,17 @@ test('an update whose answer was lost, and that was not applied, costs no offset
 })
 
 test('a failure never tells that an append of a producer is not written: it is safe to repeat', async (t) => {
-  const process = testLog(t)
-  const { log, faults } = process
+  const { log, faults } = testLog(t)
   await log.append('t', messages(0), seq(0))
   faults.topics.reserve = failing('misconfigured', 'none')
   assert.deepEqual(await refusal(log.append('t', messages(1), seq(1))), { code: 'storage_misconfigured', written: 'unknown' })
   assert.deepEqual(await refusal(log.append('t', messages(1))), { code: 'storage_misconfigured', written: 'no' })
-  losesNextAnswer(process)
   faults.topics.read = failing('misconfigured', 'none')
-  faults.topics.reserve = ((lose) => (call, parameters) => {
-    const answer = lose(call, parameters)
+  faults.topics.reserve = (call) => {
     faults.topics.reserve = failing('unavailable', 'unknown')
-    return answer
-  })(faults.topics.reserve)
-  const failed = await refusal(log.append('t', messages(1), seq(1)))
-  assert.equal(failed['written'], 'unknown')
+    return answerLost(call)
+  }
+  assert.equal((await refusal(log.append('t', messages(1), seq(1))))['written'], 'unknown')
   delete faults.topics.reserve
   delete faults.topics.read
   assert.deepEqual(await log.append('t', messages(1), seq(1)), { first: 3, last: 3 })

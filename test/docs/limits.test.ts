@@ -10,7 +10,7 @@ const rows = [...page.matchAll(/^\| `(\w+)`( \*)? \| ([\d.,]+)(?: (\w+))? \| (.+
 
 const unitsOf: Array<[RegExp, Record<string, number>]> = [
   [/Ms$|Ms(Min|Max)$/, { ms: 1, s: 1_000, min: 60_000 }],
-  [/Bytes|bytes/, { KiB: 1024, MiB: 1024 * 1024 }],
+  [/Bytes|bytes/, { B: 1, KiB: 1024, MiB: 1024 * 1024 }],
   [/./, { undefined: 1 }]
 ]
 

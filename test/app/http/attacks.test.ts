@@ -154,7 +154,7 @@ for (const [what, request, code, detail] of [
   ['two hosts', 'GET /health HTTP/1.1\r\nhost: a\r\nHost: b\r\n\r\n', 'malformed_request', 'host: expected one header of that name, got more'],
   ['a transfer coding that is not known', 'POST /topics/a/produce HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ntransfer-encoding: gzip, chunked\r\n\r\n0\r\n\r\n',
     'not_implemented', 'transfer-encoding: expected chunked, got "gzip, chunked"'],
-  ['CONNECT', 'CONNECT example.com:443 HTTP/1.1\r\nhost: example.com:443\r\n\r\n', 'method_not_allowed', 'method: expected GET, HEAD, POST, got CONNECT']
+  ['CONNECT', 'CONNECT example.com:443 HTTP/1.1\r\nhost: example.com:443\r\n\r\n', 'method_not_allowed', 'method: expected DELETE, GET, HEAD, POST, PUT, got CONNECT']
 ] as const) {
   test(`${what}: refused`, async (t) => {
     const { baseUrl } = await listeningApp(t)

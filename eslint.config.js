@@ -7,8 +7,8 @@ export default [
     rules: { '@stylistic/max-len': ['error', { code: 140, ignoreUrls: true }] }
   },
   {
-    // Not wrapped yet; the planted faults follow the sources.
-    files: ['src/**', 'test/simulation/log/planted-faults.ts'],
+    // They hold lines of the sources, some with a longer one in their place.
+    files: ['test/simulation/log/planted-faults.ts', 'test/simulation/log/planted-condition-faults.ts'],
     rules: { '@stylistic/max-len': 'off' }
   },
   ...tseslint.configs.recommendedTypeCheckedOnly.map((config) => ({ ...config, files: ['**/*.ts'] })),

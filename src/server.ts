@@ -7,6 +7,7 @@ import { loadSettings, type Settings, SettingsError } from './app/config.ts'
 import { closeIdleWhenSent, limitConnections } from './app/http/bounds/connections.ts'
 import { isLoopback } from './app/http/host-check.ts'
 import { bufferedOutput, createLogger } from './app/logger.ts'
+import { type Sweeper, startSweeping } from './app/sweeper.ts'
 import { StoreError } from './ports/errors.ts'
 import { StartError, wire, type Wiring } from './wiring.ts'
 
@@ -33,6 +34,7 @@ async function start (settings: Settings): Promise<void> {
   const failedChecks = await checkStores(wiring)
   const app = buildApp({
     log: wiring.log,
+    catalog: wiring.catalog,
     limits: wiring.limits,
     checks: wiring.checks,
     logger,
@@ -45,7 +47,8 @@ async function start (settings: Settings): Promise<void> {
     reservedFiles: wiring.limits.reservedFiles,
     refused (count) { logger.warn({ count, max: app.server.maxConnections }, 'connections refused') }
   })
-  stopOnSignal(app, wiring, logger)
+  const sweeper = settings.sweepIntervalMs === 0 ? undefined : startSweeping(wiring.catalog, settings.sweepIntervalMs, logger)
+  stopOnSignal(app, { wiring, sweeper }, logger)
   await listen(app, settings, logger)
   const url = urlOf(app, settings)
   logger.level = settings.logLevel
@@ -56,8 +59,9 @@ async function start (settings: Settings): Promise<void> {
   logger.info({ url, data: wiring.location }, 'listening')
   for (const warning of wiring.warnings) logger.warn(warning)
   for (const { name, error } of failedChecks) {
-    if (error instanceof StoreError && error.failure === 'full') logger.error({ store: name, err: error }, 'store is full: appends are refused, reads continue')
-    else logger.warn({ store: name, err: error }, 'store did not respond at the start')
+    if (error instanceof StoreError && error.failure === 'full') {
+      logger.error({ store: name, err: error }, 'store is full: appends are refused, reads continue')
+    } else logger.warn({ store: name, err: error }, 'store did not respond at the start')
   }
 }
 
@@ -91,7 +95,9 @@ async function listen (app: FastifyInstance, { host, port }: Settings, logger: L
     const { code, message } = error as NodeJS.ErrnoException
     if (code === 'EADDRINUSE') throw new StartError(`PORT: ${port} on ${host} is taken by another process; set PORT to a free one`)
     if (code === 'EACCES') throw new StartError(`PORT: this user may not listen on ${port}; set PORT to 1024 or higher`)
-    if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND') throw new StartError(`HOST: ${host} is not an address of this machine (${message})`)
+    if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND') {
+      throw new StartError(`HOST: ${host} is not an address of this machine (${message})`)
+    }
     throw error
   }
 }
@@ -109,7 +115,10 @@ function warnOfOpenPort ({ host }: Settings, logger: Logger): void {
   logger.warn({ host }, 'no access control: everybody who can reach the port can read and write all topics')
 }
 
-function stopOnSignal (app: FastifyInstance, wiring: Wiring, logger: Logger): void {
+/** What ends after the app. */
+interface Background { readonly wiring: Wiring, readonly sweeper: Sweeper | undefined }
+
+function stopOnSignal (app: FastifyInstance, background: Background, logger: Logger): void {
   const closeIdle = closeIdleWhenSent(app.server)
   let stoppingSince: number | undefined
   const stop = (signal: NodeJS.Signals): void => {
@@ -123,7 +132,7 @@ function stopOnSignal (app: FastifyInstance, wiring: Wiring, logger: Logger): vo
       logger.error({ timeout_ms: shutdownMs }, 'shutdown timed out: requests were aborted')
       process.exit(1)
     }, shutdownMs).unref()
-    close(app, closeIdle, wiring).then(() => {
+    close(app, closeIdle, background).then(() => {
       logger.info('stopped')
       process.exit(0)
     }, (error: unknown) => {
@@ -134,12 +143,14 @@ function stopOnSignal (app: FastifyInstance, wiring: Wiring, logger: Logger): vo
   process.on('SIGINT', stop).on('SIGTERM', stop)
 }
 
-async function close (app: FastifyInstance, closeIdle: () => () => void, wiring: Wiring): Promise<void> {
+async function close (app: FastifyInstance, closeIdle: () => () => void, { wiring, sweeper }: Background): Promise<void> {
   const stopClosingIdle = closeIdle()
+  const swept = sweeper?.stop()
   try {
     await app.close()
   } finally {
     stopClosingIdle()
   }
+  await swept
   await wiring.close()
 }

@@ -2,15 +2,17 @@ import { resolve } from 'node:path'
 import { systemClock } from './adapters/system/clock.ts'
 import type { AwsStorage, Settings, StorageSettings } from './app/config.ts'
 import type { StoreCheck } from './app/routes/service/health.ts'
+import { createCatalog, type Catalog } from './domain/catalog/catalog.ts'
 import { defaultLimits, type Limits } from './domain/limits.ts'
 import { createLog, type Log } from './domain/log/log.ts'
 import type { Compression } from './domain/segments/segment.ts'
 import type { RecordStore } from './ports/record-store.ts'
-import type { SegmentStore } from './ports/segment-store.ts'
+import type { NamedSegmentStore } from './ports/segment-store.ts'
 import type { TopicStore } from './ports/topic-store.ts'
 
 export interface Wiring {
   readonly log: Log
+  readonly catalog: Catalog
   /** The limits of the log, and so of all that uses it. */
   readonly limits: Limits
   readonly checks: readonly StoreCheck[]
@@ -28,7 +30,7 @@ export class StartError extends Error {
 }
 
 interface Stores {
-  readonly segments: SegmentStore
+  readonly segments: NamedSegmentStore
   readonly topics: TopicStore
   readonly records: RecordStore
   readonly checks: readonly StoreCheck[]
@@ -44,9 +46,17 @@ export async function wire (settings: Settings): Promise<Wiring> {
   const { segments, topics, records, checks, location, warnings = [] } = stores
   const compression = settings.compression === 'auto' ? stores.compression : settings.compression
   const limits = { ...defaultLimits, lingerMs: settings.lingerMs }
-  const log = createLog({ segments, topics, records, clock: systemClock, compression, limits })
+  const shared = { segments, topics, records, clock: systemClock, limits }
+  const log = createLog({ ...shared, compression, createsTopics: settings.createsTopics })
+  const catalog = createCatalog({
+    ...shared,
+    retention: settings.retention,
+    raiseEarliest: (topic, before) => log.raiseEarliest(topic, before),
+    resolveClosing: (topic, item) => log.isClosed(topic, item)
+  })
   return {
     log,
+    catalog,
     limits,
     checks,
     location,

@@ -4,6 +4,7 @@ import { createDynamoTopicStore } from '../../src/adapters/dynamodb/topic-store.
 import { createS3SegmentStore } from '../../src/adapters/s3/segment-store.ts'
 import { systemClock } from '../../src/adapters/system/clock.ts'
 import { buildApp } from '../../src/app/build-app.ts'
+import { createCatalog } from '../../src/domain/catalog/catalog.ts'
 import { defaultLimits } from '../../src/domain/limits.ts'
 import { createLog } from '../../src/domain/log/log.ts'
 
@@ -32,8 +33,15 @@ export class CountedService {
     const client = createDynamoClient({ ...settings, onAttempt })
     const topics = createDynamoTopicStore({ client, table })
     const records = createDynamoRecordStore({ client, table })
-    const log = createLog({ segments, topics, records, clock: systemClock, compression: 'zstd' })
-    this.#app = buildApp({ log, limits: defaultLimits, checks: [] })
+    const stores = { segments, topics, records, clock: systemClock }
+    const log = createLog({ ...stores, compression: 'zstd' })
+    const catalog = createCatalog({
+      ...stores,
+      retention: {},
+      raiseEarliest: (topic, before) => log.raiseEarliest(topic, before),
+      resolveClosing: (topic, item) => log.isClosed(topic, item)
+    })
+    this.#app = buildApp({ log, catalog, limits: defaultLimits, checks: [] })
     this.#close = async () => {
       await this.#app.close()
       await log.close()

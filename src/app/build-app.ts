@@ -1,5 +1,6 @@
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyRequest, LogController } from 'fastify'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
+import type { Catalog } from '../domain/catalog/catalog.ts'
 import { LogError } from '../domain/errors.ts'
 import type { Limits } from '../domain/limits.ts'
 import type { Log } from '../domain/log/log.ts'
@@ -19,13 +20,18 @@ import { ajvOptions, show, validationError } from './http/validation.ts'
 import { Status } from './routes/common.schema.ts'
 import { addDocs, addSpecification } from './routes/service/docs.ts'
 import { serviceRoutes, type StoreCheck } from './routes/service/health.ts'
+import { closeRoute } from './routes/topics/close.ts'
 import { MessagePage } from './routes/topics/consume.schema.ts'
 import { consumeRoute, type TimeLeft } from './routes/topics/consume.ts'
 import { Produced } from './routes/topics/produce.schema.ts'
 import { produceRoute } from './routes/topics/produce.ts'
+import { Closed, Topic, TopicList, Trimmed } from './routes/topics/topic.schema.ts'
+import { topicRoutes } from './routes/topics/topic.ts'
+import { trimRoute } from './routes/topics/trim.ts'
 
 export interface AppDeps {
   readonly log: Log
+  readonly catalog: Catalog
   /** The same as those of the log. */
   readonly limits: Limits
   /** The limit for bytes that are held for clients (request bodies and responses); 256 MiB by default. */
@@ -46,7 +52,7 @@ export interface AppDeps {
 
 /** Creates the HTTP interface of a log, which does not listen yet. */
 export function buildApp (deps: AppDeps): FastifyInstance {
-  const { log, limits, bufferedBytesMax = 256 * 1024 * 1024 } = deps
+  const { log, catalog, limits, bufferedBytesMax = 256 * 1024 * 1024 } = deps
   const handleError = createErrorHandler(limits)
   const sendPage = createPageSender(limits)
   const app = Fastify({
@@ -75,7 +81,7 @@ export function buildApp (deps: AppDeps): FastifyInstance {
     }
   }).withTypeProvider<TypeBoxTypeProvider>()
 
-  for (const schema of [ProblemSchema, Produced, MessagePage, Status]) app.addSchema(schema)
+  for (const schema of [ProblemSchema, Produced, MessagePage, Status, Topic, TopicList, Trimmed, Closed]) app.addSchema(schema)
   addBodyParsers(app, limits)
   app.setErrorHandler(handleError)
   addRequestLog(app, deps.platformLogFields)
@@ -95,6 +101,9 @@ export function buildApp (deps: AppDeps): FastifyInstance {
     app.register((scope, _options, done) => {
       scope.register(produceRoute, { log, limits, hide })
       scope.register(consumeRoute, { log, limits, sendPage, timeLeft: deps.timeLeft, streamBounds: deps.streamBounds, hide })
+      scope.register(topicRoutes, { catalog, limits, hide })
+      scope.register(trimRoute, { log, catalog, limits, hide })
+      scope.register(closeRoute, { log, limits, hide })
       scope.register(serviceRoutes, { checks: deps.checks, limits, hide })
       addSpecification(scope)
       done()

@@ -26,7 +26,7 @@ export const defaultLimits = {
   retryDelayMaxMs: 1 * seconds,
 
   // Group commit (§3.5)
-  segmentMessagesMax: 1_000,
+  segmentMessagesMax: 65_536,
   segmentBytesMax: 4 * MiB,
   putsInFlightMax: 1,
   lingerMs: 0,
@@ -34,20 +34,23 @@ export const defaultLimits = {
   compressOverBytes: 1 * KiB,
 
   // Facts (§6)
-  /** FACT_WAIT: from the first look at a range on, its writer is given this time, however old the range is. */
+  /** FACT_WAIT: how long the writer of a range is waited for, from the first look at the range on, however old it is. */
   factWaitMs: 1 * seconds,
   factPollMs: 250,
   /** FACT_AGE_MAX: an open range that is older may have been removed by a lifecycle rule. */
   factAgeMaxMs: 24 * 60 * minutes,
   /** GAP_WAIT: an append of a producer waits for the one before it. */
   gapWaitMs: 1 * seconds,
-  /** INLINE_BYTES: the records of producers in a topic's item, before those that are idle leave it. Each started KiB of the item costs a write unit. */
+  /**
+   * INLINE_BYTES: the size of all producers' records in a topic's item above which idle producers leave it. Each started KiB
+   * of the item costs a write unit.
+   */
   inlineRecordsBytes: 700,
-  /** INLINE_MAX: the same, as a number of records, before even busy ones leave. */
+  /** INLINE_MAX: the number of producers in a topic's item above which even busy producers leave it. */
   inlineRecordsMax: 64,
   /** PRODUCER_IDLE: a producer that has not appended for this time may leave the item. */
   producerIdleMs: 1 * minutes,
-  /** PRODUCER_TTL: its record is kept for this time after that, at least. */
+  /** PRODUCER_TTL: the record of a producer that has left the item is kept for at least this time. */
   producerTtlMs: 7 * 24 * 60 * minutes,
   /** An idempotency key is known for this time, at least. */
   keyTtlMs: 24 * 60 * minutes,
@@ -115,9 +118,17 @@ export const defaultLimits = {
   /** Time after which a client should reconnect when its stream has ended. */
   streamRetryMs: 1 * seconds,
 
+  // Managing topics (§5)
+  topicsPageDefault: 100,
+  topicsPageMax: 1_000,
+  /** The least `retention_ms`. Stores tell times in whole seconds. */
+  retentionMinMs: 1 * seconds,
+
   // What a client may send, and how much the server holds for clients
   requestBytesMax: 4 * MiB,
-  requestMessagesMax: 1_000,
+  requestMessagesMax: 65_536,
+  /** Of the bodies that manage topics: a config, an offset. */
+  managementBodyBytesMax: 16 * KiB,
   keyBytesMax: 1 * KiB,
   headersBytesMax: 8 * KiB,
   /** Levels of nested objects and arrays in a payload. Many parsers are recursive, and some fail on deeper nesting. */
@@ -126,9 +137,15 @@ export const defaultLimits = {
   sliceChars: 64 * KiB,
   /** A request must arrive within this time, including its body. The largest body needs at least 0.5 Mbit/s. */
   requestTimeoutMs: 60 * seconds,
-  /** A connection without traffic is closed after this time. Longer than a long poll and than the time between heartbeats. */
+  /**
+   * A connection without traffic is closed after this time. Every answer takes less, with the waits for memory, and so does the
+   * time between two heartbeats.
+   */
   stalledConnectionMs: 30 * seconds,
-  /** An idle connection is kept open for this time. Longer than the 60 s of AWS's load balancers, which could otherwise use a closed one. */
+  /**
+   * An idle connection is kept open for this time. Longer than the 60 s of AWS's load balancers, which could otherwise use a
+   * closed one.
+   */
   keepAliveMs: 72 * seconds,
   /** Pipelined requests that may wait on a connection; with more, the connection is closed. */
   pipelinedRequestsMax: 32,
@@ -140,7 +157,10 @@ export const defaultLimits = {
   memoryWaitMs: 5 * seconds,
   /** The last eighth of MAX_BUFFERED_BYTES is reserved for requests that hold at most this. */
   smallRequestBytes: 64 * KiB,
-  /** While requests wait for room, a client must send or receive its bytes within this time, plus a second for each `clientBytesPerSecondMin`. */
+  /**
+   * While requests wait for room, a client must send or receive its bytes within this time, plus a second for each
+   * `clientBytesPerSecondMin`.
+   */
   clientGraceMs: 2 * seconds,
   clientBytesPerSecondMin: 1 * MiB,
   /** File descriptors that are not available for connections. */
@@ -153,6 +173,7 @@ export type Limits = {
 
 /** @throws Error if two limits contradict each other: the protocol is correct only with these relations */
 export function checkLimits (limits: Limits): Limits {
+  const counts = [limits.segmentMessagesMax, limits.putsInFlightMax, limits.readConcurrency, limits.callAttemptsMax, limits.storeCallsMax]
   const relations: Array<[boolean, string]> = [
     [limits.putTimeoutMs * 2 <= limits.holeGraceMs, 'a put and one retry fit into holeGraceMs'],
     [limits.resolveBySealMs + limits.reserveTimeoutMs < limits.appendTimeoutMs, 'a reservation and resolving by a seal leave time to put'],
@@ -161,15 +182,32 @@ export function checkLimits (limits: Limits): Limits {
     [PUT_ACCEPTED_MS + minutes < limits.holeUnfillableAfterMs, 'a hole is unfillable only when the store certainly refuses its put'],
     [limits.holeGraceMs < limits.holeUnfillableAfterMs, 'a hole is sealed before it is unfillable'],
     [limits.resolveBySealMs + limits.putTimeoutMs < limits.appendTimeoutMs, 'an append may wait before it is sent'],
-    [limits.windowBytesMin <= limits.windowBytesInitial && limits.windowBytesInitial <= limits.windowBytesMax, 'windowBytesInitial is between windowBytesMin and windowBytesMax'],
-    [limits.holeGraceMs + limits.putTimeoutMs + limits.resolveBySealMs < limits.appendTimeoutMs, 'an append that meets an open range has the time to resolve it'],
+    [limits.windowBytesMin <= limits.windowBytesInitial, 'windowBytesMin is at most windowBytesInitial'],
+    [limits.windowBytesInitial <= limits.windowBytesMax, 'windowBytesInitial is at most windowBytesMax'],
+    [
+      limits.holeGraceMs + limits.putTimeoutMs + limits.resolveBySealMs < limits.appendTimeoutMs,
+      'an append that meets an open range has the time to resolve it'
+    ],
     [limits.holeUnfillableAfterMs < limits.factAgeMaxMs, 'a range is unfillable before it counts as lost'],
     [limits.followPollMinMs <= limits.followPollMaxMs, 'followPollMinMs is at most followPollMaxMs'],
-    [Math.max(limits.waitMaxMs, limits.heartbeatMs, limits.appendTimeoutMs) < limits.stalledConnectionMs, 'a connection that waits for its answer is not stalled'],
+    [
+      Math.max(limits.waitMaxMs, limits.readTimeoutMs, limits.appendTimeoutMs) + limits.memoryWaitMs < limits.stalledConnectionMs,
+      'a connection that waits for its answer is not stalled'
+    ],
+    [
+      limits.getTimeoutMs + limits.readTimeoutMs < limits.stalledConnectionMs,
+      'a connection that waits for the beginning of a stream is not stalled'
+    ],
+    [
+      Math.max(limits.heartbeatMs, limits.readTimeoutMs) + limits.streamRetryMs < limits.stalledConnectionMs,
+      'a stream sends a heartbeat before its connection is stalled'
+    ],
     [limits.pageMessagesDefault <= limits.pageMessagesMax, 'pageMessagesDefault is at most pageMessagesMax'],
+    [limits.topicsPageDefault <= limits.topicsPageMax && limits.topicsPageMax <= limits.listMax, 'a page of topics needs one LIST'],
     [limits.pageBytesMax * 4 / 3 < 6_000_000 * 0.98, 'a page as base64 fits a Lambda answer'],
-    [limits.requestMessagesMax <= limits.segmentMessagesMax && limits.requestBytesMax <= limits.segmentBytesMax, 'a batch fits into one segment'],
-    [[limits.segmentMessagesMax, limits.putsInFlightMax, limits.readConcurrency, limits.callAttemptsMax, limits.storeCallsMax].every((count) => count >= 1), 'at least one of each']
+    [limits.requestMessagesMax <= limits.segmentMessagesMax, 'the messages of a batch fit into one segment'],
+    [limits.requestBytesMax <= limits.segmentBytesMax, 'the bytes of a batch fit into one segment'],
+    [counts.every((count) => count >= 1), 'at least one of each']
   ]
   for (const [holds, rule] of relations) if (!holds) throw new Error(`limits contradict each other: ${rule}`)
   return limits

@@ -35,15 +35,20 @@ export class StoreCalls {
   readonly counts = noCallCounts()
   readonly #deps: CallDeps
   readonly #deadline: number
+  readonly #signal: AbortSignal | undefined
 
-  /** @param deadline monotonic ms, after which the operation should begin nothing more. A call that was begun may still end */
-  constructor (deps: CallDeps, deadline = Infinity) {
+  /**
+   * @param deadline monotonic ms, after which the operation should begin nothing more. A call that was begun may still end
+   * @param signal when it is aborted, the same
+   */
+  constructor (deps: CallDeps, deadline = Infinity, signal?: AbortSignal) {
     this.#deps = deps
     this.#deadline = deadline
+    this.#signal = signal
   }
 
-  /** Whether the deadline has passed. */
-  get late (): boolean { return this.#deps.clock.monotonic() >= this.#deadline }
+  /** Whether the operation should begin nothing more. */
+  get late (): boolean { return this.#signal?.aborted === true || this.#deps.clock.monotonic() >= this.#deadline }
 
   /**
    * @param store what is called, for messages

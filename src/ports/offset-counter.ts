@@ -48,7 +48,8 @@ export interface OffsetCounter {
 
   /**
    * Sets the topic's `writerReservedAtMs` to `reservedAtMs`, if `currentOffset` is still the last reserved offset and the
-   * topic's time is absent or later. Otherwise does nothing. For reservations with an impossible time (log §4.3). @throws StoreError as `reserve`
+   * topic's time is absent or later. Otherwise does nothing. For reservations with an impossible time (log §4.3).
+   * @throws StoreError as `reserve`
    */
   correctReservedAt (topic: string, reservation: ReservationTime, options?: CallOptions): Promise<void>
 

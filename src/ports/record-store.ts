@@ -9,25 +9,25 @@ export interface RecordName {
 }
 
 export interface ReplaceOptions extends CallOptions {
-  /** From this time on, ms since epoch, the record may be removed. Until it is, it counts. */
+  /** Ms since epoch from which on the record may be removed. An expired record that is still there counts like any other. */
   readonly expiresAtMs: number
 }
 
-/** Records that are stored by themselves, beside the items of topics. */
+/** Stores records outside the items of topics. */
 export interface RecordStore {
   /** Strongly consistent. @throws StoreError `throttled`, `unavailable`, `timeout`, `misconfigured` */
   read (name: RecordName, options?: CallOptions): Promise<Fact | undefined>
 
   /**
-   * Stores the record. A producer's: unless one with a higher version is there. A key's: if the version there is `seen`
-   * (`null`: none is there).
-   * @returns `replaced`; or nothing was changed, and this is there (`undefined`: `seen` is gone, and nothing is there)
+   * Stores the record, on a condition. For a producer: no record with a higher version is stored. For a key: the stored record
+   * has the version `seen`, or there is none if `seen` is `null`.
+   * @returns `replaced`; if the condition was not met, the stored record, or `undefined` if there is none any more
    * @throws StoreError as `read`, and `full`
    */
   replace (name: RecordName, record: Fact, seen: number | null, options: ReplaceOptions): Promise<'replaced' | Fact | undefined>
 
   /**
-   * Removes records that have expired, at most `limit`. Stores that do so by themselves (DynamoDB's TTL) return 0.
+   * Removes at most `limit` expired records. A store that removes them by itself (DynamoDB's TTL) returns 0.
    * @returns how many were removed
    * @throws StoreError as `read`
    */

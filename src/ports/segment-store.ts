@@ -71,7 +71,7 @@ export interface SegmentStore {
   check (options?: CallOptions): Promise<void>
 }
 
-/** A segment store that also tells which topics have objects in it, whether they exist or not. */
+/** A segment store that can list the topics that have objects, whether the topics exist or not. */
 export interface NamedSegmentStore extends SegmentStore {
   /** Names after `after` that have at least one object. @throws StoreError as `list` */
   topics (after: string, limit: number, options?: CallOptions): Promise<TopicListing>

@@ -1,6 +1,6 @@
 /**
- * The meaning of the changes of `TopicStore`, for stores that have the item at hand. Each function returns the new item, the
- * same one if there is nothing to change, and `undefined` if the change is refused.
+ * The changes of `TopicStore` as functions of the item, for stores that hold the item in memory while they change it. Each
+ * function returns the new item, the same item if there is nothing to change, or `undefined` if the change is refused.
  */
 import { isDeleted, type Belief, type Fact, type ReservationTime, type Resolved, type TopicItem, type Wanted } from './topic-store.ts'
 
@@ -49,7 +49,7 @@ export function applyClose (item: Stored, closing: number): Stored {
   return item?.closing?.last === closing ? { ...item, closed: closing, closing: undefined } : undefined
 }
 
-/** Whether each of the facts that a trim has resolved is still that one. */
+/** Whether each fact that a trim has resolved still has the same version. */
 export function isStill (item: TopicItem, { producers, order, closing }: Resolved): boolean {
   if (order !== undefined && item.order?.last !== order.last) return false
   if (closing !== undefined && item.closing?.last !== closing.last) return false

@@ -3,17 +3,17 @@ import type { CallOptions, TopicListing } from './segment-store.ts'
 export type { TopicListing } from './segment-store.ts'
 
 /**
- * Something that was stored together with a reservation (log §6.1). While its range is unresolved it is provisional: it
- * holds only if the segment of that range stands.
+ * A statement about a topic that was stored together with a reservation (log §6.1). Until the outcome of the reserved range is
+ * known, the fact is provisional: it is valid only if the segment of that range is stored.
  */
 export interface Fact {
-  /** The last offset of the fact's range, which is also its version. The store fills it in. */
+  /** The last offset of the fact's range, which is also the fact's version. The store fills it in. */
   readonly last: number
   /** Opaque to the store. */
   readonly text: string
 }
 
-/** Everything that is stored of a topic, apart from its segments. Each attribute but `currentOffset` may be absent. */
+/** The stored state of a topic, apart from its segments. In storage, each attribute but `currentOffset` may be absent. */
 export interface TopicItem {
   /** The last reserved offset; 0 before the first. */
   readonly currentOffset: number
@@ -30,23 +30,23 @@ export interface TopicItem {
   readonly deletedAtOffset?: number | undefined
   /** The topic's last offset for ever (log §6.8). */
   readonly closed?: number | undefined
-  /** A closing append whose outcome the item does not tell. */
+  /** A closing append whose outcome is not in the item. */
   readonly closing?: Fact | undefined
-  /** The string sequence (log §6.8). */
+  /** The newest value of the string sequence (log §6.8). */
   readonly order?: Fact | undefined
-  /** How many producers have ever left the item. Only grows, over deletions, too. */
+  /** How many producers have ever left the item. Never decreases, not even when the topic is deleted. */
   readonly moves: number
   /** The producers inside the item, by id (log §6.5). */
   readonly producers: ReadonlyMap<string, Fact>
   /** The topic's config, opaque to the store. */
   readonly config?: string | undefined
-  /** What the last sweep found, opaque to the store (log §5). */
+  /** The result of the last sweep, opaque to the store (log §5). */
   readonly swept?: string | undefined
 }
 
 /**
- * What must still be so in the item, or the reservation is refused. `null`: must be absent. What is not named is not
- * asked. The item as it is stored counts, whatever it means: facts of an earlier life, too.
+ * The conditions of a reservation: each attribute that is named must have this value in the stored item, or the reservation is
+ * refused. `null`: the attribute must be absent. Facts of an earlier life of the topic count like others.
  */
 export interface Belief {
   readonly closed: number | null
@@ -55,7 +55,7 @@ export interface Belief {
   readonly config: string | null
   /** The topic exists and is not deleted. */
   readonly exists?: true
-  /** Versions. */
+  /** Versions of producers' facts, by id. */
   readonly producers?: ReadonlyMap<string, number | null>
   readonly moves?: number
   /** The version of `order`. */
@@ -63,9 +63,9 @@ export interface Belief {
   readonly currentOffset?: number
 }
 
-/** What a reservation changes. A `closed` or `closing` that the belief names was found void: it is removed. */
+/** The changes of a reservation. A `closed` or `closing` that was in the item is removed: the caller has found it void. */
 export interface Wanted {
-  /** Offsets to reserve. 0: none; `closed` is then set to the current offset. */
+  /** How many offsets to reserve. With 0, `closed` is set to the current offset. */
   readonly count: number
   /** Texts by producer id. */
   readonly producers?: ReadonlyMap<string, string>
@@ -75,7 +75,7 @@ export interface Wanted {
   readonly movedOut?: readonly string[]
 }
 
-/** A range of offsets `[first, last]` that is reserved for one caller. Empty (`last < first`) if none were wanted. */
+/** A range of offsets `[first, last]` that is reserved for one caller. Empty (`last < first`) if `count` was 0. */
 export interface Reservation {
   readonly first: number
   readonly last: number
@@ -89,7 +89,7 @@ export interface Reserved extends Reservation {
   readonly item: TopicItem
 }
 
-/** Nothing was changed: what was believed is not so. */
+/** A condition was not met, and nothing was changed. */
 export interface Refused {
   readonly kind: 'refused'
   /** The item as it is. */
@@ -112,49 +112,50 @@ export interface ReservationTime {
   readonly reservedAtMs: number
 }
 
-/** What a trim found about the facts below its new `earliest` (log §6.11). */
+/** The facts below the new `earliest` of a trim, resolved (log §6.11). */
 export interface Resolved {
-  /** What is stored in place of a producer's fact, on condition that its version is `last`. */
+  /** Resolved facts by producer id. Each replaces the producer's fact, on condition that its version is `last`. */
   readonly producers?: ReadonlyMap<string, Fact>
   readonly order?: Fact
+  /** @property last the version of `closing` @property stands whether the topic is closed by it */
   readonly closing?: { readonly last: number, readonly stands: boolean }
 }
 
-/** One item a topic, changed by single conditional updates (log §2.2, §6.2). */
+/** Stores one item for each topic, changed by single conditional updates (log §2.2, §6.2). */
 export interface TopicStore {
-  /** Strongly consistent; `undefined` if there is none. @throws StoreError as `reserve` */
+  /** Strongly consistent. @returns the item, if there is one @throws StoreError as `reserve` */
   read (topic: string, options?: CallOptions): Promise<TopicItem | undefined>
 
   /**
-   * Reserves the next `count` offsets and sets the wanted facts, if all that is believed is so. If the response is lost, the
-   * range remains unused.
+   * Reserves the next `count` offsets and sets the wanted facts, if all conditions are met. If the response is lost, the range
+   * remains unused.
    * @throws StoreError `throttled`, `unavailable`, `timeout`, `misconfigured`, `full`
    */
   reserve (topic: string, wanted: Wanted, belief: Belief, options: WriteOptions): Promise<Reserved | Refused>
 
-  /** Makes the closing append at `closing` the end of the topic, if it is still that one. @throws StoreError as `reserve` */
+  /** Moves the fact `closing` to `closed`, if its version is still `closing`. @throws StoreError as `reserve` */
   markClosed (topic: string, closing: number, options?: CallOptions): Promise<void>
 
   /**
-   * Moves `earliest` up to `to`, never down, and stores what was found of the facts, if each of them is still that one.
+   * Moves `earliest` up to `to`, never down, and stores the resolved facts, if each fact in the item still has that version.
    * @throws StoreError as `reserve`
    */
   raiseEarliest (topic: string, to: number, resolved: Resolved, options?: CallOptions): Promise<Changed | Refused>
 
   /**
-   * Ends the life of the topic at `currentOffset`, if no offset was reserved since and it is not deleted there: everything
-   * below is trimmed, and all facts, the config and `createdAtMs` are removed. @throws StoreError as `reserve`
+   * Deletes the topic, if `currentOffset` is still its last reserved offset and it is not deleted yet: all messages are trimmed,
+   * and all facts, the config and `createdAtMs` are removed. @throws StoreError as `reserve`
    */
   markDeleted (topic: string, currentOffset: number, options?: CallOptions): Promise<Changed | Refused>
 
   /**
-   * Creates the topic, or sets its config, if the item is as `seen` in what decides that: absent; deleted at the same
-   * offset; or not deleted, with the same config. A deleted topic that is created again hands out one offset to nobody, below
-   * `earliest`. @throws StoreError as `reserve`
+   * Creates the topic, or sets its config, if the item still is as `seen`: absent; deleted at the same offset; or not deleted,
+   * with the same config. To create a deleted topic again, one offset is skipped: it is below `earliest`, and has no message.
+   * @throws StoreError as `reserve`
    */
   configure (topic: string, config: string | null, seen: TopicItem | undefined, options: WriteOptions): Promise<Changed | Refused>
 
-  /** Stores what a sweep found, if the topic exists. @throws StoreError as `reserve` */
+  /** Stores the result of a sweep, if the topic exists. @throws StoreError as `reserve` */
   noteSwept (topic: string, swept: string, options?: CallOptions): Promise<void>
 
   /**
@@ -164,8 +165,8 @@ export interface TopicStore {
   correctReservedAt (topic: string, time: ReservationTime, options?: CallOptions): Promise<void>
 
   /**
-   * Topics after `after` that exist, created through this port: items of other implementations may be missing, and so may
-   * for a moment what was just created. Topics that an older version deleted, or that were just deleted, may be among them.
+   * Existing topics after `after`. May lack topics of other implementations, and topics that were created just now. May include
+   * topics that an older version has deleted, and topics that were deleted just now.
    * @throws StoreError as `reserve`
    */
   list (after: string, limit: number, options?: CallOptions): Promise<TopicListing>

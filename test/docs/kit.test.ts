@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
-import { existsSync } from 'node:fs'
+import { existsSync, globSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { read, root } from '../support/docs/markdown.ts'
+import { documents, parse, read, root } from '../support/docs/markdown.ts'
 
 const manifest = JSON.parse(read('package.json')) as { devDependencies: Record<string, string>, scripts: Record<string, string> }
 
@@ -27,4 +27,18 @@ test('files that documents name exist', () => {
       .map(([, path]) => path!)
       .filter((path) => !existsSync(join(root, path))))
   assert.deepEqual(missing, [])
+})
+
+test('scripts that documents name exist', () => {
+  const named = documents().flatMap((page) => [...read(page).matchAll(/\bnpm run ([\w:-]+)/g)].map(([, script]) => `${page}: ${script}`))
+  assert(named.length > 20)
+  assert.deepEqual(named.filter((script) => manifest.scripts[script.split(': ')[1]!] === undefined), [])
+})
+
+test('files and globs of tests that documents name match something', () => {
+  const lines = documents().flatMap((page) => parse(read(page)).blocks.filter(({ language }) => language === 'sh'))
+    .flatMap(({ text }) => text.split('\n'))
+  const named = lines.flatMap((line) => [...line.matchAll(/(?<![\w=/])'?(test\/[^\s']+\.test\.ts)'?/g)].map(([, glob]) => glob!))
+  assert(named.length > 5)
+  assert.deepEqual(named.filter((glob) => globSync(glob, { cwd: root }).length === 0), [])
 })

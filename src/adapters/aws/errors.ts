@@ -91,8 +91,10 @@ function unsentKind (error: SdkError, { isAws = false, answeredBefore }: CallCon
   const status = statusOf(error)
   if (name === 'CredentialsProviderError' || name === 'TokenProviderError') return answeredBefore ? 'unavailable' : 'credentials'
   if (name === 'RequestTimeTooSkewed') return 'expired'
-  // A response of the service that provides credentials.
-  if (status !== undefined) return ['throttled', 'unavailable'].includes(findError(name, status, isAws).kind) ? 'unavailable' : 'credentials'
+  if (status !== undefined) {
+    // A response of the service that provides credentials.
+    return ['throttled', 'unavailable'].includes(findError(name, status, isAws).kind) ? 'unavailable' : 'credentials'
+  }
   if (name === 'TimeoutError' || (code !== undefined && !code.startsWith('ERR_'))) return 'unavailable'
   return 'settings'
 }

@@ -69,7 +69,8 @@ export function createDynamoOffsetCounter ({ client, table }: { client: DynamoDB
       const command = new UpdateItemCommand({
         TableName: table,
         Key: { pk: { S: topic } },
-        UpdateExpression: 'SET #reserved_at = :now, #created_at = if_not_exists(#created_at, :now), #kind = :topic ADD #current_offset :count',
+        UpdateExpression: 'SET #reserved_at = :now, #created_at = if_not_exists(#created_at, :now), #kind = :topic ' +
+          'ADD #current_offset :count',
         ExpressionAttributeNames: {
           '#reserved_at': 'reserved_at', '#created_at': 'created_at', '#kind': 'kind', '#current_offset': 'current_offset'
         },

@@ -20,7 +20,7 @@ export function createDynamoRecordStore (settings: TableSettings): RecordStore {
         .set(TTL_ATTRIBUTE, number(Math.ceil(options.expiresAtMs / 1_000)))
       const condition = name.kind === 'producer'
         ? either(absent(PK), atMost(RECORD.last, record.last))
-        : seen === null ? absent(PK) : factIs(RECORD, seen)
+        : factIs(RECORD, seen)
       const { applied, item } = await table.update(recordKey(name), expression.update([condition]), options)
       if (applied) return 'replaced'
       return item === undefined ? undefined : recordOf(item, name)

@@ -72,7 +72,9 @@ export class StoreClock {
  * them, this check immediately before sending is the best approximation: it fails only if the process is paused between
  * the check and the sending, or if the whole machine was stopped (log §7).
  */
-export function deadlinePlugin<Input extends object, Output extends object> (reservedAt: number, clock: StoreClock): Pluggable<Input, Output> {
+export function deadlinePlugin<Input extends object, Output extends object> (
+  reservedAt: number, clock: StoreClock
+): Pluggable<Input, Output> {
   return {
     applyToStack (stack) {
       stack.add((next) => async (args) => {
@@ -83,8 +85,8 @@ export function deadlinePlugin<Input extends object, Output extends object> (res
         const now = clock.now()
         if (now !== undefined && now - reservedAt > PUT_ACCEPTED_MS) throw new RequestTimeTooSkewed(reservedAt)
         if (now !== undefined && reservedAt - now > CLOCKS_APART_MAX_MS) {
-          throw new StoreError('misconfigured', 'none', `the clocks of the offset counter and the segment store are ${reservedAt - now} ms apart: ` +
-            `they must agree to ${CLOCKS_APART_MAX_MS} ms`)
+          throw new StoreError('misconfigured', 'none', 'the clocks of the offset counter and the segment store are ' +
+            `${reservedAt - now} ms apart: they must agree to ${CLOCKS_APART_MAX_MS} ms`)
         }
         return next(args)
       }, { step: 'finalizeRequest', priority: 'low', name: 'deadlineMiddleware' })

@@ -37,7 +37,9 @@ export function createS3SegmentStore (settings: S3Settings): NamedSegmentStore &
   }
 
   /** @param reservedAt as in `PutOptions` */
-  async function putIfAbsent (Key: string, object: SegmentObject, reservedAt: number | null, options?: CallOptions): Promise<'created' | 'exists'> {
+  async function putIfAbsent (
+    Key: string, object: SegmentObject, reservedAt: number | null, options?: CallOptions
+  ): Promise<'created' | 'exists'> {
     const { body, contentType, contentEncoding, metadata } = object
     const command = new PutObjectCommand({
       Bucket: bucket,
@@ -58,7 +60,8 @@ export function createS3SegmentStore (settings: S3Settings): NamedSegmentStore &
         if (statusOf(error) === 412) return 'exists'
         throw error
       }
-      throw new StoreError('misconfigured', 'unknown', `${remedies.settings}. PutObject ${Key}: the answer has no ETag, so it is not that of a store`)
+      throw new StoreError('misconfigured', 'unknown',
+        `${remedies.settings}. PutObject ${Key}: the answer has no ETag, so it is not that of a store`)
     })
   }
 
@@ -93,7 +96,8 @@ export function createS3SegmentStore (settings: S3Settings): NamedSegmentStore &
   }
 
   function unsafeStore (text: string): StoreError {
-    return new StoreError('misconfigured', 'unknown', `the store of the bucket "${bucket}" ${text}: messages would be lost, so it can't be used`)
+    return new StoreError('misconfigured', 'unknown',
+      `the store of the bucket "${bucket}" ${text}: messages would be lost, so it can't be used`)
   }
 
   return {
@@ -124,10 +128,11 @@ export function createS3SegmentStore (settings: S3Settings): NamedSegmentStore &
       const Prefix = prefixOf(topic)
       const StartAfter = keyOf(topic, from - 1)
       const entries: SegmentEntry[] = []
+      const MaxKeys = Math.min(limit, KEYS_MAX)
       let ContinuationToken: string | undefined
       // A second request follows only if a page of the listing has no valid key: an empty result would look like the end.
       for (;;) {
-        const command = new ListObjectsV2Command({ Bucket: bucket, Prefix, StartAfter, ContinuationToken, MaxKeys: Math.min(limit, KEYS_MAX) })
+        const command = new ListObjectsV2Command({ Bucket: bucket, Prefix, StartAfter, ContinuationToken, MaxKeys })
         const context = callContext(`ListObjectsV2 ${Prefix}`, options)
         const output = await withStoreErrors(context, () => client.send(command, sendOptions(options)))
         const { IsTruncated: truncated, NextContinuationToken: next, Contents = [] } = output
@@ -151,8 +156,13 @@ export function createS3SegmentStore (settings: S3Settings): NamedSegmentStore &
       const lists: NameLists = {
         list: async (above, token) => {
           const command = new ListObjectsV2Command({
-            // The one after `limit` tells whether there are more, and `after` may be listed, too.
-            Bucket: bucket, Prefix, Delimiter: '/', StartAfter: Prefix + above, ContinuationToken: token, MaxKeys: Math.min(limit + 2, KEYS_MAX)
+            Bucket: bucket,
+            Prefix,
+            Delimiter: '/',
+            StartAfter: Prefix + above,
+            ContinuationToken: token,
+            // One more than `limit` tells whether the list goes on, and `after` may be listed, too.
+            MaxKeys: Math.min(limit + 2, KEYS_MAX)
           })
           const context = callContext(`ListObjectsV2 ${Prefix}`, options)
           const output = await withStoreErrors(context, () => client.send(command, sendOptions(options)))
@@ -260,7 +270,9 @@ function remediesFor (bucket: string): Remedies {
       's3:DeleteObject on its topics/*',
     settings: `S3 can't be used with these settings: AWS_REGION must be the region of the bucket "${bucket}", and ` +
       'AWS_ENDPOINT_URL_S3 or AWS_ENDPOINT_URL, if set, a service that speaks S3 with conditional puts',
-    archived: `objects of the bucket "${bucket}" were moved to an archive: restore those below topics/, and let no lifecycle rule move them`,
-    encryption: `the key that the bucket "${bucket}" is encrypted with can't be used: enable it, and allow kms:GenerateDataKey and kms:Decrypt`
+    archived: `objects of the bucket "${bucket}" were moved to an archive: restore those below topics/, ` +
+      'and let no lifecycle rule move them',
+    encryption: `the key that the bucket "${bucket}" is encrypted with can't be used: enable it, ` +
+      'and allow kms:GenerateDataKey and kms:Decrypt'
   }
 }

@@ -9,8 +9,8 @@ export interface NamePage {
 
 export interface NameLists {
   /** Names whose keys are above `topics/{after}`. */
-  list (after: string, token: string | undefined): Promise<NamePage>
-  hasObjects (topic: string): Promise<boolean>
+  readonly list: (after: string, token: string | undefined) => Promise<NamePage>
+  readonly hasObjects: (topic: string) => Promise<boolean>
 }
 
 /**

@@ -165,7 +165,10 @@ export class Journal {
   }
 
   #fail (error: unknown): void {
-    this.#refusal ??= { message: `The database refuses all calls until a restart, because a write has failed: ${text(error)}`, cause: error }
+    this.#refusal ??= {
+      message: `The database refuses all calls until a restart, because a write has failed: ${text(error)}`,
+      cause: error
+    }
     this.#flushes.rejectAll(error)
   }
 

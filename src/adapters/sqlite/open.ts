@@ -1,5 +1,6 @@
 import {
-  accessSync, closeSync, constants, existsSync, fdatasync, fstatSync, fsyncSync, lstatSync, mkdirSync, openSync, readSync, statSync, writeSync
+  accessSync, closeSync, constants, existsSync, fdatasync, fstatSync, fsyncSync, lstatSync, mkdirSync, openSync, readSync, statSync,
+  writeSync
 } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
@@ -107,12 +108,14 @@ function makeFile (file: string): void {
       flushFolder(dirname(file))
     } else if (found.isSymbolicLink()) {
       // SQLite would put the write-ahead log beside the file that the link names.
-      throw new SqliteStartError('unwritable', `DATA_DIR: expected ${file} to be a file, got a symbolic link: move the file there, or link the whole folder`)
+      throw new SqliteStartError('unwritable',
+        `DATA_DIR: expected ${file} to be a file, got a symbolic link: move the file there, or link the whole folder`)
     } else if (!found.isFile()) throw new SqliteStartError('unwritable', `DATA_DIR: expected ${file} to be a file, got something else`)
   } catch (error) {
     if (error instanceof SqliteStartError) throw error
     const full = (error as NodeJS.ErrnoException).code === 'ENOSPC'
-    throw new SqliteStartError(full ? 'full' : 'unwritable', `DATA_DIR: ${file} cannot be created: ${full ? 'no space is left on the disk' : text(error)}`, { cause: error })
+    const reason = full ? 'no space is left on the disk' : text(error)
+    throw new SqliteStartError(full ? 'full' : 'unwritable', `DATA_DIR: ${file} cannot be created: ${reason}`, { cause: error })
   }
 }
 
@@ -123,7 +126,8 @@ function refuseWriteProtected (path: string): void {
     accessSync(path, constants.R_OK | constants.W_OK | constants.X_OK)
     if (existsSync(file)) accessSync(file, constants.R_OK | constants.W_OK)
   } catch (error) {
-    throw new SqliteStartError('unwritable', `DATA_DIR: the server has no permission to write in the folder ${path} (${text(error)})`, { cause: error })
+    throw new SqliteStartError('unwritable',
+      `DATA_DIR: the server has no permission to write in the folder ${path} (${text(error)})`, { cause: error })
   }
 }
 
@@ -141,8 +145,9 @@ function hasLog (path: string): boolean {
 }
 
 function doNotBelongTogether (path: string, options?: ErrorOptions): SqliteStartError {
-  return new SqliteStartError('damaged', `DATA_DIR: ${DATABASE_FILE} and ${LOG_FILE} in ${path} are of different times, or one of them is damaged. ` +
-    'Was the folder copied while a server ran on it? Restore a backup made by "npm run backup", or a copy made while no server ran', options)
+  return new SqliteStartError('damaged',
+    `DATA_DIR: ${DATABASE_FILE} and ${LOG_FILE} in ${path} are of different times, or one of them is damaged. Was the folder copied ` +
+    'while a server ran on it? Restore a backup made by "npm run backup", or a copy made while no server ran', options)
 }
 
 /** @returns whether the whole write-ahead log has been moved to the database */
@@ -236,7 +241,8 @@ function startError (error: unknown, path: string, log: boolean): unknown {
     case undefined:
       return error
     case sqlite.SQLITE_BUSY:
-      return new SqliteStartError('in-use', `DATA_DIR: another server is running on the folder ${path}: stop it, or use another folder`, options)
+      return new SqliteStartError('in-use',
+        `DATA_DIR: another server is running on the folder ${path}: stop it, or use another folder`, options)
     case sqlite.SQLITE_NOTADB:
     case sqlite.SQLITE_CORRUPT:
       if (log) return doNotBelongTogether(path, options)

@@ -51,7 +51,8 @@ export function createSpace (freeBytes: () => number, pendingBytes: () => number
         askedAt = elapsed()
       }
       if (left <= needed) {
-        throw new StoreError('full', 'none', `The disk of the data folder is full: expected ${RESERVE_BYTES / MiB} MiB to stay free. Free some space: no restart is needed`)
+        throw new StoreError('full', 'none', 'The disk of the data folder is full: ' +
+          `expected ${RESERVE_BYTES / MiB} MiB to stay free. Free some space: no restart is needed`)
       }
       left -= needed
       untilAsked -= needed

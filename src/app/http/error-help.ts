@@ -48,7 +48,8 @@ export const errorHelp: { readonly [Code in ErrorCode]: HelpOf<Code> } = {
     appendDetail: 'key: expected a string of at most 1024 bytes, got 7'
   },
   offset_out_of_range: {
-    cause: 'The topic ends before the offset: it is not the topic that this consumer read before. An older back-up was restored, a `:memory:` server was restarted, or the name is another topic\'s.',
+    cause: 'The topic ends before the offset: it is not the topic that this consumer read before. An older back-up was restored, ' +
+      'a `:memory:` server was restarted, or the name is another topic\'s.',
     remedy: 'Go on at `end` to get new messages only, or at `earliest` to read all again.',
     detail: 'offset: expected at most 4, the end of the topic, got 500',
     details: { earliest: 1, end: 4 }
@@ -131,12 +132,14 @@ export const errorHelp: { readonly [Code in ErrorCode]: HelpOf<Code> } = {
     detail: 'messages.0: expected at most 1024 bytes, the max_message_bytes of the topic, got 2000'
   },
   unsupported_media_type: {
-    cause: 'The `Content-Type` is neither `application/json` nor `application/x-ndjson`, the charset is not UTF-8, or the `Content-Encoding` is not known.',
+    cause: 'The `Content-Type` is neither `application/json` nor `application/x-ndjson`, the charset is not UTF-8, ' +
+      'or the `Content-Encoding` is not known.',
     remedy: 'Name the type of the body. curl sends forms unless it has `-H \'content-type: application/json\'`.',
     detail: 'content-type: expected application/json or application/x-ndjson in UTF-8, got "text/plain"'
   },
   misdirected_request: {
-    cause: 'A server on a loopback address serves only the names of this machine, so that web pages can\'t reach it under their own name (DNS rebinding).',
+    cause: 'A server on a loopback address serves only the names of this machine, so that web pages can\'t reach it ' +
+      'under their own name (DNS rebinding).',
     remedy: 'Put the name into `ALLOWED_HOSTS`, or let the proxy send `Host: localhost`.',
     detail: 'host: expected localhost, 127.0.0.1, [::1] or a name from the setting ALLOWED_HOSTS, got "streams.example.com"'
   },
@@ -189,7 +192,7 @@ export const errorHelp: { readonly [Code in ErrorCode]: HelpOf<Code> } = {
   },
   storage_misconfigured: {
     cause: 'The bucket or the table is missing, or the server may not use it.',
-    remedy: 'For the operator: the log and `/ready` name the part. See the README for the permissions.',
+    remedy: 'For the operator: the log and `/ready` name the part. The permissions are in docs/deploying.md.',
     detail: 'The storage refused the request: it is not set up for this service.'
   },
   overloaded: {

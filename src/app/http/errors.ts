@@ -29,7 +29,8 @@ export function createErrorHandler ({ requestBytesMax }: Limits): HandleError {
     const known = toLogError(error, request)
     // Refusals under overload have no cause, and there are many. The request's own line has the code.
     if (statusOf[known.code] >= 500 && known.code !== 'overloaded') {
-      request.log.error({ request_id: request.id, code: known.code, err: known }, known.code === 'internal' ? 'internal error' : 'request failed')
+      const message = known.code === 'internal' ? 'internal error' : 'request failed'
+      request.log.error({ request_id: request.id, code: known.code, err: known }, message)
     }
     request.logFields.code = known.code
     // `complete` is not set for injected requests, which have no connection.
@@ -103,7 +104,8 @@ export function createClientErrorHandler ({ stalledConnectionMs }: Limits): Hand
       const known = clientError(error.code)
       const id = randomUUID()
       // Not the error itself, because it contains the client's data.
-      this.log.info({ request_id: id, status: statusOf[known.code], code: known.code, parser: error.code }, 'request refused before routing')
+      const logFields = { request_id: id, status: statusOf[known.code], code: known.code, parser: error.code }
+      this.log.info(logFields, 'request refused before routing')
       sendRaw(socket, known, { 'x-request-id': id })
     })
   }
@@ -111,17 +113,23 @@ export function createClientErrorHandler ({ stalledConnectionMs }: Limits): Hand
 
 /** Refuses a CONNECT, which Node does not report as a request, so Fastify does not see it. */
 export function refuseConnect (log: FastifyBaseLogger, request: IncomingMessage, socket: Duplex): void {
-  const error = new LogError('method_not_allowed', 'method: expected GET, HEAD, POST, got CONNECT')
+  const error = new LogError('method_not_allowed', 'method: expected DELETE, GET, HEAD, POST, PUT, got CONNECT')
   const id = requestId(request)
   log.info({ request_id: id, status: statusOf[error.code], code: error.code, method: 'CONNECT' }, 'request refused before routing')
   socket.on('error', () => {})
-  sendRaw(socket, error, { 'x-request-id': id, allow: 'GET, HEAD, POST' })
+  sendRaw(socket, error, { 'x-request-id': id, allow: 'DELETE, GET, HEAD, POST, PUT' })
 }
 
 function sendRaw (socket: Duplex, error: LogError, more: Record<string, string>): void {
   const body = JSON.stringify(toProblem(error))
   const status = statusOf[error.code]
-  const headers = { 'content-type': problemType, 'content-length': Buffer.byteLength(body), connection: 'close', ...defaultHeaders, ...more }
+  const headers = {
+    'content-type': problemType,
+    'content-length': Buffer.byteLength(body),
+    connection: 'close',
+    ...defaultHeaders,
+    ...more
+  }
   const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`)
   socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${lines.join('')}\r\n${body}`)
 }

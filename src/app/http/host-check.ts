@@ -27,7 +27,8 @@ export function addHostCheck (app: FastifyInstance, served: readonly string[] | 
     }
     if (served !== undefined && host !== lastServed) {
       if (!served.includes(host.toLowerCase().replace(/:\d*$/, ''))) {
-        done(new LogError('misdirected_request', `host: expected ${loopbackNames.join(', ')} or a name from the setting ALLOWED_HOSTS, got ${show.text(host)}`))
+        done(new LogError('misdirected_request',
+          `host: expected ${loopbackNames.join(', ')} or a name from the setting ALLOWED_HOSTS, got ${show.text(host)}`))
         return
       }
       lastServed = host

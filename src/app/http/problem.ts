@@ -19,10 +19,14 @@ type DetailName = { [Code in keyof ErrorDetails]: keyof ErrorDetails[Code] }[key
 /** The members that only some errors have: the error's details. */
 const detailMembers = {
   written: Type.Optional(Type.Union([Type.Literal('no'), Type.Literal('unknown')], {
-    description: 'Failed appends only. `no`: the messages are not in the topic and never will be. `unknown`: they may be in the topic, now or later.'
+    description: 'Failed appends, and closes, only. `no`: the messages are not in the topic and never will be. ' +
+      '`unknown`: they may be in the topic, now or later.'
   })),
   earliest: Type.Optional(Type.Integer({ minimum: 1, description: 'Only with `offset_out_of_range`: the first offset of the topic.' })),
-  end: Type.Optional(Type.Integer({ minimum: 1, description: 'The offset of the next message to be written; with `offset_out_of_range`, `offset_mismatch` and `topic_closed`.' })),
+  end: Type.Optional(Type.Integer({
+    minimum: 1,
+    description: 'The offset of the next message to be written; with `offset_out_of_range`, `offset_mismatch` and `topic_closed`.'
+  })),
   epoch: Type.Optional(Type.Integer({ minimum: 0, description: 'Only with `producer_fenced`: the epoch that the producer is in.' })),
   expected_seq: Type.Optional(Type.Integer({ minimum: 0, description: 'Only with `producer_gap`: the seq that comes next.' })),
   order: Type.Optional(Type.String({ description: 'Only with `out_of_order`: the last order in the topic.' })),

@@ -36,7 +36,12 @@ const unlogged = Symbol('unlogged')
 /** On the raw response, so that one function listens to all of them and no request needs a closure of its own. */
 interface LoggedResponse extends ServerResponse {
   /** Set until the request has been logged. */
-  [unlogged]?: { log: FastifyInstance['log'], request: FastifyRequest, reply: FastifyReply, platform: PlatformLogFields | undefined } | undefined
+  [unlogged]?: {
+    readonly log: FastifyInstance['log']
+    readonly request: FastifyRequest
+    readonly reply: FastifyReply
+    readonly platform: PlatformLogFields | undefined
+  } | undefined
 }
 
 /** Logs one line per request, when its response has been sent or its client has disconnected. */

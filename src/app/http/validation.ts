@@ -8,6 +8,7 @@ import { LogError } from '../../domain/errors.ts'
  *   x-expected         the expected value in words, for error messages
  *   x-max-bytes        the most bytes of a string in UTF-8, or of all names and string values of an object
  *   x-max-number       the largest number that a string of digits may have as its value
+ *   x-well-formed      true: a string without halves of surrogate pairs, which UTF-8 can't encode
  *   x-openapi          the type of a parameter for clients, in OpenAPI
  */
 
@@ -34,7 +35,19 @@ const options = {
 
 function withKeywords (ajv: Ajv): Ajv {
   return ajv
-    .addKeyword({ keyword: 'x-max-bytes', schemaType: 'number', errors: false, validate: (max: number, data: unknown) => isShort(data, max) || bytesOf(data) <= max })
+    .addKeyword({
+      keyword: 'x-max-bytes',
+      schemaType: 'number',
+      errors: false,
+      validate: (max: number, data: unknown) => isShort(data, max) || bytesOf(data) <= max
+    })
+    .addKeyword({
+      keyword: 'x-well-formed',
+      schemaType: 'boolean',
+      type: 'string',
+      errors: false,
+      validate: (_: true, data: string) => data.isWellFormed()
+    })
     .addKeyword({
       keyword: 'x-max-number',
       schemaType: 'number',
@@ -69,7 +82,9 @@ function isShort (data: unknown, max: number): boolean {
 function bytesOf (data: unknown): number {
   if (typeof data === 'string') return Buffer.byteLength(data)
   let bytes = 0
-  for (const [name, value] of Object.entries(data as object)) bytes += Buffer.byteLength(name) + (typeof value === 'string' ? Buffer.byteLength(value) : 0)
+  for (const [name, value] of Object.entries(data as object)) {
+    bytes += Buffer.byteLength(name) + (typeof value === 'string' ? Buffer.byteLength(value) : 0)
+  }
   return bytes
 }
 
@@ -95,9 +110,18 @@ export function validationError (errors: ReadonlyArray<Partial<FastifySchemaVali
     const name = String(error.params['missingProperty'])
     return invalid(`${field(name)}: expected ${schema.properties?.[name]?.['x-expected']}, got nothing`)
   }
-  const got = error.keyword === 'x-max-bytes' ? `${bytesOf(error.data)} bytes` : error.keyword === 'minItems' ? 'none' : show.value(error.data)
+  const got = gotOf(error)
   const detail = `${field() || context}: expected ${schema['x-expected']}, got ${got}`
   return context === 'params' ? new LogError('invalid_topic', detail) : invalid(detail)
+}
+
+function gotOf ({ keyword, data }: ValidationError): string {
+  switch (keyword) {
+    case 'x-max-bytes': return `${bytesOf(data)} bytes`
+    case 'minItems': return 'none'
+    case 'minProperties': return 'an empty object'
+    default: return show.value(data)
+  }
 }
 
 function invalid (detail: string): LogError {

@@ -8,7 +8,12 @@ import { statusOf } from '../http/status.ts'
 /** Validation, static types and OpenAPI come from the schemas in this folder. For the keywords `x-…` see validation.ts. */
 
 export const TopicParams = Type.Object({
-  topic: Type.String({ pattern: topicPattern, description: `The topic's name: ${topicExpected}.`, 'x-expected': topicExpected, example: 'orders' })
+  topic: Type.String({
+    pattern: topicPattern,
+    description: `The topic's name: ${topicExpected}.`,
+    'x-expected': topicExpected,
+    example: 'orders'
+  })
 })
 
 export const Status = Type.Object({ status: Type.Literal('ok') }, { $id: 'Status' })
@@ -17,7 +22,11 @@ export const Status = Type.Object({ status: Type.Literal('ok') }, { $id: 'Status
 export const storageProblems = ['storage_throttled', 'storage_unavailable', 'storage_misconfigured'] as const
 
 /** Errors of all operations. */
-const anyProblems = ['malformed_request', 'request_timeout', 'misdirected_request', 'request_headers_too_large', 'not_implemented', 'internal'] as const
+const anyProblems = [
+  'malformed_request', 'request_timeout', 'misdirected_request', 'request_headers_too_large', 'not_implemented', 'internal'
+] as const
+
+const retryAfter = { 'retry-after': { type: 'integer', minimum: 1, description: 'Seconds to wait before a retry.' } }
 
 /** The documented error responses of a route for the given codes, each with an example. */
 export function problems (...codes: ErrorCode[]): Record<number, unknown> {
@@ -29,7 +38,7 @@ export function problems (...codes: ErrorCode[]): Record<number, unknown> {
   }
   return Object.fromEntries([...byStatus].map(([status, all]) => [status, {
     description: all.map((code) => `\`${code}\`: ${errorKinds[code].title}.`).join(' '),
-    ...status === 503 ? { headers: { 'retry-after': { type: 'integer', minimum: 1, description: 'Seconds to wait before a retry.' } } } : {},
+    ...[429, 503, 507].includes(status) ? { headers: retryAfter } : {},
     content: {
       [problemType]: {
         schema: Type.Ref(ProblemSchema),

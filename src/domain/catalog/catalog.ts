@@ -1,5 +1,6 @@
 import type { Clock } from '../../ports/clock.ts'
 import type { RecordStore } from '../../ports/record-store.ts'
+import type { NamedSegmentStore } from '../../ports/segment-store.ts'
 import type { TopicItem, TopicStore } from '../../ports/topic-store.ts'
 import { LogError } from '../errors.ts'
 import { defaultLimits, type Limits } from '../limits.ts'
@@ -8,12 +9,13 @@ import { forEachBounded, StoreCalls } from '../store-calls.ts'
 import { changeConfig, decodeConfig, encodeConfig, type ConfigChange, type TopicConfig } from '../topics/config.ts'
 import { checkTopic } from '../topics/name.ts'
 import { closedOf, closingOf, earliestOf, endOf, existsTopic } from '../topics/state.ts'
-import { namesAfter, type NamedSegmentStore } from './names.ts'
+import { namesAfter } from './names.ts'
+import { resumedSweep } from './resumed-sweep.ts'
 import type { Retention } from './retention-plan.ts'
 import { sweep, type Swept, type SweepOptions } from './sweep.ts'
 import type { RaiseEarliest } from './topic-sweep.ts'
 
-export type { NamedSegmentStore } from './names.ts'
+export type { NamedSegmentStore } from '../../ports/segment-store.ts'
 export type { Retention } from './retention-plan.ts'
 export type { Swept, SweepOptions, SweptTopic } from './sweep.ts'
 export type { RaiseEarliest } from './topic-sweep.ts'
@@ -92,7 +94,7 @@ export function createCatalog (catalogDeps: CatalogDeps): Catalog {
     describe: (topic) => toLogErrors(describeTopic(deps, topic)),
     put: (topic, change) => toLogErrors(putTopic(deps, topic, change)),
     delete: (topic) => toLogErrors(deleteTopic(deps, topic)),
-    sweep: (options) => sweep(deps, options)
+    sweep: (options = {}) => options.resume === true ? resumedSweep(deps, options) : sweep(deps, options)
   }
 }
 

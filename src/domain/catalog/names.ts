@@ -1,13 +1,7 @@
-import type { CallOptions, SegmentStore } from '../../ports/segment-store.ts'
-import type { TopicListing, TopicStore } from '../../ports/topic-store.ts'
+import type { NamedSegmentStore } from '../../ports/segment-store.ts'
+import type { TopicStore } from '../../ports/topic-store.ts'
 import type { StoreCalls } from '../store-calls.ts'
 import { isTopic } from '../topics/name.ts'
-
-/** A segment store that also tells which topics have objects in it, whether they exist or not. */
-export interface NamedSegmentStore extends SegmentStore {
-  /** Names after `after` that have at least one object. @throws StoreError as `list` */
-  topics (after: string, limit: number, options?: CallOptions): Promise<TopicListing>
-}
 
 export interface NameStores {
   readonly topics: TopicStore

@@ -15,8 +15,12 @@ export interface SweepOptions {
   readonly dryRun?: boolean
   /** Where an earlier sweep stopped. */
   readonly after?: string
+  /** Begin where the latest sweep with this option stopped, in whatever process, and keep where this one stops. */
+  readonly resume?: boolean
   /** After this time nothing more is begun, ms. What was begun takes a few calls more. */
   readonly timeMs?: number
+  /** When it is aborted, the same. */
+  readonly signal?: AbortSignal
   /** Topics at one time; 4 by default. */
   readonly concurrency?: number
 }
@@ -80,7 +84,7 @@ class Sweep {
     this.#deps = deps
     this.#options = options
     this.#deadline = deps.clock.monotonic() + (options.timeMs ?? Infinity)
-    this.#calls = new StoreCalls(deps, this.#deadline)
+    this.#calls = new StoreCalls(deps, this.#deadline, options.signal)
     this.#time = knownTime(deps.clock)
   }
 
@@ -118,7 +122,7 @@ class Sweep {
 
   /** @returns false if it was cut short */
   async #sweepTopic (topic: string): Promise<boolean> {
-    const calls = new StoreCalls(this.#deps, this.#deadline)
+    const calls = new StoreCalls(this.#deps, this.#deadline, this.#options.signal)
     const swept = new TopicSweep(this.#deps, topic, calls, this.#time, this.#options.dryRun === true)
     let failure: LogError | undefined
     try {

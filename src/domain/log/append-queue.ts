@@ -1,3 +1,4 @@
+import type { Bytes, Ms, Offset } from '../../ports/units.ts'
 import { LogError, withWritten } from '../errors.ts'
 import type { Operation } from '../operation.ts'
 import type { NewMessage } from '../segments/message.ts'
@@ -6,38 +7,38 @@ import { overloaded, type Waiter } from './link-window.ts'
 import type { LogContext } from './topic-storage.ts'
 
 export interface Appended {
-  readonly first: number
+  readonly first: Offset
   /** One less than `first` if there were no messages. */
-  readonly last: number
-  /** It stood already. */
+  readonly last: Offset
+  /** An earlier copy of the append was stored; the offsets are the earlier copy's. */
   readonly duplicate?: boolean
-  /** The topic is closed now. */
+  /** The append closed the topic. */
   readonly closed?: boolean
 }
 
 export interface QueuedAppend extends PendingAppend {
-  readonly size: number
+  readonly size: Bytes
   readonly operation: Operation
   /** Monotonic ms by which the caller has an answer. */
-  readonly deadline: number
+  readonly deadline: Ms
   readonly resolve: (appended: Appended) => void
   readonly reject: (error: LogError) => void
-  /** Ranges that were reserved for it. */
+  /** How many ranges have been reserved for it so far. */
   ranges: number
   /** Called when the caller has been answered. */
   readonly onSettled: Array<() => void>
 }
 
 export interface QueueHooks {
-  /** Writes the group, or puts it back. Never rejects. @param bytes of the group, about */
-  commit (group: QueuedAppend[], bytes: number): Promise<void>
-  /** Nothing is pending or in flight any more. */
+  /** Writes the group, or puts its appends back into the queue. Never rejects. @param bytes approximate size of the group */
+  commit (group: QueuedAppend[], bytes: Bytes): Promise<void>
+  /** Called whenever nothing is pending or in flight any more. */
   idle (): void
 }
 
 /**
- * The appends of one topic that wait to be written. When one may leave is decided here: what arrives while a put is in flight
- * leaves together as one segment when it ends (log §3.5), and what the link has no room for waits (log §3.6).
+ * The appends of one topic that wait to be written. The queue decides when they are sent: the appends that arrive while a put
+ * is in flight are sent together, as one segment, when the put has ended (log §3.5), unless the link has no room yet (log §3.6).
  */
 export class AppendQueue implements Waiter {
   readonly #context: LogContext
@@ -48,7 +49,7 @@ export class AppendQueue implements Waiter {
   #inFlight = 0
   #scheduled = false
   #cancelLinger: (() => void) | undefined
-  /** In the queue of the link's window. */
+  /** Whether it is in the queue of the link's window. */
   #waiting = false
   #cancelExpiry: (() => void) | undefined
 
@@ -61,7 +62,7 @@ export class AppendQueue implements Waiter {
     return this.#pending.length === 0 && this.#inFlight === 0
   }
 
-  /** @returns false if so much waits that it could not be written in time */
+  /** @returns false if so many bytes are pending that the append could not be written in time */
   push (append: QueuedAppend): boolean {
     const waitedMs = this.#pending.length === 0 ? 0 : this.#context.clock.monotonic() - this.#arrival(this.#pending[0]!)
     if (!this.#context.putWindow.addBacklog(append.size, { bytes: this.#pendingBytes, waitedMs })) {
@@ -75,7 +76,7 @@ export class AppendQueue implements Waiter {
     return true
   }
 
-  /** In the order of their arrival again, whatever the backlog is. @param appends in that order */
+  /** Puts appends back in the order of their arrival, whatever the backlog is. @param appends ascending by `arrived` */
   putBack (appends: readonly QueuedAppend[]): void {
     if (appends.length === 0) return
     const pending = this.#pending
@@ -86,7 +87,7 @@ export class AppendQueue implements Waiter {
       this.#pendingBytes += size
       this.#context.putWindow.putBack(size)
     }
-    // The first one may have less time now.
+    // The append that is first now may expire earlier than the one that was.
     this.#cancelExpiry?.()
     this.#cancelExpiry = undefined
     this.#schedule()
@@ -114,7 +115,7 @@ export class AppendQueue implements Waiter {
     this.#cancelLinger?.()
     this.#cancelLinger = undefined
     this.#scheduled = false
-    // What was waited for may have left already, full.
+    // The pending appends may have been sent already, because their segment was full.
     if (this.#inFlight >= this.#context.limits.putsInFlightMax || this.#pending.length === 0 || this.#waiting) return
     const bytes = this.bytes()
     if (this.#context.putWindow.hasRoom(bytes)) {
@@ -126,30 +127,30 @@ export class AppendQueue implements Waiter {
     }
   }
 
-  /** For the window: there is room. */
-  start (bytes: number): void {
+  /** Called by the window when there is room. */
+  start (bytes: Bytes): void {
     this.#waiting = false
     this.#send(bytes)
   }
 
-  /** About the size of the next segment, if it left now. */
-  bytes (): number {
+  /** Approximate size of the segment that would be sent now. */
+  bytes (): Bytes {
     const most = Math.min(this.#pendingBytes, this.#context.limits.segmentBytesMax, this.#context.putWindow.share)
     return Math.max(most, this.#pending[0]?.size ?? 0)
   }
 
-  #send (bytesMax: number): void {
+  #send (bytesMax: Bytes): void {
     const group = this.#takeGroup(bytesMax)
     this.#inFlight++
     this.#hooks.commit(group, group.reduce((bytes, { size }) => bytes + size, 0)).finally(() => {
       this.#inFlight--
       if (this.#pending.length > 0) this.#schedule()
       else this.#settled()
-    }).catch(() => {}) // it settles its appends itself
+    }).catch(() => {}) // commit settles its appends itself
     this.#schedule()
   }
 
-  /** An append that waits until there is no time left to write it is refused then, and not written late. */
+  /** Refuses each pending append as soon as too little time is left to write it. */
   #watchExpiry (): void {
     const { clock } = this.#context
     this.#cancelExpiry ??= clock.timer(Math.max(0, this.latestStart(this.#pending[0]!) - clock.monotonic()), () => {
@@ -164,13 +165,13 @@ export class AppendQueue implements Waiter {
     })
   }
 
-  /** Monotonic ms. */
-  #arrival ({ deadline }: QueuedAppend): number {
+  /** When the append came, monotonic ms. */
+  #arrival ({ deadline }: QueuedAppend): Ms {
     return deadline - this.#context.limits.appendTimeoutMs
   }
 
-  /** Monotonic ms from which on an append is not sent any more: one put, and giving up in order, must fit before its deadline. */
-  latestStart ({ deadline }: QueuedAppend): number {
+  /** Monotonic ms after which the append is not sent any more: a put, and resolving by a seal, must fit before its deadline. */
+  latestStart ({ deadline }: QueuedAppend): Ms {
     return deadline - this.#context.limits.resolveBySealMs - this.#context.limits.putTimeoutMs
   }
 
@@ -186,7 +187,7 @@ export class AppendQueue implements Waiter {
   }
 
   /** The longest run of pending appends that fits into `bytesMax` and one segment; at least one. */
-  #takeGroup (bytesMax: number): QueuedAppend[] {
+  #takeGroup (bytesMax: Bytes): QueuedAppend[] {
     const { segmentMessagesMax } = this.#context.limits
     let count = 0
     let messages = 0
@@ -212,22 +213,22 @@ export class AppendQueue implements Waiter {
   }
 }
 
-/** About the bytes of the messages' lines: what bounds a segment need not be exact. */
-export function sizeOf (messages: readonly NewMessage[]): number {
+/** Approximate bytes of the messages' lines. The bound of a segment need not be exact. */
+export function sizeOf (messages: readonly NewMessage[]): Bytes {
   let size = 0
   for (const { payload, key = '', headers = '' } of messages) size += payload.length + key.length + headers.length + 64
   return size
 }
 
 /**
- * A failure, as it is told to the caller. With a producer or a key, another copy of the append may stand or yet be written, so
- * "not written" is told only by a judgement, and repeating is always safe (log §6.11).
+ * The error to answer when an attempt has failed. With a producer or a key, another copy of the append may have been written,
+ * or may still be: so a failed attempt is not told as `written: no`, and repeating the append is always safe (log §6.11).
  */
 export function failureOf ({ producer, key }: AppendConditions, error: LogError): LogError {
   return error.written !== 'no' || (producer === undefined && key === undefined) ? error : withWritten(error, 'unknown')
 }
 
-/** Answers the caller. */
+/** Answers the caller, then wakes the copies that wait for this append. */
 export function settle (append: QueuedAppend, outcome: Appended | LogError): void {
   if (outcome instanceof LogError) append.reject(outcome)
   else append.resolve(outcome)

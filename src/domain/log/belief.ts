@@ -2,23 +2,25 @@ import { LRUCache } from 'lru-cache'
 import type { Fact, TopicItem } from '../../ports/topic-store.ts'
 
 /**
- * What became of a range with facts (log §6.3). `stands`: its segment is there, or was. `void`: it never will be. `lost`: a
- * lifecycle rule or another version may have removed it; nobody is told "written" or "not written" of it.
+ * The outcome of a range with facts (log §6.3). `stands`: its segment is stored, or was and has been trimmed. `void`: the range
+ * is sealed, so no segment will ever be stored. `lost`: a lifecycle rule or another version may have removed the segment, so
+ * its appends are answered neither as written nor as not written.
  */
 export type RangeOutcome = 'stands' | 'void' | 'lost'
 
-/** Bounds what a process remembers of a topic whose item has more facts than are asked for. */
+/** The most outcomes, and the most records outside the item, that a process remembers of one topic. */
 const REMEMBERED_MAX = 1_000
 
 /**
- * What a process takes a topic's item for (log §6.10). Updates are conditional on all that was believed, so a wrong belief
- * costs a refused update, which brings the truth.
+ * A process's copy of a topic's item, which may be outdated (log §6.10). Each update is conditional on the parts of the copy
+ * that it relies on: if one is outdated, the update is refused, and the answer has the current item.
  */
 export class TopicBelief {
-  /** The item as last heard; `undefined` also if nothing was heard yet. */
+  /** The newest item that a call returned; `undefined` also if no call has returned yet. */
   item: TopicItem | undefined
+  /** Whether a call has returned the item, or that there is none. */
   known = false
-  /** The units at which it was counted in {@link TopicBeliefs}. */
+  /** The size with which {@link TopicBeliefs} has counted this belief. */
   countedUnits = 0
   #asOf = -1
   #tick = 0
@@ -42,7 +44,10 @@ export class TopicBelief {
     this.#asOf = askedAt
   }
 
-  /** Whether the item was asked for after `arrived`. Only then may something be told that may have become untrue. */
+  /**
+   * Whether the item was read after `arrived`. Only then an append that arrived at that tick may be refused, or answered as a
+   * repeat: an older item may be outdated.
+   */
   isNewerThan (arrived: number): boolean {
     return this.known && this.#asOf > arrived
   }
@@ -51,18 +56,18 @@ export class TopicBelief {
     return this.#outcomes.get(last)
   }
 
-  /** An outcome never changes. @param last the last offset of the range */
+  /** Notes the outcome of a range, which never changes. @param last the last offset of the range */
   resolved (last: number, outcome: RangeOutcome): void {
     remember(this.#outcomes, last, outcome)
   }
 
-  /** The record outside the item, if it was read after an item in which as many records had left (log §6.5). */
+  /** The producer's record outside the item, if no producer has left the item since it was read (log §6.5). */
   outside (id: string, moves: number): { readonly fact: Fact | undefined } | undefined {
     const known = this.#outside.get(id)
     return known?.moves === moves ? known : undefined
   }
 
-  /** @param moves as in the item before the record was read */
+  /** @param moves of the item that was known before the record was read */
   learnOutside (id: string, fact: Fact | undefined, moves: number): void {
     remember(this.#outside, id, { fact, moves })
   }
@@ -74,10 +79,10 @@ function remember<K, V> (map: Map<K, V>, key: K, value: V): void {
   if (map.size > REMEMBERED_MAX) map.delete(map.keys().next().value!)
 }
 
-/** Bounds the memory for what is known of topics: each topic counts as one, and each producer in its item. */
+/** Bounds the memory of {@link TopicBeliefs}: one unit for each topic, and one for each producer in its item. */
 const REMEMBERED_UNITS = 100_000
 
-/** The beliefs about all topics; those that were not used for longest are forgotten. */
+/** The beliefs about all topics. The least recently used ones are forgotten. */
 export class TopicBeliefs {
   // `maxSize`, because lru-cache allocates all slots of `max` at construction.
   readonly #topics = new LRUCache<string, TopicBelief>({ maxSize: REMEMBERED_UNITS, sizeCalculation: (belief) => belief.units })

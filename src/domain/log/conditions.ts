@@ -1,17 +1,17 @@
 import type { ProducerAppend } from '../producers/judge.ts'
 import type { NewMessage } from '../segments/message.ts'
 
-/** What an append asks for beside being stored (log §6). */
+/** The conditions under which an append is stored (log §6). */
 export interface AppendConditions {
-  /** It is appended once, however often it is sent (log §6.4). Not together with `key`. */
+  /** The append is stored once, however often it is sent (log §6.4). Not together with `key`. */
   readonly producer?: ProducerAppend | undefined
-  /** Likewise, for a caller that counts nothing (log §6.6). */
+  /** An idempotency key, with the same effect, for a caller that does not number its appends (log §6.6). */
   readonly key?: string | undefined
   /** The offset that the first message must get, from 1 (log §6.7). */
   readonly expectedOffset?: number | undefined
-  /** The topic ends after this append, or at once if it has no messages (log §6.8). */
+  /** The topic is closed with this append, which may be without messages (log §6.8). */
   readonly close?: boolean | undefined
-  /** Refused unless it is above, as UTF-8 bytes, the last one that was appended to the topic (log §6.8). */
+  /** A value of the topic's string sequence. Must be above the newest one, compared as UTF-8 bytes (log §6.8). */
   readonly order?: string | undefined
 }
 
@@ -21,11 +21,14 @@ export interface PendingAppend {
   readonly conditions: AppendConditions
   /** When it arrived, by {@link TopicBelief.tick}. */
   readonly arrived: number
-  /** In place of the expected offset: its own range was void, and nobody has reserved since if this is the last offset (log §6.7). */
+  /**
+   * The last offset of an own range that was found void. While it is the topic's current offset, nobody has reserved since, and
+   * the expected offset counts as met (log §6.7).
+   */
   expectedLast?: number | undefined
-  /** The version of its key's record, once that was read and found to allow the append. `null`: there was none. */
+  /** The version of its key's record, once the record was read and allows the append. `null`: there is no record. */
   keySeen?: number | null | undefined
-  /** It has passed the topic's rate. */
+  /** Whether the topic's rate has counted it. The rate counts it once, however often its conditions are checked. */
   paid?: boolean | undefined
 }
 
@@ -34,6 +37,6 @@ export interface OpenRange {
   readonly first: number
   readonly last: number
   readonly writer: string
-  /** When it was reserved, in seconds, as told by the store. */
+  /** When it was reserved, by the store's clock, seconds. */
   readonly timeS: number
 }

@@ -25,7 +25,7 @@ declare module '../errors.ts' {
     overloaded: { written: Written }
     append_timeout: { written: Written }
     append_contended: { written: Written }
-    shutting_down: { written: 'no' }
+    shutting_down: { written: Written }
     producer_fenced: { written: 'no', epoch: number }
     producer_gap: { written: 'no', expected_seq: number }
     producer_seq_old: { written: 'unknown' }

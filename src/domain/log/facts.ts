@@ -1,7 +1,9 @@
-/** Of a range that is provisional: how many offsets, who puts it, and when it was reserved (s, as told by the store). */
+/** The range on which a provisional fact depends. Its last offset is the fact's version. */
 export interface RangeOf {
+  /** Offsets in the range. */
   readonly count: number
   readonly writer: string
+  /** When it was reserved, by the store's clock, seconds. */
   readonly timeS: number
 }
 
@@ -15,16 +17,16 @@ export function decodeClosing (text: string): RangeOf {
   return { count, writer, timeS }
 }
 
-/** The newest value of the string sequence, which holds if its range stands, and the one before, which holds if it is void. */
+/** The newest value of the string sequence, valid if its range stands, and the value before, valid if the range is void. */
 export interface OrderFact {
   readonly before: string | undefined
-  /** `undefined`: it was found void, and there was none before. */
+  /** `undefined` if the range of the first value was found void. */
   readonly value: string | undefined
   /** Absent once the range is resolved. */
   readonly range: RangeOf | undefined
 }
 
-/** The text of `order`: `[before, value, count, writer, timeS]`, or `[null, value]` when it is resolved; `null` for none. */
+/** The text of `order`: `[before, value, count, writer, timeS]`; once resolved, `[null, value]`. `null` stands for no value. */
 export function encodeOrder ({ before, value, range }: OrderFact): string {
   return JSON.stringify(range === undefined ? [null, value ?? null] : [before ?? null, value, range.count, range.writer, range.timeS])
 }

@@ -16,7 +16,8 @@ export interface Follower {
   readonly closed: boolean
   /**
    * Returns the next messages. The page is empty if there are none within `waitMs`, or if the follower is closed. A read that
-   * has begun may take longer than `waitMs`, up to `readTimeoutMs`. One call at a time.
+   * has begun may take longer than `waitMs`, up to `readTimeoutMs`, or until its operation has taken its time. One call at a
+   * time.
    * @throws LogError as a read; the follower can go on after it
    */
   next (size: PageSize, waitMs: Ms): Promise<Page>
@@ -65,7 +66,10 @@ export class FollowedTopics {
     return new TailFollower(this.#context, followed, from, operation)
   }
 
-  /** To be called with each segment that this process has written, after it is acknowledged. @param closes it ends the topic */
+  /**
+   * To be called with each segment that this process has written, after it is acknowledged.
+   * @param closes whether the segment closed the topic
+   */
   appended (topic: string, segment: MessageSegment, closes: boolean): void {
     this.#topics.get(topic)?.appended(segment, closes)
   }
@@ -115,29 +119,37 @@ class FollowedTopic {
 
   /**
    * Reads a page. Followers at the same offset share the read: an update for a thousand of them costs one.
+   * @param until monotonic ms by which a read ends that is not shared yet
    * @param item the topic's, if it has just been read
+   * @returns `undefined` if a read that is shared takes longer than `until`
    */
-  read (from: Offset, size: PageSize, item: TopicItem | undefined): Promise<ReadResult> {
+  read (from: Offset, size: PageSize, until: Ms, item: TopicItem | undefined): Promise<ReadResult | undefined> {
     const key = `${this.version} ${from} ${size.limit} ${size.maxBytes}`
-    const underway = this.#reading.get(key)
-    if (underway !== undefined) return underway.catch((error: unknown) => this.#readIfOutOfRange(error, from, size))
-    const reading = this.#read(from, size, item).finally(() => { this.#reading.delete(key) })
+    const underway = this.#reading.get(key)?.catch((error: unknown) => this.#readIfOutOfRange(error, from, size, until))
+    if (underway !== undefined) return this.by(until, underway)
+    const reading = this.#read(from, size, until, item).finally(() => { this.#reading.delete(key) })
     this.#reading.set(key, reading)
     return reading
   }
 
-  async #read (from: Offset, size: PageSize, item: TopicItem | undefined): Promise<ReadResult> {
+  /** Resolves with `undefined` at `until`, if the promise is not settled by then. */
+  by<T> (until: Ms, promise: Promise<T>): Promise<T | undefined> {
+    const { clock } = this.#context
+    return until === Infinity ? promise : unlessLater(clock, until - clock.monotonic(), promise, undefined)
+  }
+
+  async #read (from: Offset, size: PageSize, until: Ms, item: TopicItem | undefined): Promise<ReadResult> {
     const { clock, limits } = this.#context
     const mayList = clock.monotonic() - this.#lastEmptyListMs >= limits.followListMs
-    const operation = createOperation()
+    const operation = createOperation({ timeoutMs: until - clock.monotonic() })
     const page = await readPage(this.#context, this.#topic, { from, ...size, mayList, item }, operation)
     if (operation.calls.list > 0 && page.nextOffset === from) this.#lastEmptyListMs = clock.monotonic()
     return { page, calls: operation.calls }
   }
 
   /** A shared read may have begun before `from` came into range, so its `offset_out_of_range` is not shared. */
-  #readIfOutOfRange (error: unknown, from: Offset, size: PageSize): Promise<ReadResult> {
-    if (error instanceof LogError && error.code === 'offset_out_of_range') return this.#read(from, size, undefined)
+  #readIfOutOfRange (error: unknown, from: Offset, size: PageSize, until: Ms): Promise<ReadResult> {
+    if (error instanceof LogError && error.code === 'offset_out_of_range') return this.#read(from, size, until, undefined)
     throw error
   }
 
@@ -161,7 +173,7 @@ class FollowedTopic {
     })
   }
 
-  /** There is something that only the item tells. */
+  /** Makes waiting followers read, because the item has changed without a new segment. */
   changed (): void {
     this.version++
     for (const { notify } of [...this.#waiting]) notify({ version: this.version })
@@ -181,7 +193,8 @@ class FollowedTopic {
         continue
       }
       const key = `${from} ${size.limit} ${size.maxBytes}`
-      const page = pages.get(key) ?? pageOf(segment, from, size, { earliest: earliestOf(this.#context.beliefs.of(this.#topic).item), closes })
+      const earliest = earliestOf(this.#context.beliefs.of(this.#topic).item)
+      const page = pages.get(key) ?? pageOf(segment, from, size, { earliest, closes })
       pages.set(key, page)
       notify({ version: this.version, page })
     }
@@ -226,13 +239,14 @@ class TailFollower implements Follower {
   readonly #context: LogContext
   readonly #topic: FollowedTopic
   readonly #operation: Operation
-  /** Monotonic ms by which every wait ends. */
+  /** Monotonic ms by which every wait and read ends. */
   readonly #deadline: Ms
   readonly #abort = (): void => { this.close() }
   /** The topic's version at which this follower had read everything. */
   #readUpToVersion = -1
   #cancelWait: (() => void) | undefined
   #earliest = 1
+  #end = 1
 
   constructor (context: LogContext, topic: FollowedTopic, from: Offset, operation: Operation) {
     this.#context = context
@@ -250,16 +264,18 @@ class TailFollower implements Follower {
     const { clock, limits } = this.#context
     const startedAt = clock.monotonic()
     const deadline = Math.min(startedAt + waitMs, this.#deadline)
-    const nothing = (): Page => ({ runs: [], count: 0, nextOffset: this.position, end: this.position, earliest: this.#earliest, closed: false })
+    const nothing = (): Page => ({
+      runs: [], count: 0, nextOffset: this.position, end: Math.max(this.#end, this.position), earliest: this.#earliest, closed: false
+    })
     let item: TopicItem | undefined
     let waited = false
     for (;;) {
       if (this.#readUpToVersion !== this.#topic.version) {
         const { version } = this.#topic
-        const reading = this.#topic.read(this.position, size, item)
-        // The first read has a deadline of its own.
-        const left = startedAt + Math.max(waitMs, limits.readTimeoutMs) - clock.monotonic()
-        const read = waited ? await unlessLater(clock, left, reading, undefined) : await reading
+        // The first read fails if it takes too long; one that follows a wait has found nothing then.
+        const until = waited ? Math.min(startedAt + Math.max(waitMs, limits.readTimeoutMs), this.#deadline) : Infinity
+        const reading = this.#topic.read(this.position, size, waited ? Infinity : this.#deadline, item)
+        const read = await this.#topic.by(until, reading)
         if (read === undefined) return nothing()
         addCalls(this.#operation.calls, read.calls)
         const page = this.#take(read.page, version)
@@ -278,6 +294,7 @@ class TailFollower implements Follower {
   #take (page: Page, version: number): Page {
     this.position = page.nextOffset
     this.#earliest = page.earliest
+    this.#end = Math.max(this.#end, page.end)
     if (page.nextOffset >= page.end || page.count === 0) this.#readUpToVersion = version
     return page
   }

@@ -13,7 +13,8 @@ import { GroupDraft, type DraftOptions } from './group-draft.ts'
 import { decodeKey, encodeKey, keyName, keyRecords, type KeyRecord } from './keys.ts'
 import { overloaded, type Flight } from './link-window.ts'
 import { moveOut } from './producer-moves.ts'
-import { isTimeout, randomId, ReservationWriter, timedOut } from './reservation-writer.ts'
+import { contended, timedOut } from './refusals.ts'
+import { isTimeout, randomId, ReservationWriter } from './reservation-writer.ts'
 import { rangeOfWriter, resolverOf, type RangeResolver } from './resolve.ts'
 import { TopicStorage, toLogError, type LogContext } from './topic-storage.ts'
 import { WaitingAppends } from './waiting-appends.ts'
@@ -21,9 +22,9 @@ import { WaitingAppends } from './waiting-appends.ts'
 export interface GroupCommitOptions extends DraftOptions {
   /** Called whenever nothing is pending or in flight any more. */
   readonly idle: () => void
-  /** Called with each segment that was written. @param closes it ends the topic */
+  /** Called with each segment that was written. @param closes whether the segment closed the topic */
   readonly appended: (segment: MessageSegment, closes: boolean) => void
-  /** The topic was closed without a message. */
+  /** Called when the topic was closed without a message. */
   readonly closed: () => void
 }
 
@@ -31,13 +32,16 @@ interface Written { readonly segment: MessageSegment, readonly closes: boolean }
 
 type Outcomes = Map<QueuedAppend, Appended | LogError>
 
-/** Refused updates in a row after which appends without facts leave by themselves, and then each producer (log §6.9). */
+/**
+ * After so many refused updates in a row, the appends without conditions are sent alone; after twice as many, each producer's
+ * appends are (log §6.9).
+ */
 const REFUSALS_BEFORE_SPLIT = 2
 
 /**
- * Group commit for one topic (log §3.5, §6.9): appends that leave together share one update and one put. Nothing waits for a
- * timer when idle; the batch forms by itself under load (the natural batching of Kafka's producer and of databases' commit
- * logs).
+ * Group commit for one topic (log §3.5, §6.9): the appends that are sent together share one update of the item and one put. An
+ * append to an idle topic waits for no timer; batches form by themselves under load (the natural batching of Kafka's producer
+ * and of databases' commit logs).
  */
 export class GroupCommit {
   readonly #context: LogContext
@@ -47,8 +51,8 @@ export class GroupCommit {
   readonly #queue: AppendQueue
   readonly #resolver: RangeResolver
   readonly #waiting: WaitingAppends
-  /** Calls that nobody waits for. */
-  #atLeisure = 0
+  /** Calls in progress that no append waits for. */
+  #backgroundCalls = 0
 
   constructor (context: LogContext, topic: string, options: GroupCommitOptions) {
     this.#context = context
@@ -85,7 +89,7 @@ export class GroupCommit {
   }
 
   #checkIdle (): void {
-    if (this.#queue.isIdle && this.#waiting.isIdle && this.#atLeisure === 0) this.#options.idle()
+    if (this.#queue.isIdle && this.#waiting.isIdle && this.#backgroundCalls === 0) this.#options.idle()
   }
 
   async #commit (group: QueuedAppend[], bytes: number): Promise<void> {
@@ -99,13 +103,13 @@ export class GroupCommit {
       for (const append of group) if (!outcomes.has(append)) outcomes.set(append, toLogError(error, 'unknown'))
     }
     flight.leave()
-    // Before the callers go on.
+    // Before the appends are settled, since the callers then read their operations.
     for (const append of group) addCalls(append.operation.calls, operation.calls)
     for (const [append, outcome] of outcomes) settle(append, outcome)
     if (segment !== undefined) this.#options.appended(segment.segment, segment.closes)
   }
 
-  /** @returns the segment, if one was written */
+  /** Reserves and puts. Each append gets an outcome, or goes back to wait. @returns the segment, if one was written */
   async #write (group: QueuedAppend[], calls: GroupCalls, outcomes: Outcomes): Promise<Written | undefined> {
     let appends = group
     for (let refusals = 0; ; refusals++) {
@@ -127,7 +131,7 @@ export class GroupCommit {
     }
   }
 
-  /** Judges the appends. Those that are not accepted are answered, step aside, or go back into the queue. */
+  /** Judges the appends. The appends that are not accepted are answered, wait for a read, or go back into the queue. */
   #draft (appends: readonly QueuedAppend[], outcomes: Outcomes): GroupDraft {
     const draft = new GroupDraft(this.#belief, this.#options)
     for (const [i, append] of appends.entries()) {
@@ -146,7 +150,7 @@ export class GroupCommit {
     return draft
   }
 
-  /** After refused updates fewer appends share the next one, so that one that is contended does not hold up the others. */
+  /** After refused updates, fewer appends share the next update, so that a contended append does not delay the others. */
   #splitOff (appends: QueuedAppend[], refusals: number): QueuedAppend[] {
     if (refusals < REFUSALS_BEFORE_SPLIT || appends.length === 1) return appends
     let kept = appends.filter(({ conditions }) => Object.values(conditions).every((value) => value === undefined))
@@ -160,8 +164,8 @@ export class GroupCommit {
   async #reserve (draft: GroupDraft, writer: string, storage: TopicStorage, left: number): Promise<Reserved | undefined> {
     const { limits, storeTime } = this.#context
     const { movedOut, open } = await moveOut(this.#context, { topic: this.#topic, belief: this.#belief, draft, storage })
-    // The next group moves them out.
-    for (const range of open) this.#leisurely((_, deadline) => this.#resolver.resolve(range, { deadline }))
+    // Their producers are moved out by the next group.
+    for (const range of open) this.#inBackground((_, deadline) => this.#resolver.resolve(range, { deadline }))
     const { wanted, belief, records } = draft.update(writer, Math.floor(storeTime.now() / 1_000), movedOut)
     const askedAt = this.#belief.tick()
     try {
@@ -172,13 +176,13 @@ export class GroupCommit {
         return answer
       }
     } catch (error) {
-      // Without facts, at worst a range was handed out that nobody uses; readers seal it.
+      // Without facts, at worst a range was reserved that nobody uses. Readers seal it.
       if (!draft.hasFacts || !mayHaveTakenEffect(error)) throw error
       const readAt = this.#belief.tick()
       for (const append of draft.accepted as QueuedAppend[]) append.ranges++
       this.#belief.learn(await storage.item().catch(() => { throw error }), readAt)
     }
-    // An attempt whose answer was lost: when it was reserved is not known, so nothing may be put there (log §6.2).
+    // Reserved by an attempt whose answer was lost. The time of the reservation is not known, so no put may use it (log §6.2).
     const own = rangeOfWriter(this.#belief.item, writer)
     if (own !== undefined) await this.#resolver.resolve(own, { deadline: (draft.accepted as QueuedAppend[])[0]!.deadline, abandoned: true })
     return undefined
@@ -226,12 +230,14 @@ export class GroupCommit {
       offset = next
     }
     if (draft.hasFacts) this.#belief.resolved(last, 'stands')
-    if (draft.closes) this.#leisurely((storage) => storage.markClosed(last))
+    if (draft.closes) this.#inBackground((storage) => storage.markClosed(last))
     this.#noteKeys(draft, segment)
     return { segment, closes: draft.closes }
   }
 
-  /** The range up to `last` is void: the appends are judged again, as a stranger's would be, and reserve another one. */
+  /**
+   * Puts appends whose range up to `last` is void back into the queue. They are judged anew, and another range is reserved for them.
+   */
   #again (appends: readonly QueuedAppend[], last: Offset, outcomes: Outcomes): void {
     if (appends[0]!.conditions.expectedOffset !== undefined) appends[0]!.expectedLast = last
     const again: QueuedAppend[] = []
@@ -245,7 +251,7 @@ export class GroupCommit {
 
   #failed (appends: readonly QueuedAppend[], failure: LogError, outcomes: Outcomes): void {
     const now = this.#context.clock.monotonic()
-    // Certainly not written: whoever still has the time is sent again, in what is one segment now.
+    // Certainly not written: appends that still have the time are sent again, in segments of the size that fits now.
     const tooLarge = failure.code === 'append_timeout' && failure.written === 'no' && isTimeout(failure.cause)
     const again = tooLarge ? appends.filter((append) => this.#queue.latestStart(append) > now) : []
     for (const append of appends) if (!again.includes(append)) outcomes.set(append, failureOf(append.conditions, failure))
@@ -253,46 +259,50 @@ export class GroupCommit {
     this.#queue.putBack(again)
   }
 
-  /** @returns false if another copy of an append was quicker with its key, or its record could not be stored (log §6.6) */
+  /**
+   * Stores the records of the group's keys (log §6.6).
+   * @returns false if a record could not be stored, or another copy of the append has stored one first
+   */
   async #putKeys (draft: GroupDraft, { last }: Reserved, writer: string, storage: TopicStorage): Promise<boolean> {
-    const puts = await Promise.all([...this.#keyRecords(draft, writer)].map(async ([append, record]) => {
-      const answer = await storage.replaceRecord(keyName(this.#topic, append.conditions.key!), { last, text: encodeKey(record) }, append.keySeen!, this.#context.limits.keyTtlMs)
+    const { keyTtlMs } = this.#context.limits
+    const putKey = async (append: QueuedAppend, record: KeyRecord): Promise<boolean> => {
+      const name = keyName(this.#topic, append.conditions.key!)
+      const answer = await storage.replaceRecord(name, { last, text: encodeKey(record) }, append.keySeen!, keyTtlMs)
       return answer === 'replaced' || (answer !== undefined && decodeKey(answer.text).writer === writer)
-    }).map((put) => put.catch(() => false)))
+    }
+    const records = [...this.#keyRecords(draft, writer)]
+    const puts = await Promise.all(records.map(([append, record]) => putKey(append, record).catch(() => false)))
     return puts.every(Boolean)
   }
 
   #keyRecords (draft: GroupDraft, writer: string): Map<QueuedAppend, KeyRecord> {
     if (draft.keys === 0) return new Map()
-    return keyRecords(draft.accepted as QueuedAppend[], { count: draft.count, writer, timeS: Math.floor(this.#context.storeTime.now() / 1_000) })
+    const timeS = Math.floor(this.#context.storeTime.now() / 1_000)
+    return keyRecords(draft.accepted as QueuedAppend[], { count: draft.count, writer, timeS })
   }
 
-  /** So that a trim does not leave in doubt what was written. */
+  /** Notes in the keys' records that the range stands. Once a trim has removed the segment, nothing else would tell. */
   #noteKeys (draft: GroupDraft, { last, writer }: MessageSegment): void {
     const { keyTtlMs } = this.#context.limits
     for (const [{ conditions }, record] of this.#keyRecords(draft, writer!)) {
       const fact = { last, text: encodeKey({ ...record, stands: true }) }
-      this.#leisurely((storage) => storage.replaceRecord(keyName(this.#topic, conditions.key!), fact, last, keyTtlMs))
+      this.#inBackground((storage) => storage.replaceRecord(keyName(this.#topic, conditions.key!), fact, last, keyTtlMs))
     }
   }
 
-  /** Nobody waits for it, and nothing depends on it. */
-  #leisurely (call: (storage: TopicStorage, deadline: Ms) => Promise<unknown>): void {
-    this.#atLeisure++
+  /** Makes a call that no append waits for. If it fails, nothing is lost but time. */
+  #inBackground (call: (storage: TopicStorage, deadline: Ms) => Promise<unknown>): void {
+    this.#backgroundCalls++
     const { clock, limits } = this.#context
     const deadline = clock.monotonic() + limits.appendTimeoutMs
     call(new TopicStorage(this.#context, this.#topic, createOperation(), deadline), deadline).catch(() => {}).finally(() => {
-      this.#atLeisure--
+      this.#backgroundCalls--
       this.#checkIdle()
     }).catch(() => {})
   }
 }
 
-function contended (): LogError {
-  return new LogError('append_contended', 'The reserved offsets were sealed before the message was written, several times over.', { written: 'no' })
-}
-
-/** The calls of one group, counted together. */
+/** Gives access to storage for one group, whose calls are counted together. */
 class GroupCalls {
   readonly flight: Flight
   readonly #context: LogContext
@@ -306,7 +316,7 @@ class GroupCalls {
     this.flight = flight
   }
 
-  storage (deadline: number): TopicStorage {
+  storage (deadline: Ms): TopicStorage {
     return new TopicStorage(this.#context, this.#topic, this.#operation, deadline)
   }
 }

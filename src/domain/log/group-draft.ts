@@ -4,22 +4,23 @@ import { decodeProducer, encodeProducer, type AppendRange, type ProducerRecord }
 import { closedOf, closingOf, counts, endOf, existsTopic } from '../topics/state.ts'
 import type { TopicBelief } from './belief.ts'
 import { GroupProducers } from './group-producers.ts'
-import { decodeClosing, decodeOrder, encodeClosing, encodeOrder } from './facts.ts'
+import { decodeClosing, decodeOrder, encodeClosing, encodeOrder, type RangeOf } from './facts.ts'
 import type { OpenRange, PendingAppend } from './conditions.ts'
+import { notFound, offsetMismatch, outOfOrder, producerFenced, producerGap, seqOld, topicClosed } from './refusals.ts'
 
-/** The most producers in one update (FACTS_MAX). */
+/** The most producers, and the most keys, in one update (FACTS_MAX). */
 export const FACTS_MAX = 64
 
-/** The update of a group, and the records of producers that it stores. */
+/** The update that a group makes to its topic's item, and the producers' records that the update stores. */
 export interface GroupUpdate {
   readonly wanted: Wanted
   readonly belief: Belief
   readonly records: ReadonlyMap<string, ProducerRecord>
 }
 
-/** What an append is waiting for before it can be judged. */
+/** The reason why an append can't be judged yet. */
 export type Need =
-  /** The item must be read: what would be told may have become untrue. */
+  /** The item must be read: the one that is known may be outdated. */
   | { readonly kind: 'item' }
   /** A range must be resolved (log §6.3). */
   | { readonly kind: 'range', readonly range: OpenRange }
@@ -27,19 +28,19 @@ export type Need =
   | { readonly kind: 'outside', readonly id: string }
   /** The key's record must be read (log §6.6). */
   | { readonly kind: 'key' }
-  /** The seq before it is probably on its way (GAP_WAIT). */
+  /** The append with the seq before it is missing, and may be on its way (GAP_WAIT). */
   | { readonly kind: 'predecessor', readonly refusal: LogError }
-  /** Another copy of it is in the group. */
+  /** Another copy of the append is in the group. */
   | { readonly kind: 'copy', readonly of: PendingAppend }
 
 export type Judgement =
   | { readonly kind: 'accepted' }
-  /** It belongs to a later group. */
+  /** The append must go into a later group. */
   | { readonly kind: 'later' }
   | { readonly kind: 'waits', readonly need: Need }
-  /** It stands already, at these offsets. */
+  /** An earlier copy of the append is stored at these offsets. */
   | { readonly kind: 'repeat', readonly range: AppendRange, readonly writer?: string }
-  /** It closes a topic that is closed already. */
+  /** The append has no messages, and the topic is closed already. */
   | { readonly kind: 'closed', readonly end: number }
   | { readonly kind: 'refused', readonly error: LogError }
 
@@ -49,20 +50,23 @@ const LATER: Judgement = { kind: 'later' }
 export interface DraftOptions {
   /** Whether a topic is created by its first message. */
   readonly createsTopics: boolean
-  /** @throws LogError if the topic's config does not allow the append */
+  /**
+   * Called each time the append could be accepted. Sets `paid` once it has taken the append from the topic's rate.
+   * @throws LogError if the topic's config does not allow the append
+   */
   readonly checkConfig?: (append: PendingAppend, config: string | undefined) => void
 }
 
 /**
- * The appends that share one update and one put. Each is judged against the item as the process believes it to be, with what
- * those before it will have changed (log §6.9).
+ * The appends that share one update and one put. Each append is judged against the believed item as the appends before it in
+ * the group will change it (log §6.9).
  */
 export class GroupDraft {
   readonly accepted: PendingAppend[] = []
-  /** Messages of the group. */
+  /** How many messages the group has. */
   count = 0
   readonly #belief: TopicBelief
-  /** As believed when the draft began: the update is conditional on what the appends were judged by. */
+  /** The item believed when the draft began. The appends are judged by it, and the update is conditional on it. */
   readonly #item: TopicItem | undefined
   readonly #known: boolean
   readonly #options: DraftOptions
@@ -87,14 +91,14 @@ export class GroupDraft {
     return this.#producers.size > 0 || this.#keys.size > 0 || this.#order !== undefined || this.#closes || this.#expectedLast !== undefined
   }
 
-  /** Producers that come into the item with this group. */
+  /** How many producers come into the item with this group. */
   get incoming (): number { return this.#producers.incoming }
 
   hasProducer (id: string): boolean {
     return this.#producers.has(id)
   }
 
-  /** Appends with a key. */
+  /** How many appends have a key. */
   get keys (): number { return this.#keys.size }
 
   /** Judges the append, and takes it into the group if it is accepted. */
@@ -122,7 +126,7 @@ export class GroupDraft {
     if (close === true) this.#closes = this.#ended = true
   }
 
-  /** What is told for good must come from an item that was read after the append arrived. */
+  /** A final answer needs an item that was read after the append arrived. If the item is older, it is read first. */
   #certainly (append: PendingAppend, judgement: Judgement): Judgement {
     return this.#belief.isNewerThan(append.arrived) ? judgement : { kind: 'waits', need: { kind: 'item' } }
   }
@@ -135,10 +139,10 @@ export class GroupDraft {
     if (this.#options.createsTopics && !alone) return undefined
     if (alone && !this.#known) return { kind: 'waits', need: { kind: 'item' } }
     if (!this.#known || existsTopic(this.#item)) return undefined
-    return this.#refuse(append, new LogError('topic_not_found', 'The topic does not exist. Create it with PUT /topics/{topic}.', { written: 'no' }))
+    return this.#refuse(append, notFound())
   }
 
-  /** Repeats come before everything that may have changed since the first copy. */
+  /** A repeat is recognized before anything is judged that may have changed since the first copy. */
   #judgeIdentity (append: PendingAppend): Judgement | undefined {
     const { producer, key } = append.conditions
     if (key !== undefined) {
@@ -153,45 +157,44 @@ export class GroupDraft {
       case 'unknown': return { kind: 'waits', need: verdict.read === 'item' ? { kind: 'item' } : { kind: 'outside', id: producer.id } }
       case 'copy': return { kind: 'waits', need: verdict }
       case 'later': return LATER
-      case 'fenced': return this.#refuse(append, fenced(verdict.epoch))
+      case 'fenced': return this.#refuse(append, producerFenced(verdict.epoch))
       case 'old': return this.#refuse(append, seqOld(producer.seq))
       case 'repeat': return this.#certainly(append, verdict)
       case 'unresolved': {
         const { record, version } = this.#producers.known(producer)
-        return { kind: 'waits', need: { kind: 'range', range: openRange(record!, version!) } }
+        return waitsForRange(record!, version!)
       }
       case 'accepted': return this.#producers.size >= FACTS_MAX && !this.#producers.has(producer.id) ? LATER : undefined
-      case 'gap': return undefined // if the topic is closed, that is told
+      case 'gap': return undefined // judged later: `topic_closed` has precedence
     }
   }
 
   #judgeSequence ({ conditions: { producer } }: PendingAppend): Judgement | undefined {
     const verdict = producer === undefined ? undefined : this.#producers.judge(producer)
     if (producer === undefined || verdict?.kind !== 'gap') return undefined
-    return { kind: 'waits', need: { kind: 'predecessor', refusal: gap(verdict.expectedSeq, producer.seq) } }
+    return { kind: 'waits', need: { kind: 'predecessor', refusal: producerGap(verdict.expectedSeq, producer.seq) } }
   }
 
   #judgeClosed (append: PendingAppend, alone: boolean): Judgement | undefined {
     const item = this.#item
     const closing = closingOf(item)
     const outcome = closing === undefined ? undefined : this.#belief.outcomeOf(closing.last)
-    if (closing !== undefined && outcome === undefined) return { kind: 'waits', need: { kind: 'range', range: openRange(decodeClosing(closing.text), closing.last) } }
+    if (closing !== undefined && outcome === undefined) return waitsForRange(decodeClosing(closing.text), closing.last)
     const closed = closedOf(item) ?? (outcome === 'void' ? undefined : closing?.last)
     if (closed === undefined) return undefined
     const end = closed + 1
     const { expectedOffset = end } = append.conditions
     if (alone && expectedOffset === end) return this.#certainly(append, { kind: 'closed', end })
-    return this.#refuse(append, new LogError('topic_closed', `The topic is closed: its last offset is ${closed}.`, { end, written: 'no' }))
+    return this.#refuse(append, topicClosed(closed))
   }
 
   #judgeExpected (append: PendingAppend): Judgement | undefined {
     const expected = append.conditions.expectedOffset
     if (expected === undefined || !this.#known || this.#wantedLast(append) === (this.#item?.currentOffset ?? 0)) return undefined
-    const end = endOf(this.#item)
-    return this.#refuse(append, new LogError('offset_mismatch', `expected_offset: expected ${end}, the end of the topic, got ${expected}`, { end, written: 'no' }))
+    return this.#refuse(append, offsetMismatch(endOf(this.#item), expected))
   }
 
-  /** The current offset at which an append with an expected offset may be reserved. */
+  /** The current offset that the item must have for an append with an expected offset. */
   #wantedLast ({ conditions: { expectedOffset, producer }, expectedLast }: PendingAppend): number {
     if (expectedLast !== undefined) return expectedLast
     const fact = producer === undefined ? undefined : this.#item?.producers.get(producer.id)
@@ -209,11 +212,11 @@ export class GroupDraft {
     const fact = this.#orderFact()
     if (fact !== undefined && this.#belief.outcomeOf(fact.last) === undefined) {
       const { range } = decodeOrder(fact.text)
-      if (range !== undefined) return { kind: 'waits', need: { kind: 'range', range: openRange(range, fact.last) } }
+      if (range !== undefined) return waitsForRange(range, fact.last)
     }
     const standing = this.#standingOrder()
     if (standing === undefined || Buffer.compare(Buffer.from(order), Buffer.from(standing)) > 0) return undefined
-    return this.#refuse(append, new LogError('out_of_order', `order: expected a string above ${JSON.stringify(standing)}, got ${JSON.stringify(order)}`, { order: standing, written: 'no' }))
+    return this.#refuse(append, outOfOrder(standing, order))
   }
 
   #orderFact (): Fact | undefined {
@@ -229,21 +232,19 @@ export class GroupDraft {
   }
 
   #judgeConfig (append: PendingAppend): Judgement | undefined {
-    if (append.paid === true) return undefined
     try {
       this.#options.checkConfig?.(append, this.#item?.config)
     } catch (error) {
       if (error instanceof LogError) return this.#refuse(append, error)
       throw error
     }
-    append.paid = true
     return undefined
   }
 
   /**
    * The update for the group.
-   * @param timeS the store's time as last heard, in seconds
-   * @param movedOut producers that were put outside, with their versions
+   * @param timeS the store's time, seconds
+   * @param movedOut versions of the producers that leave the item, by id
    */
   update (writer: string, timeS: number, movedOut: ReadonlyMap<string, number> = new Map()): GroupUpdate {
     const item = this.#item
@@ -273,18 +274,6 @@ export class GroupDraft {
   }
 }
 
-function openRange ({ count, writer, timeS }: { readonly count: number, readonly writer: string, readonly timeS: number }, last: number): OpenRange {
-  return { first: last - count + 1, last, writer, timeS }
-}
-
-function fenced (epoch: number): LogError {
-  return new LogError('producer_fenced', `producer.epoch: expected at least ${epoch}: another instance of this producer has begun it`, { epoch, written: 'no' })
-}
-
-function gap (expected: number, seq: number): LogError {
-  return new LogError('producer_gap', `producer.seq: expected ${expected}, got ${seq}`, { expected_seq: expected, written: 'no' })
-}
-
-function seqOld (seq: number): LogError {
-  return new LogError('producer_seq_old', `producer.seq: ${seq} was used before, and its outcome is not known any more`, { written: 'unknown' })
+function waitsForRange ({ count, writer, timeS }: RangeOf, last: number): Judgement {
+  return { kind: 'waits', need: { kind: 'range', range: { first: last - count + 1, last, writer, timeS } } }
 }

@@ -5,33 +5,33 @@ import { counts } from '../topics/state.ts'
 import type { TopicBelief } from './belief.ts'
 import type { PendingAppend } from './conditions.ts'
 
-/** What is believed of a producer before the group. */
+/** The state of a producer before the group, as believed. */
 interface Known {
-  /** Of this life of the topic; with an open range, if that is not resolved. */
+  /** Has an open range if the outcome of its newest range is not known. `undefined` if there is none in this life of the topic. */
   readonly record: ProducerRecord | undefined
-  /** In the item; `null`: not inside. */
+  /** The version of the producer's fact in the item; `null` if the item has none. */
   readonly version: number | null
 }
 
-/** What must be read before anything is known. */
+/** The read without which the state of a producer is not known. */
 interface Unknown {
   readonly read: 'item' | 'outside'
 }
 
 /** A producer in the group. */
 interface Draft {
-  /** What stands in this epoch; `undefined`: nothing does. */
+  /** The producer's record before the group; `undefined` if it is of an older epoch, or there is none. */
   readonly record: ProducerRecord | undefined
   readonly epoch: number
   readonly version: number | null
-  /** Each with the number of messages in the group up to and with it. */
+  /** The producer's appends in the group. `upTo`: how many messages the group has up to the end of the append. */
   readonly added: Array<{ readonly append: PendingAppend, readonly upTo: number }>
 }
 
 export type ProducerVerdict =
   | Verdict
   | { readonly kind: 'unknown', readonly read: 'item' | 'outside' }
-  /** Another copy is in the group. */
+  /** Another copy of the append is in the group. */
   | { readonly kind: 'copy', readonly of: PendingAppend }
   | { readonly kind: 'later' }
 
@@ -51,7 +51,7 @@ export class GroupProducers {
 
   get size (): number { return this.#drafts.size }
 
-  /** Those that come into the item with this group. */
+  /** How many producers come into the item with this group. */
   get incoming (): number {
     let count = 0
     for (const { version } of this.#drafts.values()) if (version === null) count++
@@ -76,7 +76,7 @@ export class GroupProducers {
     return known
   }
 
-  /** @param upTo messages of the group up to and with the append */
+  /** @param upTo how many messages the group has up to the end of the append */
   add (append: PendingAppend, producer: ProducerAppend, upTo: number): void {
     let draft = this.#drafts.get(producer.id)
     if (draft === undefined) {
@@ -87,19 +87,19 @@ export class GroupProducers {
     draft.added.push({ append, upTo })
   }
 
-  /** The records that the group's update stores, by id. @param count messages of the group */
+  /** The records that the group's update stores, by id. @param count how many messages the group has */
   records (count: number, writer: string, timeS: number): Map<string, ProducerRecord> {
     const records = new Map<string, ProducerRecord>()
     for (const [id, { record, epoch, added }] of this.#drafts) {
       const riding = added.map(({ append, upTo }) => ({ back: count - upTo, count: append.messages.length }))
       const after = { epoch, base: record?.base ?? -1, timeS, writer, count, standing: record?.standing ?? [], riding }
-      // A close alone has no range that could be void: it holds at once.
+      // Without messages, there is no range that could be void.
       records.set(id, count > 0 ? after : resolveProducer(after, this.#item?.currentOffset ?? 0, 'stands'))
     }
     return records
   }
 
-  /** What the update is conditional on, by id. */
+  /** The versions on which the update is conditional, by id. */
   versions (): Map<string, number | null> {
     return new Map([...this.#drafts].map(([id, { version }]) => [id, version]))
   }
@@ -109,14 +109,14 @@ export class GroupProducers {
     return this.#lastKnown.known
   }
 
-  /** A fact of an earlier life keeps its version and has no record. */
+  /** For a fact of an earlier life of the topic, only the version counts. */
   #look ({ id, seq }: ProducerAppend): Known | Unknown {
     const item = this.#item
     const fact = item?.producers.get(id)
     if (item !== undefined && fact !== undefined) {
       return { record: counts(item, fact.last) ? this.#resolvedRecord(fact) : undefined, version: fact.last }
     }
-    // A first seq is most often a new producer's: the update's condition finds out.
+    // Seq 0 most often comes from a new producer. If not, the update is refused.
     if (!this.#isItemKnown && seq > 0) return { read: 'item' }
     if (item === undefined || item.moves === 0) return { record: undefined, version: null }
     const outside = this.#belief.outside(id, item.moves)
@@ -132,7 +132,7 @@ export class GroupProducers {
   }
 }
 
-/** An append of a producer that is in the group already. */
+/** Judges an append whose producer has others in the group. */
 function judgeBeside ({ epoch, seq }: ProducerAppend, { record, epoch: drafted, added }: Draft): ProducerVerdict {
   if (epoch !== drafted) return { kind: 'later' }
   const base = record?.base ?? -1

@@ -34,7 +34,9 @@ export function judgeHoleBelow (above: Segment, times: { readonly lastModified: 
  * little, so a time that is ahead by less than the grace is accepted.
  * @param now the segment store's own clock, ms
  */
-export function judgeTailHole ({ reservedAtMs: writerReservedAtMs }: Pick<TopicItem, 'reservedAtMs'>, now: Ms, limits: Limits): 'wait' | 'seal' | 'correct' {
+export function judgeTailHole (
+  { reservedAtMs: writerReservedAtMs }: Pick<TopicItem, 'reservedAtMs'>, now: Ms, limits: Limits
+): 'wait' | 'seal' | 'correct' {
   if (writerReservedAtMs === undefined || writerReservedAtMs - now > limits.holeGraceMs) return 'correct'
   return now - writerReservedAtMs > limits.holeGraceMs ? 'seal' : 'wait'
 }

@@ -3,18 +3,20 @@ import type { RecordName } from '../../ports/record-store.ts'
 import type { NewMessage } from '../segments/message.ts'
 import type { OpenRange, PendingAppend } from './conditions.ts'
 
-/** What an idempotency key stands for (log §6.6). The version of its record is the last offset of the range. */
+/** The append with an idempotency key (log §6.6). The version of its record is the last offset of the append's range. */
 export interface KeyRecord {
   readonly writer: string
-  /** Offsets of the whole range. */
+  /** How many offsets the whole range has. */
   readonly rangeCount: number
   /** The range's last offset minus the append's. */
   readonly back: number
-  /** Messages of the append. */
+  /** How many messages the append has. */
   readonly count: number
+  /** Of the messages, by {@link hashMessages}. */
   readonly hash: string
+  /** When the range was reserved, by the store's clock as known to the writer, seconds. */
   readonly timeS: number
-  /** It is known that the range's segment stands. */
+  /** Whether it is known that the segment was stored. */
   readonly stands: boolean
 }
 
@@ -23,8 +25,10 @@ export function encodeKey ({ writer, rangeCount, back, count, hash, timeS, stand
   return JSON.stringify([writer, rangeCount, back, count, hash, timeS, stands ? 1 : 0])
 }
 
+type KeyMembers = [writer: string, rangeCount: number, back: number, count: number, hash: string, timeS: number, stands: 0 | 1]
+
 export function decodeKey (text: string): KeyRecord {
-  const [writer, rangeCount, back, count, hash, timeS, stands] = JSON.parse(text) as [string, number, number, number, string, number, number]
+  const [writer, rangeCount, back, count, hash, timeS, stands] = JSON.parse(text) as KeyMembers
   return { writer, rangeCount, back, count, hash, timeS, stands: stands === 1 }
 }
 
@@ -45,7 +49,11 @@ export function hashMessages (messages: readonly NewMessage[]): string {
   return hash.digest('base64url')
 }
 
-/** What the keys of a group's appends stand for. @param appends of the group, in their order @param range the group's */
+/**
+ * The records of a group's keys, by append.
+ * @param appends all appends of the group, in their order
+ * @param range the group's: `count` is the number of its offsets
+ */
 export function keyRecords<Append extends PendingAppend> (
   appends: readonly Append[], { count, writer, timeS }: { readonly count: number, readonly writer: string, readonly timeS: number }
 ): Map<Append, KeyRecord> {
@@ -55,7 +63,8 @@ export function keyRecords<Append extends PendingAppend> (
     const { conditions, messages } = append
     upTo += messages.length
     if (conditions.key === undefined) continue
-    records.set(append, { writer, rangeCount: count, back: count - upTo, count: messages.length, hash: hashMessages(messages), timeS, stands: false })
+    const hash = hashMessages(messages)
+    records.set(append, { writer, rangeCount: count, back: count - upTo, count: messages.length, hash, timeS, stands: false })
   }
   return records
 }

@@ -74,7 +74,9 @@ export class PageBuilder {
 }
 
 /** The page from offset `from` on, which is in `segment`. The segment was just written, so no call to storage is needed. */
-export function pageOf (segment: MessageSegment, from: Offset, size: PageSize, { earliest, closes }: { earliest: Offset, closes: boolean }): Page {
+export function pageOf (
+  segment: MessageSegment, from: Offset, size: PageSize, { earliest, closes }: { earliest: Offset, closes: boolean }
+): Page {
   const page = new PageBuilder(size)
   const nextOffset = page.take(segment, from)
   const { runs, count, stored } = page

@@ -13,15 +13,15 @@ export interface MoveOptions {
 }
 
 export interface Moves {
-  /** What was put outside, with the versions. The group's update takes it out of the item. */
+  /** Versions of the producers' facts that were stored outside, by id. The group's update removes the facts from the item. */
   readonly movedOut: ReadonlyMap<string, number>
-  /** Ranges that must be resolved before their producers can leave. */
+  /** The ranges that must be resolved before their producers can leave the item. */
   readonly open: readonly OpenRange[]
 }
 
 /**
- * Producers that come into the item with a group push idle ones out (log §6.5). What can't be moved now makes the item larger,
- * and nothing else.
+ * Stores idle producers outside the item, to make room for the producers that come in with the group (log §6.5). If a producer
+ * can't be moved now, the item only gets larger.
  */
 export async function moveOut ({ limits, storeTime }: LogContext, { topic, belief, draft, storage }: MoveOptions): Promise<Moves> {
   const movedOut = new Map<string, number>()

@@ -2,23 +2,24 @@ import type { SegmentEntry, SegmentListing } from '../../ports/segment-store.ts'
 import type { Limits } from '../limits.ts'
 import { SEAL_BYTES_MAX } from '../segments/segment.ts'
 
-/** The calls to storage of a removal. */
+/** The storage calls that a removal makes. */
 export interface RemovalStorage {
   list (from: number, limit: number): Promise<SegmentListing>
   remove (lasts: readonly number[]): Promise<void>
-  /** Whether there is no time for more: what is left goes the next time. */
+  /** Whether the time is up. The remaining segments are left to the next removal. */
   readonly late: boolean
 }
 
 export interface Removed {
   readonly segments: number
-  /** As stored. */
+  /** As stored, after compression. */
   readonly bytes: number
 }
 
 /**
- * Removes the segments wholly below `earliest`, which must have been raised before (log §5). What may be a young seal stays.
- * @throws StoreError; what was not removed then goes the next time
+ * Removes the segments wholly below `earliest`, which must be the topic's earliest offset already (log §5). Objects that may
+ * be young seals are left to the next removal.
+ * @throws StoreError; the removal may then be incomplete, which is safe
  */
 export async function removeBelow (storage: RemovalStorage, earliest: number, limits: Limits): Promise<Removed> {
   let segments = 0
@@ -37,8 +38,8 @@ export async function removeBelow (storage: RemovalStorage, earliest: number, li
 }
 
 /**
- * Without its seal a range can be filled: a put that was late would succeed and be acknowledged, and readers that have
- * passed the seal would never see the message. Listings tell no seal from a small message, only its size.
+ * A range without its seal can be filled: a late put would succeed and be acknowledged, and readers that have passed the
+ * seal would never see the message. A listing shows only the size, by which a small message could be a seal, too.
  * @param now the store's clock, ms, from the listing
  */
 export function mayBeYoungSeal ({ size, lastModified }: SegmentEntry, now: number, { holeUnfillableAfterMs }: Limits): boolean {

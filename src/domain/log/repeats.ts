@@ -3,12 +3,14 @@ import { encodeMessage, type NewMessage } from '../segments/message.ts'
 import type { TopicStorage } from './topic-storage.ts'
 
 /**
- * Whether a repeat brings the messages that stand at its offsets. The stored lines are the record: the messages are encoded
- * with the offsets and the timestamp of the lines, and compared byte by byte (log §6.4). What was trimmed can't be compared,
- * and counts as the same.
+ * Whether a repeat has the messages that are stored at its offsets. The messages are encoded with the offsets and the timestamp
+ * of the stored lines, and compared with the lines byte by byte (log §6.4). Messages that were trimmed can't be compared, and
+ * count as the same.
  * @throws StoreError, LogError
  */
-export async function isSameContent (storage: TopicStorage, { first, last }: AppendRange, messages: readonly NewMessage[]): Promise<boolean> {
+export async function isSameContent (
+  storage: TopicStorage, { first, last }: AppendRange, messages: readonly NewMessage[]
+): Promise<boolean> {
   if (messages.length !== last - first + 1) return false
   if (messages.length === 0) return true
   let key = storage.lastOffsetOfSegmentAt(first)

@@ -1,15 +1,17 @@
 import { isPassing, mayHaveTakenEffect, StoreError } from '../../ports/errors.ts'
 import type { SegmentObject } from '../../ports/segment-store.ts'
 import type { Reservation } from '../../ports/topic-store.ts'
+import type { Ms } from '../../ports/units.ts'
 import { LogError } from '../errors.ts'
 import type { NewMessage } from '../segments/message.ts'
 import { encodeLargeSegment, encodeSeal, encodeSegment, isLarge, type MessageSegment } from '../segments/segment.ts'
 import { earliestOf } from '../topics/state.ts'
 import { sleep } from '../wait.ts'
 import type { Flight } from './link-window.ts'
+import { timedOut } from './refusals.ts'
 import { retryDelay, TopicStorage, toLogError, type LogContext } from './topic-storage.ts'
 
-/** What became of one reservation. `sealed`: a reader closed it, so nothing will ever be in it. */
+/** The end of one reservation. `sealed`: a reader has sealed the range, so no message will ever be in it. */
 type Outcome = 'written' | 'sealed'
 
 /**
@@ -24,16 +26,12 @@ type Answered<T> = { readonly ok: true, readonly answer: T } | { readonly ok: fa
 export interface WriterOptions {
   /** Unique among the writers that can meet at one key. */
   readonly writer: string
-  /** The segment ends the topic (log §6.8). */
+  /** Whether the segment closes the topic (log §6.8). */
   readonly closes: boolean
   /** Monotonic ms by which the callers have an answer. */
-  readonly deadline: number
+  readonly deadline: Ms
   /** The segment's room on the link. It leaves when the segment is not sent any more. */
   readonly flight: Flight
-}
-
-export function timedOut (cause?: unknown): LogError {
-  return new LogError('append_timeout', 'The message could not be written in time.', { written: 'no', cause })
 }
 
 /** The puts for one reservation, until its outcome is known (log §3.2, §3.3). */
@@ -43,8 +41,8 @@ export class ReservationWriter {
   readonly #topic: string
   readonly #reservation: Reservation
   readonly #options: WriterOptions
-  readonly #reservedAtMonotonic: number
-  /** Some put had an unknown outcome: from here on only what is at the key tells what happened. */
+  readonly #reservedAtMonotonic: Ms
+  /** A put had an unknown outcome. From then on, only a look at the key shows whether the segment is stored. */
   #uncertain = false
 
   constructor (context: LogContext, storage: TopicStorage, topic: string, reservation: Reservation, options: WriterOptions) {
@@ -57,14 +55,21 @@ export class ReservationWriter {
   }
 
   /**
-   * Stores the messages, in the order given.
-   * @returns the segment; `sealed`: a reader was quicker, and nothing will ever be there
+   * Puts the messages as one segment, and finds out for certain whether it is stored if an answer is missing.
+   * @returns the segment, whose messages are in the order given; `sealed`: a reader has sealed the range, so it stays empty
    * @throws LogError with `written` set, always
    */
   async write (messages: readonly NewMessage[]): Promise<MessageSegment | 'sealed'> {
     const { clock, limits, compression, turns } = this.#context
     const { writer, closes } = this.#options
-    const options = { first: this.#reservation.first, timestamp: clock.wall(), writer, closes, compression, compressOverBytes: limits.compressOverBytes }
+    const options = {
+      first: this.#reservation.first,
+      timestamp: clock.wall(),
+      writer,
+      closes,
+      compression,
+      compressOverBytes: limits.compressOverBytes
+    }
     const { object, segment } = isLarge(messages, limits.sliceChars)
       ? await encodeLargeSegment(messages, options, turns, limits.sliceChars)
       : encodeSegment(messages, options)
@@ -86,7 +91,7 @@ export class ReservationWriter {
         this.#uncertain ||= mayHaveTakenEffect(error)
         this.#options.flight.failed(error, startedAt)
         if (!isPassing(error)) break
-        // It would hardly get through the next time. Once it is certainly not written its appends leave in smaller segments.
+        // Another put of this size would time out, too. If this one is certainly not written, its appends go into smaller ones.
         if (isTimeout(error) && this.#options.flight.tooLarge) break
         await this.#pause(attempt)
         continue
@@ -118,8 +123,9 @@ export class ReservationWriter {
   }
 
   /**
-   * With a seal at the key nothing will be there any more, but a segment that landed before may have been read and
-   * then been deleted by a trim, which made room for the seal. A trim moves `earliest` before it deletes.
+   * Whether the own range was certainly not trimmed. Only then a seal at the key proves that the segment was never there:
+   * a trim could have deleted it, after readers have seen it, and made room for the seal. A trim moves `earliest` before it
+   * deletes.
    */
   async #rangeNotTrimmed (): Promise<boolean> {
     try {
@@ -164,14 +170,15 @@ export class ReservationWriter {
     if (found === undefined) return 'gone'
     if (found.kind === 'seal') return 'seal'
     if (found.writer === this.#options.writer && found.first === first) return 'own'
-    return new LogError('segment_corrupt', `Offset ${last} of topic ${this.#topic}, which was reserved for this append, holds a segment of another writer.`, { written: 'no' })
+    return new LogError('segment_corrupt',
+      `Offset ${last} of topic ${this.#topic}, which was reserved for this append, holds a segment of another writer.`, { written: 'no' })
   }
 
   /**
    * Repeats a call until it is answered, fails for good, or the deadline is reached. Never throws.
    * @param call gets the time that it may take, in ms
    */
-  async #untilAnswered<T> (call: (ms: number) => Promise<T>): Promise<Answered<T>> {
+  async #untilAnswered<T> (call: (ms: Ms) => Promise<T>): Promise<Answered<T>> {
     const { clock, limits } = this.#context
     for (let attempt = 1; ; attempt++) {
       const left = this.#options.deadline - clock.monotonic()
@@ -186,11 +193,15 @@ export class ReservationWriter {
   }
 
   #notWritten (cause: unknown): LogError {
-    return cause instanceof StoreError && cause.failure !== 'timeout' && cause.failure !== 'expired' ? toLogError(cause, 'no') : timedOut(cause)
+    if (!(cause instanceof StoreError) || cause.failure === 'timeout' || cause.failure === 'expired') return timedOut(cause)
+    return toLogError(cause, 'no')
   }
 
   #unknown (cause?: unknown): LogError {
-    return new LogError('storage_unavailable', 'The storage did not answer in time; the message may have been written.', { written: 'unknown', cause })
+    return new LogError('storage_unavailable', 'The storage did not answer in time; the message may have been written.', {
+      written: 'unknown',
+      cause
+    })
   }
 }
 

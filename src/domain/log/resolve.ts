@@ -11,16 +11,16 @@ import { decodeClosing, decodeOrder } from './facts.ts'
 import { TopicStorage, type LogContext } from './topic-storage.ts'
 
 export interface ResolveOptions {
-  /** Monotonic ms by which it has ended. */
+  /** Monotonic ms by which the call ends. */
   readonly deadline: number
-  /** Nobody puts there any more: do not wait for the writer. */
+  /** Whether the range's writer has given up, so that it is not waited for. */
   readonly abandoned?: boolean
-  /** Whether the fact is still the one that is asked for, and open, read after the seal was seen. By default the item tells. */
+  /** Reads whether the fact is still there and open. Called after the seal was seen. By default, the item is looked at. */
   readonly isOpen?: () => Promise<boolean>
   readonly operation?: Operation
 }
 
-/** Finds out what became of ranges with facts (log §6.3), one topic's. Those that ask for the same range share the answer. */
+/** Finds out the outcomes of one topic's ranges with facts (log §6.3). Calls for the same range share the answer. */
 export class RangeResolver {
   readonly #context: LogContext
   readonly #topic: string
@@ -33,7 +33,7 @@ export class RangeResolver {
     this.#belief = belief
   }
 
-  /** This process is putting there: what comes of it is everybody's answer. @returns to be called when it has ended */
+  /** Makes calls for the range wait for this process's own put. @returns a function to be called when the put has ended */
   putting (last: number): () => void {
     let ended = (): void => {}
     this.#underway.set(last, new Promise((resolve) => { ended = resolve }))
@@ -44,7 +44,7 @@ export class RangeResolver {
   }
 
   /**
-   * The belief then has the outcome, or an item in which the fact is another one.
+   * Resolves the range. The belief then has its outcome, or an item without this open fact.
    * @throws StoreError, LogError if there was no answer in time, or the segment is damaged
    */
   async resolve (range: OpenRange, options: ResolveOptions): Promise<void> {
@@ -72,13 +72,14 @@ export class RangeResolver {
         await sleep(clock, limits.factPollMs)
         continue
       }
-      // Nothing else can be inside: the item told the whole range of one reservation.
-      if (await storage.put(last, encodeSeal(first, last, 'range'), { reservedAtMs: null, timeoutMs: limits.putTimeoutMs }) === 'created') break
+      // A seal over the whole range is safe: it is one reservation, so it can hold one segment only.
+      const put = await storage.put(last, encodeSeal(first, last, 'range'), { reservedAtMs: null, timeoutMs: limits.putTimeoutMs })
+      if (put === 'created') break
     }
     await this.#judgeSealed(storage, range, isOpen)
   }
 
-  /** A time that can't be is not waited for longer than a healthy writer needs. */
+  /** Whether the writer may still be putting. A reservation time that is too far off does not make the wait longer. */
   #mayBePutting ({ timeS }: OpenRange, lookedMs: number): boolean {
     const { limits, storeTime } = this.#context
     const ageMs = storeTime.now() - timeS * 1_000
@@ -86,8 +87,8 @@ export class RangeResolver {
   }
 
   /**
-   * With a seal at the key the range is void, unless a trim resolved it and then removed its segment, which made room for the
-   * seal. So the item is read after the seal was seen.
+   * Judges a range that has a seal at its key. The range is void, unless a trim has resolved the fact and then removed the
+   * segment, which made room for the seal. So the item is read after the seal was seen.
    */
   async #judgeSealed (storage: TopicStorage, range: OpenRange, isOpen: (() => Promise<boolean>) | undefined): Promise<void> {
     const { limits, storeTime } = this.#context
@@ -117,7 +118,7 @@ export function resolverOf (context: LogContext, topic: string): RangeResolver {
   return resolver
 }
 
-/** Whether the topic is closed. A closing append that the item does not resolve stands if its segment is there. */
+/** Whether the topic is closed. If the item has an open closing append, its segment decides. */
 export async function isClosed (context: LogContext, topic: string, item: TopicItem): Promise<boolean> {
   if (closedOf(item) !== undefined) return true
   const closing = closingOf(item)
@@ -129,17 +130,17 @@ export async function isClosed (context: LogContext, topic: string, item: TopicI
   return segment?.kind === 'messages' && segment.writer === decodeClosing(closing.text).writer
 }
 
-/** Whether the item has a fact on the range whose outcome it does not tell. */
+/** Whether the item has an open fact on the range. */
 export function hasOpenFact (item: TopicItem | undefined, { last, writer }: Pick<OpenRange, 'last' | 'writer'>): boolean {
   return openRanges(item).some((range) => range.last === last && range.writer === writer)
 }
 
-/** The open range of this writer, if the item has a fact on one. */
+/** The writer's range, if the item has an open fact on it. */
 export function rangeOfWriter (item: TopicItem | undefined, writer: string): OpenRange | undefined {
   return openRanges(item).find((range) => range.writer === writer)
 }
 
-/** The ranges of all facts whose outcome the item does not tell; one for each fact. */
+/** The ranges of all open facts of the item, one for each fact. A fact is open until the item has its outcome. */
 export function openRanges (item: TopicItem | undefined): OpenRange[] {
   if (item === undefined) return []
   const ranges: OpenRange[] = []

@@ -4,7 +4,7 @@ import type { Limits } from '../limits.ts'
 import type { MessageSegment, Segment } from '../segments/segment.ts'
 import { timestampOf } from '../segments/timestamp.ts'
 
-/** The calls to storage of a seek; `Storage` has them. */
+/** The storage calls that a seek makes. */
 export interface SeekStorage {
   list (from: number, limit: number): Promise<SegmentListing>
   segment (last: number, size?: number): Promise<Segment | undefined>
@@ -34,10 +34,10 @@ export function seekTime (
 /** Keys of a LIST far from the answer: more than one, so that a seal that was put much later does not mislead the search. */
 const FEW_KEYS = 4
 
-/** So many seals in a row are skipped one by one, more of them in growing steps. */
+/** After so many seals in a row, seals are skipped in growing steps. */
 const SEALS_ONE_BY_ONE = 16
 
-/** What is known of a segment with messages. `inside`: the answer is at `at`, within the segment. */
+/** Where a segment's messages are, compared to the time. `inside`: on both sides, and `at` is the answer. */
 type Look =
   | { readonly kind: 'before' | 'after', readonly first: number, readonly last: number }
   | { readonly kind: 'inside', readonly at: number }
@@ -52,7 +52,7 @@ class Seek {
   readonly #earliest: number
   /** The last offset of a message before the time, or `earliest - 1`. */
   #low: number
-  /** The first message at or above it is at or after the time, or there is none. No segment begins below it and ends above. */
+  /** The first message at or above this offset is at or after the time, or there is none. No segment reaches across it. */
   #high: number
   #window: Window = { from: 0, to: -1, entries: [] }
   readonly #looks = new Map<number, Look | undefined>()
@@ -86,7 +86,7 @@ class Seek {
     return this.#low + 1
   }
 
-  /** Where the answer is if the times of the store are right: after the last segment that was stored before the time. */
+  /** The answer if all clocks agree: the offset after the last segment that was stored before the time. */
   async #hint (): Promise<number> {
     let low = this.#low
     let high = this.#high
@@ -103,7 +103,7 @@ class Seek {
     return (lastBefore() ?? low) + 1
   }
 
-  /** Looks at the first message at or above `at`, and moves `low` or `high`. @returns the answer if it is inside of its segment */
+  /** Looks at the first segment from `at` on, and moves `low` or `high`. @returns the answer if it is inside the segment */
   async #narrow (at: number): Promise<number | undefined> {
     const look = await this.#lookFrom(at)
     if (look?.kind === 'inside') return look.at
@@ -151,7 +151,7 @@ class Seek {
       return segment?.kind === 'messages' ? this.#judgeMessages(segment, lastModified) : undefined
     } catch (error) {
       if (!(error instanceof LogError) || error.code !== 'segment_corrupt') throw error
-      // One damaged segment does not end all reading by time: the time at which it was stored takes the place of its messages'.
+      // One damaged segment must not make every seek fail. The time at which it was stored is taken for its messages.
       return { kind: lastModified < this.#timeMs ? 'before' : 'after', first: last, last }
     }
   }

@@ -1,6 +1,6 @@
 import type { Clock } from '../../ports/clock.ts'
 
-/** The topic store's clock as last heard, for waiting and for ages of a day; nothing that must be right depends on it. */
+/** An estimate of the topic store's clock, for waits and for ages of a day. No guarantee depends on it. */
 export class StoreTime {
   readonly #clock: Clock
   #offsetMs: number | undefined
@@ -9,11 +9,12 @@ export class StoreTime {
     this.#clock = clock
   }
 
+  /** Sets the estimate. @param timeMs the store's time, ms since epoch, in an answer that has just come */
   heard (timeMs: number): void {
     this.#offsetMs = timeMs - this.#clock.monotonic()
   }
 
-  /** In ms; by this machine's clock until the store's was heard. */
+  /** Ms since epoch; by this machine's clock until the first answer of the store. */
   now (): number {
     return this.#offsetMs === undefined ? this.#clock.wall() : this.#clock.monotonic() + this.#offsetMs
   }

@@ -18,6 +18,7 @@ import { TopicBeliefs } from './belief.ts'
 import { LinkWindow } from './link-window.ts'
 import { SegmentCache } from './segment-cache.ts'
 import { StoreTime } from './store-time.ts'
+import { TopicRules } from './topic-rules.ts'
 
 /** The assumed size of a segment until it is known. */
 const UNKNOWN_SIZE_BYTES = 64 * 1024
@@ -47,8 +48,10 @@ export interface LogContext extends Required<Omit<LogDeps, 'telemetry'>> {
   /** The window for GETs of segments. */
   readonly getWindow: LinkWindow
   readonly storeTime: StoreTime
-  /** What this process takes each topic's item for. */
+  /** This process's copies of the topics' items. */
   readonly beliefs: TopicBeliefs
+  /** What topics' configs allow. */
+  readonly rules: TopicRules
 }
 
 /** @throws Error when the limits contradict each other */
@@ -69,7 +72,8 @@ export function createLogContext (deps: LogDeps): LogContext {
     putWindow: new LinkWindow(clock, limits),
     getWindow: new LinkWindow(clock, limits),
     storeTime: new StoreTime(clock),
-    beliefs: new TopicBeliefs()
+    beliefs: new TopicBeliefs(),
+    rules: new TopicRules(clock)
   }
 }
 
@@ -122,7 +126,10 @@ export class TopicStorage {
     return within(clock, Math.min(ms, this.#deadline - clock.monotonic()), what, call)
   }
 
-  /** A second attempt at a call that was applied is refused, if it has facts; its item then has the caller's writer. */
+  /**
+   * If an attempt was applied, but its answer was lost, and the update has facts, the next attempt is refused; its item then
+   * has a fact with the caller's writer.
+   */
   reserve (wanted: Wanted, belief: Belief, ms: Ms): Promise<Reserved | Refused> {
     const { clock, topics } = this.#context
     return this.#repeated('reserve', TOPICS, ms, (signal) => topics.reserve(this.#topic, wanted, belief, { now: clock.wall(), signal }))
@@ -157,7 +164,8 @@ export class TopicStorage {
 
   async list (from: Offset, limit: number): Promise<SegmentListing> {
     const { segments, limits } = this.#context
-    const listing = await this.#repeated('list', SEGMENTS, limits.getTimeoutMs, (signal) => segments.list(this.#topic, from, limit, { signal }))
+    const listing = await this.#repeated('list', SEGMENTS, limits.getTimeoutMs,
+      (signal) => segments.list(this.#topic, from, limit, { signal }))
     checkListing(listing, from)
     return listing
   }
@@ -279,7 +287,8 @@ export function checkListing ({ entries, now }: SegmentListing, from: Offset): v
 }
 
 function wrongListing (text: string): StoreError {
-  return new StoreError('misconfigured', 'none', `list: expected ${text}: the store does not keep what the log demands, so it can't be used`)
+  return new StoreError('misconfigured', 'none',
+    `list: expected ${text}: the store does not keep what the log demands, so it can't be used`)
 }
 
 /** Converts an error of a store to one of the log. Errors of the log are returned unchanged, except that `written` is added. */
@@ -289,7 +298,8 @@ export function toLogError (error: unknown, written?: Written): LogError {
   if (!(error instanceof StoreError)) return new LogError('internal', 'Something unexpected happened.', options)
   switch (error.failure) {
     case 'throttled': return new LogError('storage_throttled', 'The storage asked to slow down.', options)
-    case 'misconfigured': return new LogError('storage_misconfigured', 'The storage refused the request: it is not set up for this service.', options)
+    case 'misconfigured':
+      return new LogError('storage_misconfigured', 'The storage refused the request: it is not set up for this service.', options)
     case 'full': return new LogError('storage_full', 'No space is left in the storage. Reading goes on.', options)
     case 'timeout': return new LogError('storage_unavailable', 'The storage did not answer in time.', options)
     default: return new LogError('storage_unavailable', 'The storage could not be reached.', options)

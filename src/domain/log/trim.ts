@@ -11,12 +11,13 @@ import { removeBelow, type RemovalStorage } from './removal.ts'
 import { openRanges, resolverOf } from './resolve.ts'
 import { TopicStorage, type LogContext } from './topic-storage.ts'
 
-/** Times that a trim or a deletion begins again because others have changed the item. */
+/** How often a trim or a deletion begins again because others have changed the item. */
 const ROUNDS_MAX = 20
 
 /**
  * Makes `before` the earliest offset and deletes the segments wholly below it (log §5): in this order, so that no reader takes
- * a deleted segment for a hole. Trimming past the end trims to the end. What may be a young seal is left to the next trim.
+ * a deleted segment for a hole. Trimming past the end trims to the end. Objects that may be young seals are left to the next
+ * trim.
  * @returns the topic's earliest offset now
  * @throws StoreError, LogError; the trim may then be incomplete, which is safe
  */
@@ -28,9 +29,9 @@ export async function trim (context: LogContext, topic: string, before: Offset):
 }
 
 /**
- * Makes `before` the earliest offset, and stores what is known of facts below it, since their segments can't be asked any more
- * (log §6.11).
- * @param options.patient do not wait for ranges that may still be written: stop below the first of them
+ * Makes `before` the earliest offset. Resolves the facts below it in the same update, because their segments, which show the
+ * outcomes, will be deleted (log §6.11).
+ * @param options.patient stop below the first range that may still be written, and do not wait for its outcome
  * @returns the topic's earliest offset now
  * @throws StoreError, LogError
  */
@@ -47,7 +48,7 @@ export async function raiseEarliest (context: LogContext, topic: string, before:
     const below = open.filter(({ last }) => last < earliest)
     const deadline = context.clock.monotonic() + context.limits.appendTimeoutMs
     for (const range of below) if (belief.outcomeOf(range.last) === undefined) await resolverOf(context, topic).resolve(range, { deadline })
-    // Where there is no outcome, the fact has changed meanwhile.
+    // A range without an outcome: its fact was replaced by another in the meantime.
     if (below.some(({ last }) => belief.outcomeOf(last) === undefined)) continue
     const answer = await storage.raiseEarliest(earliest, resolvedBelow(item, belief, earliest))
     if (answer.kind === 'changed') return earliest
@@ -63,7 +64,7 @@ function youngOnes ({ limits, storeTime }: LogContext, open: readonly OpenRange[
   return open.filter(({ timeS }) => storeTime.now() - timeS * 1_000 < limits.holeGraceMs)
 }
 
-/** What was found of the facts below `earliest`. */
+/** The facts below `earliest`, resolved by the outcomes of their ranges. */
 function resolvedBelow (item: TopicItem, belief: TopicBelief, earliest: number): Resolved {
   const producers = new Map<string, Fact>()
   for (const [id, fact] of item.producers) {
@@ -72,22 +73,31 @@ function resolvedBelow (item: TopicItem, belief: TopicBelief, earliest: number):
     if (last >= earliest || record.riding.length === 0) continue
     producers.set(id, { last, text: encodeProducer(resolveProducer(record, last, belief.outcomeOf(last)!)) })
   }
-  const { closing, order } = item
-  const found = order === undefined ? undefined : decodeOrder(order.text)
+  const { closing } = item
+  const order = resolvedOrder(item, belief, earliest)
   return {
     producers,
-    ...order !== undefined && found?.range !== undefined && order.last < earliest && {
-      order: { last: order.last, text: encodeOrder({ before: undefined, value: belief.outcomeOf(order.last) === 'void' ? found.before : found.value, range: undefined }) }
-    },
-    ...closing !== undefined && closing.last < earliest && { closing: { last: closing.last, stands: belief.outcomeOf(closing.last) !== 'void' } }
+    ...order !== undefined && { order },
+    ...closing !== undefined && closing.last < earliest && {
+      closing: { last: closing.last, stands: belief.outcomeOf(closing.last) !== 'void' }
+    }
   }
 }
 
+/** @returns `undefined` if the item has no order fact below `earliest`, or the fact is resolved already */
+function resolvedOrder ({ order }: TopicItem, belief: TopicBelief, earliest: number): Fact | undefined {
+  if (order === undefined || order.last >= earliest) return undefined
+  const { before, value, range } = decodeOrder(order.text)
+  if (range === undefined) return undefined
+  const newest = belief.outcomeOf(order.last) === 'void' ? before : value
+  return { last: order.last, text: encodeOrder({ before: undefined, value: newest, range: undefined }) }
+}
+
 /**
- * Ends the life of the topic (log §6.11): one update, then its segments are deleted. The item remains, so that no offset is
- * reserved twice: a message of a late writer can't appear in a topic that is created again.
- * @returns false if it did not exist
- * @throws StoreError, LogError; the segments may then be there in part, which is safe
+ * Marks the topic as deleted, then deletes its segments (log §6.11). The item remains, so that no offset is reserved twice: a
+ * message of a late writer can't appear in a topic that is created again.
+ * @returns false if the topic did not exist
+ * @throws StoreError, LogError; some segments may then remain, which is safe
  */
 export async function deleteTopic (context: LogContext, topic: string): Promise<boolean> {
   const storage = new TopicStorage(context, topic, createOperation())

@@ -6,27 +6,28 @@ import { failureOf, settle, type QueuedAppend } from './append-queue.ts'
 import type { TopicBelief } from './belief.ts'
 import type { Need } from './group-draft.ts'
 import { decodeKey, hashMessages, keyName, rangeOfKey } from './keys.ts'
+import { identityConflict, keyUnknown } from './refusals.ts'
 import { isSameContent } from './repeats.ts'
 import type { RangeResolver } from './resolve.ts'
 import { TopicStorage, toLogError, type LogContext } from './topic-storage.ts'
 
 export interface WaitingHooks {
-  /** It can be judged again. */
+  /** Called when the append can be judged again. */
   back (append: QueuedAppend): void
-  /** Monotonic ms from which on an append is not sent any more. */
+  /** Monotonic ms after which the append is not sent any more. */
   latestStart (append: QueuedAppend): number
-  /** Nothing waits any more. */
+  /** Called whenever no append waits any more. */
   idle (): void
 }
 
-/** The appends of one topic that step aside until something is known (log §6.9); the others do not wait for them. */
+/** The appends of one topic that can't be judged before a read or another append (log §6.9). The others do not wait for them. */
 export class WaitingAppends {
   readonly #context: LogContext
   readonly #topic: string
   readonly #belief: TopicBelief
   readonly #resolver: RangeResolver
   readonly #hooks: WaitingHooks
-  /** Those that wait for the seq before theirs, by producer. */
+  /** Wakes the appends that wait for the seq before theirs, by producer id. */
   readonly #gaps = new Map<string, Set<() => void>>()
   #reading: Promise<void> | undefined
   #nextReading: Promise<void> | undefined
@@ -42,7 +43,7 @@ export class WaitingAppends {
 
   get isIdle (): boolean { return this.#count === 0 }
 
-  /** The append waits for what it needs, and is judged again. */
+  /** Provides what the append needs, then has it judged again. */
   add (append: QueuedAppend, need: Need): void {
     this.#run(append, async (storage) => {
       switch (need.kind) {
@@ -57,23 +58,23 @@ export class WaitingAppends {
     })
   }
 
-  /** The append stands already: its messages are compared with those that stand. */
+  /** Answers a repeat, after its messages were compared with the stored ones. @param range of the stored append */
   addRepeat (append: QueuedAppend, range: AppendRange): void {
     this.#run(append, async (storage) => {
-      if (!await isSameContent(storage, range, append.messages)) throw conflict('producer.seq', range.first)
+      if (!await isSameContent(storage, range, append.messages)) throw identityConflict('producer.seq', range.first)
       settle(append, { ...range, duplicate: true, ...append.conditions.close === true && { closed: true } })
       return false
     })
   }
 
-  /** To be called when an append of the producer was accepted. */
+  /** Wakes the producer's waiting appends. To be called when an append of the producer was reserved. */
   accepted (producerId: string): void {
     const waiting = this.#gaps.get(producerId)
     this.#gaps.delete(producerId)
     for (const wake of waiting ?? []) wake()
   }
 
-  /** @param wait whether the append is to be judged again; otherwise it was answered */
+  /** @param wait resolves with whether the append is to be judged again; if not, it has been answered */
   #run (append: QueuedAppend, wait: (storage: TopicStorage) => Promise<boolean>): void {
     const operation = createOperation()
     const storage = new TopicStorage(this.#context, this.#topic, operation, this.#hooks.latestStart(append))
@@ -83,13 +84,14 @@ export class WaitingAppends {
       if (again) this.#hooks.back(append)
     }, (error: unknown) => {
       addCalls(append.operation.calls, operation.calls)
-      settle(append, error instanceof LogError && error.written !== undefined ? error : failureOf(append.conditions, toLogError(error, 'no')))
+      const tellsOutcome = error instanceof LogError && error.written !== undefined
+      settle(append, tellsOutcome ? error : failureOf(append.conditions, toLogError(error, 'no')))
     }).finally(() => {
       if (--this.#count === 0) this.#hooks.idle()
     }).catch(() => {})
   }
 
-  /** Those that come while a read is on its way share the next one: theirs must be asked for after they arrived. */
+  /** Appends that come while a read is in progress share the next one, since their read must begin after they arrived. */
   #readItem (): Promise<void> {
     if (this.#reading === undefined) {
       this.#reading = this.#read().finally(() => { this.#reading = undefined })
@@ -109,7 +111,7 @@ export class WaitingAppends {
     this.#belief.learn(await storage.item(), askedAt)
   }
 
-  /** After the item, since a record that is inside then is the truth (log §6.5). */
+  /** Must come after a read of the item, because a record inside the item overrules the one outside (log §6.5). */
   async #readOutside (storage: TopicStorage, id: string): Promise<void> {
     const moves = this.#belief.item?.moves ?? 0
     this.#belief.learnOutside(id, await storage.record({ kind: 'producer', topic: this.#topic, id }), moves)
@@ -143,7 +145,11 @@ export class WaitingAppends {
     })
   }
 
-  /** What the key stands for: the first answer again, a conflict, or nothing that holds (log §6.6). */
+  /**
+   * Reads the key's record (log §6.6). Answers the append if an append with the key was written.
+   * @returns whether the append is to be judged again: there is no record, or its range is void
+   * @throws LogError `idempotency_conflict`, `idempotency_unknown`
+   */
   async #readKey (storage: TopicStorage, append: QueuedAppend): Promise<boolean> {
     const name = keyName(this.#topic, append.conditions.key!)
     const fact = await storage.record(name)
@@ -155,7 +161,7 @@ export class WaitingAppends {
     }
     const record = decodeKey(fact.text)
     const first = fact.last - record.back - record.count + 1
-    if (record.hash !== hashMessages(append.messages)) throw conflict('idempotency-key', first)
+    if (record.hash !== hashMessages(append.messages)) throw identityConflict('idempotency-key', first)
     if (!record.stands) {
       await this.#resolver.resolve(rangeOfKey(record, fact.last), {
         deadline: this.#hooks.latestStart(append),
@@ -163,19 +169,13 @@ export class WaitingAppends {
       })
     }
     const outcome = record.stands ? 'stands' : this.#belief.outcomeOf(fact.last)
-    if (outcome === undefined) return this.#readKey(storage, append) // another copy has changed it meanwhile
+    if (outcome === undefined) return this.#readKey(storage, append) // another copy has replaced the record in the meantime
     if (outcome === 'void') {
       append.keySeen = fact.last
       return true
     }
-    if (outcome === 'lost') {
-      throw new LogError('idempotency_unknown', 'idempotency-key: it is not known whether the append with this key was written', { written: 'unknown' })
-    }
+    if (outcome === 'lost') throw keyUnknown()
     settle(append, { first, last: first + record.count - 1, duplicate: true, ...append.conditions.close === true && { closed: true } })
     return false
   }
-}
-
-function conflict (field: string, offset: number): LogError {
-  return new LogError('idempotency_conflict', `${field}: expected the messages that came with it first, got others`, { offset, written: 'no' })
 }

@@ -1,6 +1,6 @@
 import type { AppendRange, ProducerRecord } from './record.ts'
 
-/** Who appends, and the how manieth time. Whole numbers from 0. */
+/** The producer of an append, and the append's number. `epoch` and `seq` are whole numbers from 0. */
 export interface ProducerAppend {
   readonly id: string
   readonly epoch: number
@@ -10,9 +10,9 @@ export interface ProducerAppend {
 export type Verdict =
   /** A producer with this id has begun a higher epoch. */
   | { readonly kind: 'fenced', readonly epoch: number }
-  /** It stands already, at these offsets. */
+  /** An earlier copy of the append is stored at these offsets. */
   | { readonly kind: 'repeat', readonly range: AppendRange }
-  /** It was written, so long ago that its offsets are not known any more. */
+  /** An append with this seq was written, but its offsets are not known any more. */
   | { readonly kind: 'old' }
   /** The producer's newest range must be resolved first (log §6.3). */
   | { readonly kind: 'unresolved' }
@@ -21,7 +21,7 @@ export type Verdict =
 
 /**
  * Judges an append of a producer (log §6.4, in its order).
- * @param record what is known; `undefined`: there is no record
+ * @param record the producer's; `undefined` if it has none
  */
 export function judgeProducer (record: ProducerRecord | undefined, { epoch, seq }: ProducerAppend): Verdict {
   if (record === undefined) return firstOfEpoch(seq)
@@ -32,7 +32,7 @@ export function judgeProducer (record: ProducerRecord | undefined, { epoch, seq 
   return seq === record.base + 1 ? { kind: 'accepted' } : { kind: 'gap', expectedSeq: record.base + 1 }
 }
 
-/** What an older epoch wrote last may be unknown to its heir, so a new one begins at 0. */
+/** Each epoch begins at seq 0, because a new instance may not know the last seq of the one before. */
 function firstOfEpoch (seq: number): Verdict {
   return seq === 0 ? { kind: 'accepted' } : { kind: 'gap', expectedSeq: 0 }
 }

@@ -8,10 +8,13 @@ export interface InlineLimits {
 }
 
 /**
- * The producers that leave the item, since others come in (log §6.5): the ones with the lowest versions, if they are idle, or in
- * any case when there are too many. At most as many leave as come in, and those that are too many.
+ * The producers that leave the item when others come in (log §6.5). None leaves as long as the item keeps within
+ * `inlineRecordsMax` and the records within `inlineRecordsBytes`. Otherwise the oldest leave, by version: the excess over
+ * `inlineRecordsMax`, and those that are idle among as many as come in.
+ * @param inside the producers in the item, by id
+ * @param coming how many producers come in
  * @param stays whether a producer must stay, because it is in the update
- * @param nowMs the store's time
+ * @param nowMs the store's time, ms since epoch
  */
 export function leavingProducers (
   inside: ReadonlyMap<string, Fact>, coming: number, stays: (id: string) => boolean, nowMs: number, limits: InlineLimits

@@ -1,6 +1,6 @@
 import type { Fact } from '../../ports/topic-store.ts'
 
-/** The most seqs of a producer that ride on one range, and the most answers that are kept for repeats (PRODUCER_WINDOW). */
+/** The most appends of a producer that share one range, and the most appends whose offsets are kept for repeats (PRODUCER_WINDOW). */
 export const PRODUCER_WINDOW = 5
 
 /** Offsets `first … last` of one append. */
@@ -9,30 +9,31 @@ export interface AppendRange {
   readonly last: number
 }
 
-/** An append that rides on a range, told by its distance from the range's last offset, which is not known in advance. */
+/** The place of an append in an open range, relative to the range's last offset, which is not known before the update. */
 export interface Rider {
   /** The range's last offset minus the append's. */
   readonly back: number
-  /** Messages of the append. */
+  /** How many messages the append has. */
   readonly count: number
 }
 
 /**
- * What is known of a producer (log §6.4). Seqs up to `base` stand; those that ride on the newest range follow.
- * The text of its fact is a JSON array of the members, in this order; `standing` and `riding` are flattened.
+ * The state of a producer (log §6.4): the appends up to seq `base` stand, and the ones after it depend on the newest range.
+ * The text of its fact is a JSON array of the members, in this order, with `standing` and `riding` flattened.
  */
 export interface ProducerRecord {
   readonly epoch: number
   /** The highest seq that stands; -1 before the first. */
   readonly base: number
-  /** When the newest range was reserved, in seconds, as told by the store. */
+  /** When the newest range was reserved, by the store's clock, seconds. */
   readonly timeS: number
-  /** The writer of the newest range, and its length. */
+  /** The writer of the newest range. */
   readonly writer: string
+  /** How many offsets the newest range has. */
   readonly count: number
-  /** The newest appends that stand, ascending; the last one is `base`. At most PRODUCER_WINDOW. */
+  /** The newest appends that stand, ascending; the last one has seq `base`. At most PRODUCER_WINDOW. */
   readonly standing: readonly AppendRange[]
-  /** The seqs from `base + 1` on, all of the newest range. None once that is resolved. At most PRODUCER_WINDOW. */
+  /** The appends from seq `base + 1` on, all in the newest range. Empty once the range is resolved. At most PRODUCER_WINDOW. */
   readonly riding: readonly Rider[]
 }
 
@@ -46,7 +47,10 @@ export function encodeProducer ({ epoch, base, timeS, writer, count, standing, r
 
 const decoded = new WeakMap<Fact, ProducerRecord>()
 
-/** The record of a fact, decoded once. @throws Error if the text was not made by `encodeProducer`: then another program has changed the item */
+/**
+ * The record of a fact, decoded once.
+ * @throws Error if the text was not made by `encodeProducer`: then another program has changed the item
+ */
 export function decodeProducer (fact: Fact): ProducerRecord {
   let record = decoded.get(fact)
   if (record === undefined) {
@@ -56,13 +60,15 @@ export function decodeProducer (fact: Fact): ProducerRecord {
   return record
 }
 
-/** Saves the decoding of a fact that was just stored. */
+/** Notes the record of a fact that was just stored, so that it need not be decoded. */
 export function rememberDecoded (fact: Fact, record: ProducerRecord): void {
   decoded.set(fact, record)
 }
 
+type Members = [epoch: number, base: number, timeS: number, writer: string, count: number, standing: number[], riding: number[]]
+
 function decode (text: string): ProducerRecord {
-  const [epoch, base, timeS, writer, count, standing, riding] = JSON.parse(text) as [number, number, number, string, number, number[], number[]]
+  const [epoch, base, timeS, writer, count, standing, riding] = JSON.parse(text) as Members
   return {
     epoch,
     base,
@@ -79,8 +85,8 @@ function pairs (flat: readonly number[]): Array<[number, number]> {
 }
 
 /**
- * The record once it is known what became of its newest range. A lost range counts as standing, but its offsets, and with
- * them those of older seqs, are told to nobody.
+ * The record after the outcome of its newest range is known. After a lost range, its seqs count as used, but the offsets of all
+ * appends so far are forgotten, so that no repeat is answered with them.
  * @param last the record's version
  */
 export function resolveProducer (record: ProducerRecord, last: number, outcome: 'stands' | 'void' | 'lost'): ProducerRecord {

@@ -16,7 +16,8 @@ import { encodeMessage, lineStart, messagePieces, type NewMessage } from './mess
  *   a batch       application/x-ndjson   LINE "\n" LINE "\n" … LINE "\n"
  *   a seal        application/json       {"offset":N,"sealed_from":F}
  *
- * Metadata: first, count, writer, crc32 (of the body before compression, 8 hex digits), closed (true; absent otherwise), or sealed (hole | range).
+ * Metadata: first, count, writer, crc32 (of the body before compression, 8 hex digits), and closed (true; absent otherwise), or
+ * sealed (hole | range).
  * An object without `crc32` was written by another implementation; every line of it is parsed and checked before any is used.
  */
 
@@ -138,11 +139,16 @@ function isCompressed (plain: Buffer, { compression, compressOverBytes }: Encode
 /** @param compressed not used if it is not smaller than `plain` */
 function encoded (count: number, plain: Buffer, checksum: number, compressed: Buffer, options: EncodeOptions): EncodedSegment {
   const { first, writer, compression, closes = false } = options
-  const stored: StoredBody | undefined = compression === 'none' || compressed.length >= plain.length ? undefined : { encoding: compression, body: compressed }
-  const metadata = { first: String(first), count: String(count), writer, crc32: checksum.toString(16).padStart(8, '0'), ...closes && { closed: 'true' } }
+  const stored: StoredBody | undefined = compression === 'none' || compressed.length >= plain.length
+    ? undefined
+    : { encoding: compression, body: compressed }
+  const crc = checksum.toString(16).padStart(8, '0')
+  const metadata = { first: String(first), count: String(count), writer, crc32: crc, ...closes && { closed: 'true' } }
   const contentType = count === 1 ? 'application/json' : 'application/x-ndjson'
   return {
-    object: stored === undefined ? { body: plain, contentType, metadata } : { body: stored.body, contentType, contentEncoding: stored.encoding, metadata },
+    object: stored === undefined
+      ? { body: plain, contentType, metadata }
+      : { body: stored.body, contentType, contentEncoding: stored.encoding, metadata },
     segment: { kind: 'messages', first, last: first + count - 1, writer, lines: new Lines(plain), bytes: plain.length, stored }
   }
 }

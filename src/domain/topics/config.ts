@@ -1,12 +1,12 @@
-/** What can be set for a topic. An absent member has its default, which is a setting of the server or no bound. */
+/** The settings of a topic. An absent member has its default: a setting of the server, or no bound. */
 export interface TopicConfig {
   /** Messages older than this may be removed, ms. */
   readonly retentionMs?: number | undefined
   /** The oldest segments may be removed while the topic has more than this, bytes as stored. */
   readonly retentionBytes?: number | undefined
-  /** The largest message that is taken, bytes of its line as stored, uncompressed. */
+  /** The largest message that may be appended: UTF-8 bytes of its payload, key and headers as JSON. */
   readonly maxMessageBytes?: number | undefined
-  /** What a process takes in a second. */
+  /** The most that one process appends per second. */
   readonly rate?: RateConfig | undefined
 }
 
@@ -15,7 +15,7 @@ export interface RateConfig {
   readonly bytes?: number | undefined
 }
 
-/** A change of a config: absent members stay as they are, `null` takes the default again. `rate` is replaced as a whole. */
+/** A change of a config. Absent members stay as they are; `null` restores the default. `rate` is replaced as a whole. */
 export type ConfigChange = { readonly [name in keyof TopicConfig]?: TopicConfig[name] | null }
 
 export function changeConfig (config: TopicConfig, change: ConfigChange): TopicConfig {

@@ -1,7 +1,7 @@
 import { LRUCache } from 'lru-cache'
 import type { RateConfig } from './config.ts'
 
-/** What one append takes of a rate. Bytes are those of the lines as stored, uncompressed. */
+/** The share of a rate that one append uses. Bytes are those of payloads, keys and headers as JSON, in UTF-8. */
 export interface AppendCost {
   readonly messages: number
   readonly bytes: number
@@ -9,21 +9,21 @@ export interface AppendCost {
 
 type Unit = keyof AppendCost
 
-/** What was left in the buckets of a topic at a time. Negative after an append that was larger than a bucket. */
+/** The level of a topic's buckets at `atMs`. Negative after an append that was larger than a bucket. */
 type Buckets = Record<Unit, number> & { atMs: number }
 
 const UNITS: readonly Unit[] = ['messages', 'bytes']
 
-/** The topics that are remembered. One that is forgotten has full buckets: at most one more burst. */
+/** The most topics that are remembered. A forgotten topic has full buckets, so it may have one more burst. */
 const TOPICS_MAX = 10_000
 
 /**
- * Limits what each topic takes in a second, in this process only. A token bucket for messages and one for bytes: each holds
- * one second of the rate. An append larger than a bucket passes when the bucket is full, so that it is not refused for ever;
- * what it takes too much is made up for by the time until the next one.
+ * Limits the appends to each topic per second, in this process only. A topic has a token bucket for messages and one for bytes,
+ * each with room for one second of the rate. An append larger than a bucket passes when the bucket is full, so that it is not
+ * refused for ever; the level is negative then, so the next append waits longer.
  */
 export class Rates {
-  /** `maxSize`, because lru-cache allocates all slots of `max` at construction. */
+  // `maxSize`, because lru-cache allocates all slots of `max` at construction.
   readonly #topics: LRUCache<string, Buckets>
   readonly #monotonic: () => number
 
@@ -42,13 +42,13 @@ export class Rates {
     if (rate === undefined || limited.length === 0) return 0
     const buckets = this.#refilled(topic, rate)
     const waitS = Math.max(...limited.map((unit) => (Math.min(cost[unit], rate[unit]!) - buckets[unit]) / rate[unit]!))
-    // A sum of many refills can be off by the last bits.
+    // Tolerates the rounding errors of many refills.
     if (waitS > 1e-9) return Math.max(1, Math.ceil(waitS))
     for (const unit of limited) buckets[unit] -= cost[unit]
     return 0
   }
 
-  /** A bucket without a bound is full once it has one. */
+  /** The topic's buckets, refilled up to now. A unit without a bound is at Infinity, so its bucket is full when it gets one. */
   #refilled (topic: string, rate: RateConfig): Buckets {
     const now = this.#monotonic()
     let buckets = this.#topics.get(topic)

@@ -14,21 +14,24 @@ export function earliestOf (item: TopicItem | undefined): number {
 /** The offset that the next message gets, or would get if the topic were not closed. */
 export function endOf (item: TopicItem | undefined): number {
   const closed = closedOf(item)
-  // Other implementations may append above it. Nobody reads that.
+  // Other implementations may append above `closed`. Those messages are not read.
   return closed === undefined ? Math.max((item?.currentOffset ?? 0) + 1, earliestOf(item)) : closed + 1
 }
 
-/** Facts of an earlier life of the topic do not count, though deletions by older versions leave them in the item. */
+/**
+ * Whether a fact is of the topic's present life. Deletions by older versions leave facts of an earlier life in the item.
+ * @param last the fact's version
+ */
 export function counts (item: Pick<TopicItem, 'deletedAtOffset'>, last: number): boolean {
   return last > (item.deletedAtOffset ?? 0)
 }
 
-/** The last offset for ever, if the item tells that the topic is closed. */
+/** The topic's last offset for ever, if it is closed. */
 export function closedOf (item: TopicItem | undefined): number | undefined {
   return item?.closed !== undefined && counts(item, item.closed) ? item.closed : undefined
 }
 
-/** A closing append that may stand. */
+/** The closing append whose outcome the item does not have, if there is one. */
 export function closingOf (item: TopicItem | undefined): Fact | undefined {
   return item?.closing !== undefined && counts(item, item.closing.last) ? item.closing : undefined
 }

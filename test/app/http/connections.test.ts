@@ -2,9 +2,11 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import { test } from 'node:test'
+import { createMemoryTopicStore } from '../../../src/adapters/memory/topic-store.ts'
 import { listeningApp } from '../../support/http/app.ts'
 import { logLines } from '../../support/http/log-lines.ts'
-import { ask, assertProblem, exchange, problem } from '../../support/http/requests.ts'
+import { ask, assertProblem, consume, exchange, problem } from '../../support/http/requests.ts'
+import { withFaults } from '../../support/storage/faults.ts'
 
 function parsed (received: string): { statusLine: string, headers: string[], body: unknown } {
   const [head = '', body = ''] = received.split('\r\n\r\n')
@@ -122,4 +124,34 @@ test('a page of 1,000 is the largest there is', async (t) => {
   const { text } = await ask(baseUrl, { path: '/topics/a/consume?limit=1100' })
   const { messages, next_offset: next } = JSON.parse(text) as { messages: unknown[], next_offset: number }
   assert.deepEqual([messages.length, next], [1000, 1001])
+})
+
+// The time of a long poll is the sum of a lookup of the offset, a read, and a wait, each with a time-out of its own. While it is
+// under way the connection has no traffic, and would be closed as one whose client has stalled.
+test('a long poll over a slow storage is answered before its connection counts as stalled', async (t) => {
+  const slow = async <T>(call: () => Promise<T>): Promise<T> => {
+    await new Promise((resolve) => { setTimeout(resolve, 180) })
+    return call()
+  }
+  const { baseUrl } = await listeningApp(t, {
+    topics: withFaults(createMemoryTopicStore(), { read: slow }),
+    limits: {
+      readTimeoutMs: 500,
+      waitMaxMs: 500,
+      stalledConnectionMs: 700,
+      memoryWaitMs: 100,
+      appendTimeoutMs: 500,
+      resolveBySealMs: 100,
+      putTimeoutMs: 100,
+      holeGraceMs: 250,
+      reserveTimeoutMs: 100,
+      getTimeoutMs: 199,
+      heartbeatMs: 300,
+      streamRetryMs: 100
+    }
+  })
+  for (const query of ['?wait=0.5', '?offset=latest&wait=0.5']) {
+    const answer = await consume(baseUrl, 't', query)
+    assert.equal(answer.text, '{"messages":[],"next_offset":1}', query)
+  }
 })

@@ -89,6 +89,14 @@ export function testBeliefs (open: OpenTopicStore): void {
     await reserve(store, 't', 1, {}, { ...OPEN, producers: new Map([['p', null]]), moves: 0, order: null, currentOffset: 0 })
   })
 
+  test('a topic that was created with a config is at offset 0', async (t) => {
+    const [store] = await open(t)
+    await store.configure('t', 'some', undefined, { now: WRITER_NOW })
+    const belief: Belief = { ...OPEN, config: 'some', exists: true, moves: 0, order: null, currentOffset: 0 }
+    const { item } = await reserve(store, 't', 2, { order: 'O' }, belief)
+    assert.deepEqual(plain(item), { currentOffset: 2, earliest: 1, moves: 0, producers: {}, order: [2, 'O'], config: 'some' })
+  })
+
   test('a closed, a closing and a deleted topic are refused to a reservation that knows nothing of it', async (t) => {
     const [store] = await open(t)
     await reserve(store, 'closed', 2)

@@ -10,6 +10,7 @@ import { defaultLimits } from '../../../src/domain/limits.ts'
 import { createLog } from '../../../src/domain/log/log.ts'
 import { createOperation } from '../../../src/domain/operation.ts'
 import { failing, hanging, withFaults, type Faults } from '../../support/storage/faults.ts'
+import { testLog } from '../../support/test-log.ts'
 
 const size = { limit: 100, maxBytes: 1_000_000 }
 const limits = { ...defaultLimits, segmentCacheBytes: 0, callAttemptsMax: 2, retryDelayMs: 1 }
@@ -70,6 +71,36 @@ test('a follower waits no longer than its operation may take', async (t) => {
   const began = performance.now()
   assert.equal((await follower.next(size, 10_000)).count, 0)
   assert(performance.now() - began < 2_000)
+})
+
+test('a read after a wait ends when the operation has taken its time, and has found nothing', async (t) => {
+  const { log, other, clock, faults } = testLog(t)
+  const follower = log.follow('t', 1, createOperation({ timeoutMs: 19_000 }))
+  t.after(() => { follower.close() })
+  assert.equal((await follower.next(size, 0)).count, 0)
+  const next = follower.next(size, 20_000)
+  await clock.sleep(17_000)
+  faults.segments.get = (call) => clock.sleep(4_000).then(call)
+  await other.append('t', [{ payload: '1' }])
+  assert.equal((await next).count, 0)
+  assert.equal(clock.monotonic(), 19_000)
+  assert.equal(follower.position, 1)
+})
+
+test('a first read that the operation has no time for fails; one that is shared is left to the others', async (t) => {
+  const { log, clock, faults } = testLog(t)
+  faults.topics.read = (call) => clock.sleep(4_000).then(call)
+  const next = async (timeoutMs: number): Promise<number> => {
+    const follower = log.follow('t', 1, createOperation({ timeoutMs }))
+    return (await follower.next(size, 0).finally(() => { follower.close() })).count
+  }
+  await assert.rejects(next(3_000), { code: 'storage_unavailable' })
+  assert.equal(clock.monotonic(), 3_000)
+  const patient = next(20_000)
+  assert.equal(await next(3_000), 0)
+  assert.equal(clock.monotonic(), 6_000)
+  assert.equal(await patient, 0)
+  assert.equal(clock.monotonic(), 7_000)
 })
 
 test('an aborted operation makes no call, and closes its follower', async () => {

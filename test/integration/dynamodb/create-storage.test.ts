@@ -4,7 +4,7 @@ import { describe, test, type TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import {
-  CreateTableCommand, DeleteTableCommand, DescribeTableCommand, DescribeTimeToLiveCommand, type BillingMode
+  CreateTableCommand, DeleteTableCommand, DescribeTableCommand, DescribeTimeToLiveCommand, PutItemCommand, type BillingMode
 } from '@aws-sdk/client-dynamodb'
 import { createDynamoRecordStore } from '../../../src/adapters/dynamodb/record-store.ts'
 import { createDynamoTopicStore } from '../../../src/adapters/dynamodb/topic-store.ts'
@@ -68,7 +68,7 @@ describe('the script that creates the storage', { skip: withoutLocalstack }, () 
   }
 
   test('until it has run, topics are listed from the whole table', async (t) => {
-    const { storage, settings, attempts, table } = await olderTable(t)
+    const { storage, settings, attempts, table, dynamo } = await olderTable(t)
     const warnings: string[] = []
     const store = createDynamoTopicStore({ ...settings, warn: (text) => { warnings.push(text) } })
     const names = Array.from({ length: 30 }, (_, i) => `t${i}`)
@@ -77,6 +77,8 @@ describe('the script that creates the storage', { skip: withoutLocalstack }, () 
     await store.markDeleted('t7', 1)
     const records = createDynamoRecordStore(settings)
     await records.replace({ kind: 'producer', topic: 't', id: 'p' }, { last: 1, text: '' }, null, { expiresAtMs: 1 })
+    // Not a topic, whatever it is.
+    await dynamo.send(new PutItemCommand({ TableName: table, Item: { pk: { S: 'some#thing' }, current_offset: { N: '1' } } }))
     const sorted = ['t', ...names.filter((name) => name !== 't7')].toSorted()
 
     attempts.length = 0

@@ -93,10 +93,12 @@ export class World {
         check: () => segments.check()
       },
       topics: {
-        reserve: (topic, wanted, belief, options) => call(`reserve ${showWanted(wanted)}`, () => topics.reserve(topic, wanted, belief, options),
+        reserve: (topic, wanted, belief, options) => call(`reserve ${showWanted(wanted)}`,
+          () => topics.reserve(topic, wanted, belief, options),
           (answer) => answer.kind === 'reserved' ? `${answer.first}…${answer.last}` : `REFUSED: ${showItem(answer.item)}`, WRITE_FAULTS),
         read: (topic) => call('read the item', () => topics.read(topic), showItem),
-        markClosed: (topic, closing) => call(`mark closed at ${closing}`, () => topics.markClosed(topic, closing), () => 'done', WRITE_FAULTS),
+        markClosed: (topic, closing) => call(`mark closed at ${closing}`, () => topics.markClosed(topic, closing),
+          () => 'done', WRITE_FAULTS),
         raiseEarliest: (topic, to, resolved) => call(`raise earliest to ${to}`, () => topics.raiseEarliest(topic, to, resolved),
           (answer) => `${answer.kind}: ${showItem(answer.item)}`, WRITE_FAULTS),
         markDeleted: (topic, currentOffset) => call(`mark deleted at ${currentOffset}`, () => topics.markDeleted(topic, currentOffset),

@@ -15,6 +15,10 @@ export interface ClientsOptions {
   /** @throws Violation for errors that nobody may get */
   readonly known: (error: unknown) => LogError
   readonly closes: boolean
+  /** Many producers that append quickly, so that their records leave the item and come back. */
+  readonly churns: boolean
+  /** Mostly keys: their segments are trimmed before anybody knows of them. */
+  readonly keys: boolean
 }
 
 type Answer = Appended | LogError | 'no answer'
@@ -40,12 +44,13 @@ export class Clients {
 
   start (): void {
     const random = new Random(this.#options.seed, 'clients')
-    const producers = random.pick([0, 1, 2, 3, 5])
+    const { churns, keys } = this.#options
+    const producers = churns ? 5 : keys ? 0 : random.pick([0, 1, 2, 3, 5])
     for (let p = 1; p <= producers; p++) {
       const epochs = random.pick([1, 1, 2, 3])
       for (let e = 0; e < epochs; e++) this.#run(`producer${p}-${e}`, (name, process, own) => this.#produce(name, process, own, `p${p}`, e))
     }
-    for (let k = 1; k <= random.int(0, 2); k++) this.#run(`keyed${k}`, (name, process, own) => this.#keyed(name, process, own))
+    for (let k = keys ? -2 : 1; k <= random.int(0, 2); k++) this.#run(`keyed${k}`, (name, process, own) => this.#keyed(name, process, own))
     for (let x = 1; x <= random.int(0, 2); x++) this.#run(`expects${x}`, (name, process, own) => this.#expect(name, process, own))
     if (this.#options.closes) this.#run('closer', (name, process, own) => this.#close(name, process, own))
   }
@@ -53,18 +58,21 @@ export class Clients {
   #run (name: string, role: (name: string, process: Process, random: Random) => Promise<void>): void {
     this.#running++
     const process = new Process(this.#options.scheduler, name, 0)
-    role(name, process, new Random(this.#options.seed, name)).then(() => { this.#running-- }, (error: unknown) => { this.#options.scheduler.fail(error) })
+    const random = new Random(this.#options.seed, name)
+    role(name, process, random).then(() => { this.#running-- }, (error: unknown) => { this.#options.scheduler.fail(error) })
   }
 
   async #produce (name: string, process: Process, random: Random, id: string, epoch: number): Promise<void> {
     await this.#sleep(process, epoch * random.heavyTail(random.pick([200, 5_000])))
     const pipelined = random.chance(0.3)
-    const appends = random.int(1, 8)
+    const { churns } = this.#options
+    const appends = churns ? random.int(6, 14) : random.int(1, 8)
     const underway: Array<Promise<boolean>> = []
     for (let seq = 0; seq < appends; seq++) {
-      await this.#sleep(process, random.heavyTail(random.pick([10, 200, 3_000])))
+      await this.#sleep(process, random.heavyTail(churns ? 100 : random.pick([10, 200, 3_000])))
       const one = this.#insist(name, process, random, { kind: 'producer', id, epoch, seq }, random.chance(0.5) ? 1 : random.int(2, 4))
       underway.push(one)
+      one.catch((error: unknown) => { this.#options.scheduler.fail(error) })
       if (!pipelined && !await one) return
     }
     await Promise.all(underway)
@@ -85,7 +93,8 @@ export class Clients {
     for (let attempt = 0; attempt < 40; attempt++) {
       const copies = random.chance(0.25) ? 2 : 1
       const asked = checker.identities.ask(identity)
-      const answers = await Promise.all(Array.from({ length: copies }, () => this.#send(process, random, append.id, count, conditions)))
+      const sends = Array.from({ length: copies }, () => this.#send(process, random, append.id, count, conditions))
+      const answers = await Promise.all(sends)
       let over: boolean | undefined
       for (const answer of answers) {
         if (answer === 'no answer') continue
@@ -94,7 +103,8 @@ export class Clients {
           checker.identities.refused(identity, answer, asked)
           if (['producer_fenced', 'topic_closed', 'producer_seq_old'].includes(answer.code)) over ??= false
         } else {
-          scheduler.note(name, `${append.id} acknowledged at ${answer.first}…${answer.last}${answer.duplicate === true ? ' (duplicate)' : ''}`)
+          const how = answer.duplicate === true ? ' (duplicate)' : ''
+          scheduler.note(name, `${append.id} acknowledged at ${answer.first}…${answer.last}${how}`)
           checker.identities.acknowledged(identity, answer)
           over = true
         }
@@ -154,7 +164,8 @@ export class Clients {
   async #send (process: Process, random: Random, id: string, count: number, conditions: AppendConditions): Promise<Answer> {
     const server = this.#server(random)
     if (server === undefined) return 'no answer'
-    return this.#patient(process, server.append(this.#options.topic, Array.from({ length: count }, (_, i) => ({ payload: `"${id}.${i}"` })), conditions))
+    const messages = Array.from({ length: count }, (_, i) => ({ payload: `"${id}.${i}"` }))
+    return this.#patient(process, server.append(this.#options.topic, messages, conditions))
   }
 
   #server (random: Random): Log | undefined {

@@ -1,3 +1,4 @@
+import type { Wanted } from '../../../src/ports/topic-store.ts'
 import type { LogError } from '../../../src/domain/errors.ts'
 import type { Appended } from '../../../src/domain/log/log.ts'
 import { Violation } from '../engine/scheduler.ts'
@@ -27,6 +28,8 @@ export class Identities {
   /** First messages of appends, by the id of the append, in the order in which their segments were put. */
   readonly #stored = new Map<string, Stored>()
   readonly #expected: Array<{ readonly id: string, readonly expected: number, readonly first: number }> = []
+  /** The highest epoch of each producer that an update has stored. */
+  readonly #epochs = new Map<string, number>()
   #order = 0
   #closedEnd: number | undefined
   #refusedAsClosed = false
@@ -47,7 +50,8 @@ export class Identities {
 
   /** An append is sent. @returns what {@link refused} compares with */
   ask (identity: Identity): Asked {
-    return { start: this.#tick(), predecessorStood: identity.kind === 'producer' && identity.seq > 0 && this.#acknowledged.has(nameOf({ ...identity, seq: identity.seq - 1 })) }
+    const predecessor = identity.kind === 'producer' && identity.seq > 0 ? { ...identity, seq: identity.seq - 1 } : undefined
+    return { start: this.#tick(), predecessorStood: predecessor !== undefined && this.#acknowledged.has(nameOf(predecessor)) }
   }
 
   /** @returns whether it is the first answer */
@@ -67,10 +71,13 @@ export class Identities {
 
   refused (identity: Identity, error: LogError, asked: Asked): void {
     const name = nameOf(identity)
-    if (this.#acknowledged.has(name) && error.written === 'no' && identity.kind === 'producer' && !['producer_fenced', 'producer_gap'].includes(error.code)) {
+    const saysNotWritten = error.written === 'no' && !['producer_fenced', 'producer_gap'].includes(error.code)
+    if (identity.kind === 'producer' && saysNotWritten && this.#acknowledged.has(name)) {
       throw new Violation(`"not written" (${error.code}) was said of ${name}, which was acknowledged`)
     }
-    if (error.code === 'producer_gap' && asked.predecessorStood) throw new Violation(`${name} heard of a gap, and the one before it was acknowledged before`)
+    if (error.code === 'producer_gap' && asked.predecessorStood) {
+      throw new Violation(`${name} heard of a gap, and the one before it was acknowledged before`)
+    }
     if (error.code === 'topic_closed') this.refusedAsClosed(asked.start)
   }
 
@@ -94,7 +101,9 @@ export class Identities {
   }
 
   #checkClosed (end: number): void {
-    if (this.#closedEnd !== undefined && this.#closedEnd !== end) throw new Violation(`the topic was closed at ${this.#closedEnd} and at ${end}`)
+    if (this.#closedEnd !== undefined && this.#closedEnd !== end) {
+      throw new Violation(`the topic was closed at ${this.#closedEnd} and at ${end}`)
+    }
     this.#closedEnd = end
     if (this.#highestStored >= end) throw new Violation(`the topic was closed at ${end}, and ${this.#highestStored} is stored`)
   }
@@ -107,6 +116,14 @@ export class Identities {
     this.#checkClosed(next)
   }
 
+  /** An update was applied just now. */
+  updated ({ producers }: Wanted): void {
+    for (const [id, text] of producers ?? []) {
+      const [epoch] = JSON.parse(text) as [number]
+      this.#epochs.set(id, Math.max(epoch, this.#epochs.get(id) ?? 0))
+    }
+  }
+
   /** A segment with these messages was stored at `first` just now. */
   stored (first: number, messages: readonly string[]): void {
     for (const [i, message] of messages.entries()) {
@@ -115,32 +132,45 @@ export class Identities {
       if (message.slice(cut + 1) !== '0') continue
       const there = this.#stored.get(id)
       if (there !== undefined && there.first !== first + i) throw new Violation(`${id} was stored at ${there.first} and at ${first + i}`)
+      // A late copy of a put, after its segment was trimmed.
+      if (there !== undefined) continue
       this.#stored.set(id, { first: first + i, order: this.#order++ })
       this.#checkProducer(id, first + i)
     }
     this.#highestStored = Math.max(this.#highestStored, first + messages.length - 1)
-    if (this.#closedEnd !== undefined && first >= this.#closedEnd) throw new Violation(`${first} is stored, and the topic was closed at ${this.#closedEnd}`)
+    if (this.#closedEnd !== undefined && first >= this.#closedEnd) {
+      throw new Violation(`${first} is stored, and the topic was closed at ${this.#closedEnd}`)
+    }
   }
 
   #checkProducer (id: string, offset: number): void {
     const [, producer, epoch, seq] = /^p\/(.*)\/(\d+)\/(\d+)$/.exec(id) ?? []
     if (producer === undefined) return
+    const raised = this.#epochs.get(producer) ?? 0
+    if (Number(epoch) < raised) throw new Violation(`${id} was stored at ${offset}, after epoch ${raised} had begun`)
     for (const [other, stored] of this.#stored) {
       const match = /^p\/(.*)\/(\d+)\/(\d+)$/.exec(other)
       if (match === null || match[1] !== producer || other === id) continue
       const isEarlier = Number(match[2]) < Number(epoch) || (match[2] === epoch && Number(match[3]) < Number(seq))
-      if (isEarlier !== stored.first < offset) throw new Violation(`${id} was stored at ${offset}, and ${other} is at ${stored.first}`)
+      const isBelow = stored.first < offset
+      if (isEarlier !== isBelow) throw new Violation(`${id} was stored at ${offset}, and ${other} is at ${stored.first}`)
     }
-    if (Number(seq) > 0 && !this.#stored.has(`p/${producer}/${epoch}/${Number(seq) - 1}`)) throw new Violation(`${id} was stored at ${offset}, and the one before it is not`)
+    if (Number(seq) > 0 && !this.#stored.has(`p/${producer}/${epoch}/${Number(seq) - 1}`)) {
+      throw new Violation(`${id} was stored at ${offset}, and the one before it is not`)
+    }
   }
 
   /** In the end. */
   whole (): void {
     for (const { id, expected, first } of this.#expected) {
       for (const [other, stored] of this.#stored) {
-        if (stored.first >= expected && stored.first < first) throw new Violation(`${id} expected ${expected} and is at ${first}, and ${other} is at ${stored.first}`)
+        if (stored.first >= expected && stored.first < first) {
+          throw new Violation(`${id} expected ${expected} and is at ${first}, and ${other} is at ${stored.first}`)
+        }
       }
     }
-    if (this.#refusedAsClosed && this.#closedEnd === undefined) throw new Violation('an append was refused as closed, and the topic is open')
+    if (this.#refusedAsClosed && this.#closedEnd === undefined) {
+      throw new Violation('an append was refused as closed, and the topic is open')
+    }
   }
 }

@@ -2,6 +2,14 @@ import type { AppendOperation, ReadOperation } from './checker.ts'
 
 interface Interval { readonly start: number, readonly end: number }
 
+interface Offsets { readonly first: number, readonly count: number }
+
+interface Closes {
+  readonly close?: Interval
+  /** The operations that were told that the topic is closed. */
+  readonly told?: readonly Interval[]
+}
+
 /**
  * Is there one order of all operations, each at some moment between its start and its end, in which a plain log would have
  * given these answers (Herlihy and Wing 1990)?
@@ -14,11 +22,12 @@ interface Interval { readonly start: number, readonly end: number }
  * that nobody saw is left out. A read may stop early anywhere. A close comes after all appends, and whoever was told that the
  * topic is closed was told after it.
  */
-export function isLinearizable (
-  appends: Iterable<AppendOperation>, reads: readonly ReadOperation[], closes: { readonly close?: Interval, readonly told?: readonly Interval[] } = {}
-): boolean {
+export function isLinearizable (appends: Iterable<AppendOperation>, reads: readonly ReadOperation[], closes: Closes = {}): boolean {
   const log = [...appends].filter(({ first }) => first !== undefined).sort((a, b) => a.first! - b.first!)
-    .map(({ id, first, count, start, end, outcome }) => ({ id, first: first!, count, start, end: outcome === 'acknowledged' ? end : Infinity }))
+    .map(({ id, first, count, start, end: answeredAt, outcome }) => {
+      const end = outcome === 'acknowledged' ? answeredAt : Infinity
+      return { id, first: first!, count, start, end }
+    })
   const placeOf = new Map<string, number>()
   for (const [i, { id, first, count }] of log.entries()) {
     const before = log[i - 1]
@@ -39,7 +48,7 @@ export function isLinearizable (
 
 /** @returns after how many appends the read comes; `undefined` if no log would have answered so */
 function placesOf (
-  { from, next, messages }: ReadOperation, placeOf: ReadonlyMap<string, number>, log: ReadonlyArray<{ readonly first: number, readonly count: number }>
+  { from, next, messages }: ReadOperation, placeOf: ReadonlyMap<string, number>, log: readonly Offsets[]
 ): number | undefined {
   let after = 0
   for (const [offset, message] of messages) {

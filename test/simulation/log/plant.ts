@@ -26,8 +26,8 @@ export async function plant (fault: PlantedFault): Promise<{ subject: Subject, r
   await writeFile(file, source.replace(fault.replace, () => fault.by))
   const part = async (path: string): Promise<unknown> => import(pathToFileURL(join(folder, path)).href)
   const subject = Object.assign({}, ...await Promise.all([
-    part('domain/log/log.ts'), part('domain/limits.ts'), part('adapters/memory/segment-store.ts'),
-    part('adapters/memory/topic-store.ts'), part('adapters/memory/record-store.ts'), part('adapters/sqlite/clock.ts'), part('ports/errors.ts')
+    part('domain/log/log.ts'), part('domain/limits.ts'), part('ports/errors.ts'), part('adapters/sqlite/clock.ts'),
+    part('adapters/memory/segment-store.ts'), part('adapters/memory/topic-store.ts'), part('adapters/memory/record-store.ts')
   ])) as Subject
   return { subject, remove: () => rm(folder, { recursive: true, force: true }) }
 }

@@ -1,5 +1,8 @@
 import type { PlantedFault } from './planted-faults.ts'
 
+/** So that copies of an append do not seal each other's ranges for many turns. */
+const limits = { appendAttemptsMax: 2 }
+
 /** Faults in appends with conditions, in the order of the rules that they break (log §6). */
 export const plantedConditionFaults: readonly PlantedFault[] = [
   {
@@ -17,8 +20,8 @@ export const plantedConditionFaults: readonly PlantedFault[] = [
   {
     name: 'take an empty key for void, without a seal',
     file: 'domain/log/resolve.ts',
-    replace: 'if (await storage.put(last, encodeSeal(first, last, \'range\'), { reservedAtMs: null, timeoutMs: limits.putTimeoutMs }) === \'created\') break',
-    by: 'break'
+    replace: 'const put = await storage.put(last, encodeSeal(first, last, \'range\'), { reservedAtMs: null, timeoutMs: limits.putTimeoutMs })',
+    by: 'const put = \'created\''
   },
   {
     name: 'resolve by a seal at the range\'s first offset',
@@ -108,7 +111,8 @@ export const plantedConditionFaults: readonly PlantedFault[] = [
     name: 'try an expected offset again although others have reserved',
     file: 'domain/log/group-draft.ts',
     replace: 'if (expectedLast !== undefined) return expectedLast',
-    by: 'if (expectedLast !== undefined) return this.#item?.currentOffset ?? 0'
+    by: 'if (expectedLast !== undefined) return this.#item?.currentOffset ?? 0',
+    small: { roles: [{ expectedOffset: 1 }, { append: 1 }, { reads: 2, limit: 10 }], faults: 0, limits }
   },
   {
     name: 'compare an expected offset with belief only',
@@ -144,7 +148,8 @@ export const plantedConditionFaults: readonly PlantedFault[] = [
     name: 'store what was found of another close',
     file: 'ports/topic-changes.ts',
     replace: 'if (closing !== undefined && item.closing?.last !== closing.last) return false',
-    by: ''
+    by: '',
+    small: { roles: [{ close: 1 }, { close: 1 }, { trimTo: 2 }], faults: 0, limits }
   },
   {
     name: 'guess the offset in a producer\'s fact',

@@ -1,3 +1,5 @@
+import type { SmallCase } from './interleavings.ts'
+
 /**
  * Deliberate faults in the protocol, each a small change of the source. The simulation must catch every one: if it
  * can't see a planted bug, it proves nothing. A text that is no longer found exactly once fails the check, so that the
@@ -10,6 +12,8 @@ export interface PlantedFault {
   readonly by: string
   /** The seed to begin with, for a fault that takes a rare coincidence to show: a little before one that shows it. */
   readonly from?: number
+  /** A small case that shows it, all of whose interleavings are tried first. */
+  readonly small?: SmallCase
 }
 
 export const plantedFaults: readonly PlantedFault[] = [
@@ -217,7 +221,7 @@ export const plantedFaults: readonly PlantedFault[] = [
     name: 'hand a segment to a follower that waits below it',
     file: 'domain/log/follow.ts',
     replace: 'if (from < segment.first) {',
-    by: 'if (from < segment.first) notify({ version: this.version, page: pageOf(segment, segment.first, size) })\n      if (from < 0) {'
+    by: 'if (from < segment.first) notify({ version: this.version, page: pageOf(segment, segment.first, size, { earliest: 1, closes }) })\n      if (from < 0) {'
   },
   {
     name: 'tell a follower to go on behind a segment of which it got a part',

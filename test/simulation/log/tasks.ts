@@ -36,14 +36,16 @@ export const tasks = {
 
   /** A few seeds, then every interleaving of a small case, then more seeds: each sees what the others are slow to. */
   firstViolation: (fault: PlantedFault, seedsMax: number): Promise<string | undefined> => planted(fault, async (broken) => {
-    const { from = 1 } = fault
+    const { from = 1, small } = fault
+    const explored = async (one: SmallCase): Promise<string | undefined> => explore(broken, one).then(() => undefined, (error: unknown) => (
+      `small case: ${String(error).split('\n')[0]}`
+    ))
+    const found = small === undefined ? undefined : await explored(small)
+    if (found !== undefined) return found
     for (let seed = from; seed < from + seedsMax; seed++) {
       if (seed === from + 60) {
-        try {
-          await explore(broken, twoWritersAndAReader)
-        } catch (error) {
-          return `small case: ${String(error).split('\n')[0]}`
-        }
+        const inSmallCase = await explored(twoWritersAndAReader)
+        if (inSmallCase !== undefined) return inSmallCase
       }
       const { violation } = await simulate(broken, { seed })
       if (violation !== undefined) return `seed ${seed}: ${violation.message}`

@@ -7,6 +7,7 @@ import type { defaultLimits, Limits } from '../../../src/domain/limits.ts'
 import type { createLog, Follower, Log, PageSize } from '../../../src/domain/log/log.ts'
 import type { StoreError } from '../../../src/ports/errors.ts'
 import type { SegmentStore } from '../../../src/ports/segment-store.ts'
+import type { TopicStore } from '../../../src/ports/topic-store.ts'
 import { Random } from '../engine/random.ts'
 import { Process, Scheduler, Violation } from '../engine/scheduler.ts'
 import { drawRates, World } from '../engine/world.ts'
@@ -97,10 +98,11 @@ class Run {
     const { segments, topics } = this.#embedded?.watch(memory.segments, memory.topics) ?? memory
     this.world = new World(this.scheduler, subject.StoreError, {
       seed: scenario.seed, rates: drawRates(random), latencyMs: random.pick([5, 30, 300, 1_000]), without: scenario.without ?? new Set()
-    }, { segments: this.#watched(segments), topics, records: subject.createMemoryRecordStore() })
+    }, { segments: this.#watched(segments), topics: this.#watchedTopics(topics), records: subject.createMemoryRecordStore() })
     this.#withTrims = random.chance(0.25)
     const conditions = new Random(scenario.seed, 'conditions')
     this.#withClients = conditions.chance(0.5)
+    const churns = conditions.chance(0.2)
     this.#clients = new Clients({
       seed: scenario.seed,
       scheduler: this.scheduler,
@@ -108,7 +110,9 @@ class Run {
       topic,
       servers: () => [...this.#servers].filter(([process]) => !process.dead).map(([, log]) => log),
       known: (error) => this.#known(error),
-      closes: conditions.chance(0.3)
+      closes: conditions.chance(0.3),
+      churns,
+      keys: this.#withTrims && conditions.chance(0.5)
     })
     this.#batchMax = new Random(scenario.seed, 'batches').pick([4, 4, 10])
     this.#limits = {
@@ -119,8 +123,10 @@ class Run {
       sealsPerReadMax: random.pick([1, 3, 64]),
       // The machine's clock jumps by years, which would look like ranges that are lost.
       ...this.#embedded !== undefined && { factAgeMaxMs: Infinity },
-      ...this.#withClients && conditions.chance(0.5) && {
-        inlineRecordsBytes: 50, inlineRecordsMax: conditions.pick([1, 1, 2, 64]), producerIdleMs: conditions.pick([0, 10_000])
+      ...this.#withClients && (churns || conditions.chance(0.5)) && {
+        inlineRecordsBytes: 50,
+        inlineRecordsMax: churns ? 1 : conditions.pick([1, 1, 2, 64]),
+        producerIdleMs: conditions.pick([0, 10_000])
       },
       ...new Random(scenario.seed, 'window').pick([
         {}, {}, { windowBytesInitial: 100, windowBytesMin: 50 }, { windowBytesInitial: 400, windowBytesMin: 100, storeCallsMax: 2 }
@@ -151,7 +157,8 @@ class Run {
     }
     if (this.#withClients) {
       this.#clients.start()
-      for (let s = new Random(this.#scenario.seed, 'servers').int(1, 3); s > 0; s--) this.#inProcess(`server${s}`, (log, process) => this.#serve(log, process))
+      const servers = new Random(this.#scenario.seed, 'servers').int(1, 3)
+      for (let s = servers; s > 0; s--) this.#inProcess(`server${s}`, (log, process) => this.#serve(log, process))
     }
     if (this.#withTrims) this.#inProcess('trimmer', (log, process) => this.#trim(log, process))
     if (this.#embedded !== undefined) this.#scheduleRestarts()
@@ -194,7 +201,8 @@ class Run {
     if (!finished) throw new Violation('the last reader got stuck')
     const { appends, reads } = this.#checker
     const { close, told } = this.#checker.identities
-    if (!this.#withTrims && !isLinearizable(appends.values(), reads, { ...close !== undefined && { close }, told })) throw new Violation('the history is not linearizable')
+    const closes = { ...close !== undefined && { close }, told }
+    if (!this.#withTrims && !isLinearizable(appends.values(), reads, closes)) throw new Violation('the history is not linearizable')
   }
 
   /** A follower at the end hears of what another process appends, in the time that a poll takes. */
@@ -423,6 +431,18 @@ class Run {
     return new Promise((resolve) => { process.clock.timer(ms, resolve) })
   }
 
+  /** Tells the checker of each update the moment that it is applied. */
+  #watchedTopics (store: TopicStore): TopicStore {
+    return {
+      ...store,
+      reserve: async (topic, wanted, belief, options) => {
+        const answer = await store.reserve(topic, wanted, belief, options)
+        if (answer.kind === 'reserved') this.#checker.identities.updated(wanted)
+        return answer
+      }
+    }
+  }
+
   /** Tells the checker of each segment the moment that it is stored, before anybody else can act. */
   #watched (store: SegmentStore): SegmentStore {
     return {
@@ -433,7 +453,8 @@ class Run {
         try {
           const first = Number(object.metadata['first'])
           this.#checker.stored(first, last)
-          this.#checker.identities.stored(first, Buffer.from(object.body).toString().trim().split('\n').map((line) => (JSON.parse(line) as { payload: string }).payload))
+          const lines = Buffer.from(object.body).toString().trim().split('\n')
+          this.#checker.identities.stored(first, lines.map((line) => (JSON.parse(line) as { payload: string }).payload))
         } catch (error) {
           // Nobody hears the answer to a put that is late.
           this.scheduler.fail(error)

@@ -3,7 +3,9 @@ function weights (header: string): Map<string, number> {
   const named = new Map<string, number>()
   for (const element of header.toLowerCase().split(',')) {
     const [name = '', ...parameters] = element.split(';')
-    const q = parameters.map((parameter) => /^\s*q\s*=\s*([01](?:\.\d{0,3})?)\s*$/.exec(parameter)?.[1]).find((found) => found !== undefined)
+    const q = parameters
+      .map((parameter) => /^\s*q\s*=\s*([01](?:\.\d{0,3})?)\s*$/.exec(parameter)?.[1])
+      .find((found) => found !== undefined)
     named.set(name.trim(), q === undefined ? 1 : Math.min(Number(q), 1))
   }
   return named

@@ -27,8 +27,11 @@ export function createPageSender ({ copiedPerTurnBytes, compressOverBytes }: Lim
     const asLines = prefers(linesType, accept)
     reply
       .header('content-type', asLines ? linesType : 'application/json; charset=utf-8')
+      .header('earliest-offset', page.earliest)
+      .header('end-offset', page.end)
       .header('next-offset', page.nextOffset)
       .header('vary', 'accept, accept-encoding')
+    if (page.closed) reply.header('topic-closed', 'true')
     return typeof acceptEncoding === 'string'
       ? sendEncoded(reply, page, asLines, acceptEncoding, compressOverBytes)
       : reply.send(asLines ? linesBody(page) : jsonBody(page))
@@ -67,7 +70,8 @@ type Compress = (body: Buffer, done: (error: Error | null, compressed: Buffer) =
 const compress: Readonly<Record<Encoding, Compress>> = {
   gzip: (body, done) => { gzip(body, { level: 3, chunkSize }, done) },
   br: (body, done) => {
-    brotliCompress(body, { params: { [constants.BROTLI_PARAM_QUALITY]: 3, [constants.BROTLI_PARAM_SIZE_HINT]: body.length }, chunkSize }, done)
+    const params = { [constants.BROTLI_PARAM_QUALITY]: 3, [constants.BROTLI_PARAM_SIZE_HINT]: body.length }
+    brotliCompress(body, { params, chunkSize }, done)
   },
   zstd: (body, done) => { zstdCompress(body, { params: { [constants.ZSTD_c_compressionLevel]: 1 }, chunkSize }, done) }
 }
@@ -81,7 +85,7 @@ const lineFeed = 0x0a
 
 /** A JSON page: the stored lines (log §2.3), copied run by run, with commas in place of the line feeds. */
 function jsonBody (page: Page): Buffer {
-  const closing = `],"next_offset":${page.nextOffset}}`
+  const closing = `],"next_offset":${page.nextOffset}${page.closed ? ',"closed":true' : ''}}`
   // One separator fewer than messages.
   const body = Buffer.allocUnsafe(opening.length + Math.max(0, sizeOf(page) - 1) + closing.length)
   body.set(opening)

@@ -35,7 +35,10 @@ export function createDecompressor (bytesMax: number): DecompressBody {
     gzip: { decompress: promisify(gunzip) as unknown as Decompress, options },
     br: { decompress: promisify(brotliDecompress) as unknown as Decompress, options },
     // RFC 9659: the window is at most 8 MiB. Without the limit, a frame can make zlib allocate 128 MiB.
-    zstd: { decompress: promisify(zstdDecompress) as unknown as Decompress, options: { ...options, params: { [constants.ZSTD_d_windowLogMax]: 23 } } }
+    zstd: {
+      decompress: promisify(zstdDecompress) as unknown as Decompress,
+      options: { ...options, params: { [constants.ZSTD_d_windowLogMax]: 23 } }
+    }
   }
 
   return async (body, contentEncoding) => {

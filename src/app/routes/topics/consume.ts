@@ -1,4 +1,5 @@
 import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox'
+import { Type } from '@sinclair/typebox'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Limits } from '../../../domain/limits.ts'
 import type { Log, Page, PageSize } from '../../../domain/log/log.ts'
@@ -40,37 +41,36 @@ export const consumeRoute: FastifyPluginCallbackTypebox<ConsumeRouteOptions> = (
       operationId: 'consume',
       tags: ['topics'],
       summary: 'Read a page of messages, wait for new ones, or stream them',
-      description: 'With `Accept: text/event-stream` the response is a stream of server-sent events; `limit`, `max_bytes` and `wait` are ignored.',
+      description: 'With `Accept: text/event-stream` the response is a stream of server-sent events; ' +
+        '`limit`, `max_bytes` and `wait` are ignored.',
       params: TopicParams,
       querystring: consumeQuery(limits),
       headers: ConsumeHeaders,
       response: {
         200: ConsumeAnswer,
+        204: Type.Null({ description: 'Streams only: `Last-Event-ID` is the end of a closed topic. Browsers then do not reconnect.' }),
         ...problems('invalid_request', 'invalid_topic', 'offset_out_of_range', 'server_busy', ...storageProblems, 'segment_corrupt')
       }
     }
   }, async (request, reply) => {
     const { hold, logFields, params: { topic } } = request
     logFields.topic = topic
+    const endsAt = performance.now() + Math.max(0, (timeLeft?.(request) ?? Infinity) - endMarginMs)
+    // All steps together: a connection without traffic for longer than `stalledConnectionMs` is closed.
+    const deadline = performance.now() + Math.max(limits.readTimeoutMs, limits.waitMaxMs)
     const asked = readRequest(request, limits)
-    const from = logFields.offset = typeof asked.start === 'number' ? asked.start : await log.position(topic, asked.start)
-    const remainingMs = Math.max(0, (timeLeft?.(request) ?? Infinity) - endMarginMs)
-    // A wait ends before the platform's time does. A read that does not wait is not cut short.
-    const operation = createOperation(asked.mode === 'poll' ? { timeoutMs: remainingMs } : undefined)
-    const exchange = { request, reply, topic, from, operation, remainingMs }
-    let page: Page
-    switch (asked.mode) {
-      case 'stream':
-        return stream(live, exchange, limits, streamBounds?.(request))
-      case 'poll':
-        await hold.add(asked.size.maxBytes)
-        page = await poll(live, exchange, asked.size, asked.waitMs)
-        break
-      case 'page':
-        await hold.add(asked.size.maxBytes)
-        page = await log.read(topic, { from, ...asked.size }, operation)
-        break
+    const { calls } = createOperation()
+    const from = logFields.offset = typeof asked.start === 'number' ? asked.start : await log.position(topic, asked.start, { calls })
+    const exchange = { request, reply, topic, from, endsAt }
+    if (asked.mode === 'stream') {
+      const options = { limits, bounds: streamBounds?.(request), resumes: asked.resumes }
+      return stream(live, { ...exchange, operation: { calls } }, options)
     }
+    await hold.add(asked.size.maxBytes)
+    const operation = { calls, timeoutMs: deadline - performance.now() }
+    const page = asked.mode === 'poll'
+      ? await poll(live, { ...exchange, operation }, asked.size, asked.waitMs)
+      : await log.read(topic, { from, ...asked.size }, operation)
     logFields.messages = page.count
     logFields.storage = operation.calls
     hold.resize(sizeOf(page))
@@ -87,12 +87,13 @@ interface Exchange {
   readonly topic: string
   readonly from: number
   readonly operation: Operation
-  /** What the platform leaves for the response. */
-  readonly remainingMs: number
+  /** When the platform ends the request, less a margin, in ms of `performance.now`. Waits end before; a read is not cut short. */
+  readonly endsAt: number
 }
 
 /** The messages that are there, or those that arrive within `waitMs`. */
-async function poll (live: LiveRequests, { request, reply, topic, from, operation }: Exchange, size: PageSize, waitMs: number): Promise<Page> {
+async function poll (live: LiveRequests, exchange: Exchange, size: PageSize, waitMs: number): Promise<Page> {
+  const { request, reply, topic, from, operation, endsAt } = exchange
   const follower = live.follow(topic, from, operation)
   const gone = (): void => { follower.close() }
   reply.raw.once('close', gone)
@@ -101,9 +102,9 @@ async function poll (live: LiveRequests, { request, reply, topic, from, operatio
   try {
     // Existing messages may be a large page. A request that waits needs memory only for the messages that arrive.
     let page = await follower.next(size, 0)
-    if (page.count === 0) {
+    if (page.count === 0 && !page.closed) {
       request.hold.resize(0)
-      page = await follower.next(size, waitMs)
+      page = await follower.next(size, Math.min(waitMs, endsAt - performance.now()))
       await request.hold.add(sizeOf(page))
     }
     return page
@@ -113,11 +114,21 @@ async function poll (live: LiveRequests, { request, reply, topic, from, operatio
   }
 }
 
-/** Sends messages as events until the client disconnects, the server stops, or the platform's bounds are reached. */
-async function stream (live: LiveRequests, exchange: Exchange, limits: Limits, bounds: StreamBounds | undefined): Promise<FastifyReply> {
-  const { request, reply, topic, from, operation, remainingMs } = exchange
+interface StreamOptions {
+  readonly limits: Limits
+  readonly bounds: StreamBounds | undefined
+  /** The client has received an earlier stream. */
+  readonly resumes: boolean
+}
+
+/**
+ * Sends messages as events until the end of a closed topic, or until the client disconnects, the server stops, or the platform's
+ * bounds are reached.
+ */
+async function stream (live: LiveRequests, exchange: Exchange, { limits, bounds, resumes }: StreamOptions): Promise<FastifyReply> {
+  const { request, reply, topic, from, operation } = exchange
   const { logFields } = request
-  const endsAt = performance.now() + Math.min(remainingMs, bounds?.buffered === true ? limits.bufferedStreamMs : Infinity)
+  const endsAt = Math.min(exchange.endsAt, bounds?.buffered === true ? performance.now() + limits.bufferedStreamMs : Infinity)
   const follower = live.follow(topic, from, operation)
   const events = new EventStream({
     limits,
@@ -135,8 +146,13 @@ async function stream (live: LiveRequests, exchange: Exchange, limits: Limits, b
   events.on('close', () => { live.release(follower) })
   try {
     // Before the headers are sent, so that an error can still be the response.
-    await events.open()
+    const more = await events.open()
     logFields.storage = operation.calls
+    if (!more && resumes) {
+      // An EventSource that gets 204 does not come again.
+      events.destroy()
+      return reply.code(204).send()
+    }
   } catch (error) {
     events.destroy()
     throw error

@@ -11,16 +11,16 @@ import { once } from 'node:events'
 import { existsSync, writeFileSync } from 'node:fs'
 import { delimiter, dirname, join } from 'node:path'
 import { test } from 'node:test'
-import { type CodeBlock, documents, parse, read, root } from '../support/docs/markdown.ts'
-import { startServer } from '../support/processes/server.ts'
-import { temporaryFolder } from '../support/temporary-folder.ts'
+import { type CodeBlock, documents, parse, read, root } from '../../support/docs/markdown.ts'
+import { startServer } from '../../support/processes/server.ts'
+import { temporaryFolder } from '../../support/temporary-folder.ts'
 
 const placeholder = 'http://127.0.0.1:9000'
 const answerMs = 20_000
 /** For which a command that has printed what is expected could still print something else. */
 const furtherMs = 500
 /** Commands on pages with requests that need more than a server: npm installs, and stays in the foreground. */
-const notRun = /^(npm ci|npm start|npm run bench|docker |export BUCKET_NAME)/
+const notRun = /^(npm ci|npm start|npm run bench|npm run sweep|docker |export BUCKET_NAME)/
 
 const pages = documents().filter((path) => path === 'README.md' || (path.startsWith('docs/') && commandsOf(path).length > 0))
 
@@ -29,7 +29,7 @@ function commandsOf (path: string): CodeBlock[] {
 }
 
 test('these pages show requests', () => {
-  assert.deepEqual(pages, ['README.md', 'docs/consuming.md', 'docs/operations.md', 'docs/producing.md', 'docs/quickstart.md'])
+  assert.deepEqual(pages, ['README.md', 'docs/consuming.md', 'docs/operations.md', 'docs/producing.md', 'docs/quickstart.md', 'docs/topics.md'])
   assert.equal(commandsOf('README.md').length, 4)
 })
 

@@ -1,0 +1,49 @@
+import { isUtf8 } from 'node:buffer'
+import type { IncomingMessage } from 'node:http'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import { LogError } from '../../../domain/errors.ts'
+import type { Limits } from '../../../domain/limits.ts'
+import { createDecompressor } from './body-encoding.ts'
+import { checkCharset, jsonType, unsupported } from './raw-body.ts'
+import { createBodyReceiver } from './receive-body.ts'
+
+/**
+ * The parsers of a scope whose bodies are small JSON objects, which no payload is in. A missing body is an empty object: all
+ * members of most of them are optional.
+ */
+export function addManagementBodies (scope: FastifyInstance, { managementBodyBytesMax: bytesMax, copiedPerTurnBytes }: Limits): void {
+  const receive = createBodyReceiver({ requestBytesMax: bytesMax, copiedPerTurnBytes })
+  const decompress = createDecompressor(bytesMax)
+  scope.removeAllContentTypeParsers()
+  scope.addContentTypeParser(jsonType, (
+    request: FastifyRequest, payload: IncomingMessage, done: (error: Error | null, body?: unknown) => void
+  ) => {
+    receive(request, payload, (failure, body) => {
+      if (body === undefined) {
+        done(failure)
+        return
+      }
+      decompress(body, request.headers['content-encoding'] ?? 'identity').then((whole) => {
+        checkCharset(request, jsonType)
+        done(null, parse(whole))
+      }).catch(done)
+    })
+  })
+  scope.addContentTypeParser('*', (request, _payload, done) => { done(unsupported(request, jsonType)) })
+  scope.addHook('preValidation', (request, _reply, done) => {
+    if (request.body === undefined) request.body = {}
+    done()
+  })
+}
+
+/** @throws LogError `invalid_encoding`, `malformed_json` */
+function parse (body: Buffer): unknown {
+  if (body.length === 0) return undefined
+  if (!isUtf8(body)) throw new LogError('invalid_encoding', 'body: expected UTF-8, got bytes that are not')
+  try {
+    return JSON.parse(body.toString('utf8'))
+  } catch {
+    // Not V8's message, which quotes the body.
+    throw new LogError('malformed_json', 'body: expected valid JSON, got a syntax error')
+  }
+}

@@ -7,7 +7,9 @@ const seal = { reservedAtMs: null }
 
 /** What every segment store tells of the topics that have objects in it. `open` gives an empty store and cleans up after `t`. */
 export function namedSegmentsContract (
-  name: string, open: (t: TestContext) => Promise<NamedSegmentStore> | NamedSegmentStore, { skip = false }: { readonly skip?: string | false } = {}
+  name: string,
+  open: (t: TestContext) => Promise<NamedSegmentStore> | NamedSegmentStore,
+  { skip = false }: { readonly skip?: string | false } = {}
 ): void {
   describe(`${name} names the topics that have segments`, { skip }, () => {
     test('in ascending order, each once, page by page', async (t) => {

@@ -46,7 +46,8 @@ test('the program in docs/producing.md sends again after a refusal and after los
         response.writeHead(503, { 'content-type': 'application/problem+json' }).end('{"retriable":true,"written":"no","detail":"Busy."}')
         return
       }
-      fetch(baseUrl + request.url, { method: 'POST', headers: { 'content-type': 'application/json', 'idempotency-key': String(request.headers['idempotency-key']) }, body: Buffer.concat(body) })
+      const headers = { 'content-type': 'application/json', 'idempotency-key': String(request.headers['idempotency-key']) }
+      fetch(baseUrl + request.url, { method: 'POST', headers, body: Buffer.concat(body) })
         .then(async (answer) => [answer.status, await answer.text()] as const)
         .then(
           ([status, text]) => failure === 'lost' ? response.destroy() : response.writeHead(status).end(text),

@@ -29,7 +29,9 @@ function commandsOf (path: string): CodeBlock[] {
 }
 
 test('these pages show requests', () => {
-  assert.deepEqual(pages, ['README.md', 'docs/consuming.md', 'docs/operations.md', 'docs/producing.md', 'docs/quickstart.md', 'docs/topics.md'])
+  assert.deepEqual(pages, [
+    'README.md', 'docs/consuming.md', 'docs/operations.md', 'docs/producing.md', 'docs/quickstart.md', 'docs/topics.md'
+  ])
   assert.equal(commandsOf('README.md').length, 4)
 })
 

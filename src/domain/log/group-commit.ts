@@ -184,7 +184,8 @@ export class GroupCommit {
     }
     // Reserved by an attempt whose answer was lost. The time of the reservation is not known, so no put may use it (log §6.2).
     const own = rangeOfWriter(this.#belief.item, writer)
-    if (own !== undefined) await this.#resolver.resolve(own, { deadline: (draft.accepted as QueuedAppend[])[0]!.deadline, abandoned: true })
+    const { deadline } = (draft.accepted as QueuedAppend[])[0]!
+    if (own !== undefined) await this.#resolver.resolve(own, { deadline, abandoned: true, calls: storage.calls })
     return undefined
   }
 
@@ -204,7 +205,8 @@ export class GroupCommit {
     try {
       if (!await this.#putKeys(draft, reserved, writer, calls.storage(deadline))) {
         ended()
-        await this.#resolver.resolve({ first, last, writer, timeS: reserved.reservedAtMs / 1_000 }, { deadline, abandoned: true })
+        const range = { first, last, writer, timeS: reserved.reservedAtMs / 1_000 }
+        await this.#resolver.resolve(range, { deadline, abandoned: true, calls: calls.storage(deadline).calls })
         this.#again(appends, last, outcomes)
         return undefined
       }

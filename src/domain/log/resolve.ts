@@ -1,6 +1,6 @@
 import type { TopicItem } from '../../ports/topic-store.ts'
 import { LogError } from '../errors.ts'
-import { createOperation, type Operation } from '../operation.ts'
+import { addCalls, createOperation, noCalls, type StorageCalls } from '../operation.ts'
 import { decodeProducer } from '../producers/record.ts'
 import { encodeSeal } from '../segments/segment.ts'
 import { closedOf, closingOf, earliestOf } from '../topics/state.ts'
@@ -17,7 +17,14 @@ export interface ResolveOptions {
   readonly abandoned?: boolean
   /** Reads whether the fact is still there and open. Called after the seal was seen. By default, the item is looked at. */
   readonly isOpen?: () => Promise<boolean>
-  readonly operation?: Operation
+  /** The calls are added to these. Those that share an answer each get all of them. */
+  readonly calls?: StorageCalls
+}
+
+/** Something that tells the outcome of a range when it has ended. */
+interface Underway {
+  readonly ended: Promise<void>
+  readonly calls: StorageCalls
 }
 
 /** Finds out the outcomes of one topic's ranges with facts (log §6.3). Calls for the same range share the answer. */
@@ -25,7 +32,7 @@ export class RangeResolver {
   readonly #context: LogContext
   readonly #topic: string
   readonly #belief: TopicBelief
-  readonly #underway = new Map<number, Promise<void>>()
+  readonly #underway = new Map<number, Underway>()
 
   constructor (context: LogContext, topic: string, belief: TopicBelief) {
     this.#context = context
@@ -36,7 +43,7 @@ export class RangeResolver {
   /** Makes calls for the range wait for this process's own put. @returns a function to be called when the put has ended */
   putting (last: number): () => void {
     let ended = (): void => {}
-    this.#underway.set(last, new Promise((resolve) => { ended = resolve }))
+    this.#underway.set(last, { ended: new Promise((resolve) => { ended = resolve }), calls: noCalls() })
     return () => {
       this.#underway.delete(last)
       ended()
@@ -48,17 +55,22 @@ export class RangeResolver {
    * @throws StoreError, LogError if there was no answer in time, or the segment is damaged
    */
   async resolve (range: OpenRange, options: ResolveOptions): Promise<void> {
-    const underway = this.#underway.get(range.last)
-    if (underway !== undefined) return underway
-    const resolving = this.#resolve(range, options).finally(() => { this.#underway.delete(range.last) })
-    this.#underway.set(range.last, resolving)
-    return resolving
+    const underway = this.#underway.get(range.last) ?? this.#begin(range, options)
+    await underway.ended.finally(() => { if (options.calls !== undefined) addCalls(options.calls, underway.calls) })
   }
 
-  async #resolve (range: OpenRange, { deadline, abandoned = false, isOpen, operation = createOperation() }: ResolveOptions): Promise<void> {
+  #begin (range: OpenRange, options: ResolveOptions): Underway {
+    const calls = noCalls()
+    const ended = this.#resolve(range, options, calls).finally(() => { this.#underway.delete(range.last) })
+    const underway = { ended, calls }
+    this.#underway.set(range.last, underway)
+    return underway
+  }
+
+  async #resolve (range: OpenRange, { deadline, abandoned = false, isOpen }: ResolveOptions, calls: StorageCalls): Promise<void> {
     const { clock, limits } = this.#context
     const { first, last } = range
-    const storage = new TopicStorage(this.#context, this.#topic, operation, deadline)
+    const storage = new TopicStorage(this.#context, this.#topic, { calls }, deadline)
     const since = clock.monotonic()
     for (;;) {
       const found = await storage.segment(last)

@@ -1,8 +1,8 @@
 import { LogError } from '../errors.ts'
-import { addCalls, createOperation } from '../operation.ts'
+import { addCalls, createOperation, noCalls, type StorageCalls } from '../operation.ts'
 import type { AppendRange } from '../producers/record.ts'
 import { counts } from '../topics/state.ts'
-import { failureOf, settle, type QueuedAppend } from './append-queue.ts'
+import { failureOf, settle, type Appended, type QueuedAppend } from './append-queue.ts'
 import type { TopicBelief } from './belief.ts'
 import type { Need } from './group-draft.ts'
 import { decodeKey, hashMessages, keyName, rangeOfKey } from './keys.ts'
@@ -20,6 +20,12 @@ export interface WaitingHooks {
   idle (): void
 }
 
+/** A read of the item that several appends wait for. */
+interface SharedRead {
+  readonly done: Promise<void>
+  readonly calls: StorageCalls
+}
+
 /** The appends of one topic that can't be judged before a read or another append (log §6.9). The others do not wait for them. */
 export class WaitingAppends {
   readonly #context: LogContext
@@ -29,8 +35,8 @@ export class WaitingAppends {
   readonly #hooks: WaitingHooks
   /** Wakes the appends that wait for the seq before theirs, by producer id. */
   readonly #gaps = new Map<string, Set<() => void>>()
-  #reading: Promise<void> | undefined
-  #nextReading: Promise<void> | undefined
+  #reading: SharedRead | undefined
+  #nextReading: SharedRead | undefined
   #count = 0
 
   constructor (context: LogContext, topic: string, belief: TopicBelief, resolver: RangeResolver, hooks: WaitingHooks) {
@@ -47,14 +53,14 @@ export class WaitingAppends {
   add (append: QueuedAppend, need: Need): void {
     this.#run(append, async (storage) => {
       switch (need.kind) {
-        case 'item': await this.#readItem(); break
-        case 'range': await this.#resolver.resolve(need.range, { deadline: this.#hooks.latestStart(append) }); break
+        case 'item': await this.#readItem(storage.calls); break
+        case 'range': await this.#resolver.resolve(need.range, { deadline: this.#hooks.latestStart(append), calls: storage.calls }); break
         case 'outside': await this.#readOutside(storage, need.id); break
         case 'key': return this.#readKey(storage, append)
-        case 'predecessor': return this.#awaitPredecessor(append, need.refusal)
+        case 'predecessor': await this.#awaitPredecessor(storage, append, need.refusal); break
         case 'copy': await new Promise<void>((resolve) => { (need.of as QueuedAppend).onSettled.push(resolve) })
       }
-      return true
+      return undefined
     })
   }
 
@@ -62,8 +68,7 @@ export class WaitingAppends {
   addRepeat (append: QueuedAppend, range: AppendRange): void {
     this.#run(append, async (storage) => {
       if (!await isSameContent(storage, range, append.messages)) throw identityConflict('producer.seq', range.first)
-      settle(append, { ...range, duplicate: true, ...append.conditions.close === true && { closed: true } })
-      return false
+      return { ...range, duplicate: true, ...append.conditions.close === true && { closed: true } }
     })
   }
 
@@ -74,14 +79,15 @@ export class WaitingAppends {
     for (const wake of waiting ?? []) wake()
   }
 
-  /** @param wait resolves with whether the append is to be judged again; if not, it has been answered */
-  #run (append: QueuedAppend, wait: (storage: TopicStorage) => Promise<boolean>): void {
+  /** @param wait resolves with the answer; `undefined`: the append is to be judged again */
+  #run (append: QueuedAppend, wait: (storage: TopicStorage) => Promise<Appended | undefined>): void {
     const operation = createOperation()
     const storage = new TopicStorage(this.#context, this.#topic, operation, this.#hooks.latestStart(append))
     this.#count++
-    wait(storage).then((again) => {
+    wait(storage).then((answer) => {
       addCalls(append.operation.calls, operation.calls)
-      if (again) this.#hooks.back(append)
+      if (answer === undefined) this.#hooks.back(append)
+      else settle(append, answer)
     }, (error: unknown) => {
       addCalls(append.operation.calls, operation.calls)
       const tellsOutcome = error instanceof LogError && error.written !== undefined
@@ -92,21 +98,25 @@ export class WaitingAppends {
   }
 
   /** Appends that come while a read is in progress share the next one, since their read must begin after they arrived. */
-  #readItem (): Promise<void> {
-    if (this.#reading === undefined) {
-      this.#reading = this.#read().finally(() => { this.#reading = undefined })
-      return this.#reading
-    }
-    this.#nextReading ??= this.#reading.catch(() => {}).then(() => {
-      this.#nextReading = undefined
-      return this.#readItem()
-    })
-    return this.#nextReading
+  async #readItem (calls: StorageCalls): Promise<void> {
+    const shared = this.#reading === undefined
+      ? this.#reading = this.#readAfter(Promise.resolve())
+      : this.#nextReading ??= this.#readAfter(this.#reading.done.catch(() => {}))
+    await shared.done.finally(() => { addCalls(calls, shared.calls) })
   }
 
-  async #read (): Promise<void> {
+  #readAfter (before: Promise<unknown>): SharedRead {
+    const calls = noCalls()
+    const done = before.then(() => this.#read(calls)).finally(() => {
+      this.#reading = this.#nextReading
+      this.#nextReading = undefined
+    })
+    return { done, calls }
+  }
+
+  async #read (calls: StorageCalls): Promise<void> {
     const { clock, limits } = this.#context
-    const storage = new TopicStorage(this.#context, this.#topic, createOperation(), clock.monotonic() + limits.getTimeoutMs)
+    const storage = new TopicStorage(this.#context, this.#topic, { calls }, clock.monotonic() + limits.getTimeoutMs)
     const askedAt = this.#belief.tick()
     this.#belief.learn(await storage.item(), askedAt)
   }
@@ -118,13 +128,12 @@ export class WaitingAppends {
   }
 
   /** The item is read at first, since another process may have written the predecessor, and once more before the gap is told. */
-  async #awaitPredecessor (append: QueuedAppend, refusal: LogError): Promise<boolean> {
+  async #awaitPredecessor ({ calls }: TopicStorage, append: QueuedAppend, refusal: LogError): Promise<void> {
     const { clock, limits } = this.#context
     const left = append.deadline - limits.appendTimeoutMs + limits.gapWaitMs - clock.monotonic()
-    if (!this.#belief.isNewerThan(append.arrived)) await this.#readItem()
+    if (!this.#belief.isNewerThan(append.arrived)) await this.#readItem(calls)
     else if (left <= 0) throw refusal
-    else if (!await this.#isNextAccepted(append.conditions.producer!.id, left)) await this.#readItem()
-    return true
+    else if (!await this.#isNextAccepted(append.conditions.producer!.id, left)) await this.#readItem(calls)
   }
 
   /** Resolves when an append of the producer is accepted, or after `ms` with false. */
@@ -147,17 +156,17 @@ export class WaitingAppends {
 
   /**
    * Reads the key's record (log §6.6). Answers the append if an append with the key was written.
-   * @returns whether the append is to be judged again: there is no record, or its range is void
+   * @returns the answer; `undefined`: it is to be judged again, since there is no record, or its range is void
    * @throws LogError `idempotency_conflict`, `idempotency_unknown`
    */
-  async #readKey (storage: TopicStorage, append: QueuedAppend): Promise<boolean> {
+  async #readKey (storage: TopicStorage, append: QueuedAppend): Promise<Appended | undefined> {
     const name = keyName(this.#topic, append.conditions.key!)
     const fact = await storage.record(name)
     // The record may be of an earlier life of the topic, which another process has ended.
-    if (fact !== undefined && !this.#belief.isNewerThan(append.arrived)) await this.#readItem()
+    if (fact !== undefined && !this.#belief.isNewerThan(append.arrived)) await this.#readItem(storage.calls)
     if (fact === undefined || !counts(this.#belief.item ?? {}, fact.last)) {
       append.keySeen = fact?.last ?? null
-      return true
+      return undefined
     }
     const record = decodeKey(fact.text)
     const first = fact.last - record.back - record.count + 1
@@ -165,6 +174,7 @@ export class WaitingAppends {
     if (!record.stands) {
       await this.#resolver.resolve(rangeOfKey(record, fact.last), {
         deadline: this.#hooks.latestStart(append),
+        calls: storage.calls,
         isOpen: async () => (await storage.record(name))?.text === fact.text
       })
     }
@@ -172,10 +182,9 @@ export class WaitingAppends {
     if (outcome === undefined) return this.#readKey(storage, append) // another copy has replaced the record in the meantime
     if (outcome === 'void') {
       append.keySeen = fact.last
-      return true
+      return undefined
     }
     if (outcome === 'lost') throw keyUnknown()
-    settle(append, { first, last: first + record.count - 1, duplicate: true, ...append.conditions.close === true && { closed: true } })
-    return false
+    return { first, last: first + record.count - 1, duplicate: true, ...append.conditions.close === true && { closed: true } }
   }
 }

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { AppendConditions, Log } from '../../../../src/domain/log/log.ts'
-import type { StorageCalls } from '../../../../src/domain/operation.ts'
+import { createOperation, noCalls, type StorageCalls } from '../../../../src/domain/operation.ts'
 import type { NewMessage } from '../../../../src/domain/segments/message.ts'
-import { messages, seq } from '../../../support/appends.ts'
+import { losesNextAnswer, messages, seq } from '../../../support/appends.ts'
 import { testLog, type TestLog, type TestProcess } from '../../../support/test-log.ts'
 
 type Calls = Partial<StorageCalls>
@@ -18,6 +18,8 @@ interface Counted {
   readonly known: Calls
   /** In a process that knows nothing. */
   readonly unknown: Calls
+  /** Of these, calls that nobody waits for. They are not the append's. */
+  readonly inBackground?: Calls
 }
 
 const withCache = { limits: { segmentCacheBytes: 1_000_000 } }
@@ -56,14 +58,16 @@ const table: Counted[] = [
     name: 'close with a last append',
     append: [messages(2), { close: true }],
     known: { reserve: 2, put: 1 },
-    unknown: { reserve: 2, put: 1 }
+    unknown: { reserve: 2, put: 1 },
+    inBackground: { reserve: 1 }
   },
   { name: 'close alone', append: [[], { close: true }], known: { reserve: 1 }, unknown: { state: 1, reserve: 1 } },
   {
     name: 'new key',
     append: [messages(2), { key: 'k' }],
     known: { state: 1, reserve: 3, put: 1 },
-    unknown: { state: 1, reserve: 3, put: 1 }
+    unknown: { state: 1, reserve: 3, put: 1 },
+    inBackground: { reserve: 1 }
   },
   {
     name: 'repeat of a key',
@@ -101,12 +105,20 @@ const table: Counted[] = [
   }
 ]
 
-async function calledBy ({ log, calls }: TestProcess, { append: [list, conditions] }: Counted, { clock }: TestLog): Promise<Calls> {
+/** The calls that the stores got; the append is told of the same, but for those in the background. */
+async function calledBy ({ log, calls }: TestProcess, { append: [list, conditions], inBackground = {} }: Counted, { clock }: TestLog) {
   const before = { ...calls }
-  await log.append('t', list, conditions)
+  const operation = createOperation()
+  const told = await log.append('t', list, conditions, operation).then(() => ({ ...operation.calls }))
   await clock.sleep(1)
-  const made = (Object.keys(calls) as Array<keyof StorageCalls>).map((name) => [name, calls[name] - before[name]] as const)
-  return Object.fromEntries(made.filter(([, count]) => count > 0))
+  const made = counts((name) => calls[name] - before[name])
+  assert.deepEqual(counts((name) => told[name] + (inBackground[name] ?? 0)), made, 'the append is told of its calls')
+  return made
+}
+
+function counts (of: (name: keyof StorageCalls) => number): Calls {
+  const all = (Object.keys(noCalls()) as Array<keyof StorageCalls>).map((name) => [name, of(name)] as const)
+  return Object.fromEntries(all.filter(([, count]) => count !== 0))
 }
 
 describe('calls of an append', () => {
@@ -124,4 +136,24 @@ describe('calls of an append', () => {
       assert.deepEqual(await calledBy(process.start(), row, process), unknown)
     })
   }
+})
+
+test('appends that share a read, or find out about a range together, are each told of its calls', async (t) => {
+  const { log, start } = testLog(t)
+  for (const n of [0, 1]) await log.append('t', messages(n), seq(n))
+  const { log: other } = start()
+  const operations = [createOperation(), createOperation()]
+  await Promise.all(operations.map((operation) => other.append('t', messages(1), seq(1), operation)))
+  assert.deepEqual(operations.map(({ calls: { state, get } }) => [state, get]), [[1, 2], [1, 2]])
+})
+
+test('an append whose update\'s answer was lost is told of the calls that sealed its range', async (t) => {
+  const process = testLog(t)
+  await process.log.append('t', messages(0), seq(0))
+  losesNextAnswer(process)
+  const before = { ...process.calls }
+  const operation = createOperation()
+  await process.log.append('t', messages(1), seq(1), operation)
+  const { calls } = process
+  assert.deepEqual(counts((name) => operation.calls[name]), counts((name) => calls[name] - before[name]))
 })

@@ -62,7 +62,7 @@ describe('the contracts hold through a proxy', () => {
     offsetCounterContract(
       `DynamoDB through a proxy ${how}`,
       async (t) => repeating((await reached(t, await localstack(t), rates)).counter()),
-      { io: true, skip: withoutLocalstack }
+      { io: true, skip: withoutLocalstack, reservations: 200 }
     )
   }
 })

@@ -1,4 +1,5 @@
 import type { Ms } from '../ports/units.ts'
+
 /** How many calls to stores an operation has made. Each attempt counts. */
 export interface StorageCalls { reserve: number, state: number, put: number, get: number, list: number }
 

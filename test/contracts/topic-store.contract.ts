@@ -13,7 +13,7 @@ import { OPEN, reserve, WRITER_NOW, type OpenTopicStore, type TopicStoreContract
 /** What every TopicStore keeps to (log §2.2, §6.2). */
 export function topicStoreContract (name: string, open: OpenTopicStore, options: TopicStoreContractOptions = {}): void {
   describe(`${name} keeps the contract of TopicStore`, { skip: options.skip ?? false }, () => {
-    testOffsets(open)
+    testOffsets(open, options)
     testTimes(open, options)
     testTrimAndDeletion(open)
     testConfig(open, options)

@@ -5,12 +5,12 @@ import {
   exactly, OPEN, plain, range, reserve, SKEW_MS, WRITER_NOW, type OpenTopicStore, type TopicStoreContractOptions
 } from './support.ts'
 
-export function testOffsets (open: OpenTopicStore): void {
-  test('1000 concurrent reservations of mixed sizes are disjoint and dense', async (t) => {
+export function testOffsets (open: OpenTopicStore, { reservations: concurrent = 1_000 }: TopicStoreContractOptions): void {
+  test(`${concurrent} concurrent reservations of mixed sizes are disjoint and dense`, async (t) => {
     const clients = await open(t)
     // Few by the second one: an emulator resets connections when it gets hundreds.
     const client = (i: number): TopicStore => clients[i % 50 === 0 ? 1 : 0]
-    const sizes = Array.from({ length: 1_000 }, (_, i) => 1 + (i * 7) % 13)
+    const sizes = Array.from({ length: concurrent }, (_, i) => 1 + (i * 7) % 13)
     const reservations = await Promise.all(sizes.map((size, i) => reserve(client(i), 't', size)))
     assert.deepEqual(reservations.map(({ first, last }) => last - first + 1), sizes)
     let expected = 1

@@ -10,6 +10,8 @@ export interface TopicStoreContractOptions {
   readonly io?: boolean | undefined
   /** `reservedAtMs` and `createdAtMs` are by the store's own clock; otherwise by the caller's. */
   readonly ownTime?: boolean | undefined
+  /** How many are made at once; fewer where each takes long, as one that times out is made again and leaves a gap. */
+  readonly reservations?: number
 }
 
 /** Two clients of one empty store, which may be the same; they are closed after `t`. */

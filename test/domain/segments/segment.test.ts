@@ -145,24 +145,27 @@ test('a changed byte is noticed', () => {
   }
 })
 
-const damaged: Array<[string, string | Buffer, object?]> = [
-  ['empty', ''],
-  ['no JSON', 'hello'],
-  ['an array', '[1]'],
-  ['another offset', '{"offset":4,"payload":1,"timestamp":1}'],
-  ['no payload', '{"offset":5,"timestamp":1}'],
-  ['a gap', '{"offset":3,"payload":1}\n{"offset":5,"payload":1}'],
-  ['more lines than there are offsets', '{"offset":0,"payload":1}\n'.repeat(6)],
-  ['not UTF-8', Buffer.from([0x7b, 0xff, 0x7d])],
-  ['a seal that ends elsewhere', '{"offset":6,"sealed_from":5}'],
-  ['a seal that begins above its end', '{"offset":5,"sealed_from":6}'],
-  ['a seal that begins at 0', '{"offset":5,"sealed_from":0}'],
-  ['no gzip', '{"offset":5,"payload":1}', { contentEncoding: 'gzip' }],
-  ['an unknown encoding', '{"offset":5,"payload":1}', { contentEncoding: 'br' }],
-  ['a bomb', gzipSync(Buffer.alloc(65 * 1024 * 1024)), { contentEncoding: 'gzip' }]
+const damaged: ReadonlyArray<readonly [what: string, body: string | Buffer, why: string, contentEncoding?: string]> = [
+  ['empty', '', 'it holds 0 messages'],
+  ['no JSON', 'hello', 'line 1 is not a JSON object'],
+  ['an array', '[1]', 'line 1 is not a JSON object'],
+  ['another offset', '{"offset":4,"payload":1,"timestamp":1}', 'line 1 should be offset 5'],
+  ['no payload', '{"offset":5,"timestamp":1}', 'line 1 has no payload'],
+  ['a gap', '{"offset":3,"payload":1}\n{"offset":5,"payload":1}', 'line 1 should be offset 4'],
+  ['more lines than there are offsets', '{"offset":0,"payload":1}\n'.repeat(6), 'it holds 6 messages'],
+  ['not UTF-8', Buffer.from([0x7b, 0xff, 0x7d]), 'it is not UTF-8'],
+  ['a seal that ends elsewhere', '{"offset":6,"sealed_from":5}', 'it is not a valid seal'],
+  ['a seal that begins above its end', '{"offset":5,"sealed_from":6}', 'it is not a valid seal'],
+  ['a seal that begins at 0', '{"offset":5,"sealed_from":0}', 'it is not a valid seal'],
+  ['no gzip', '{"offset":5,"payload":1}', 'it cannot be decompressed', 'gzip'],
+  ['an unknown encoding', '{"offset":5,"payload":1}', 'it cannot be decompressed', 'br'],
+  ['a bomb', gzipSync(Buffer.alloc(65 * 1024 * 1024)), 'it cannot be decompressed', 'gzip']
 ]
-for (const [what, body, more] of damaged) {
+for (const [what, body, why, contentEncoding] of damaged) {
   test(`a damaged object: ${what}`, () => {
-    assert.throws(() => decodeSegment({ body: Buffer.from(body), contentType: 'application/json', metadata: {}, ...more }, 't', 5), corrupt)
+    const object = { body: Buffer.from(body), contentType: 'application/json', contentEncoding, metadata: {} }
+    assert.throws(() => decodeSegment(object, 't', 5), {
+      code: 'segment_corrupt', message: `The segment of topic t that ends at offset 5 is damaged: ${why}.`
+    })
   })
 }

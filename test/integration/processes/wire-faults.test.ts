@@ -71,7 +71,7 @@ describe('the contracts hold through a proxy', () => {
   topicStoreContract('DynamoDB through a proxy with faults, and calls that are repeated', async (t) => {
     const { tableSettings } = await reached(t, await localstack(t), hidden)
     return [repeating(createDynamoTopicStore(tableSettings())), repeating(createDynamoTopicStore(tableSettings()))]
-  }, { io: true, skip: withoutLocalstack })
+  }, { io: true, skip: withoutLocalstack, reservations: 200 })
 
   recordStoreContract('DynamoDB through a proxy with faults, and calls that are repeated', async (t) => {
     const { tableSettings } = await reached(t, await localstack(t), hidden)

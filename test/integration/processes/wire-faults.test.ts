@@ -93,7 +93,9 @@ const limits: Limits = {
   readTimeoutMs: 4_000,
   getTimeoutMs: 800,
   holeGraceMs: 800,
-  listMax: 50
+  listMax: 50,
+  topicsPageMax: 50,
+  topicsPageDefault: 50
 }
 const FAULTS: WireFaultRates = { reset: 0.1, refuse: 0.1, 'late request': 0.05, 'late answer': 0.05, drop: 0.1, conflict: 0.1 }
 /** Of what a reader asks; less, so that there are readers that find the others' holes while their writers still try. */

@@ -93,6 +93,8 @@ export const defaultLimits = {
   /** DEAD_AFTER: nobody can put into a hole of this age any more. */
   holeUnfillableAfterMs: 20 * minutes,
   sealsPerReadMax: 64,
+  /** A hole of more offsets below a segment is not sealed: readers wait until nobody can put into it any more. */
+  holeSealsMax: 32_768,
   listMax: 1_000,
   pageMessagesDefault: 10,
   pageMessagesMax: 1_000,

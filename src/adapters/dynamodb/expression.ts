@@ -88,7 +88,8 @@ export const below = (attribute: string, value: number): Condition => compared(a
 
 export const atMost = (attribute: string, value: number): Condition => compared(attribute, '<=', number(value))
 
-export const either = (one: Condition, other: Condition): Condition => (e) => `(${one(e)} OR ${other(e)})`
+export const either = (...conditions: readonly Condition[]): Condition =>
+  (e) => `(${conditions.map((condition) => condition(e)).join(' OR ')})`
 
 /** `null`: it is absent. */
 export const versionIs = (attribute: string, version: number | null): Condition => (

@@ -6,6 +6,7 @@
  *
  *     current_offset       N   the last reserved offset
  *     reserved_at          N   writer's clock at the newest reservation, ms; corrected by readers if it is in the future
+ *     corrected_at         N   current_offset when a reader set reserved_at; the next reservation removes it
  *     created_at           N   writer's clock when the topic was created, ms; absent while it is deleted
  *     earliest             N   absent before the first trim
  *     deleted_at           N   current_offset at which the topic was deleted; otherwise absent
@@ -74,6 +75,7 @@ export function recordKey ({ kind, topic, id }: RecordName): string {
 export const TOPIC = {
   currentOffset: 'current_offset',
   reservedAt: 'reserved_at',
+  correctedAt: 'corrected_at',
   createdAt: 'created_at',
   earliest: 'earliest',
   deletedAt: 'deleted_at',
@@ -115,9 +117,12 @@ export function topicItemOf (item: Item, topic: string): TopicItem {
     const id = name.slice(PRODUCER.last.length)
     producers.set(id, factOf(item, producerAttributes(id), of)!)
   }
+  const currentOffset = numberOf(item, TOPIC.currentOffset, of) ?? 0
+  const correctedAt = numberOf(item, TOPIC.correctedAt, of)
   return {
-    currentOffset: numberOf(item, TOPIC.currentOffset, of) ?? 0,
-    reservedAtMs: numberOf(item, TOPIC.reservedAt, of),
+    currentOffset,
+    // A counter that only adds to the offset leaves both as they were: then the time is not that of its reservation.
+    reservedAtMs: correctedAt === undefined || correctedAt === currentOffset ? numberOf(item, TOPIC.reservedAt, of) : undefined,
     createdAtMs: numberOf(item, TOPIC.createdAt, of),
     earliest: numberOf(item, TOPIC.earliest, of) ?? 1,
     deletedAtOffset: numberOf(item, TOPIC.deletedAt, of),

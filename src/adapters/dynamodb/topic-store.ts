@@ -103,9 +103,9 @@ export function createDynamoTopicStore (settings: TopicStoreSettings): TopicStor
     },
 
     async correctReservedAt (topic, { currentOffset, reservedAtMs }, options) {
-      const later = either(absent(TOPIC.reservedAt), above(TOPIC.reservedAt, reservedAtMs))
-      const expression = new Expression().set(TOPIC.reservedAt, number(reservedAtMs))
-      await update(topic, expression, [equals(TOPIC.currentOffset, currentOffset), later], options)
+      const wrong = either(absent(TOPIC.reservedAt), above(TOPIC.reservedAt, reservedAtMs), below(TOPIC.correctedAt, currentOffset))
+      const expression = new Expression().set(TOPIC.reservedAt, number(reservedAtMs)).set(TOPIC.correctedAt, number(currentOffset))
+      await update(topic, expression, [equals(TOPIC.currentOffset, currentOffset), wrong], options)
     },
 
     list,
@@ -129,7 +129,7 @@ function reservation (wanted: Wanted, belief: Belief, now: number): Expression {
   const expression = new Expression()
 
   reserve(TOPIC.currentOffset).setFirst(TOPIC.createdAt, number(now)).set(TOPIC.kind, text(TOPIC_KIND))
-  if (count > 0) expression.set(TOPIC.reservedAt, number(now))
+  if (count > 0) expression.set(TOPIC.reservedAt, number(now)).remove(TOPIC.correctedAt)
   else reserve(TOPIC.closed)
   if (count > 0 && belief.closed !== null) expression.remove(TOPIC.closed)
   if (closing !== undefined) fact(CLOSING, closing)

@@ -186,7 +186,7 @@ class Reader {
     const { readConcurrency: concurrency, readAheadBytes: aheadBytes } = this.#context.limits
     const load = (entry: SegmentEntry): Promise<Segment | undefined> => this.#storage.segment(entry.lastOffset, entry.size)
     const lookahead = new Lookahead(entries, load, { sizes: this.#sizes, concurrency, aheadBytes })
-    for (const [i, entry] of entries.entries()) {
+    for (let i = 0; i < entries.length; i++) {
       if (this.#context.clock.monotonic() >= this.#deadline) return 'done'
       lookahead.plan(i, {
         lastOffset: this.#expected + this.#request.limit - this.#page.count - 1,
@@ -199,7 +199,8 @@ class Reader {
       if (segment.last < this.#expected) continue
       if (segment.first > (closedOf(this.#item) ?? Infinity)) return 'done'
       if (segment.first > this.#expected) {
-        const filled = await this.#holeBelow(segment, entry.lastModified, now)
+        const lastModified = entries.slice(i).reduce((oldest, above) => Math.min(oldest, above.lastModified), Infinity)
+        const filled = await this.#holeBelow(segment, lastModified, now)
         if (filled !== 'pass') return filled
       }
       this.#take(segment)
@@ -218,7 +219,7 @@ class Reader {
   /** `pass`: go on with the segment; `again`: list anew; `done`: the page ends before the hole. */
   async #holeBelow (above: Segment, lastModified: Ms, now: Ms): Promise<'pass' | 'again' | 'done'> {
     if (await this.#trimmed()) return 'again'
-    const verdict = judgeHoleBelow(above, { lastModified, now }, this.#context.limits)
+    const verdict = judgeHoleBelow({ above, offsets: above.first - this.#expected, lastModified, now }, this.#context.limits)
     if (verdict === 'pass') this.#expected = above.first
     if (verdict !== 'seal') return verdict === 'pass' ? 'pass' : 'done'
     return await this.#seal(above.first - 1) ? 'again' : 'done'

@@ -194,6 +194,35 @@ test('a hole longer than the seals of one read is sealed by several', async (t) 
   assert.deepEqual(await payloads(log), { found: [10], next: 11 })
 })
 
+test('a hole is as old as the oldest segment above it, and only of those', async (t) => {
+  const { log, segments, topics, clock } = testLog(t, { limits: { segmentCacheBytes: 0 } })
+  await reserve(topics, 't', 1, { now: clock.wallMs })
+  await segments.putIfAbsent('t', 1, segment(1, '1'), { reservedAtMs: clock.wallMs })
+  clock.wallMs += defaultLimits.holeUnfillableAfterMs + 1
+  await reserve(topics, 't', 3, { now: clock.wallMs })
+  await segments.putIfAbsent('t', 4, segment(4, '4'), { reservedAtMs: clock.wallMs })
+  assert.deepEqual(await payloads(log), { found: [1], next: 2 }, 'what is below is not counted')
+  clock.wallMs += defaultLimits.holeUnfillableAfterMs + 1
+  await segments.putIfAbsent('t', 3, segment(3, '3'), { reservedAtMs: null })
+  assert.deepEqual(await payloads(log), { found: [1, 3, 4], next: 5 })
+  assert.equal(await segments.get('t', 2), undefined, 'not sealed: nobody can put there')
+})
+
+// A lifecycle rule has removed the newest segments, or a batch of many messages was lost with its writer.
+test('a very long hole gets one read\'s seals, and is passed over when nobody can put there', async (t) => {
+  const { log, segments, topics, clock } = testLog(t, { limits: { sealsPerReadMax: 4, holeSealsMax: 10, segmentCacheBytes: 0 } })
+  const stored = async (): Promise<number> => (await segments.list('t', 1, 1_000)).entries.length
+  await reserve(topics, 't', 20, { now: clock.wallMs })
+  clock.wallMs += 24 * 3_600_000
+  for (let read = 1; read <= 3; read++) assert.deepEqual(await payloads(log), { found: [], next: 1 })
+  assert.equal(await stored(), 4)
+  clock.wallMs += defaultLimits.holeUnfillableAfterMs
+  assert.deepEqual(await payloads(log), { found: [], next: 1 })
+  clock.wallMs += 1
+  assert.deepEqual(await payloads(log), { found: [], next: 21 })
+  assert.equal(await stored(), 4)
+})
+
 test('a segment that can\'t be loaded ends the page before it, and fails a read that begins with it', async (t) => {
   const { log } = testLog(t, { faults: { segments: { get: (call, [, last]) => last === 3 ? Promise.reject(lost()) : call() } } })
   for (let i = 1; i <= 5; i++) await log.append('t', [{ payload: String(i) }])

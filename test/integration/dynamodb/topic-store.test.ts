@@ -27,6 +27,30 @@ describe('a table of topics shared with other implementations', { skip: withoutL
     assert.deepEqual(range(await reserve(store, 'orders', 2, { producers: new Map([['p', 'P']]) }, belief)), [42, 43])
   })
 
+  test('a time is only that of the reservation for which it was set, where a counter does not set it', async (t) => {
+    const { settings, put, item, dynamo, table } = await dynamoTable(t)
+    const store = createDynamoTopicStore(settings)
+    const add = () => dynamo.send(new UpdateItemCommand({
+      TableName: table,
+      Key: { pk: S('orders') },
+      UpdateExpression: 'ADD current_offset :one',
+      ExpressionAttributeValues: { ':one': N(1) }
+    }))
+    const reservedAt = async (): Promise<number | undefined> => (await store.read('orders'))?.reservedAtMs
+    await put({ pk: S('orders'), current_offset: N(4) })
+    await store.correctReservedAt('orders', { currentOffset: 4, reservedAtMs: WRITER_NOW })
+    await store.correctReservedAt('orders', { currentOffset: 4, reservedAtMs: WRITER_NOW + 1 })
+    assert.equal(await reservedAt(), WRITER_NOW, 'a reader that comes later does not lengthen the wait')
+    await add()
+    assert.equal(await reservedAt(), undefined)
+    await store.correctReservedAt('orders', { currentOffset: 5, reservedAtMs: WRITER_NOW + 2 })
+    assert.equal(await reservedAt(), WRITER_NOW + 2)
+    await add()
+    await reserve(store, 'orders', 1, {}, OPEN, WRITER_NOW + 3)
+    assert.equal(await reservedAt(), WRITER_NOW + 3)
+    assert.equal((await item('orders'))?.['corrected_at'], undefined)
+  })
+
   test('an item is counted on by those who only add to it', async (t) => {
     const { settings, dynamo, table } = await dynamoTable(t)
     const store = createDynamoTopicStore(settings)

@@ -43,14 +43,14 @@ export const plantedFaults: readonly PlantedFault[] = [
   {
     name: 'pass a hole without judging it',
     file: 'domain/log/read.ts',
-    replace: 'const verdict = judgeHoleBelow(above, { lastModified, now }, this.#context.limits)',
-    by: 'const verdict = judgeHoleBelow(above, { lastModified, now }, this.#context.limits) && \'pass\''
+    replace: 'const verdict = judgeHoleBelow({ above, offsets: above.first - this.#expected, lastModified, now }, this.#context.limits)',
+    by: 'const verdict = judgeHoleBelow({ above, offsets: above.first - this.#expected, lastModified, now }, this.#context.limits) && \'pass\''
   },
   {
     name: 'skip a segment that can\'t be loaded',
     file: 'domain/log/read.ts',
     replace: 'const segment = await lookahead.take(i)',
-    by: 'const segment = await lookahead.take(i).catch(() => ({ kind: \'seal\', sealed: \'hole\', first: this.#expected, last: entry.lastOffset, writer: undefined, bytes: 0 }) as Segment)'
+    by: 'const segment = await lookahead.take(i).catch(() => ({ kind: \'seal\', sealed: \'hole\', first: this.#expected, last: entries[i]!.lastOffset, writer: undefined, bytes: 0 }) as Segment)'
   },
   {
     name: 'believe a list that is out of order',
@@ -101,8 +101,15 @@ export const plantedFaults: readonly PlantedFault[] = [
   {
     name: 'judge a hole by the reader\'s clock',
     file: 'domain/log/read.ts',
-    replace: 'const verdict = judgeHoleBelow(above, { lastModified, now }, this.#context.limits)',
-    by: 'const verdict = judgeHoleBelow(above, { lastModified, now: now * 0 + this.#context.clock.wall() }, this.#context.limits)'
+    replace: 'const verdict = judgeHoleBelow({ above, offsets: above.first - this.#expected, lastModified, now }, this.#context.limits)',
+    by: 'const verdict = judgeHoleBelow({ above, offsets: above.first - this.#expected, lastModified, now: now * 0 + this.#context.clock.wall() }, this.#context.limits)'
+  },
+  {
+    name: 'judge a hole by the age of a segment below it',
+    from: 4500,
+    file: 'domain/log/read.ts',
+    replace: 'entries.slice(i).reduce(',
+    by: 'entries.reduce('
   },
   {
     name: 'wait for a hole below a segment from the future',

@@ -121,6 +121,7 @@ class Run {
       lingerMs: random.pick([0, 0, 20]),
       segmentCacheBytes: random.pick([0, 1_000_000]),
       sealsPerReadMax: random.pick([1, 3, 64]),
+      holeSealsMax: new Random(scenario.seed, 'long holes').pick([64, 64, 64, 1]),
       // The machine's clock jumps by years, which would look like ranges that are lost.
       ...this.#embedded !== undefined && { factAgeMaxMs: Infinity },
       ...this.#withClients && (churns || conditions.chance(0.5)) && {
@@ -180,11 +181,15 @@ class Run {
     const inspect = async (): Promise<void> => {
       const end = await log.position(topic, 'latest')
       let at = await log.position(topic, 'earliest')
-      const pollsMax = 2 * end / Math.min(this.#limits.sealsPerReadMax, 10) + 20
+      const pollMs = 6_000
+      const { sealsPerReadMax, holeSealsMax, holeUnfillableAfterMs } = this.#limits
+      // All holes grow old at the same time, but for those at the end, whose time begins with the first seal.
+      const waits = holeSealsMax === 1 ? 2 * holeUnfillableAfterMs / pollMs : 0
+      const pollsMax = 2 * end / Math.min(sealsPerReadMax, 10) + 20 + waits
       for (let polls = 0; at < end; polls++) {
         if (polls > pollsMax) throw new Violation(`an undisturbed reader is still at ${at} of ${end} after ${polls} polls`)
         at = await this.#poll(log, process, at, 1_000, 1_000_000)
-        await this.#sleep(process, 6_000)
+        await this.#sleep(process, pollMs)
       }
       this.#checker.whole()
       this.#checker.identities.whole()

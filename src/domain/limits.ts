@@ -126,6 +126,47 @@ export const defaultLimits = {
   /** The least `retention_ms`. Stores tell times in whole seconds. */
   retentionMinMs: 1 * seconds,
 
+  // Consumer groups (docs/groups-protocol.md)
+  leaseDefaultMs: 30 * seconds,
+  leaseMinMs: 1 * seconds,
+  leaseMaxMs: 12 * 60 * minutes,
+  /** Of a message that is handed back. */
+  retryDelayByWorkerMaxMs: 12 * 60 * minutes,
+  deliveriesDefault: 5,
+  deliveriesMax: 1_000,
+  /** IN_FLIGHT_MAX: messages of a group that are leased, wait to be handed out again, or are on their way to the dead letters. */
+  groupInFlightMax: 4_000,
+  groupInFlightDefault: 2_000,
+  /** RUNS_SOFT: with so many runs in its state, a group hands out no new messages. */
+  groupRunsSoft: 1_000,
+  groupLeasesMax: 256,
+  groupLanesMax: 1_024,
+  /** SCAN_MAX: messages, and bytes, that one receive looks at without handing them out. */
+  groupScanMessages: 1_000,
+  groupScanBytes: 4 * MiB,
+  /** DETAIL_MAX: of the reason for which a message was rejected, and how many of them a group keeps. */
+  deadLetterDetailBytesMax: 100,
+  deadLetterDetailsMax: 64,
+  consumerBytesMax: 64,
+  /** Commands of one process that share a write. */
+  groupCommandsMax: 256,
+  /** A refused write is tried again after a random time up to 25 ms · 2^n, at most this. */
+  groupRetryMs: 25,
+  groupRetryMaxMs: 400,
+  /** A receive whose write is refused so many times fails; other commands fail after `groupSettleMs`. */
+  groupReceiveAttemptsMax: 8,
+  groupSettleMs: 5 * seconds,
+  /** A process writes on a state that it has kept for at most this time without reading it again. */
+  groupStateKeptMs: 500,
+  /** CLOCK_AGE_MAX: the store's clock is not estimated from an answer that is older. */
+  groupClockAgeMs: 10 * seconds,
+  /** A waiting receive reads the group's item at this interval while messages are pending. */
+  groupPollMs: 1 * seconds,
+  /** Moving one batch of dead letters takes at most this, and nobody else tries for `deadLetterClaimMs`. */
+  deadLetterMoveMs: 5 * seconds,
+  deadLetterClaimMs: 10 * seconds,
+
+  // What a client may send, and how much the server holds for clients
   // What a client may send, and how much the server holds for clients
   requestBytesMax: 4 * MiB,
   requestMessagesMax: 65_536,

@@ -59,6 +59,16 @@ export const errorHelp: { readonly [Code in ErrorCode]: HelpOf<Code> } = {
     remedy: 'Use another name.',
     detail: 'topic: expected 1 to 249 characters of A-Z, a-z, 0-9, ".", "_" and "-", and not "." or "..", got "a b"'
   },
+  invalid_group: {
+    cause: 'The name of the consumer group in the path has a character that is not allowed, or is too long.',
+    remedy: 'Use the name that `detail` describes.',
+    detail: 'group: expected 1 to 249 characters of A-Z, a-z, 0-9, ".", "_" and "-", and not "." or "..", got "a b"'
+  },
+  invalid_group_config: {
+    cause: 'The members of the config do not fit together: messages that may die need a dead-letter topic, which is not the topic itself.',
+    remedy: 'Set `dead_letter_topic`, or set `max_attempts` to `null` and do not reject messages.',
+    detail: 'max_attempts: expected null, because the group has no dead_letter_topic to which messages could go'
+  },
   producer_fenced: {
     cause: 'An append with the same `producer.id` and a higher `producer.epoch` was accepted before: this instance was replaced.',
     remedy: 'Stop. If this instance is the right one, begin a higher epoch with `seq` 0.',
@@ -74,6 +84,11 @@ export const errorHelp: { readonly [Code in ErrorCode]: HelpOf<Code> } = {
     cause: 'The topic was never created, or was deleted, and this server does not create topics by their first message.',
     remedy: 'Create it with `PUT /topics/{topic}`.',
     detail: 'topic: expected a topic that exists, got "orders"'
+  },
+  group_not_found: {
+    cause: 'The topic has no consumer group of this name.',
+    remedy: 'Create it with `PUT`, or by receiving from it.',
+    detail: 'The topic orders has no consumer group billing. A receive or a PUT makes one.'
   },
   method_not_allowed: {
     cause: 'The path exists, but not with this method. For `OPTIONS` from a browser: CORS is off.',
@@ -120,6 +135,23 @@ export const errorHelp: { readonly [Code in ErrorCode]: HelpOf<Code> } = {
     remedy: 'Look for the message, or send it with another key if it may be there twice.',
     detail: 'idempotency-key: it is not known whether the append with this key was written',
     details: { written: 'unknown' }
+  },
+  lease_lost: {
+    cause: 'The lease ended before this request: its time was over, the group was moved to another offset, or it was made anew.',
+    remedy: 'Stop working on the `offsets`. They are delivered again, or were already.',
+    detail: 'The lease has ended: what of it was not acknowledged is delivered again, or was already.',
+    details: { offsets: [7, 8] }
+  },
+  group_busy: {
+    cause: 'The change is possible only while no messages are pending.',
+    remedy: 'Retry when the workers are done. `detail` says what is pending.',
+    detail: 'mode: expected the same while messages are pending: 1 leases are live, 0 messages wait to be delivered again.'
+  },
+  offset_conflict: {
+    cause: 'Another consumer of the group has stored its position since `expected` was read.',
+    remedy: 'Go on at `committed_offset`, or stop this consumer.',
+    detail: 'expected: the committed offset is 7, not 5.',
+    details: { committed_offset: 7 }
   },
   body_too_large: {
     cause: 'The body, after decompression, has more than 4 MiB.',
@@ -214,6 +246,16 @@ export const errorHelp: { readonly [Code in ErrorCode]: HelpOf<Code> } = {
     cause: 'The server is stopping and takes no new messages.',
     remedy: 'Retry: another server, or this one after its restart, takes the message.',
     detail: 'The server is shutting down.'
+  },
+  group_contended: {
+    cause: 'Many servers changed the group at the same time, and this one lost each time. Nothing was changed.',
+    remedy: 'Retry after `Retry-After`. Larger leases, or fewer servers for a group, help.',
+    detail: 'Too many others changed the consumer group at the same time.'
+  },
+  group_corrupt: {
+    cause: 'Another program has changed the stored group, or a newer version of this service has written it.',
+    remedy: 'Update the service, restore the table, or delete the group with `force=true`.',
+    detail: 'What is stored of the group billing of topic orders cannot be read.'
   },
   storage_full: {
     cause: 'The disk of the data folder, or a quota of the storage, has no room for more messages. Reading goes on.',

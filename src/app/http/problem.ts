@@ -1,5 +1,6 @@
 import { type Static, type TSchema, Type } from '@sinclair/typebox'
 import { type ErrorCode, type ErrorDetails, type ErrorKind, hasCode, type LogError, sharedErrors } from '../../domain/errors.ts'
+import { groupErrors } from '../../domain/groups/errors.ts'
 import { logErrors } from '../../domain/log/errors.ts'
 import { segmentErrors } from '../../domain/segments/errors.ts'
 import { topicErrors } from '../../domain/topics/errors.ts'
@@ -8,7 +9,7 @@ import { statusOf } from './status.ts'
 
 /** The errors of all rooms. */
 export const errorKinds: Readonly<Record<ErrorCode, ErrorKind>> = {
-  ...sharedErrors, ...topicErrors, ...segmentErrors, ...logErrors, ...httpErrors
+  ...sharedErrors, ...topicErrors, ...segmentErrors, ...logErrors, ...groupErrors, ...httpErrors
 }
 
 /** In the order of status.ts. */
@@ -31,8 +32,15 @@ const detailMembers = {
   expected_seq: Type.Optional(Type.Integer({ minimum: 0, description: 'Only with `producer_gap`: the seq that comes next.' })),
   order: Type.Optional(Type.String({ description: 'Only with `out_of_order`: the last order in the topic.' })),
   offset: Type.Optional(Type.Integer({ minimum: 1, description: 'Only with `idempotency_conflict`: where the first messages stand.' })),
+  offsets: Type.Optional(Type.Array(Type.Integer({ minimum: 1 }), {
+    description: 'Only with `lease_lost`: of the messages that were asked for, those that are not settled, at most 1,000.'
+  })),
+  committed_offset: Type.Optional(Type.Integer({ minimum: 1, description: 'Only with `offset_conflict`: that of the group.' })),
+  applied: Type.Optional(Type.Literal('unknown', {
+    description: 'Only for changes of a consumer group that failed: whether the change was made is not known.'
+  })),
   retry_after: Type.Optional(Type.Integer({ minimum: 1, description: 'Only with `rate_limited`: seconds, as in `Retry-After`.' }))
-} satisfies Record<DetailName, TSchema>
+} satisfies Record<DetailName | 'applied', TSchema>
 
 /** The body of every response with a status of 400 or higher (RFC 9457). */
 export const ProblemSchema = Type.Object({

@@ -1,5 +1,5 @@
 import type { Offset } from '../../ports/units.ts'
-import { onOneLine } from './json-scanner.ts'
+import { codeUnits, JsonScanner, onOneLine, parseValue } from './json-scanner.ts'
 
 /** A message to append. Payload and headers are JSON text that is never parsed again. */
 export interface NewMessage {
@@ -50,4 +50,39 @@ function isHighSurrogate (c: number): boolean {
 /** The beginning of each line that `encodeMessage` returns: a cheap check that a line has the expected offset. */
 export function lineStart (offset: Offset): string {
   return `{"offset":${offset},"`
+}
+
+/** The parts of a stored line, as text that is not parsed further, but for the key. */
+export interface StoredMessage {
+  readonly payload: string
+  /** JSON text: a number, if this service wrote it. */
+  readonly timestamp: string | undefined
+  readonly key: string | undefined
+  /** JSON text of an object. */
+  readonly headers: string | undefined
+}
+
+/**
+ * Finds the parts of a line at its outermost level. Lines of other implementations may have other members, in any order.
+ * @throws Error if the line is not a JSON object
+ */
+export function parseMessage (line: Uint8Array): StoredMessage {
+  const text = Buffer.from(line.buffer, line.byteOffset, line.length).toString()
+  const members = new Map<string, string>()
+  let name = ''
+  let depth = 0
+  const scanner = new JsonScanner(codeUnits(text, line), {
+    begin: () => depth++ === 0,
+    end: (start, end) => { depth--; members.set(name, text.slice(start, end)) },
+    name: (start, end) => { name = parseValue(text.slice(start, end)) as string },
+    leave: () => { depth-- }
+  }, Infinity)
+  scanner.run(Infinity)
+  const key = members.get('key')
+  return {
+    payload: members.get('payload') ?? 'null',
+    timestamp: members.get('timestamp'),
+    key: key?.startsWith('"') === true ? parseValue(key) as string : undefined,
+    headers: members.get('headers')
+  }
 }

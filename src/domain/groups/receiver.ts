@@ -1,0 +1,282 @@
+import type { GroupName, StoreInstant } from '../../ports/group-store.ts'
+import type { TopicItem } from '../../ports/topic-store.ts'
+import type { Bytes, Ms, Offset } from '../../ports/units.ts'
+import type { LogError } from '../errors.ts'
+import { toLogError } from '../log/log.ts'
+import type { Operation } from '../operation.ts'
+import { parseMessage } from '../segments/message.ts'
+import { StoreCalls } from '../store-calls.ts'
+import { earliestOf, endOf } from '../topics/state.ts'
+import type { GroupConfig } from './config.ts'
+import type { Group, GroupContext } from './group-context.ts'
+import type { Command, GroupQueue, View } from './group-queue.ts'
+import { bucketOf, encodeLeaseId, tagOf } from './lease-id.ts'
+import { linesOf } from './letter-mover.ts'
+import { LoadedLog } from './loaded-log.ts'
+import { defaultConfig } from './manage.ts'
+import { waitForNews } from './news.ts'
+import { receive, type BucketOf, type Nothing, type Received, type WaitingFor } from './receive.ts'
+import { offsetsOf } from './runs.ts'
+import { ack, type Acked, type LeasePart } from './settle.ts'
+import { newGroup, pendingRuns, type Lease, type Run } from './state.ts'
+
+/** Rounds of a receive that got no messages but has made progress, before it answers. */
+const ROUNDS_MAX = 10
+
+export interface ReceiveOptions {
+  readonly limit: number
+  readonly maxBytes: Bytes
+  /** The group's by default. */
+  readonly leaseMs?: Ms | undefined
+  readonly consumer?: string | undefined
+  /** How long to wait for messages. */
+  readonly waitMs: Ms
+  /** Two receives with the same key get the same lease. */
+  readonly key?: string | undefined
+  /** To be acknowledged first. */
+  readonly acks: readonly LeasePart[]
+}
+
+export interface AckAnswer extends Acked { readonly committedOffset: Offset }
+
+/** Messages that were delivered before. */
+export interface Redelivered { readonly first: Offset, readonly last: Offset, readonly attempt: number }
+
+export interface LeaseAnswer {
+  readonly id: string
+  /** By the store's clock, ms. */
+  readonly expiresAt: Ms
+  readonly expiresInMs: Ms
+  readonly redelivered: readonly Redelivered[]
+}
+
+export interface ReceiveAnswer {
+  /** Stored lines, ascending by offset. */
+  readonly lines: readonly Uint8Array[]
+  readonly lease: LeaseAnswer | undefined
+  readonly acked: ReadonlyArray<AckAnswer | LogError>
+  readonly committedOffset: Offset
+  readonly lag: number
+  /** What is missing, if there are no messages. */
+  readonly waitingFor?: WaitingFor
+  /** When it is worth asking again, if that is known. */
+  readonly retryInMs?: Ms | undefined
+}
+
+/** What a receive found in its turn. */
+interface Turn {
+  readonly received: Exclude<Received, { kind: 'load' }>
+  readonly group: Pick<Group, 'life' | 'state'>
+  readonly now: StoreInstant
+  /** Monotonic ms at which the turn began, before its write. */
+  readonly at: Ms
+}
+
+interface Answered extends Turn {
+  /** Of the changes of the group, as this process saw them, when the turn ended. */
+  readonly version: number
+}
+
+type Tried = Turn | { readonly load: Extract<Received, { kind: 'load' }>, readonly config: GroupConfig }
+
+/** One receive of a group, from the reading of its pages to the answer (groups §3.1, §8). */
+export class Receiver {
+  readonly #context: GroupContext
+  readonly #name: GroupName
+  readonly #queue: GroupQueue
+  readonly #options: ReceiveOptions
+  readonly #operation: Operation
+  /** By which the server finds its own lease again. */
+  readonly #key: string
+  #item: TopicItem | undefined
+  #loaded = new LoadedLog({ earliest: 1, end: 1 })
+
+  constructor (
+    context: GroupContext, name: GroupName, queue: GroupQueue, options: ReceiveOptions, operation: Operation
+  ) {
+    this.#context = context
+    this.#name = name
+    this.#queue = queue
+    this.#options = options
+    this.#operation = operation
+    this.#key = options.key ?? context.randomHex(16)
+  }
+
+  /** @throws LogError */
+  async receive (): Promise<ReceiveAnswer> {
+    const { clock } = this.#context
+    const until = clock.monotonic() + this.#options.waitMs
+    const { kept } = this.#queue
+    const [glance] = await Promise.all([kept.young ?? kept.read(-Infinity, [this.#operation]), this.#readTopic()])
+    await this.#preload(glance.group)
+    const acks = Promise.all(this.#options.acks.map((part) => this.#ack(part)))
+    for (let rounds = 1; ; rounds++) {
+      const turn = await this.#turn()
+      const acked = await acks
+      const { received } = turn
+      if (received.kind === 'leased') return this.#answer(turn, acked, received.lease, this.#linesAt(received.lease))
+      if (received.kind === 'repeated') return this.#answer(turn, acked, received.lease, await this.#linesAgain(received.lease))
+      const left = until - clock.monotonic()
+      if (received.kind === 'progress') {
+        if (rounds >= ROUNDS_MAX && left <= 0) return this.#answer(turn, acked)
+        continue
+      }
+      if (left <= 0 && received.failure !== undefined) throw toLogError(received.failure)
+      if (left <= 0 || this.#operation.signal?.aborted === true) return this.#answer(turn, acked)
+      await this.#wait(turn, received, left)
+    }
+  }
+
+  async #readTopic (): Promise<void> {
+    this.#operation.calls.state++
+    const item = this.#item = await readTopic(this.#context, this.#name.topic, this.#operation)
+    this.#loaded = new LoadedLog({ earliest: earliestOf(item), end: endOf(item) })
+  }
+
+  /** Reads what the receive will need, as far as that is known, so that its turn does not end without it (groups §7.3). */
+  async #preload (group: Group | undefined): Promise<void> {
+    const now = this.#context.storeClock.now()
+    if (now === undefined) return
+    let view: View = { ...group ?? { gen: '', life: '', rev: 0, ...this.#made() }, now }
+    for (const part of this.#options.acks) {
+      try {
+        view = { ...view, state: ack(view.state, view.life, part).state }
+      } catch {}
+    }
+    for (let received = this.#receive(view); received.kind === 'load'; received = this.#receive(view)) {
+      await this.#load(received, view.config)
+    }
+  }
+
+  /** Takes part in a write of the group, as often as pages had to be loaded. */
+  async #turn (): Promise<Answered> {
+    for (;;) {
+      const { answer, version } = await this.#queue.submitVersioned(this.#command(), this.#operation)
+      if (!('load' in answer)) return { ...answer, version }
+      await this.#load(answer.load, answer.config)
+    }
+  }
+
+  #command (): Command<Tried> {
+    return {
+      kind: 'receive',
+      repeatable: true,
+      movesLetters: true,
+      make: () => this.#made(),
+      apply: (view) => {
+        const received = this.#receive(view)
+        if (received.kind === 'load') return { answer: { load: received, config: view.config }, tentative: true }
+        const state = received.kind === 'leased' || received.kind === 'progress' ? received.state : view.state
+        return { state, answer: { received, group: { life: view.life, state }, now: view.now, at: this.#context.clock.monotonic() } }
+      }
+    }
+  }
+
+  #receive ({ gen, config, state, now }: View): Received {
+    const { limit, maxBytes, leaseMs = config.leaseMs, consumer } = this.#options
+    const request = { tag: tagOf(gen, this.#key), limit, maxBytes, leaseMs, consumer }
+    return receive(state, request, this.#loaded, now, { config, limits: this.#context.limits, bucketOf: bucketsOf(gen, config) })
+  }
+
+  #made (): Pick<Group, 'config' | 'state'> {
+    return { config: defaultConfig(this.#name.topic, this.#context), state: newGroup(this.#loaded.earliest) }
+  }
+
+  /** @returns the answer, or the problem, which does not fail the receive */
+  #ack (part: LeasePart): Promise<AckAnswer | LogError> {
+    return this.#queue.submit(ackCommand(part), this.#operation).catch((error: unknown) => toLogError(error))
+  }
+
+  async #load ({ from, end }: { readonly from: Offset, readonly end: Offset }, { mode }: GroupConfig): Promise<void> {
+    const { log, limits } = this.#context
+    const { limit, maxBytes } = this.#options
+    // With keys, many messages may be looked at and not be handed out.
+    const most = mode === 'keyed' && this.#loaded.bytes > 0 ? limits.groupScanMessages : limit
+    const size = { limit: Math.min(most, end - from, limits.pageMessagesMax), maxBytes: Math.min(maxBytes, limits.pageBytesMax) }
+    try {
+      this.#loaded.add(from, await log.read(this.#name.topic, { from, ...size, item: this.#item }, this.#operation))
+    } catch (error) {
+      this.#loaded.failed(from, toLogError(error))
+    }
+  }
+
+  #linesAt ({ runs }: Lease): Uint8Array[] {
+    const lines: Uint8Array[] = []
+    for (const offset of offsetsOf(runs)) {
+      const at = this.#loaded.at(offset)
+      if (at?.kind === 'message') lines.push(at.line)
+    }
+    return lines
+  }
+
+  /** Of a lease that an earlier copy of the request got. What was removed since is missing. */
+  async #linesAgain ({ runs }: Lease): Promise<Uint8Array[]> {
+    const lines = await linesOf(this.#context, this.#name.topic, runs, this.#operation)
+    return [...offsetsOf(runs)].flatMap((offset) => lines.get(offset) ?? [])
+  }
+
+  async #wait ({ group, now, version }: Answered, { dueAt, openAt }: Nothing, leftMs: Ms): Promise<void> {
+    const due = dueAt === undefined ? Infinity : Math.max(dueAt - now.low, 0)
+    const page = await waitForNews(this.#context, this.#queue.kept, {
+      topic: this.#name.topic,
+      from: openAt,
+      size: { limit: this.#options.limit, maxBytes: this.#options.maxBytes },
+      version,
+      polls: !pendingRuns(group.state).next().done,
+      ms: Math.min(due, leftMs),
+      operation: this.#operation
+    })
+    const { earliest, end } = this.#loaded
+    this.#loaded = new LoadedLog({ earliest, end })
+    if (page !== undefined) this.#loaded.add(openAt!, page)
+  }
+
+  #answer (
+    { received, group: { life, state }, now, at }: Turn, acked: ReceiveAnswer['acked'], lease?: Lease, lines: readonly Uint8Array[] = []
+  ): ReceiveAnswer {
+    const committed = { acked, committedOffset: state.committed, lag: Math.max(0, this.#loaded.end - state.committed) }
+    if (lease === undefined) {
+      const { waitingFor = 'messages', dueAt } = received.kind === 'nothing' ? received : {}
+      const retryInMs = received.kind === 'progress' ? 0 : dueAt === undefined ? undefined : Math.max(0, Math.ceil(dueAt - now.low))
+      return { lines, lease: undefined, ...committed, waitingFor, retryInMs }
+    }
+    const elapsed = this.#context.clock.monotonic() - at
+    const answer = {
+      id: encodeLeaseId(life, lease),
+      expiresAt: lease.expires,
+      expiresInMs: Math.max(0, Math.floor(lease.expires - now.high - elapsed)),
+      redelivered: redeliveredOf(lease.runs)
+    }
+    return { lines, lease: answer, ...committed }
+  }
+}
+
+export function ackCommand (part: LeasePart): Command<AckAnswer> {
+  return {
+    kind: 'settle',
+    repeatable: true,
+    movesLetters: true,
+    apply: (view) => {
+      const { state, answer } = ack(view.state, view.life, part)
+      return { state, answer: { ...answer, committedOffset: state.committed } }
+    }
+  }
+}
+
+/** @throws StoreError */
+export function readTopic (context: GroupContext, topic: string, { signal }: Operation): Promise<TopicItem | undefined> {
+  const calls = new StoreCalls(context, Infinity, signal)
+  return calls.make('read', 'the topic store', (aborted) => context.topics.read(topic, { signal: aborted }))
+}
+
+export function bucketsOf (gen: string, { mode }: GroupConfig): BucketOf {
+  if (mode !== 'keyed') return () => mode === 'exclusive' ? 0 : undefined
+  return (line) => {
+    const { key } = parseMessage(line)
+    return key === undefined ? undefined : bucketOf(gen, key)
+  }
+}
+
+function redeliveredOf (runs: readonly Run[]): Redelivered[] {
+  return runs.filter(({ attempt }) => attempt > 1).map(({ first, count, attempt }) => ({ first, last: first + count - 1, attempt }))
+}

@@ -1,3 +1,4 @@
+import { Violation } from '../engine/scheduler.ts'
 import { plant } from '../log/plant.ts'
 import { exploreGroup } from './exploration.ts'
 import { groupsParts, type GroupsSubject } from './machine.ts'
@@ -17,7 +18,8 @@ export const tasks = {
       exploreGroup(subject, smallCases[fault.small!]!)
       return undefined
     } catch (error) {
-      return String(error).split('\n')[0]
+      if (!(error instanceof Violation)) throw error
+      return error.message.split('\n')[0]
     } finally {
       await remove()
     }

@@ -2,7 +2,8 @@ import type { LogError } from '../../../src/domain/errors.ts'
 import type { AckAnswer, LeaseId, Nacked, ReceiveAnswer } from '../../../src/domain/groups/groups.ts'
 import { decodeLeaseId } from '../../../src/domain/groups/lease-id.ts'
 import { Violation } from '../engine/scheduler.ts'
-import { nameOf, type GroupsChecker, type LeaseHistory, type LifeHistory } from './checker.ts'
+import type { GroupsChecker } from './checker.ts'
+import { nameOf, type LeaseHistory, type LifeHistory } from './history.ts'
 
 /** A lease as its worker got it. */
 export interface HeldLease { readonly id: LeaseId, readonly offsets: readonly number[] }
@@ -73,7 +74,9 @@ export class Answers {
 
   nacked ({ id }: Asked, { nacked, dead }: Nacked): void {
     const history = this.#history(id)!
-    if (nacked > history.granted.size || dead > nacked) throw new Violation(`${nacked} messages of lease ${id.seq} are called nacked, ${dead} dead`)
+    if (nacked > history.granted.size || dead > nacked) {
+      throw new Violation(`${nacked} messages of lease ${id.seq} are called nacked, ${dead} dead`)
+    }
   }
 
   /** A request for messages of a lease has failed. */

@@ -1,51 +1,15 @@
-import type { GroupConfig } from '../../../src/domain/groups/config.ts'
+import { decodeState } from '../../../src/domain/groups/codec.ts'
+import { decodeGroupConfig, type GroupConfig } from '../../../src/domain/groups/config.ts'
+import { bucketOf } from '../../../src/domain/groups/lease-id.ts'
+import type { GroupState, Lease } from '../../../src/domain/groups/state.ts'
 import type { Limits } from '../../../src/domain/limits.ts'
 import type { GroupItem } from '../../../src/ports/group-store.ts'
 import { Violation } from '../engine/scheduler.ts'
-import { checkState, offsetsIn, type Place } from './invariants.ts'
-import { decodeGroupConfig } from '../../../src/domain/groups/config.ts'
-import { decodeState } from '../../../src/domain/groups/codec.ts'
-import { bucketOf, lifeOf } from '../../../src/domain/groups/lease-id.ts'
-import type { GroupState, Lease } from '../../../src/domain/groups/state.ts'
+import { add, nameOf, newLife, type Current, type LifeHistory, type Stored } from './history.ts'
+import { checkState, offsetsIn } from './invariants.ts'
 
-/** A message, or a letter, as it was stored. */
-export interface Stored { readonly payload: string, readonly key: string | undefined, readonly headers: Record<string, string> }
-
-/** One lease, and all that was asked of it. */
-export interface LeaseHistory {
-  readonly seq: number
-  readonly granted: ReadonlyMap<number, number>
-  readonly grantedAt: number
-  endedAt: number
-  /** How many requests that may have been applied acknowledge an offset; that hand back any; that extend. */
-  readonly acks: Map<number, number>
-  nacks: number
-  rejects: number
-  extends: number
-  /** What left the lease by an ack. */
-  readonly acked: Set<number>
-}
-
-/** One life of the group. */
-export interface LifeHistory {
-  readonly gen: string
-  readonly life: string
-  readonly madeAt: number
-  endedAt: number
-  readonly leases: Map<string, LeaseHistory>
-  readonly acked: Set<number>
-  readonly redriven: Set<number>
-  readonly died: Map<number, number>
-  readonly confirmed: Map<number, number>
-  readonly letters: Map<number, number>
-  maxAttempts: number | null
-  maxInFlight: number
-  /** Offsets below `next` at which there was no message. */
-  readonly passed: Set<number>
-  /** When seeks, redrives or deletions have changed what is settled. */
-  readonly upheavals: number[]
-  current: { readonly item: GroupItem, readonly state: GroupState, readonly config: GroupConfig, readonly places: Map<number, Place> } | undefined
-}
+/** What the store tells of its time may be off by so much. */
+const CLOCKS_APART_MS = 2_000
 
 export interface CheckerOptions {
   readonly limits: Limits
@@ -113,7 +77,9 @@ export class GroupsChecker {
     const life = this.lives.get(gen)!
     const { leases, dead } = life.current!.state
     if (this.deletions + this.forcedDeletions === 0) throw new Violation('§10: the group is deleted, and nobody has asked for it')
-    if (this.forcedDeletions === 0 && leases.length + dead.length > 0) throw new Violation('§10: the group is deleted while messages are pending')
+    if (this.forcedDeletions === 0 && leases.length + dead.length > 0) {
+      throw new Violation('§10: the group is deleted while messages are pending')
+    }
     life.endedAt = this.tick()
     for (const lease of life.leases.values()) lease.endedAt = Math.min(lease.endedAt, life.endedAt)
     this.current = undefined
@@ -145,27 +111,14 @@ export class GroupsChecker {
     if (known === undefined) {
       if (before !== undefined) throw new Violation('§2.2: a group is made where there is one')
       if (rev !== 1) throw new Violation(`§2.1: a new group has the rev ${rev}`)
-      const life: LifeHistory = {
-        gen,
-        life: lifeOf(gen),
-        madeAt: this.tick(),
-        endedAt: Infinity,
-        leases: new Map(),
-        acked: new Set(),
-        redriven: new Set(),
-        died: new Map(),
-        confirmed: new Map(),
-        letters: new Map(),
-        maxAttempts: 1,
-        maxInFlight: 0,
-        upheavals: [],
-        passed: new Set(),
-        current: undefined
-      }
+      const life = newLife(gen, this.tick())
       this.lives.set(gen, life)
-      return this.current = life
+      this.current = life
+      return life
     }
-    if (before?.gen !== gen || rev !== before.rev + 1) throw new Violation(`§2.2: ${rev} of ${gen} is written over ${before?.rev} of ${before?.gen}`)
+    if (before?.gen !== gen || rev !== before.rev + 1) {
+      throw new Violation(`§2.2: ${rev} of ${gen} is written over ${before?.rev} of ${before?.gen}`)
+    }
     return known
   }
 
@@ -176,13 +129,13 @@ export class GroupsChecker {
     return { bucket: message.key === undefined ? undefined : bucketOf(gen, message.key) }
   }
 
-  #changed (life: LifeHistory, before: NonNullable<LifeHistory['current']>, item: GroupItem): void {
+  #changed (life: LifeHistory, before: Current, item: GroupItem): void {
     const after = life.current!
     const { state: was } = before
     const { state } = after
     const isSeek = this.#isSeek(was, state)
     if (isSeek) this.#sought(life, state)
-    if (!isSeek && state.committed < was.committed) throw new Violation(`§12.7: committed falls from ${was.committed} to ${state.committed}`)
+    else if (state.committed < was.committed) throw new Violation(`§12.7: committed falls from ${was.committed} to ${state.committed}`)
     if (state.seq < was.seq) throw new Violation('§2.1: seq falls')
     this.#died(life, before)
     this.#confirmed(life, before)
@@ -212,7 +165,7 @@ export class GroupsChecker {
     life.upheavals.push(this.tick())
   }
 
-  #died (life: LifeHistory, { state: was, config, places }: NonNullable<LifeHistory['current']>): void {
+  #died (life: LifeHistory, { state: was, config, places }: Current): void {
     const { state, config: { deadLetterProducer } } = life.current!
     const isOther = deadLetterProducer !== config.deadLetterProducer
     const more = isOther ? state.dead.length : state.deadSeq - was.deadSeq
@@ -235,7 +188,7 @@ export class GroupsChecker {
     }
   }
 
-  #confirmed (life: LifeHistory, { state: was, config }: NonNullable<LifeHistory['current']>): void {
+  #confirmed (life: LifeHistory, { state: was, config }: Current): void {
     const { state, config: { deadLetterProducer } } = life.current!
     const isOther = deadLetterProducer !== config.deadLetterProducer
     const gone = isOther ? was.dead.length : state.deadSeq - state.dead.length - (was.deadSeq - was.dead.length)
@@ -260,13 +213,16 @@ export class GroupsChecker {
       if (expires < sentAt + leaseMs && !clocksStoodStill()) {
         throw new Violation(`§12.4: lease ${seq} is granted for ${Math.round(expires - sentAt)} ms, of ${leaseMs}`)
       }
+      const again = before.find((each) => each.tag === lease.tag && each.expires > this.#options.nowMs() + CLOCKS_APART_MS)
+      if (again !== undefined && after.some((each) => each.seq === again.seq)) {
+        throw new Violation(`§3.1: a repeated receive gets lease ${seq} beside ${again.seq}`)
+      }
       const granted = new Map(runs.flatMap((run) => offsetsIn([run]).map((offset) => [offset, run.attempt] as const)))
       for (const offset of granted.keys()) {
         if (life.acked.has(offset)) throw new Violation(`§12.3: ${offset} was acknowledged, and is handed out again`)
       }
-      life.leases.set(name, {
-        seq, granted, grantedAt: this.tick(), endedAt: Infinity, acks: new Map(), nacks: 0, rejects: 0, extends: 0, acked: new Set()
-      })
+      const nothingAsked = { acks: new Map(), nacks: 0, rejects: 0, extends: 0, acked: new Set<number>() }
+      life.leases.set(name, { seq, granted, grantedAt: this.tick(), endedAt: Infinity, ...nothingAsked })
     }
   }
 
@@ -287,7 +243,7 @@ export class GroupsChecker {
   }
 
   /** What happened to one offset, if no seek did. */
-  #moved (life: LifeHistory, offset: number, { state: was, places }: NonNullable<LifeHistory['current']>): void {
+  #moved (life: LifeHistory, offset: number, { state: was, places }: Current): void {
     const { state, places: now } = life.current!
     const place = places.get(offset)
     // A batch from before a seek does not keep a message from being settled.
@@ -301,9 +257,13 @@ export class GroupsChecker {
       const history = life.leases.get(nameOf(lease))!
       const { nowMs, clocksStoodStill } = this.#options
       const mayEnd = history.nacks > 0 || lease.expires <= nowMs() || clocksStoodStill()
+      // Its worker may have got the lease without it, and acknowledges all of it.
+      const isGone = isTrimmed && (mayEnd || history.acks.size > 0)
       const isAcked = (history.acks.get(offset) ?? 0) > 0
-      if (isSettled && !isAcked && !(isTrimmed && mayEnd)) throw new Violation(`§12.5: ${offset} of lease ${lease.seq} is settled by nobody`)
-      if (isSettled && isAcked) {
+      if (isSettled && !isAcked && !isGone) {
+        throw new Violation(`§12.5: ${offset} of lease ${lease.seq} is settled by nobody`)
+      }
+      if (isSettled && (isAcked || history.acks.size > 0)) {
         life.acked.add(offset)
         history.acked.add(offset)
         return
@@ -323,25 +283,16 @@ export class GroupsChecker {
   }
 
   /** What was settled, is not beside a seek, and is to be handed out again. */
-  #redriven (life: LifeHistory, { state: was, places }: NonNullable<LifeHistory['current']>, state: GroupState): void {
+  #redriven (life: LifeHistory, { state: was, places }: Current, state: GroupState): void {
     if (this.#isSeek(was, state)) return
     const pending = [...state.leases.filter(({ seq }) => seq > was.seq).flatMap(({ runs }) => runs), ...state.retry]
     for (const offset of offsetsIn(pending)) {
       if (offset >= was.next || places.has(offset)) continue
-      if (this.redrives === 0 || (life.letters.get(offset) ?? 0) === 0) throw new Violation(`§12.3: ${offset} was settled, and is pending again`)
+      const isLetter = this.redrives > 0 && (life.letters.get(offset) ?? 0) > 0
+      if (!isLetter) throw new Violation(`§12.3: ${offset} was settled, and is pending again`)
       life.redriven.add(offset)
       life.acked.delete(offset)
       life.upheavals.push(this.tick())
     }
   }
-}
-
-export function nameOf ({ seq, tag }: Pick<Lease, 'seq' | 'tag'>): string {
-  return `${seq}/${tag}`
-}
-
-function add (counts: Map<number, number>, offset: number): number {
-  const count = (counts.get(offset) ?? 0) + 1
-  counts.set(offset, count)
-  return count
 }

@@ -94,7 +94,8 @@ export class Workers {
   async #receive (key: string, process: Process, random: Random, acks: HeldLease | undefined): Promise<HeldLease | undefined> {
     const { answers, leaseMs, name, scheduler } = this.#options
     const part: LeasePart[] = acks === undefined ? [] : [{ id: acks.id }]
-    const options = { limit: random.pick([1, 3, 10]), maxBytes: 1_000_000, leaseMs, waitMs: random.pick([0, 0, 500, 5_000]), acks: part, key }
+    const [limit, waitMs] = [random.pick([1, 3, 10]), random.pick([0, 0, 500, 5_000])]
+    const options = { limit, maxBytes: 1_000_000, leaseMs, waitMs, acks: part, key }
     for (let attempt = 1; attempt <= 4; attempt++) {
       const asked = acks === undefined ? undefined : answers.ask('ack', acks.id, acks.offsets)
       const call = (groups: Groups): Promise<ReceiveAnswer> => groups.receive(name, options)
@@ -132,7 +133,9 @@ export class Workers {
   #acked (who: string, asked: Asked, answer: { acked: number, already: boolean } | LogError): void {
     const { answers, scheduler } = this.#options
     const { id, offsets } = asked
-    const outcome = answer instanceof Error ? `${answer.code} ${answer.details.applied ?? ''}` : `acked ${answer.acked}, already ${answer.already}`
+    const outcome = answer instanceof Error
+      ? `${answer.code} ${answer.details.applied ?? ''}`
+      : `acked ${answer.acked}, already ${answer.already}`
     scheduler.note(who, `ack of ${offsets.join(' ')} of lease ${id.seq}: ${outcome}`)
     if (answer instanceof Error) answers.failed('ack', asked, answer)
     else answers.acked(asked, answer)
@@ -146,7 +149,8 @@ export class Workers {
       const asked = answers.ask('nack', id, offsets, options.reject)
       if (random.chance(0.1)) this.#late(process, random, call, () => {}, () => answers.ask('nack', id, offsets, options.reject))
       const answer = await this.#send(process, random, call)
-      scheduler.note(who, `nack of ${offsets.join(' ')} of lease ${id.seq}: ${answer instanceof Error ? answer.code : JSON.stringify(answer)}`)
+      const outcome = answer instanceof Error ? answer.code : JSON.stringify(answer)
+      scheduler.note(who, `nack of ${offsets.join(' ')} of lease ${id.seq}: ${outcome}`)
       if (answer === 'no answer') continue
       if (!(answer instanceof Error)) return answers.nacked(asked, answer)
       answers.failed('nack', asked, answer)

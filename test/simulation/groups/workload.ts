@@ -9,7 +9,8 @@ import { Process, Scheduler, Violation } from '../engine/scheduler.ts'
 import { drawRates, World, type FaultRates, type Stores } from '../engine/world.ts'
 import type { Outcome, Scenario } from '../log/workload.ts'
 import { Answers } from './answers.ts'
-import { GroupsChecker, type Stored } from './checker.ts'
+import { GroupsChecker } from './checker.ts'
+import type { Stored } from './history.ts'
 import type { GroupsSubject } from './machine.ts'
 import { Operator } from './operator.ts'
 import { settleAll } from './settle-all.ts'
@@ -64,7 +65,7 @@ class GroupsRun {
   #active = 0
   #restarts = 0
 
-  constructor (subject: GroupsSubject, { seed, without = new Set(), writersMax = 8 }: Scenario) {
+  constructor (subject: GroupsSubject, { seed, without = new Set(), writersMax = 8, appendsMax = 100 }: Scenario) {
     this.#subject = subject
     this.#seed = seed
     const random = new Random(seed, 'groups')
@@ -77,7 +78,9 @@ class GroupsRun {
     this.#limits = {
       ...subject.defaultLimits,
       segmentCacheBytes: random.pick([0, 1_000_000]),
-      ...random.pick([{}, { groupScanMessages: 2 }, { groupLanesMax: 1 }, { groupLeasesMax: 2 }, { groupRunsSoft: 3 }, { groupInFlightMax: 4 }])
+      ...random.pick([
+        {}, { groupScanMessages: 2 }, { groupLanesMax: 1 }, { groupLeasesMax: 2 }, { groupRunsSoft: 3 }, { groupInFlightMax: 4 }
+      ])
     }
     this.#checker = new GroupsChecker({
       limits: this.#limits,
@@ -90,8 +93,9 @@ class GroupsRun {
       topics: subject.createMemoryTopicStore(() => this.scheduler.now),
       records: subject.createMemoryRecordStore()
     }
-    const options = { seed, rates: scaled(drawRates(random), random.pick([0, 0.1, 0.3, 1])), latencyMs: random.pick([5, 5, 30, 300]), without }
-    this.world = new World(this.scheduler, subject.StoreError, options, stores)
+    const rates = scaled(drawRates(random), random.pick([0, 0.1, 0.3, 1]))
+    const latencyMs = random.pick([5, 5, 30, 300])
+    this.world = new World(this.scheduler, subject.StoreError, { seed, rates, latencyMs, without }, stores)
     this.#groupStore = this.#watchedGroups(subject.createMemoryGroupStore(() => Math.floor(this.scheduler.now)), exact)
     this.#workers = new Workers({
       seed,
@@ -100,13 +104,22 @@ class GroupsRun {
       name: this.#name,
       leaseMs: this.#leaseMs,
       count: Math.min(random.int(1, 4), writersMax),
-      rounds: random.pick([3, 6, 12]),
+      rounds: Math.min(random.pick([3, 6, 12]), appendsMax),
       paceMs: this.#paceMs,
       server: (draw) => this.#server(draw),
       known: (error) => this.#known(error)
     })
-    const context = { seed, scheduler: this.scheduler, checker: this.#checker, name: this.#name, mode: this.#mode, leaseMs: this.#leaseMs }
-    this.#operator = new Operator({ ...context, messages: this.#messages, paceMs: this.#paceMs, known: (error) => this.#known(error) })
+    this.#operator = new Operator({
+      seed,
+      scheduler: this.scheduler,
+      checker: this.#checker,
+      name: this.#name,
+      mode: this.#mode,
+      leaseMs: this.#leaseMs,
+      messages: this.#messages,
+      paceMs: this.#paceMs,
+      known: (error) => this.#known(error)
+    })
   }
 
   /** Everything at once, with faults, until all have done their work. */
@@ -155,7 +168,8 @@ class GroupsRun {
     this.world.faultsOn = false
     let done = false
     const { groups } = this.#start(process)()
-    const change = { mode: this.#mode, leaseMs: this.#leaseMs, maxAttempts: random.pick([1, 2, 2, 3, 5]), maxInFlight: random.pick([3, 10, 2_000]) }
+    const [maxAttempts, maxInFlight] = [random.pick([1, 2, 2, 3, 5]), random.pick([3, 10, 2_000])]
+    const change = { mode: this.#mode, leaseMs: this.#leaseMs, maxAttempts, maxInFlight }
     groups.put(this.#name, change).then(() => { done = true }, (error: unknown) => { this.scheduler.fail(error) })
     await this.scheduler.run(() => done, stepsMax)
     this.world.faultsOn = true
@@ -187,7 +201,7 @@ class GroupsRun {
           return outer.write(name, item, expected, options)
         }
       }
-      const randomHex = (bytes: number): string => Array.from({ length: bytes }, () => random.int(0, 255).toString(16).padStart(2, '0')).join('')
+      const randomHex = (bytes: number): string => Buffer.from(Array.from({ length: bytes }, () => random.int(0, 255))).toString('hex')
       const groups = this.#subject.createGroups({ store, topics: stores.topics, log, ...deps, randomHex, runsOn: !this.#functions })
       return { log, groups, process }
     }

@@ -75,25 +75,8 @@ export const plantedProcessFaults: readonly PlantedGroupFault[] = [
     name: '33: a seek is repeated after an unknown outcome',
     file: 'domain/groups/manage.ts',
     replace: 'repeatable: false,',
-    by: 'repeatable: true,'
-  },
-  {
-    name: 'a refusal of a write that was sent twice counts as not applied',
-    file: 'domain/groups/kept-group.ts',
-    replace: 'isNext ? \'refused\' : \'unknown\'',
-    by: 'unanswered && !isNext ? \'unknown\' : \'refused\''
-  },
-  {
-    name: 'a write that makes a group is sent again',
-    file: 'domain/groups/kept-group.ts',
-    replace: 'if (unanswered && base.item === undefined) {',
-    by: 'if (unanswered && clock.monotonic() < 0) {'
-  },
-  {
-    name: 'a late confirmation of another producer',
-    file: 'domain/groups/letter-mover.ts',
-    replace: 'view.gen === gen && view.config.deadLetterProducer === config.deadLetterProducer',
-    by: 'view.gen === gen && config !== undefined'
+    by: 'repeatable: true,',
+    from: 490
   },
   {
     name: 'a claimed batch is never moved by anybody else',

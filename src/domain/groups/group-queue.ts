@@ -35,6 +35,8 @@ export interface Command<Answer> {
   readonly repeatable: boolean
   /** What a new group is, if the command makes one. */
   readonly make?: (() => Pick<Group, 'config' | 'state'>) | undefined
+  /** Counts refused writes, for commands that are submitted several times. */
+  readonly tries?: { refusals: number }
   /** Whether a batch of dead letters that this command finds is to be moved. */
   readonly movesLetters: boolean
   /** @throws LogError as the answer */
@@ -45,7 +47,7 @@ interface Waiting {
   readonly command: Command<unknown>
   readonly operation: Operation
   readonly arrivedAt: Ms
-  refusals: number
+  readonly tries: { refusals: number }
   readonly resolve: (answer: unknown) => void
   readonly reject: (error: Error) => void
 }
@@ -98,7 +100,7 @@ export class GroupQueue {
     return new Promise((resolve, reject) => {
       const arrivedAt = this.#context.clock.monotonic()
       const answer = (value: unknown): void => { resolve({ answer: value as Answer, version: this.kept.version }) }
-      this.#waiting.push({ command, operation, arrivedAt, refusals: 0, resolve: answer, reject })
+      this.#waiting.push({ command, operation, arrivedAt, tries: command.tries ?? { refusals: 0 }, resolve: answer, reject })
       if (this.#running) return
       this.#running = true
       // What is submitted together shares the first write, too.
@@ -220,9 +222,9 @@ export class GroupQueue {
       }
       case 'refused':
     }
-    for (const { waiting } of answers) waiting.refusals++
-    const tired = answers.filter(({ waiting: { command, refusals, arrivedAt } }) => command.kind === 'receive'
-      ? refusals >= limits.groupReceiveAttemptsMax
+    for (const { waiting } of answers) waiting.tries.refusals++
+    const tired = answers.filter(({ waiting: { command, tries, arrivedAt } }) => command.kind === 'receive'
+      ? tries.refusals >= limits.groupReceiveAttemptsMax
       : clock.monotonic() - arrivedAt >= limits.groupSettleMs)
     this.#answer(tired.filter(({ waiting }) => this.#waiting.includes(waiting)).map(({ waiting }) => ({ waiting, error: contended() })))
     return false

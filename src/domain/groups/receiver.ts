@@ -76,7 +76,7 @@ interface Answered extends Turn {
   readonly version: number
 }
 
-type Tried = Turn | { readonly load: Extract<Received, { kind: 'load' }>, readonly config: GroupConfig }
+type Tried = Turn | { readonly load: Extract<Received, { kind: 'load' }> }
 
 /** One receive of a group, from the reading of its pages to the answer (groups §3.1, §8). */
 export class Receiver {
@@ -87,6 +87,8 @@ export class Receiver {
   readonly #operation: Operation
   /** By which the server finds its own lease again. */
   readonly #key: string
+  /** Of writes that this receive took part in. */
+  readonly #tries = { refusals: 0 }
   #item: TopicItem | undefined
   #loaded = new LoadedLog({ earliest: 1, end: 1 })
 
@@ -143,7 +145,7 @@ export class Receiver {
       } catch {}
     }
     for (let received = this.#receive(view); received.kind === 'load'; received = this.#receive(view)) {
-      await this.#load(received, view.config)
+      await this.#load(received)
     }
   }
 
@@ -152,7 +154,7 @@ export class Receiver {
     for (;;) {
       const { answer, version } = await this.#queue.submitVersioned(this.#command(), this.#operation)
       if (!('load' in answer)) return { ...answer, version }
-      await this.#load(answer.load, answer.config)
+      await this.#load(answer.load)
     }
   }
 
@@ -161,10 +163,11 @@ export class Receiver {
       kind: 'receive',
       repeatable: true,
       movesLetters: true,
+      tries: this.#tries,
       make: () => this.#made(),
       apply: (view) => {
         const received = this.#receive(view)
-        if (received.kind === 'load') return { answer: { load: received, config: view.config }, tentative: true }
+        if (received.kind === 'load') return { answer: { load: received }, tentative: true }
         const state = received.kind === 'leased' || received.kind === 'progress' ? received.state : view.state
         return { state, answer: { received, group: { life: view.life, state }, now: view.now, at: this.#context.clock.monotonic() } }
       }
@@ -186,11 +189,12 @@ export class Receiver {
     return this.#queue.submit(ackCommand(part), this.#operation).catch((error: unknown) => toLogError(error))
   }
 
-  async #load ({ from, end }: { readonly from: Offset, readonly end: Offset }, { mode }: GroupConfig): Promise<void> {
+  async #load ({ from, end }: { readonly from: Offset, readonly end: Offset }): Promise<void> {
     const { log, limits } = this.#context
     const { limit, maxBytes } = this.#options
-    // With keys, many messages may be looked at and not be handed out.
-    const most = mode === 'keyed' && this.#loaded.bytes > 0 ? limits.groupScanMessages : limit
+    // With keys, many messages may be looked at and not be handed out. And what was read may have been taken by others: read ahead,
+    // or they will be faster again.
+    const most = this.#loaded.bytes > 0 ? limits.groupScanMessages : limit
     const size = { limit: Math.min(most, end - from, limits.pageMessagesMax), maxBytes: Math.min(maxBytes, limits.pageBytesMax) }
     try {
       this.#loaded.add(from, await log.read(this.#name.topic, { from, ...size, item: this.#item }, this.#operation))

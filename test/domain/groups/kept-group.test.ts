@@ -100,3 +100,18 @@ test('a write that had no answer is sent again, and found to be applied', async 
   assert.deepEqual(await own.seek(name, 1), { committedOffset: 1, endedLeases: 0 })
   assert.equal(writes, 2)
 })
+
+// Each time that it had to read pages again, it began to count anew, and never gave up.
+test('a receive whose write is refused eight times is answered so, also if it reads pages in between', async (t) => {
+  const { log, store, own, others, reach } = await twoProcesses(t)
+  await log.append('t', Array.from({ length: 30 }, () => ({ payload: '1' })))
+  await take(own)
+  let writes = 0
+  reach.write = async (...parameters) => {
+    writes++
+    await take(others)
+    return await store.write(...parameters)
+  }
+  await assert.rejects(own.receive(name, options), (error) => error instanceof LogError && error.code === 'group_contended')
+  assert.equal(writes, 8)
+})

@@ -1,7 +1,7 @@
 import type { GroupName, StoreInstant } from '../../ports/group-store.ts'
 import type { TopicItem } from '../../ports/topic-store.ts'
 import type { Bytes, Ms, Offset } from '../../ports/units.ts'
-import type { LogError } from '../errors.ts'
+import { withAppliedUnknown, type LogError } from '../errors.ts'
 import { toLogError } from '../log/log.ts'
 import type { Operation } from '../operation.ts'
 import { parseMessage } from '../segments/message.ts'
@@ -111,6 +111,16 @@ export class Receiver {
     const [glance] = await Promise.all([kept.young ?? kept.read(-Infinity, [this.#operation]), this.#readTopic()])
     await this.#preload(glance.group)
     const acks = Promise.all(this.#options.acks.map((part) => this.#ack(part)))
+    try {
+      return await this.#rounds(acks, until)
+    } catch (error) {
+      // Its acks are written apart from it.
+      throw this.#options.acks.length > 0 ? withAppliedUnknown(toLogError(error)) : error
+    }
+  }
+
+  async #rounds (acks: Promise<ReceiveAnswer['acked']>, until: Ms): Promise<ReceiveAnswer> {
+    const { clock } = this.#context
     for (let rounds = 1; ; rounds++) {
       const turn = await this.#turn()
       const acked = await acks

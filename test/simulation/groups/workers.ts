@@ -103,7 +103,8 @@ export class Workers {
       if (random.chance(0.1)) this.#late(process, random, call, (answer) => { answers.received(answer) }, again)
       const answer = await this.#send(process, random, call, options.waitMs)
       if (answer === 'no answer' || answer instanceof Error) {
-        scheduler.note(key, answer instanceof Error ? answer.code : answer)
+        scheduler.note(key, answer instanceof Error ? `${answer.code} ${answer.details.applied ?? ''}` : answer)
+        if (asked !== undefined && answer instanceof Error) answers.failed('ack', asked, answer)
         await this.#sleep(process, random.heavyTail(300))
         if (random.chance(0.3)) return undefined
         continue

@@ -122,7 +122,10 @@ export class GroupQueue {
       const batch = this.#batch()
       const base = await this.#base(batch)
       if (base === undefined) continue
-      const applied = this.#apply(batch, base)
+      const now = this.#context.storeClock.now()
+      // The process has stood still since the answer.
+      if (now === undefined) continue
+      const applied = this.#apply(batch, base, now)
       if (!applied.changed) {
         this.#answerUnchanged(applied, base)
         continue
@@ -157,8 +160,7 @@ export class GroupQueue {
     }
   }
 
-  #apply (batch: readonly Waiting[], { group: before }: Kept): Applied {
-    const now = this.#context.storeClock.now()!
+  #apply (batch: readonly Waiting[], { group: before }: Kept, now: StoreInstant): Applied {
     const answers: Answered[] = []
     const tentative: Answered[] = []
     let group = before

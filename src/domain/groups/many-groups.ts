@@ -125,7 +125,9 @@ export class ManyGroups {
         if (!force) checkDeletable(groupOf(item, name).state)
         const answer = await this.#remove(name, item, operation)
         queue.kept.distrust()
-        if (answer.kind === 'written') return
+        // What is there now was made since, by somebody else: the group that was to be deleted is not there any more.
+        const isGone = answer.kind === 'written' || (answer.item !== undefined && answer.item.gen !== item.gen)
+        if (isGone) return
         item = answer.item
       }
       throw new LogError('group_contended', 'Too many others changed the consumer group at the same time.')

@@ -228,7 +228,9 @@ export class Receiver {
     return [...offsetsOf(runs)].flatMap((offset) => lines.get(offset) ?? [])
   }
 
-  async #wait ({ group, now, version }: Answered, { dueAt, openAt }: Nothing, leftMs: Ms): Promise<void> {
+  async #wait ({ group, now, version }: Answered, { dueAt, openAt, failure }: Nothing, leftMs: Ms): Promise<void> {
+    // Nobody tells when a segment can be loaded again.
+    const againMs = failure === undefined ? Infinity : this.#context.limits.groupPollMs
     const due = dueAt === undefined ? Infinity : Math.max(dueAt - now.low, 0)
     const page = await waitForNews(this.#context, this.#queue.kept, {
       topic: this.#name.topic,
@@ -236,7 +238,7 @@ export class Receiver {
       size: { limit: this.#options.limit, maxBytes: this.#options.maxBytes },
       version,
       polls: !pendingRuns(group.state).next().done,
-      ms: Math.min(due, leftMs),
+      ms: Math.min(due, againMs, leftMs),
       operation: this.#operation
     })
     const { earliest, end } = this.#loaded

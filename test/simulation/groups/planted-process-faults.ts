@@ -12,7 +12,8 @@ export const plantedProcessFaults: readonly PlantedGroupFault[] = [
     name: '2: a condition on rev alone',
     file: 'adapters/memory/group-store.ts',
     replace: 'item?.gen === expected.gen && item.rev === expected.rev',
-    by: 'item?.rev === expected.rev'
+    by: 'item?.rev === expected.rev',
+    from: 180
   },
   {
     name: '20: a batch is confirmed before it is appended',
@@ -76,7 +77,7 @@ export const plantedProcessFaults: readonly PlantedGroupFault[] = [
     file: 'domain/groups/manage.ts',
     replace: 'repeatable: false,',
     by: 'repeatable: true,',
-    from: 490
+    from: 1_005
   },
   {
     name: 'a claimed batch is never moved by anybody else',

@@ -48,6 +48,8 @@ interface Waiting {
   readonly operation: Operation
   readonly arrivedAt: Ms
   readonly tries: { refusals: number }
+  /** By a write whose outcome is not known. */
+  mayBeApplied: boolean
   readonly resolve: (answer: unknown) => void
   readonly reject: (error: Error) => void
 }
@@ -100,7 +102,8 @@ export class GroupQueue {
     return new Promise((resolve, reject) => {
       const arrivedAt = this.#context.clock.monotonic()
       const answer = (value: unknown): void => { resolve({ answer: value as Answer, version: this.kept.version }) }
-      this.#waiting.push({ command, operation, arrivedAt, tries: command.tries ?? { refusals: 0 }, resolve: answer, reject })
+      const { tries = { refusals: 0 } } = command
+      this.#waiting.push({ command, operation, arrivedAt, tries, mayBeApplied: false, resolve: answer, reject })
       if (this.#running) return
       this.#running = true
       // What is submitted together shares the first write, too.
@@ -155,7 +158,7 @@ export class GroupQueue {
     try {
       return await this.kept.read(this.#context.clock.monotonic(), batch.map(({ operation }) => operation))
     } catch (error) {
-      this.#answer(batch.map((waiting) => ({ waiting, error: toLogError(error) })))
+      this.#answer(batch.map((waiting) => ({ waiting, error: failureOf(waiting, error) })))
       return undefined
     }
   }
@@ -215,11 +218,13 @@ export class GroupQueue {
         this.#written(answers, claims)
         return true
       case 'failed':
-        this.#answer(answers.map(({ waiting }) => ({ waiting, error: failureOf(waiting, outcome.error, outcome.mayBeApplied) })))
+        for (const { waiting } of answers) waiting.mayBeApplied ||= outcome.mayBeApplied
+        this.#answer(answers.map(({ waiting }) => ({ waiting, error: failureOf(waiting, outcome.error) })))
         return true
       case 'unknown': {
+        for (const { waiting } of answers) waiting.mayBeApplied = true
         const lost = answers.filter(({ waiting }) => !waiting.command.repeatable)
-        this.#answer(lost.map(({ waiting }) => ({ waiting, error: withAppliedUnknown(contended()) })))
+        this.#answer(lost.map(({ waiting }) => ({ waiting, error: failureOf(waiting, contended()) })))
         break
       }
       case 'refused':
@@ -228,7 +233,8 @@ export class GroupQueue {
     const tired = answers.filter(({ waiting: { command, tries, arrivedAt } }) => command.kind === 'receive'
       ? tries.refusals >= limits.groupReceiveAttemptsMax
       : clock.monotonic() - arrivedAt >= limits.groupSettleMs)
-    this.#answer(tired.filter(({ waiting }) => this.#waiting.includes(waiting)).map(({ waiting }) => ({ waiting, error: contended() })))
+    const left = tired.filter(({ waiting }) => this.#waiting.includes(waiting))
+    this.#answer(left.map(({ waiting }) => ({ waiting, error: failureOf(waiting, contended()) })))
     return false
   }
 
@@ -267,7 +273,7 @@ function settle (answers: readonly Answered[]): void {
 }
 
 /** A receive whose write may have been applied leaves at worst a lease that nobody knows, and that runs out. */
-function failureOf ({ command }: Waiting, cause: unknown, mayBeApplied: boolean): LogError {
+function failureOf ({ command, mayBeApplied }: Waiting, cause: unknown): LogError {
   const error = toLogError(cause)
   return mayBeApplied && command.kind === 'settle' ? withAppliedUnknown(error) : error
 }

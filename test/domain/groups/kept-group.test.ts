@@ -115,3 +115,20 @@ test('a receive whose write is refused eight times is answered so, also if it re
   await assert.rejects(own.receive(name, options), (error) => error instanceof LogError && error.code === 'group_contended')
   assert.equal(writes, 8)
 })
+
+// It was applied at first, and then failed in vain to be applied again: nobody may say that nothing was changed.
+test('a command that may have been applied, and fails afterwards, says so', async (t) => {
+  const { store, own, others, reach } = await twoProcesses(t)
+  const { lease } = await own.receive(name, options)
+  let leaseMs = 2_000
+  reach.write = async (...parameters) => {
+    if (leaseMs === 2_000) await store.write(...parameters)
+    await others.put(name, { leaseMs: leaseMs++ })
+    return await store.write(...parameters)
+  }
+  await assert.rejects(own.extend(name, decodeLeaseId(lease!.id)!, 60_000), (error) => {
+    assert.ok(error instanceof LogError)
+    assert.deepEqual([error.code, error.details.applied], ['group_contended', 'unknown'])
+    return true
+  })
+})

@@ -28,6 +28,7 @@ export class Answers {
     const id = decodeLeaseId(lease.id)!
     const history = this.#history(id)
     if (history === undefined) throw new Violation(`§3.1: lease ${id.seq} is answered, and not stored`)
+    this.#checker.checkLeft(lease)
     const offsets: number[] = []
     for (const line of lines) {
       const { offset, payload } = JSON.parse(Buffer.from(line).toString()) as { offset: number, payload: string }

@@ -13,7 +13,7 @@ export const plantedProcessFaults: readonly PlantedGroupFault[] = [
     file: 'adapters/memory/group-store.ts',
     replace: 'item?.gen === expected.gen && item.rev === expected.rev',
     by: 'item?.rev === expected.rev',
-    from: 180
+    from: 125
   },
   {
     name: '20: a batch is confirmed before it is appended',
@@ -70,7 +70,8 @@ export const plantedProcessFaults: readonly PlantedGroupFault[] = [
     name: '32: the producer of the dead letters is made of names',
     file: 'domain/groups/letter-mover.ts',
     replace: '{ producer: { id: deadLetterProducer, epoch: 0, seq: first.seq - 1 } }',
-    by: '{ producer: { id: name.topic + name.group, epoch: 0, seq: first.seq - 1 } }'
+    by: '{ producer: { id: name.topic + name.group, epoch: 0, seq: first.seq - 1 } }',
+    from: 145
   },
   {
     name: '33: a seek is repeated after an unknown outcome',
@@ -78,6 +79,18 @@ export const plantedProcessFaults: readonly PlantedGroupFault[] = [
     replace: 'repeatable: false,',
     by: 'repeatable: true,',
     from: 1_005
+  },
+  {
+    name: 'a failed receive keeps silent about its acks',
+    file: 'domain/groups/receiver.ts',
+    replace: 'throw this.#options.acks.length > 0 ? withAppliedUnknown(toLogError(error)) : error',
+    by: 'throw this.#options.acks.length > 0 ? toLogError(error) : error'
+  },
+  {
+    name: 'expires_in_ms is counted from the answer',
+    file: 'domain/groups/receiver.ts',
+    replace: 'lease.expires - now.high - elapsed',
+    by: 'lease.expires - now.high - 0 * elapsed'
   },
   {
     name: 'a claimed batch is never moved by anybody else',

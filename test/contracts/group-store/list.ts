@@ -26,6 +26,7 @@ export function testList (open: OpenGroupStore): void {
         assert.ok(page.groups.length <= limit)
         assert.ok(page.groups.length > 0 || !page.truncated, 'an empty page is not truncated')
         pages.push(...page.groups)
+        assert.ok(pages.length <= names.length, `pages of ${limit} end`)
         truncated = page.truncated
       }
       assert.deepEqual(pages, sorted, `pages of ${limit}`)

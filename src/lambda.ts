@@ -28,7 +28,7 @@ const streaming = new AsyncLocalStorage<Streaming>()
 const streamedBytesMax = 16 * 1024 * 1024
 
 const settings = loadLambdaSettings(process.env)
-const { log, catalog, limits, checks } = await wire(settings)
+const { log, catalog, limits, checks } = await wire(settings, { runsOn: false })
 const logger = createLogger(settings.logLevel, unbufferedOutput())
 const app = buildApp({
   log,

@@ -183,8 +183,8 @@ class Run {
       let at = await log.position(topic, 'earliest')
       const pollMs = 6_000
       const { sealsPerReadMax, holeSealsMax, holeUnfillableAfterMs } = this.#limits
-      // All holes grow old at the same time, but for those at the end, whose time begins with the first seal.
-      const waits = holeSealsMax === 1 ? 2 * holeUnfillableAfterMs / pollMs : 0
+      // Most holes grow old at the same time; each below a segment from the future, and the one at the end, from its first seal on.
+      const waits = holeSealsMax === 1 ? end / 2 * holeUnfillableAfterMs / pollMs : 0
       const pollsMax = 2 * end / Math.min(sealsPerReadMax, 10) + 20 + waits
       for (let polls = 0; at < end; polls++) {
         if (polls > pollsMax) throw new Violation(`an undisturbed reader is still at ${at} of ${end} after ${polls} polls`)

@@ -191,6 +191,8 @@ class Run {
         at = await this.#poll(log, process, at, 1_000, 1_000_000)
         await this.#sleep(process, pollMs)
       }
+      // Where everything was trimmed, only this read tells whether the topic is closed.
+      await this.#poll(log, process, at, 1_000, 1_000_000)
       this.#checker.whole()
       this.#checker.identities.whole()
       const { isClosed } = this.#checker.identities

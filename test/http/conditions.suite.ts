@@ -22,7 +22,10 @@ const badMembers: Record<string, [members: string, detail: string]> = {
   'an empty id': ['"producer":{"id":"","epoch":0,"seq":0}', `${idExpected} ""`],
   'an id that is too long': [`"producer":{"id":"${'é'.repeat(128)}x","epoch":0,"seq":0}`, `${idExpected} 257 bytes`],
   'an id that is a number': ['"producer":{"id":7,"epoch":0,"seq":0}', `${idExpected} 7`],
-  'an id with half a character': ['"producer":{"id":"a\\ud800","epoch":0,"seq":0}', `${idExpected} "a\\ud800"`],
+  'an id with half a character': ['"producer":{"id":"a\\ud800","epoch":0,"seq":0}', `${idExpected} half of a surrogate pair in "a\\ud800"`],
+  'an id with two halves in the wrong order': [
+    '"producer":{"id":"\\udc00\\ud800","epoch":0,"seq":0}', `${idExpected} half of a surrogate pair in "\\udc00\\ud800"`
+  ],
   'a negative epoch': ['"producer":{"id":"a","epoch":-1,"seq":0}', `${epochExpected} -1`],
   'an epoch that is text': ['"producer":{"id":"a","epoch":"0","seq":0}', `${epochExpected} "0"`],
   'half a seq': ['"producer":{"id":"a","epoch":0,"seq":0.5}', `${seqExpected} 0.5`],
@@ -42,6 +45,7 @@ const badMembers: Record<string, [members: string, detail: string]> = {
   'an empty order': ['"order":""', `${orderExpected} ""`],
   'an order that is too long': [`"order":"${'x'.repeat(257)}"`, `${orderExpected} 257 bytes`],
   'an order that is a number': ['"order":1', `${orderExpected} 1`],
+  'an order with half a character': ['"order":"\\udc00a"', `${orderExpected} half of a surrogate pair in "\\udc00a"`],
   'two orders': ['"order":"a","order":"b"', 'order: expected once, got twice']
 }
 

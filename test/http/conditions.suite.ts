@@ -78,6 +78,7 @@ const badHeaders: Record<string, [headers: Record<string, string>, detail: strin
 export async function conditionalAppends (t: TestContext, subject: Subject): Promise<void> {
   await producers(t, subject)
   await keys(t, subject)
+  await halfCharacters(t, subject)
   await expectedOffsets(t, subject)
   await orders(t, subject)
   await closing(t, subject)
@@ -190,6 +191,28 @@ async function keys (t: TestContext, { baseUrl, topic }: Subject): Promise<void>
     for (const { status, text } of copies) assert(status === 200 && text.startsWith(`{"topic":"${name}","offset":`), text)
     assert.deepEqual(await payloads(baseUrl, name), ['a', 'b', 'c'])
     assert.equal(new Set(copies.map(({ text }) => (JSON.parse(text) as { offset: number }).offset)).size, 1)
+  })
+}
+
+async function halfCharacters (t: TestContext, { baseUrl, topic }: Subject): Promise<void> {
+  await t.test('messages whose keys have halves of different surrogate pairs are not the same', async () => {
+    const name = topic()
+    const body = (key: string): string => `{"payload":1,"key":"${key}"}`
+    const message = (key: string): string => `{"payload":1,"key":"${key}","producer":{"id":"a","epoch":0,"seq":0}}`
+    const append = (body: string, headers = {}): Promise<Answer> => ask(baseUrl, {
+      method: 'POST', path: `/topics/${name}/produce`, headers: { 'content-type': 'application/json', ...headers }, body
+    })
+    const key = { 'idempotency-key': 'k' }
+    assert.equal((await append(body('\\ud800'), key)).status, 200)
+    assert.equal((await append(message('\\ud800'))).status, 200)
+    for (const other of ['\\ud801', '\\udc00', '\\ufffd']) {
+      for (const answer of [await append(body(other), key), await append(message(other))]) {
+        assert.equal((JSON.parse(answer.text) as { code: string }).code, 'idempotency_conflict', other)
+      }
+    }
+    for (const answer of [await append(body('\\ud800'), key), await append(message('\\ud800'))]) {
+      assert.equal((JSON.parse(answer.text) as { duplicate: boolean }).duplicate, true)
+    }
   })
 }
 

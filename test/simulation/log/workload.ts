@@ -181,8 +181,8 @@ class Run {
     const inspect = async (): Promise<void> => {
       const end = await log.position(topic, 'latest')
       let at = await log.position(topic, 'earliest')
-      const pollMs = 6_000
       const { sealsPerReadMax, holeSealsMax, holeUnfillableAfterMs } = this.#limits
+      const pollMs = holeSealsMax === 1 ? 60_000 : 6_000
       // Most holes grow old at the same time; each below a segment from the future, and the one at the end, from its first seal on.
       const waits = holeSealsMax === 1 ? end / 2 * holeUnfillableAfterMs / pollMs : 0
       const pollsMax = 2 * end / Math.min(sealsPerReadMax, 10) + 20 + waits

@@ -235,11 +235,7 @@ export function checkLimits (limits: Limits): Limits {
     [limits.followPollMinMs <= limits.followPollMaxMs, 'followPollMinMs is at most followPollMaxMs'],
     [
       Math.max(limits.waitMaxMs, limits.readTimeoutMs, limits.appendTimeoutMs) + limits.memoryWaitMs < limits.stalledConnectionMs,
-      'a connection that waits for its answer is not stalled'
-    ],
-    [
-      limits.getTimeoutMs + limits.readTimeoutMs < limits.stalledConnectionMs,
-      'a connection that waits for the beginning of a stream is not stalled'
+      'a connection that waits for its answer, or for the beginning of a stream, is not stalled'
     ],
     [
       Math.max(limits.heartbeatMs, limits.readTimeoutMs) + limits.streamRetryMs < limits.stalledConnectionMs,

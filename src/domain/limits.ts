@@ -162,6 +162,8 @@ export const defaultLimits = {
   groupClockAgeMs: 10 * seconds,
   /** A waiting receive reads the group's item at this interval while messages are pending. */
   groupPollMs: 1 * seconds,
+  /** Each answer about a group comes within this time. */
+  groupAnswerMs: 24 * seconds,
   /** Moving one batch of dead letters takes at most this, and nobody else tries for `deadLetterClaimMs`. */
   deadLetterMoveMs: 5 * seconds,
   deadLetterClaimMs: 10 * seconds,
@@ -240,6 +242,10 @@ export function checkLimits (limits: Limits): Limits {
     [
       Math.max(limits.heartbeatMs, limits.readTimeoutMs) + limits.streamRetryMs < limits.stalledConnectionMs,
       'a stream sends a heartbeat before its connection is stalled'
+    ],
+    [
+      limits.waitMaxMs <= limits.groupAnswerMs && limits.groupAnswerMs + limits.memoryWaitMs < limits.stalledConnectionMs,
+      'a connection that waits for messages of a group is not stalled'
     ],
     [limits.pageMessagesDefault <= limits.pageMessagesMax, 'pageMessagesDefault is at most pageMessagesMax'],
     [limits.topicsPageDefault <= limits.topicsPageMax && limits.topicsPageMax <= limits.listMax, 'a page of topics needs one LIST'],

@@ -49,9 +49,12 @@ export interface Platform {
   readonly runsOn?: boolean
 }
 
-/** @throws StartError */
-export async function wire (settings: Settings, { runsOn = true }: Platform = {}): Promise<Wiring> {
-  const stores = await openStores(settings.storage)
+/**
+ * @param warn gets what an operator should change about the storage, in words, when it is found out after the start; each text once
+ * @throws StartError
+ */
+export async function wire (settings: Settings, warn: (text: string) => void, { runsOn = true }: Platform = {}): Promise<Wiring> {
+  const stores = await openStores(settings.storage, warn)
   const { segments, topics, records, checks, location, warnings = [] } = stores
   const compression = settings.compression === 'auto' ? stores.compression : settings.compression
   const limits = { ...defaultLimits, lingerMs: settings.lingerMs }
@@ -80,15 +83,17 @@ export async function wire (settings: Settings, { runsOn = true }: Platform = {}
 }
 
 /** Imports only the adapters that are used: the AWS SDK alone takes longer to load than everything else. */
-async function openStores (storage: StorageSettings): Promise<Stores> {
+async function openStores (storage: StorageSettings, warn: (text: string) => void): Promise<Stores> {
   switch (storage.kind) {
-    case 'aws': return openAws(storage)
+    case 'aws': return openAws(storage, warn)
     case 'folder': return openSqlite(storage.path)
     case 'memory': return openMemory()
   }
 }
 
-async function openAws ({ bucket, table, region, s3Endpoint, dynamoEndpoint }: AwsStorage): Promise<Stores> {
+async function openAws (
+  { bucket, table, region, s3Endpoint, dynamoEndpoint }: AwsStorage, warn: (text: string) => void
+): Promise<Stores> {
   const [
     { createS3SegmentStore }, { createDynamoClient }, { createDynamoTopicStore }, { createDynamoRecordStore }, { createDynamoGroupStore }
   ] = await Promise.all([
@@ -97,12 +102,12 @@ async function openAws ({ bucket, table, region, s3Endpoint, dynamoEndpoint }: A
   ])
   const segments = createS3SegmentStore({ region, endpoint: s3Endpoint, bucket })
   const client = createDynamoClient({ region, endpoint: dynamoEndpoint })
-  const topics = createDynamoTopicStore({ client, table })
+  const topics = createDynamoTopicStore({ client, table, warn })
   return {
     segments,
     topics,
     records: createDynamoRecordStore({ client, table }),
-    groups: createDynamoGroupStore({ client, table }),
+    groups: createDynamoGroupStore({ client, table, warn }),
     checks: [
       { name: 'bucket', check: (options) => segments.check(options) },
       { name: 'table', check: (options) => topics.check(options) }

@@ -14,7 +14,7 @@ async function wired (t: TestContext, environment: Readonly<Record<string, strin
   const credentials = Object.entries(environment).filter(([variable]) => /^AWS_(ACCESS|SECRET)/.test(variable))
   for (const [variable, value] of credentials) process.env[variable] = value
   t.after(() => { for (const [variable] of credentials) delete process.env[variable] })
-  const wiring = await wire(loadSettings(environment), platform)
+  const wiring = await wire(loadSettings(environment), () => {}, platform)
   t.after(() => wiring.close())
   return wiring
 }

@@ -6,6 +6,7 @@ import type { Limits } from '../../../domain/limits.ts'
 import { createDecompressor } from './body-encoding.ts'
 import { checkCharset, jsonType, unsupported } from './raw-body.ts'
 import { createBodyReceiver } from './receive-body.ts'
+import { repeatedMember } from './unique-members.ts'
 
 /**
  * The parsers of a scope whose bodies are small JSON objects, which no payload is in. A missing body is an empty object: all
@@ -36,12 +37,20 @@ export function addManagementBodies (scope: FastifyInstance, { managementBodyByt
   })
 }
 
-/** @throws LogError `invalid_encoding`, `malformed_json` */
+/** @throws LogError `invalid_encoding`, `malformed_json`; `invalid_request` if a member is there twice */
 function parse (body: Buffer): unknown {
   if (body.length === 0) return undefined
   if (!isUtf8(body)) throw new LogError('invalid_encoding', 'body: expected UTF-8, got bytes that are not')
+  const text = body.toString('utf8')
+  const value = parseJson(text)
+  const repeated = repeatedMember(text)
+  if (repeated !== undefined) throw new LogError('invalid_request', `${repeated}: expected once, got twice`)
+  return value
+}
+
+function parseJson (text: string): unknown {
   try {
-    return JSON.parse(body.toString('utf8'))
+    return JSON.parse(text)
   } catch {
     // Not V8's message, which quotes the body.
     throw new LogError('malformed_json', 'body: expected valid JSON, got a syntax error')

@@ -7,6 +7,7 @@ import { ceiling } from './scenarios/ceiling.ts'
 import { coldStart } from './scenarios/cold-start.ts'
 import { followerMemory } from './scenarios/follower-memory.ts'
 import { idempotent } from './scenarios/idempotent.ts'
+import { growth } from './scenarios/growth.ts'
 import { overload } from './scenarios/overload.ts'
 import { type Scenario, Skipped } from './scenarios/scenario.ts'
 import { secondOpinion } from './scenarios/second-opinion.ts'
@@ -17,7 +18,7 @@ import { underAttack } from './scenarios/under-attack.ts'
 
 const scenarios: readonly Scenario[] = [
   ceiling, append1, append100, idempotent, secondOpinion, catchUp, tail, coldStart, followerMemory, underAttack, sdkCpu, storageCalls,
-  overload
+  growth, overload
 ]
 
 const options = optionsOrEnd()

@@ -36,3 +36,16 @@ export function payloads (count: number): string[] {
 export async function inTurn (count: number, step: (index: number) => Promise<unknown>): Promise<void> {
   for (let index = 0; index < count; index++) await step(index)
 }
+
+/** `count` times, one after the other, each time by a process that knows nothing. @returns what each has cost */
+export async function inFreshProcesses (
+  service: Service, count: number, use: (process: CountedService, index: number) => Promise<unknown>
+): Promise<Cost[]> {
+  const costs: Cost[] = []
+  for (let index = 0; index < count; index++) {
+    const process = service.fresh()
+    costs.push(await process.count(async () => { await use(process, index) }))
+    await process.close()
+  }
+  return costs
+}

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type Cost, type CountedService, sumOf } from '../counted-service.ts'
-import { type Case, type Counted, inTurn, payload, type Service } from './case.ts'
+import { type CountedService, sumOf } from '../counted-service.ts'
+import { type Case, type Counted, inFreshProcesses, inTurn, payload, type Service } from './case.ts'
 
 /** Appends of one message with each of the conditions. The topics exist already, so that they compare to later plain appends. */
 export const conditionCases: readonly Case[] = [
@@ -72,18 +72,6 @@ async function strangersRepeats (service: Service, seq: number): Promise<Counted
   const requests = Math.ceil(amount / 5)
   const costs = await inFreshProcesses(service, requests, (process) => repeat(process, topic, first.offset + seq, producer(seq)))
   return { ...sumOf(costs), requests, messages: 0 }
-}
-
-async function inFreshProcesses (
-  service: Service, count: number, use: (process: CountedService, index: number) => Promise<unknown>
-): Promise<Cost[]> {
-  const costs: Cost[] = []
-  for (let index = 0; index < count; index++) {
-    const process = service.fresh()
-    costs.push(await process.count(async () => { await use(process, index) }))
-    await process.close()
-  }
-  return costs
 }
 
 async function keyedAppends ({ writer, topic, amount }: Service): Promise<Counted> {

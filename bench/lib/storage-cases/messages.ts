@@ -1,5 +1,5 @@
 import { sumOf } from '../counted-service.ts'
-import { type Case, type Counted, inTurn, payload, payloads, type Service } from './case.ts'
+import { type Case, type Counted, inFreshProcesses, inTurn, payload, payloads, type Service } from './case.ts'
 
 /** Plain appends, and reads. */
 export const messageCases: readonly Case[] = [
@@ -77,17 +77,10 @@ async function readsByTime (service: Service): Promise<Counted> {
   const timestampAt = async (offset: number): Promise<number> => (await writer.poll(topic, offset, 1)).messages[0]!.timestamp
   const [from, to] = [await timestampAt(1), await timestampAt(segments)]
   const reads = Math.ceil(amount / 5)
-  const costs = await Promise.all(Array.from({ length: reads }, async (_, index) => {
-    const reader = service.fresh()
-    try {
-      const timestamp = from + Math.round((to - from) * (index + 0.5) / reads)
-      return await reader.count(async () => {
-        const { messages } = await reader.poll(topic, { timestamp }, 1)
-        if (messages.length !== 1 || messages[0]!.timestamp < timestamp) throw new Error(`no message at or after ${timestamp}`)
-      })
-    } finally {
-      await reader.close()
-    }
-  }))
+  const costs = await inFreshProcesses(service, reads, async (reader, index) => {
+    const timestamp = from + Math.round((to - from) * (index + 0.5) / reads)
+    const { messages } = await reader.poll(topic, { timestamp }, 1)
+    if (messages.length !== 1 || messages[0]!.timestamp < timestamp) throw new Error(`no message at or after ${timestamp}`)
+  })
   return { ...sumOf(costs), requests: reads, messages: reads }
 }

@@ -15,6 +15,8 @@ const payloadBytes = 100
 /** As many as connections: each connection is a producer. */
 const connections = 64
 const goal = 0.8
+/** In each round our own generator makes both loads in turn so many times, because the machine does not stay the same for seconds. */
+const slices = 6
 const notInstalled = 'wrk not installed'
 
 const kinds = ['plain', 'idempotent'] as const
@@ -36,9 +38,10 @@ export const idempotent: Scenario = {
         `${payloadBytes} bytes of JSON a message, 1 message a request, ${connections} connections in a closed loop. "Idempotent": each ` +
         'connection is a producer with an id, an epoch and a seq that counts up; all of them append to one topic. "Plain": the same ' +
         'without the producer, to another topic.',
-        `Each round starts a fresh server with an empty store, which gets both for ${options.warmupSeconds} s each, not counted, ` +
-        `then for ${options.seconds} s each. Which one is first changes from round to round. The tables show the share of a core that ` +
-        'our own generator used.',
+        `Each round starts a fresh server with an empty store, which gets both for ${options.warmupSeconds} s each, not counted. Our own ` +
+        `generator then makes both in turn, ${slices} times for ${number(options.seconds / slices)} s each, and the medians count; wrk ` +
+        `makes both for ${options.seconds} s. The one that is first changes from round to round. The tables show the share of a core ` +
+        'that our own generator used.',
         installed
           ? `wrk has ${connections} threads of one connection each for both, and builds the idempotent requests in Lua ` +
             '(lib/wrk-producers.lua). That costs it CPU, which the server lacks.'
@@ -83,12 +86,21 @@ async function measure (server: Server, round: number, installed: boolean, optio
   }
   for (const kind of kinds) await byOwn(kind, options.warmupSeconds)
   const order = round % 2 === 0 ? kinds : kinds.toReversed()
-  const own = new Map<Kind, LoadResult>()
-  const second = new Map<Kind, WrkResult | undefined>()
-  for (const kind of order) own.set(kind, await byOwn(kind, options.seconds))
-  for (const kind of order) second.set(kind, await byWrk(kind, options.seconds))
-  const of = (kind: Kind): Measured => ({ own: own.get(kind)!, wrk: second.get(kind) })
+  const own: Record<Kind, LoadResult[]> = { plain: [], idempotent: [] }
+  const second: Partial<Record<Kind, WrkResult | undefined>> = {}
+  for (let slice = 0; slice < slices; slice++) {
+    for (const kind of slice % 2 === 0 ? order : order.toReversed()) own[kind].push(await byOwn(kind, options.seconds / slices))
+  }
+  for (const kind of order) second[kind] = await byWrk(kind, options.seconds)
+  const of = (kind: Kind): Measured => ({ own: middleOf(own[kind]), wrk: second[kind] })
   return { plain: of('plain'), idempotent: of('idempotent') }
+}
+
+/** The median of each value. */
+function middleOf (results: readonly LoadResult[]): LoadResult {
+  const names = Object.keys(results[0]!) as Array<keyof LoadResult>
+  const middle = names.map((name) => [name, spread(results.map((result) => result[name])).median])
+  return Object.fromEntries(middle) as LoadResult
 }
 
 function timesOf ({ results }: Outcome<Round>, value: (measured: Measured) => number): number[] {

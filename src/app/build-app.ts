@@ -4,6 +4,7 @@ import type { Catalog } from '../domain/catalog/catalog.ts'
 import { LogError } from '../domain/errors.ts'
 import type { Limits } from '../domain/limits.ts'
 import type { Log } from '../domain/log/log.ts'
+import { createBodySender } from './http/answers/body-sender.ts'
 import { addDefaultHeaders, setDefaultHeaders } from './http/answers/default-headers.ts'
 import { createPageSender } from './http/answers/page-body.ts'
 import { addBodyParsers } from './http/bodies/raw-body.ts'
@@ -54,7 +55,8 @@ export interface AppDeps {
 export function buildApp (deps: AppDeps): FastifyInstance {
   const { log, catalog, limits, bufferedBytesMax = 256 * 1024 * 1024 } = deps
   const handleError = createErrorHandler(limits)
-  const sendPage = createPageSender(limits)
+  const sendBody = createBodySender(limits)
+  const sendPage = createPageSender(sendBody)
   const app = Fastify({
     ...(deps.logger === undefined ? {} : { loggerInstance: deps.logger }),
     logController: new LogController({ disableRequestLogging: true }),

@@ -50,6 +50,10 @@ const badConfigs: Record<string, [body: string, code: string, detail: string]> =
   'an unknown rate': [
     '{"rate":{"messages":1,"requests":1}}', 'invalid_request', 'rate.requests: expected one of messages, bytes, got an unknown member'
   ],
+  'a member twice': [
+    '{"retention_ms":1000,"retention_bytes":1,"retention_\\u006ds":1000}', 'invalid_request', 'retention_ms: expected once, got twice'
+  ],
+  'a rate twice': ['{"rate":{"messages":1,"messages":2}}', 'invalid_request', 'rate.messages: expected once, got twice'],
   'an array': ['[]', 'invalid_request', 'body: expected a JSON object, got an array'],
   null: ['null', 'invalid_request', 'body: expected a JSON object, got null'],
   'not JSON': ['{"rate"', 'malformed_json', 'body: expected valid JSON, got a syntax error'],

@@ -1,11 +1,14 @@
 import { resolve } from 'node:path'
+import { createMemoryGroupStore } from './adapters/memory/group-store.ts'
 import { systemClock } from './adapters/system/clock.ts'
 import type { AwsStorage, Settings, StorageSettings } from './app/config.ts'
 import type { StoreCheck } from './app/routes/service/health.ts'
 import { createCatalog, type Catalog } from './domain/catalog/catalog.ts'
+import { createGroups, type Groups } from './domain/groups/groups.ts'
 import { defaultLimits, type Limits } from './domain/limits.ts'
 import { createLog, type Log } from './domain/log/log.ts'
 import type { Compression } from './domain/segments/segment.ts'
+import type { GroupStore } from './ports/group-store.ts'
 import type { RecordStore } from './ports/record-store.ts'
 import type { NamedSegmentStore } from './ports/segment-store.ts'
 import type { TopicStore } from './ports/topic-store.ts'
@@ -13,6 +16,7 @@ import type { TopicStore } from './ports/topic-store.ts'
 export interface Wiring {
   readonly log: Log
   readonly catalog: Catalog
+  readonly groups: Groups
   /** The limits of the log, and so of all that uses it. */
   readonly limits: Limits
   readonly checks: readonly StoreCheck[]
@@ -33,6 +37,7 @@ interface Stores {
   readonly segments: NamedSegmentStore
   readonly topics: TopicStore
   readonly records: RecordStore
+  readonly groups?: GroupStore
   readonly checks: readonly StoreCheck[]
   readonly location: string
   readonly warnings?: readonly string[]
@@ -54,9 +59,11 @@ export async function wire (settings: Settings): Promise<Wiring> {
     raiseEarliest: (topic, before) => log.raiseEarliest(topic, before),
     resolveClosing: (topic, item) => log.isClosed(topic, item)
   })
+  const groups = createGroups({ ...shared, store: stores.groups ?? createMemoryGroupStore(), log })
   return {
     log,
     catalog,
+    groups,
     limits,
     checks,
     location,
@@ -139,6 +146,7 @@ async function openMemory (): Promise<Stores> {
     segments: createMemorySegmentStore(now),
     topics: createMemoryTopicStore(now),
     records: createMemoryRecordStore(),
+    groups: createMemoryGroupStore(now),
     checks: [],
     location: 'memory (lost when the server stops)',
     compression: 'none',

@@ -28,8 +28,8 @@ const streaming = new AsyncLocalStorage<Streaming>()
 const streamedBytesMax = 16 * 1024 * 1024
 
 const settings = loadLambdaSettings(process.env)
-const { log, catalog, groups, limits, checks } = await wire(settings)
 const logger = createLogger(settings.logLevel, unbufferedOutput())
+const { log, catalog, groups, limits, checks } = await wire(settings, (text) => { logger.warn(text) })
 const app = buildApp({
   log,
   catalog,

@@ -30,7 +30,7 @@ try {
 
 async function start (settings: Settings): Promise<void> {
   const logger = createLogger(settings.logLevel, bufferedOutput())
-  const wiring = await wire(settings)
+  const wiring = await wire(settings, (text) => { logger.warn(text) })
   const failedChecks = await checkStores(wiring)
   const app = buildApp({
     log: wiring.log,

@@ -45,9 +45,12 @@ interface Stores {
   close (): void
 }
 
-/** @throws StartError */
-export async function wire (settings: Settings): Promise<Wiring> {
-  const stores = await openStores(settings.storage)
+/**
+ * @param warn gets what an operator should change about the storage, in words, when it is found out after the start; each text once
+ * @throws StartError
+ */
+export async function wire (settings: Settings, warn: (text: string) => void): Promise<Wiring> {
+  const stores = await openStores(settings.storage, warn)
   const { segments, topics, records, checks, location, warnings = [] } = stores
   const compression = settings.compression === 'auto' ? stores.compression : settings.compression
   const limits = { ...defaultLimits, lingerMs: settings.lingerMs }
@@ -76,22 +79,24 @@ export async function wire (settings: Settings): Promise<Wiring> {
 }
 
 /** Imports only the adapters that are used: the AWS SDK alone takes longer to load than everything else. */
-async function openStores (storage: StorageSettings): Promise<Stores> {
+async function openStores (storage: StorageSettings, warn: (text: string) => void): Promise<Stores> {
   switch (storage.kind) {
-    case 'aws': return openAws(storage)
+    case 'aws': return openAws(storage, warn)
     case 'folder': return openSqlite(storage.path)
     case 'memory': return openMemory()
   }
 }
 
-async function openAws ({ bucket, table, region, s3Endpoint, dynamoEndpoint }: AwsStorage): Promise<Stores> {
+async function openAws (
+  { bucket, table, region, s3Endpoint, dynamoEndpoint }: AwsStorage, warn: (text: string) => void
+): Promise<Stores> {
   const [{ createS3SegmentStore }, { createDynamoClient }, { createDynamoTopicStore }, { createDynamoRecordStore }] = await Promise.all([
     import('./adapters/s3/segment-store.ts'), import('./adapters/dynamodb/client.ts'),
     import('./adapters/dynamodb/topic-store.ts'), import('./adapters/dynamodb/record-store.ts')
   ])
   const segments = createS3SegmentStore({ region, endpoint: s3Endpoint, bucket })
   const client = createDynamoClient({ region, endpoint: dynamoEndpoint })
-  const topics = createDynamoTopicStore({ client, table })
+  const topics = createDynamoTopicStore({ client, table, warn })
   return {
     segments,
     topics,

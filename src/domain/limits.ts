@@ -169,6 +169,8 @@ export const defaultLimits = {
   groupClockAgeMs: 10 * seconds,
   /** A waiting receive reads the group's item at this interval while messages are pending. */
   groupPollMs: 1 * seconds,
+  /** Each answer about a group comes within this time. */
+  groupAnswerMs: 24 * seconds,
   /** Moving one batch of dead letters takes at most this, and nobody else tries for `deadLetterClaimMs`. */
   deadLetterMoveMs: 5 * seconds,
   deadLetterClaimMs: 10 * seconds,
@@ -243,15 +245,15 @@ export function checkLimits (limits: Limits): Limits {
     [limits.followPollMinMs <= limits.followPollMaxMs, 'followPollMinMs is at most followPollMaxMs'],
     [
       Math.max(limits.waitMaxMs, limits.readTimeoutMs, limits.appendTimeoutMs) + limits.memoryWaitMs < limits.stalledConnectionMs,
-      'a connection that waits for its answer is not stalled'
-    ],
-    [
-      limits.getTimeoutMs + limits.readTimeoutMs < limits.stalledConnectionMs,
-      'a connection that waits for the beginning of a stream is not stalled'
+      'a connection that waits for its answer, or for the beginning of a stream, is not stalled'
     ],
     [
       Math.max(limits.heartbeatMs, limits.readTimeoutMs) + limits.streamRetryMs < limits.stalledConnectionMs,
       'a stream sends a heartbeat before its connection is stalled'
+    ],
+    [
+      limits.waitMaxMs <= limits.groupAnswerMs && limits.groupAnswerMs + limits.memoryWaitMs < limits.stalledConnectionMs,
+      'a connection that waits for messages of a group is not stalled'
     ],
     [limits.pageMessagesDefault <= limits.pageMessagesMax, 'pageMessagesDefault is at most pageMessagesMax'],
     [limits.topicsPageDefault <= limits.topicsPageMax && limits.topicsPageMax <= limits.listMax, 'a page of topics needs one LIST'],

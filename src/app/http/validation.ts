@@ -119,6 +119,7 @@ export function validationError (errors: ReadonlyArray<Partial<FastifySchemaVali
 function gotOf ({ keyword, data }: ValidationError): string {
   switch (keyword) {
     case 'x-max-bytes': return `${bytesOf(data)} bytes`
+    case 'x-well-formed': return `half of a surrogate pair in ${show.value(data)}`
     case 'minItems': return 'none'
     case 'maxItems': return `an array of ${(data as unknown[]).length}`
     case 'minProperties': return 'an empty object'

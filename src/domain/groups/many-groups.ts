@@ -7,6 +7,7 @@ import { createOperation, type Operation } from '../operation.ts'
 import { StoreCalls } from '../store-calls.ts'
 import { checkTopic, isTopic, topicExpected } from '../topics/name.ts'
 import { earliestOf, endOf } from '../topics/state.ts'
+import { within } from '../wait.ts'
 import { describeGroup, type GroupDescription } from './describe.ts'
 import { groupOf, type GroupContext } from './group-context.ts'
 import { GroupQueue } from './group-queue.ts'
@@ -158,6 +159,7 @@ export class ManyGroups {
 
   async #with<T> (name: GroupName, work: (queue: GroupQueue) => Promise<T>): Promise<T> {
     checkNames(name)
+    const { clock, limits } = this.#context
     const key = `${name.topic}#${name.group}`
     let queue = this.#queues.get(key)
     if (queue === undefined) {
@@ -166,7 +168,7 @@ export class ManyGroups {
     }
     queue.users++
     try {
-      return await work(queue)
+      return await within(clock, limits.groupAnswerMs, 'the consumer group', () => work(queue))
     } catch (error) {
       throw toLogError(error)
     } finally {

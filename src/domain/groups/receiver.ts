@@ -1,12 +1,12 @@
 import { StoreError } from '../../ports/errors.ts'
 import type { GroupName, StoreInstant } from '../../ports/group-store.ts'
 import type { TopicItem } from '../../ports/topic-store.ts'
-import type { Ms, Offset } from '../../ports/units.ts'
+import type { Ms } from '../../ports/units.ts'
 import type { LogError } from '../errors.ts'
 import { toLogError } from '../log/log.ts'
 import type { Operation } from '../operation.ts'
 import { parseMessage } from '../segments/message.ts'
-import { StoreCalls } from '../store-calls.ts'
+import { forEachBounded, StoreCalls } from '../store-calls.ts'
 import { earliestOf, endOf } from '../topics/state.ts'
 import type { GroupConfig } from './config.ts'
 import type { Group, GroupContext } from './group-context.ts'
@@ -17,7 +17,7 @@ import { LoadedLog } from './loaded-log.ts'
 import { defaultConfig } from './manage.ts'
 import { waitForNews } from './news.ts'
 import type { AckAnswer, ReceiveAnswer, ReceiveOptions, Redelivered } from './receive-answer.ts'
-import { receive, type BucketOf, type Nothing, type Received } from './receive.ts'
+import { receive, type BucketOf, type LogPart, type Nothing, type Received } from './receive.ts'
 import { offsetsOf } from './runs.ts'
 import { ack, type LeasePart } from './settle.ts'
 import { newGroup, pendingRuns, type Lease, type Run } from './state.ts'
@@ -39,7 +39,7 @@ interface Answered extends Turn {
   readonly version: number
 }
 
-type Tried = Turn | { readonly load: Extract<Received, { kind: 'load' }>, readonly config: GroupConfig }
+type Tried = Turn | { readonly load: readonly LogPart[], readonly config: GroupConfig }
 
 /** One receive of a group, from the reading of its pages to the answer (groups §3.1, §8). */
 export class Receiver {
@@ -50,8 +50,6 @@ export class Receiver {
   readonly #operation: Operation
   /** By which the server finds its own lease again. */
   readonly #key: string
-  /** Monotonic ms, after which nothing more is read from the log. */
-  readonly #deadline: Ms
   #item: TopicItem | undefined
   #loaded = new LoadedLog({ earliest: 1, end: 1 })
 
@@ -64,7 +62,6 @@ export class Receiver {
     this.#options = options
     this.#operation = operation
     this.#key = options.key ?? context.randomHex(16)
-    this.#deadline = context.clock.monotonic() + Math.max(context.limits.readTimeoutMs, options.waitMs)
   }
 
   /** @throws LogError */
@@ -118,7 +115,7 @@ export class Receiver {
       } catch {}
     }
     for (let received = this.#receive(view); received.kind === 'load'; received = this.#receive(view)) {
-      await this.#load(received, view.config)
+      await this.#load(received.parts, view.config)
     }
   }
 
@@ -141,7 +138,7 @@ export class Receiver {
       make: () => this.#made(),
       apply: (view) => {
         const received = this.#receive(view)
-        if (received.kind === 'load') return { answer: { load: received, config: view.config }, tentative: true }
+        if (received.kind === 'load') return { answer: { load: received.parts, config: view.config }, tentative: true }
         const state = received.kind === 'leased' || received.kind === 'progress' ? received.state : view.state
         return { state, answer: { received, group: { life: view.life, state }, now: view.now, at: this.#context.clock.monotonic() } }
       }
@@ -163,18 +160,20 @@ export class Receiver {
     return this.#queue.submit(ackCommand(part), this.#operation).catch((error: unknown) => toLogError(error))
   }
 
-  async #load ({ from, end }: { readonly from: Offset, readonly end: Offset }, { mode }: GroupConfig): Promise<void> {
-    const { clock, log, limits } = this.#context
+  async #load (parts: readonly LogPart[], { mode }: GroupConfig): Promise<void> {
+    const { log, limits } = this.#context
     const { limit, maxBytes } = this.#options
     // With keys, many messages may be looked at and not be handed out.
     const most = mode === 'keyed' && this.#loaded.bytes > 0 ? limits.groupScanMessages : limit
-    const size = { limit: Math.min(most, end - from, limits.pageMessagesMax), maxBytes: Math.min(maxBytes, limits.pageBytesMax) }
-    const operation = { ...this.#operation, timeoutMs: this.#deadline - clock.monotonic() }
-    try {
-      this.#loaded.add(from, await log.read(this.#name.topic, { from, ...size, item: this.#item }, operation))
-    } catch (error) {
-      this.#loaded.failed(from, toLogError(error))
-    }
+    const size = { limit: Math.min(most, limits.pageMessagesMax), maxBytes: Math.min(maxBytes, limits.pageBytesMax) }
+    await forEachBounded(parts, limits.readConcurrency, async ({ from, end }) => {
+      const request = { from, ...size, limit: Math.min(size.limit, end - from), item: this.#item }
+      try {
+        this.#loaded.add(from, await log.read(this.#name.topic, request, this.#operation))
+      } catch (error) {
+        this.#loaded.failed(from, toLogError(error))
+      }
+    })
     await this.#options.holds?.(this.#loaded.bytes)
   }
 

@@ -5,7 +5,7 @@ import { LogError } from '../../../domain/errors.ts'
 import type { Limits } from '../../../domain/limits.ts'
 import { checkCharset, decompressorInHold, jsonType, unsupported } from './raw-body.ts'
 import { createBodyReceiver } from './receive-body.ts'
-import { repeatedMember } from './repeated-member.ts'
+import { repeatedMember } from './unique-members.ts'
 
 /**
  * The parsers of a scope whose bodies are small JSON objects, which no payload is in. A missing body is an empty object: all
@@ -39,7 +39,7 @@ export function addManagementBodies (scope: FastifyInstance, limits: Limits, byt
   })
 }
 
-/** @throws LogError `invalid_encoding`, `malformed_json`, `invalid_request` for a member that is there twice */
+/** @throws LogError `invalid_encoding`, `malformed_json`; `invalid_request` if a member is there twice */
 function parse (body: Buffer): unknown {
   if (body.length === 0) return undefined
   if (!isUtf8(body)) throw new LogError('invalid_encoding', 'body: expected UTF-8, got bytes that are not')

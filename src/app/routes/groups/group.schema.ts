@@ -1,5 +1,7 @@
 import { type Static, Type } from '@sinclair/typebox'
-import { groupModes, type GroupChange, type GroupDescription, type GroupMode, type GroupName } from '../../../domain/groups/groups.ts'
+import {
+  groupModes, type GroupChange, type GroupDescription, type GroupMode, type GroupName
+} from '../../../domain/groups/groups.ts'
 import type { Limits } from '../../../domain/limits.ts'
 import { topicExpected, topicPattern } from '../../../domain/topics/name.ts'
 import { committedOffset, integer, lag, leaseTime, most, orNull, place } from './fields.schema.ts'
@@ -13,8 +15,8 @@ export function groupBody (limits: Limits) {
     mode: Type.Optional(Type.Unsafe<GroupMode>({
       type: 'string',
       enum: groupModes,
-      description: '`shared`: any message to any worker. `keyed`: messages with the same key one after the other. `exclusive`: one worker ' +
-        'at a time. By default `shared`. It can be changed only while nothing is pending.',
+      description: '`shared`: any message to any worker. `keyed`: messages with the same key one after the other. `exclusive`: ' +
+        'one worker at a time. By default `shared`. It can be changed only while nothing is pending.',
       'x-expected': groupModes.map((mode) => `"${mode}"`).join(', ').replace(/, ([^,]*)$/, ' or $1'),
       example: 'shared'
     })),
@@ -40,7 +42,8 @@ export function groupBody (limits: Limits) {
       'Messages that may be out at one time: leased, waiting to be delivered again, or on their way to the dead letters. ' +
       `By default ${limits.groupInFlightDefault}.`, { example: 2_000 })),
     start: Type.Optional(place(
-      'Where a new group begins; `earliest` by default. Below the first message it is taken for `earliest`. A group that exists stays where it is.'
+      'Where a new group begins; `earliest` by default. Below the first message it is taken for `earliest`. A group that exists ' +
+      'stays where it is.'
     ))
   }, { ...OBJECT, title: 'A group' })
 }
@@ -138,7 +141,9 @@ export const Sought = Type.Object({
 
 export function redriveBody ({ pageMessagesMax, redriveDefault }: Limits) {
   return Type.Object({
-    limit: Type.Optional(integer(1, pageMessagesMax, 'How many messages of the dead-letter topic to look at.', { default: redriveDefault })),
+    limit: Type.Optional(
+      integer(1, pageMessagesMax, 'How many messages of the dead-letter topic to look at.', { default: redriveDefault })
+    ),
     from: Type.Optional(integer(1, most, 'The offset of the dead-letter topic to begin at. By default, where the last redrive ended.'))
   }, { ...OBJECT, title: 'A redrive' })
 }

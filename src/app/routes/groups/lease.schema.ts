@@ -39,7 +39,9 @@ export function nackBody (limits: Limits) {
   const { retryDelayByWorkerMaxMs, deadLetterDetailBytesMax } = limits
   return Type.Object({
     ...part(limits),
-    delay_ms: Type.Optional(integer(0, retryDelayByWorkerMaxMs, 'Not to be delivered again before this time.', { default: 0, example: 5_000 })),
+    delay_ms: Type.Optional(
+      integer(0, retryDelayByWorkerMaxMs, 'Not to be delivered again before this time.', { default: 0, example: 5_000 })
+    ),
     counted: Type.Optional(Type.Boolean({
       default: true,
       description: 'Whether the delivery counts for `max_attempts`. `false` is for messages that the worker did not begin.',
@@ -155,8 +157,9 @@ export const Received = Type.Object({
   waiting_for: Type.Optional(Type.Unsafe<string>({
     type: 'string',
     enum: ['messages', 'writer', 'delay', 'leases', 'acks', 'dead_letters'],
-    description: 'Only without messages, what is missing. `messages`: new ones; `writer`: one that is being written; `delay`: the next is ' +
-      'not due; `leases`: what is left waits for messages that are leased; `acks`: too much is out; `dead_letters`: too many are on their way.'
+    description: 'Only without messages, what is missing. `messages`: new ones; `writer`: one that is being written; `delay`: the next ' +
+      'is not due; `leases`: what is left waits for messages that are leased; `acks`: too much is out; `dead_letters`: too many of ' +
+      'them are on their way.'
   })),
   retry_in_ms: Type.Optional(Type.Integer({
     minimum: 0, description: 'Only without messages: when it is worth asking again, if nothing else happens before.'

@@ -18,7 +18,8 @@ export const offsetRoutes: FastifyPluginCallbackTypebox<GroupRoutesOptions> = (a
       ...shared,
       operationId: 'seekGroup',
       summary: 'Move a consumer group to an offset, or store the offset of a consumer that reads by itself',
-      description: 'All leases end, and what is at or above the offset is delivered again. If there is no such group, it is made, with defaults.',
+      description: 'All leases end, and what is at or above the offset is delivered again. If there is no such group, it is made, ' +
+        'with defaults.',
       body: SeekBody,
       response: { 200: Type.Ref(Sought), ...problems(...bodyProblems, ...writeProblems, 'offset_out_of_range', 'offset_conflict') }
     }
@@ -32,13 +33,14 @@ export const offsetRoutes: FastifyPluginCallbackTypebox<GroupRoutesOptions> = (a
       ...shared,
       operationId: 'redriveGroup',
       summary: 'Deliver dead messages again',
-      description: 'Looks for the group\'s letters in the dead-letter topic, from where the last redrive ended. The messages come again with ' +
-        'all their attempts; the letters stay.',
+      description: 'Looks for the group\'s letters in the dead-letter topic, from where the last redrive ended. The messages come ' +
+        'again with all their attempts; the letters stay.',
       body: redriveBody(limits),
       response: { 200: Type.Ref(Redriven), ...problems(...bodyProblems, ...writeProblems, 'group_not_found', 'segment_corrupt') }
     }
   }, async ({ params, body: { limit = limits.redriveDefault, from }, logFields }) => {
-    const { redriven, skipped, trimmed, more } = await groups.redrive(params, { limit, from }, logFields.ofGroup(params, createOperation()))
+    const operation = logFields.ofGroup(params, createOperation())
+    const { redriven, skipped, trimmed, more } = await groups.redrive(params, { limit, from }, operation)
     return { redriven, skipped, trimmed: [...trimmed], more }
   })
 

@@ -40,8 +40,8 @@ export const receiveRoute: FastifyPluginCallbackTypebox<ReceiveRouteOptions> = (
       operationId: 'receive',
       tags: ['groups'],
       summary: 'Lease messages to a worker, or wait for some',
-      description: 'The messages are delivered to nobody else until they are acknowledged or the lease ends. If there is no such group, it ' +
-        'is made, with defaults and from the first message of the topic on. All members are optional, and so is the body.',
+      description: 'The messages are delivered to nobody else until they are acknowledged or the lease ends. If there is no such group, ' +
+        'it is made, with defaults and from the first message of the topic on. All members are optional, and so is the body.',
       params: GroupParams,
       headers: receiveHeaders(limits),
       body: receiveBody(limits),

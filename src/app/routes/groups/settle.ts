@@ -42,7 +42,8 @@ export const settleRoutes: FastifyPluginCallbackTypebox<GroupRoutesOptions> = (a
       ...shared,
       operationId: 'nack',
       summary: 'Hand messages back, or give them up',
-      description: 'They are delivered again, at once or after `delay_ms`. With their last attempt, or with `reject`, they become dead letters.',
+      description: 'They are delivered again, at once or after `delay_ms`. With their last attempt, or with `reject`, they become ' +
+        'dead letters.',
       body: nackBody(limits),
       response: { 200: Type.Ref(Nacked), ...refusals, ...problems(...bodyProblems, ...writeProblems, 'lease_lost', 'invalid_group_config') }
     }

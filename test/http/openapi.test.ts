@@ -98,12 +98,15 @@ function meant ({ type }: Schema, text: string): string | number | boolean {
 const KNOWN = 'known'
 
 async function makeKnown (baseUrl: string): Promise<void> {
+  // It may have been closed.
+  await ask(baseUrl, { method: 'DELETE', path: `/topics/${KNOWN}` })
   await ask(baseUrl, { method: 'PUT', path: `/topics/${KNOWN}` })
   await ask(baseUrl, { method: 'PUT', path: `/topics/${KNOWN}/groups/${KNOWN}` })
 }
 
-/** The id of a lease of the known group, with one message. */
+/** The id of a lease of the known group, with one message. The group is made anew, lest its bounds are reached. */
 async function knownLease (baseUrl: string): Promise<string> {
+  await ask(baseUrl, { method: 'DELETE', path: `/topics/${KNOWN}/groups/${KNOWN}?force=true` })
   await produce(baseUrl, KNOWN, '{"payload":1}')
   const { text } = await send(baseUrl, 'POST', `/topics/${KNOWN}/groups/${KNOWN}/receive`, { limit: 1 })
   return (JSON.parse(text) as { lease: { id: string } }).lease.id

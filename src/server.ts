@@ -37,6 +37,7 @@ async function start (settings: Settings): Promise<void> {
   const app = buildApp({
     log: wiring.log,
     catalog: wiring.catalog,
+    groups: wiring.groups,
     limits: wiring.limits,
     checks: wiring.checks,
     logger,

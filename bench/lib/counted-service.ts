@@ -2,10 +2,12 @@ import type { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { createDynamoClient } from '../../src/adapters/dynamodb/client.ts'
 import { createDynamoRecordStore } from '../../src/adapters/dynamodb/record-store.ts'
 import { createDynamoTopicStore } from '../../src/adapters/dynamodb/topic-store.ts'
+import { createMemoryGroupStore } from '../../src/adapters/memory/group-store.ts'
 import { createS3SegmentStore } from '../../src/adapters/s3/segment-store.ts'
 import { systemClock } from '../../src/adapters/system/clock.ts'
 import { buildApp } from '../../src/app/build-app.ts'
 import { createCatalog, type Catalog, type Swept } from '../../src/domain/catalog/catalog.ts'
+import { createGroups } from '../../src/domain/groups/groups.ts'
 import { defaultLimits } from '../../src/domain/limits.ts'
 import { createLog } from '../../src/domain/log/log.ts'
 
@@ -59,7 +61,8 @@ export class CountedService {
       raiseEarliest: (topic, before) => log.raiseEarliest(topic, before),
       resolveClosing: (topic, item) => log.isClosed(topic, item)
     })
-    this.#app = buildApp({ log, catalog, limits: defaultLimits, checks: [] })
+    const groups = createGroups({ ...stores, store: createMemoryGroupStore(), log })
+    this.#app = buildApp({ log, catalog, groups, limits: defaultLimits, checks: [] })
     this.#close = async () => {
       await this.#app.close()
       await log.close()

@@ -148,6 +148,13 @@ export const defaultLimits = {
   deadLetterDetailBytesMax: 100,
   deadLetterDetailsMax: 64,
   consumerBytesMax: 64,
+  /** Offsets that one acknowledgement names, and acknowledgements in one receive. */
+  leaseOffsetsMax: 1_000,
+  receiveAcksMax: 100,
+  /** Letters that one redrive looks at by default. */
+  redriveDefault: 100,
+  /** Groups in the description of a topic. */
+  describedGroupsMax: 100,
   /** Commands of one process that share a write. */
   groupCommandsMax: 256,
   /** A refused write is tried again after a random time up to 25 ms · 2^n, at most this. */
@@ -169,11 +176,12 @@ export const defaultLimits = {
   deadLetterClaimMs: 10 * seconds,
 
   // What a client may send, and how much the server holds for clients
-  // What a client may send, and how much the server holds for clients
   requestBytesMax: 4 * MiB,
   requestMessagesMax: 65_536,
   /** Of the bodies that manage topics: a config, an offset. */
   managementBodyBytesMax: 16 * KiB,
+  /** Of the bodies of consumer groups. All offsets that can be in flight fit in. */
+  groupBodyBytesMax: 128 * KiB,
   keyBytesMax: 1 * KiB,
   headersBytesMax: 8 * KiB,
   /** Levels of nested objects and arrays in a payload. Many parsers are recursive, and some fail on deeper nesting. */

@@ -11,7 +11,8 @@ import { observedGroups, observedTopics } from '../telemetry.ts'
 import type { GroupDescription } from './describe.ts'
 import type { GroupChange, Sought, Start } from './manage.ts'
 import { ManyGroups, type Extended, type GroupPage, type PutAnswer } from './many-groups.ts'
-import type { AckAnswer, ReceiveAnswer, ReceiveOptions } from './receiver.ts'
+import type { GroupsProgress } from './progress.ts'
+import type { AckAnswer, ReceiveAnswer, ReceiveOptions } from './receive-answer.ts'
 import type { RedriveAnswer, RedriveOptions } from './redriver.ts'
 import type { LeasePart, Nacked, NackOptions } from './settle.ts'
 import { StoreClock } from './store-clock.ts'
@@ -22,9 +23,10 @@ export type { GroupDescription, LeaseDescription } from './describe.ts'
 export { decodeLeaseId, type LeaseId } from './lease-id.ts'
 export type { GroupChange, Sought, Start } from './manage.ts'
 export type { Extended, GroupPage, PutAnswer } from './many-groups.ts'
+export type { GroupProgress, GroupsProgress } from './progress.ts'
 export type { RedriveAnswer, RedriveOptions } from './redriver.ts'
 export type { WaitingFor } from './receive.ts'
-export type { AckAnswer, LeaseAnswer, ReceiveAnswer, ReceiveOptions, Redelivered } from './receiver.ts'
+export type { AckAnswer, LeaseAnswer, ReceiveAnswer, ReceiveOptions, Redelivered } from './receive-answer.ts'
 export type { LeasePart, Nacked, NackOptions } from './settle.ts'
 
 /** Consumer groups: workers share the messages of a topic. All methods throw only LogError. */
@@ -57,7 +59,14 @@ export interface Groups {
    * @throws LogError `group_not_found`, `group_busy`
    */
   delete (name: GroupName, force: boolean, operation?: Operation): Promise<void>
-  list (topic: string, after: string, limit: number): Promise<GroupPage>
+  /** Names after `after`, at most `limit`. */
+  list (topic: string, after: string, limit: number, operation?: Operation): Promise<GroupPage>
+  /**
+   * How far the topic's first groups are.
+   * @param end of the topic
+   * @param limit how many groups
+   */
+  progress (topic: string, end: Offset, limit: number, operation?: Operation): Promise<GroupsProgress>
 }
 
 export interface GroupsDeps {

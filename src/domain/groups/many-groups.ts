@@ -15,7 +15,9 @@ import { moveLetters } from './letter-mover.ts'
 import {
   changeGroup, checkDeletable, defaultConfig, invalid, offsetOf, seekCommand, withLettersFrom, type GroupChange, type Sought, type Start
 } from './manage.ts'
-import { ackCommand, readTopic, Receiver, type AckAnswer, type ReceiveAnswer, type ReceiveOptions } from './receiver.ts'
+import { progressOf, type GroupsProgress } from './progress.ts'
+import type { AckAnswer, ReceiveAnswer, ReceiveOptions } from './receive-answer.ts'
+import { ackCommand, readTopic, Receiver } from './receiver.ts'
 import { redriveLetters, type RedriveAnswer, type RedriveOptions } from './redriver.ts'
 import { extend, nack, type LeasePart, type Nacked, type NackOptions } from './settle.ts'
 import { newGroup } from './state.ts'
@@ -133,13 +135,23 @@ export class ManyGroups {
     })
   }
 
-  async list (topic: string, after: string, limit: number): Promise<GroupPage> {
+  async list (topic: string, after: string, limit: number, { calls } = createOperation()): Promise<GroupPage> {
     const { store, limits } = this.#context
     checkTopic(topic)
+    calls.list++
     try {
       const { groups, truncated } = await new StoreCalls(this.#context).make('list', STORE,
         (signal) => store.list(topic, after, Math.min(limit, limits.topicsPageMax), { signal }))
       return { groups, next: truncated ? groups.at(-1) : undefined }
+    } catch (error) {
+      throw toLogError(error)
+    }
+  }
+
+  async progress (topic: string, end: Offset, limit: number, operation = createOperation()): Promise<GroupsProgress> {
+    checkTopic(topic)
+    try {
+      return await progressOf(this.#context, topic, end, limit, operation)
     } catch (error) {
       throw toLogError(error)
     }

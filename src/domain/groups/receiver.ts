@@ -1,6 +1,7 @@
+import { StoreError } from '../../ports/errors.ts'
 import type { GroupName, StoreInstant } from '../../ports/group-store.ts'
 import type { TopicItem } from '../../ports/topic-store.ts'
-import type { Bytes, Ms, Offset } from '../../ports/units.ts'
+import type { Ms } from '../../ports/units.ts'
 import type { LogError } from '../errors.ts'
 import { toLogError } from '../log/log.ts'
 import type { Operation } from '../operation.ts'
@@ -15,53 +16,14 @@ import { linesOf } from './letter-mover.ts'
 import { LoadedLog } from './loaded-log.ts'
 import { defaultConfig } from './manage.ts'
 import { waitForNews } from './news.ts'
-import { receive, type BucketOf, type LogPart, type Nothing, type Received, type WaitingFor } from './receive.ts'
+import type { AckAnswer, ReceiveAnswer, ReceiveOptions, Redelivered } from './receive-answer.ts'
+import { receive, type BucketOf, type LogPart, type Nothing, type Received } from './receive.ts'
 import { offsetsOf } from './runs.ts'
-import { ack, type Acked, type LeasePart } from './settle.ts'
+import { ack, type LeasePart } from './settle.ts'
 import { newGroup, pendingRuns, type Lease, type Run } from './state.ts'
 
 /** Rounds of a receive that got no messages but has made progress, before it answers. */
 const ROUNDS_MAX = 10
-
-export interface ReceiveOptions {
-  readonly limit: number
-  readonly maxBytes: Bytes
-  /** The group's by default. */
-  readonly leaseMs?: Ms | undefined
-  readonly consumer?: string | undefined
-  /** How long to wait for messages. */
-  readonly waitMs: Ms
-  /** Two receives with the same key get the same lease. */
-  readonly key?: string | undefined
-  /** To be acknowledged first. */
-  readonly acks: readonly LeasePart[]
-}
-
-export interface AckAnswer extends Acked { readonly committedOffset: Offset }
-
-/** Messages that were delivered before. */
-export interface Redelivered { readonly first: Offset, readonly last: Offset, readonly attempt: number }
-
-export interface LeaseAnswer {
-  readonly id: string
-  /** By the store's clock, ms. */
-  readonly expiresAt: Ms
-  readonly expiresInMs: Ms
-  readonly redelivered: readonly Redelivered[]
-}
-
-export interface ReceiveAnswer {
-  /** Stored lines, ascending by offset. */
-  readonly lines: readonly Uint8Array[]
-  readonly lease: LeaseAnswer | undefined
-  readonly acked: ReadonlyArray<AckAnswer | LogError>
-  readonly committedOffset: Offset
-  readonly lag: number
-  /** What is missing, if there are no messages. */
-  readonly waitingFor?: WaitingFor
-  /** When it is worth asking again, if that is known. */
-  readonly retryInMs?: Ms | undefined
-}
 
 /** What a receive found in its turn. */
 interface Turn {
@@ -122,9 +84,18 @@ export class Receiver {
         continue
       }
       if (left <= 0 && received.failure !== undefined) throw toLogError(received.failure)
-      if (left <= 0 || this.#operation.signal?.aborted === true) return this.#answer(turn, acked)
+      if (left <= 0 || this.#isEnded()) return this.#answer(turn, acked)
       await this.#wait(turn, received, left)
+      if (this.#isEnded()) return this.#answer(turn, acked)
     }
+  }
+
+  #isEnded (): boolean {
+    return this.#signals().some(({ aborted }) => aborted)
+  }
+
+  #signals (): AbortSignal[] {
+    return [this.#operation.signal, this.#options.endsWait].filter((signal) => signal !== undefined)
   }
 
   async #readTopic (): Promise<void> {
@@ -151,6 +122,8 @@ export class Receiver {
   /** Takes part in a write of the group, as often as pages had to be loaded. */
   async #turn (): Promise<Answered> {
     for (;;) {
+      // Nobody would get the messages.
+      if (this.#operation.signal?.aborted === true) throw new StoreError('timeout', 'none', 'the caller no longer waited for messages')
       const { answer, version } = await this.#queue.submitVersioned(this.#command(), this.#operation)
       if (!('load' in answer)) return { ...answer, version }
       await this.#load(answer.load, answer.config)
@@ -201,6 +174,7 @@ export class Receiver {
         this.#loaded.failed(from, toLogError(error))
       }
     })
+    await this.#options.holds?.(this.#loaded.bytes)
   }
 
   #linesAt ({ runs }: Lease): Uint8Array[] {
@@ -219,6 +193,10 @@ export class Receiver {
   }
 
   async #wait ({ group, now, version }: Answered, { dueAt, openAt }: Nothing, leftMs: Ms): Promise<void> {
+    const { earliest, end } = this.#loaded
+    // What was looked at so far is not kept while it waits.
+    this.#loaded = new LoadedLog({ earliest, end })
+    await this.#options.holds?.(0)
     const due = dueAt === undefined ? Infinity : Math.max(dueAt - now.low, 0)
     const page = await waitForNews(this.#context, this.#queue.kept, {
       topic: this.#name.topic,
@@ -227,11 +205,12 @@ export class Receiver {
       version,
       polls: !pendingRuns(group.state).next().done,
       ms: Math.min(due, leftMs),
+      signals: this.#signals(),
       operation: this.#operation
     })
-    const { earliest, end } = this.#loaded
-    this.#loaded = new LoadedLog({ earliest, end })
-    if (page !== undefined) this.#loaded.add(openAt!, page)
+    if (page === undefined) return
+    this.#loaded.add(openAt!, page)
+    await this.#options.holds?.(this.#loaded.bytes)
   }
 
   #answer (

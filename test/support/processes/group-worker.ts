@@ -6,8 +6,14 @@ import { setTimeout as wait } from 'node:timers/promises'
  * `poison` are handed back each time. It ends when told to.
  */
 export type WorkerReport =
-  | { readonly kind: 'delivered', readonly worker: string, readonly lease: string, readonly at: number, readonly late: boolean,
-    readonly messages: ReadonlyArray<{ readonly offset: number, readonly key?: string, readonly attempt: number }> }
+  | {
+    readonly kind: 'delivered',
+    readonly worker: string,
+    readonly lease: string,
+    readonly at: number,
+    readonly late: boolean,
+    readonly messages: ReadonlyArray<{ readonly offset: number, readonly key?: string, readonly attempt: number }>
+  }
   /** `lost`: the lease had ended. */
   | { readonly kind: 'acked' | 'lost', readonly worker: string, readonly lease: string, readonly offsets: readonly number[] }
 
@@ -24,22 +30,22 @@ interface Delivered {
 interface Pending { readonly lease: string, readonly offsets: readonly number[] }
 
 const [worker, topic, group, limit, leaseMs, ...urls] = process.argv.slice(2) as [string, string, string, string, string, ...string[]]
-let stopped = false
-process.on('message', () => { stopped = true })
+const stop = new AbortController()
+process.on('message', () => { stop.abort() })
 let at = Number(/\d+/.exec(worker)?.[0] ?? 0)
 let pending: Pending[] = []
 let receives = 0
 
-while (!stopped || pending.length > 0) await work()
+while (!stop.signal.aborted || pending.length > 0) await work()
 process.disconnect()
 
 async function work (): Promise<void> {
   const acks = pending
   const sentAt = Date.now()
   const answer = await ask('receive', {
-    limit: stopped ? 1 : Number(limit),
+    limit: Number(limit),
     lease_ms: Number(leaseMs),
-    wait: stopped ? 0 : 500,
+    wait: stop.signal.aborted ? 0 : 500,
     consumer: worker,
     ...acks.length > 0 && { ack: acks.map(({ lease, offsets }) => ({ lease_id: lease, offsets })) }
   }, `${worker}-${receives++}`) as unknown as Delivered

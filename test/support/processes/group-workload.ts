@@ -22,7 +22,10 @@ type Delivery = Extract<WorkerReport, { kind: 'delivered' }>
 const topic = 'shared'
 const group = 'workers'
 
-/** A topic, and workers in processes of their own that share it in mode `keyed`. {@link check} holds all that they heard against each other. */
+/**
+ * A topic, and workers in processes of their own that share it in mode `keyed`. {@link check} holds all that they heard against each
+ * other.
+ */
 export class GroupWorkload {
   readonly deliveries: Delivery[] = []
   readonly #options: GroupWorkloadOptions
@@ -73,7 +76,8 @@ export class GroupWorkload {
   async check (): Promise<{ redelivered: number, lost: number }> {
     const started = Date.now()
     for (;;) {
-      const { committed_offset: committed, end, dead_letters_waiting: dead } = await this.#ask('GET', `/groups/${group}`) as Record<string, number>
+      const description = await this.#ask('GET', `/groups/${group}`) as Record<string, number>
+      const { committed_offset: committed, end, dead_letters_waiting: dead } = description
       if (committed === end && dead === 0) break
       assert.ok(Date.now() - started < 120_000, `committed ${committed} of ${end}, ${dead} dead letters wait`)
       await wait(200)

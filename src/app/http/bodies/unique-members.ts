@@ -1,51 +1,64 @@
-import { codeUnits, type JsonHandler, JsonScanner, parseValue } from '../../../domain/segments/json-scanner.ts'
+import { codeUnits, type JsonHandler, JsonNestingError, JsonScanner, parseValue } from '../../../domain/segments/json-scanner.ts'
 import { show } from '../validation.ts'
 
+/** No body that is small has more levels. What is deeper is refused by its schema, whatever names it has. */
+const LEVELS_MAX = 8
+
 /**
- * Finds the first member that an object has twice. `JSON.parse` would keep the last one, and others the first. Objects in arrays
- * are not searched.
+ * Finds a member that an object has twice: of these, `JSON.parse` takes the last one without a word.
  * @param text valid JSON
- * @returns its path in words, such as `rate.messages`
+ * @param utf8 the same in bytes
+ * @returns the member's path, such as `ack.0.lease_id`; `undefined` if there is none
  */
-export function repeatedMember (text: string): string | undefined {
-  const members = new Members(text)
-  new JsonScanner(codeUnits(text, Buffer.from(text)), members, Infinity).run(text.length)
-  return members.repeated
+export function repeatedMember (text: string, utf8: Uint8Array): string | undefined {
+  const names = new Names(text)
+  try {
+    new JsonScanner(codeUnits(text, utf8), names).run(text.length)
+  } catch (error) {
+    // Of a value below the levels that are looked at.
+    if (!(error instanceof JsonNestingError)) throw error
+  }
+  return names.repeated
 }
 
-class Members implements JsonHandler {
+interface Level {
+  /** Those of an object; an array has none. */
+  readonly names: Set<string> | undefined
+  /** The member or the element that was begun last. */
+  at: string | number
+}
+
+class Names implements JsonHandler {
   repeated: string | undefined
   readonly #text: string
-  /** Of the objects around the position, outermost first. */
-  readonly #names: Array<Set<string>> = []
-  /** The members around it, in words. */
-  readonly #path: string[] = []
+  readonly #levels: Level[] = []
 
   constructor (text: string) {
     this.#text = text
   }
 
   begin (c: number): boolean {
-    if (c === OPEN_BRACE) this.#names.push(new Set())
-    return c === OPEN_BRACE
+    const level = this.#levels.at(-1)
+    if (level !== undefined && typeof level.at === 'number') level.at++
+    if ((c !== OPEN_BRACE && c !== OPEN_BRACKET) || this.#levels.length === LEVELS_MAX) return false
+    this.#levels.push(c === OPEN_BRACE ? { names: new Set(), at: '' } : { names: undefined, at: -1 })
+    return true
   }
 
   name (start: number, end: number): void {
+    const level = this.#levels.at(-1)!
     const name = parseValue(this.#text.slice(start, end)) as string
-    const names = this.#names.at(-1)!
-    this.#path.push(show.name(name))
-    if (names.has(name)) this.repeated ??= this.#path.join('.')
-    names.add(name)
-  }
-
-  end (): void {
-    this.#path.pop()
+    level.at = name
+    if (level.names!.has(name)) this.repeated ??= this.#levels.map(({ at }) => show.name(String(at))).join('.')
+    level.names!.add(name)
   }
 
   leave (): void {
-    this.#names.pop()
-    this.#path.pop()
+    this.#levels.pop()
   }
+
+  end (): void {}
 }
 
+const OPEN_BRACKET = 0x5b
 const OPEN_BRACE = 0x7b

@@ -8,11 +8,9 @@ import { type SendPage, sizeOf } from '../../http/answers/page-body.ts'
 import { EventStream, type StreamBounds } from '../../http/live/event-stream.ts'
 import { LiveRequests } from '../../http/live/live-requests.ts'
 import { problems, storageProblems, TopicParams } from '../common.schema.ts'
+import { endMarginMs, type TimeLeft } from '../time-left.ts'
 import { eventStreamType, readRequest } from './consume-request.ts'
 import { ConsumeAnswer, ConsumeHeaders, consumeQuery } from './consume.schema.ts'
-
-/** Time in ms that the platform leaves for the request; `undefined`: unlimited. */
-export type TimeLeft = (request: FastifyRequest) => number | undefined
 
 export interface ConsumeRouteOptions {
   readonly log: Log
@@ -22,9 +20,6 @@ export interface ConsumeRouteOptions {
   readonly streamBounds: ((request: FastifyRequest) => StreamBounds) | undefined
   readonly hide: boolean
 }
-
-/** Part of the platform's time that is reserved for the end of the response. */
-const endMarginMs = 2_000
 
 /** `GET /topics/{topic}/consume` */
 export const consumeRoute: FastifyPluginCallbackTypebox<ConsumeRouteOptions> = (app, options, done) => {

@@ -145,7 +145,8 @@ export class GroupQueue {
   /** The state to apply the commands to; `undefined` if it can't be read: then the commands have failed. */
   async #base (batch: readonly Waiting[]): Promise<Kept | undefined> {
     const { young } = this.kept
-    if (young !== undefined) return young
+    // A write of one that is not repeatable must not be refused by more than one other: then it could have been applied.
+    if (young !== undefined && batch.every(({ command }) => command.repeatable)) return young
     try {
       return await this.kept.read(this.#context.clock.monotonic(), batch.map(({ operation }) => operation))
     } catch (error) {

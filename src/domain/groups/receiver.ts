@@ -6,10 +6,10 @@ import type { LogError } from '../errors.ts'
 import { toLogError } from '../log/log.ts'
 import type { Operation } from '../operation.ts'
 import { parseMessage } from '../segments/message.ts'
-import { forEachBounded, StoreCalls } from '../store-calls.ts'
+import { forEachBounded } from '../store-calls.ts'
 import { earliestOf, endOf } from '../topics/state.ts'
 import type { GroupConfig } from './config.ts'
-import type { Group, GroupContext } from './group-context.ts'
+import { readTopic, type Group, type GroupContext } from './group-context.ts'
 import type { Command, GroupQueue, View } from './group-queue.ts'
 import { bucketOf, encodeLeaseId, tagOf } from './lease-id.ts'
 import { linesOf } from './letter-mover.ts'
@@ -243,12 +243,6 @@ export function ackCommand (part: LeasePart): Command<AckAnswer> {
       return { state, answer: { ...answer, committedOffset: state.committed } }
     }
   }
-}
-
-/** @throws StoreError */
-export function readTopic (context: GroupContext, topic: string, { signal }: Operation): Promise<TopicItem | undefined> {
-  const calls = new StoreCalls(context, Infinity, signal)
-  return calls.make('read', 'the topic store', (aborted) => context.topics.read(topic, { signal: aborted }))
 }
 
 export function bucketsOf (gen: string, { mode }: GroupConfig): BucketOf {

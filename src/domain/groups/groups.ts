@@ -12,6 +12,7 @@ import type { GroupDescription } from './describe.ts'
 import type { GroupChange, Sought, Start } from './manage.ts'
 import { ManyGroups, type Extended, type GroupPage, type PutAnswer } from './many-groups.ts'
 import type { GroupsProgress } from './progress.ts'
+import { PageBudget } from './page-budget.ts'
 import type { AckAnswer, ReceiveAnswer, ReceiveOptions } from './receive-answer.ts'
 import type { RedriveAnswer, RedriveOptions } from './redriver.ts'
 import type { LeasePart, Nacked, NackOptions } from './settle.ts'
@@ -91,5 +92,6 @@ export function createGroups (deps: GroupsDeps): Groups {
   const topics = telemetry === undefined ? deps.topics : observedTopics(deps.topics, telemetry, clock)
   const randomHex = deps.randomHex ?? ((bytes) => randomBytes(bytes).toString('hex'))
   const storeClock = new StoreClock(clock, limits.groupClockAgeMs)
-  return new ManyGroups({ store, topics, log, clock, limits, random, randomHex, storeClock, runsOn })
+  const pageBudget = new PageBudget(limits.groupPagesTotalBytes)
+  return new ManyGroups({ store, topics, log, clock, limits, random, randomHex, storeClock, pageBudget, runsOn })
 }

@@ -185,8 +185,9 @@ export class ManyGroups {
     clock.timer(limits.groupStateKeptMs, () => {
       queue.isForgetting = false
       if (queue.users > 0) return
-      if (!queue.isRunning) this.#queues.delete(key)
-      else this.#forgetLater(key, queue)
+      if (queue.isRunning) return this.#forgetLater(key, queue)
+      queue.reads.forget()
+      this.#queues.delete(key)
     })
   }
 

@@ -35,6 +35,7 @@ export interface MemoryAppOptions {
   readonly streamBounds?: StreamBounds
   readonly servedHosts?: readonly string[] | undefined
   readonly corsOrigins?: readonly string[]
+  readonly bufferedBytesMax?: number
 }
 
 export interface MemoryApp { readonly app: FastifyInstance, readonly log: Log, readonly catalog: Catalog, readonly groups: Groups }
@@ -46,7 +47,8 @@ export const hurried: TimeLeft = () => 2_005
 export function memoryApp (t: TestContext, options: MemoryAppOptions = {}): MemoryApp {
   const { segments = createMemorySegmentStore(), topics = createMemoryTopicStore(), records = createMemoryRecordStore() } = options
   const {
-    checks = [], createsTopics = true, retention = {}, logger, platformLogFields, timeLeft, streamBounds, servedHosts, corsOrigins
+    checks = [], createsTopics = true, retention = {}, logger, platformLogFields, timeLeft, streamBounds, servedHosts, corsOrigins,
+    bufferedBytesMax
   } = options
   const limits = { ...defaultLimits, ...options.limits }
   const stores = { segments, topics, records, clock: systemClock, limits }
@@ -68,6 +70,7 @@ export function memoryApp (t: TestContext, options: MemoryAppOptions = {}): Memo
     ...platformLogFields === undefined ? {} : { platformLogFields },
     ...timeLeft === undefined ? {} : { timeLeft },
     ...streamBounds === undefined ? {} : { streamBounds: () => streamBounds },
+    ...bufferedBytesMax === undefined ? {} : { bufferedBytesMax },
     ...corsOrigins === undefined ? {} : { corsOrigins },
     servedHosts
   })

@@ -8,7 +8,7 @@ export default [
   },
   {
     // They hold lines of the sources, some with a longer one in their place.
-    files: ['test/simulation/log/planted-faults.ts', 'test/simulation/log/planted-condition-faults.ts'],
+    files: ['test/simulation/*/planted-*faults.ts'],
     rules: { '@stylistic/max-len': 'off' }
   },
   ...tseslint.configs.recommendedTypeCheckedOnly.map((config) => ({ ...config, files: ['**/*.ts'] })),

@@ -29,7 +29,7 @@ const streamedBytesMax = 16 * 1024 * 1024
 
 const settings = loadLambdaSettings(process.env)
 const logger = createLogger(settings.logLevel, unbufferedOutput())
-const { log, catalog, groups, limits, checks } = await wire(settings, (text) => { logger.warn(text) })
+const { log, catalog, groups, limits, checks } = await wire(settings, (text) => { logger.warn(text) }, { runsOn: false })
 const app = buildApp({
   log,
   catalog,

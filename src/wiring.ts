@@ -1,5 +1,4 @@
 import { resolve } from 'node:path'
-import { createMemoryGroupStore } from './adapters/memory/group-store.ts'
 import { systemClock } from './adapters/system/clock.ts'
 import type { AwsStorage, Settings, StorageSettings } from './app/config.ts'
 import type { StoreCheck } from './app/routes/service/health.ts'
@@ -37,7 +36,7 @@ interface Stores {
   readonly segments: NamedSegmentStore
   readonly topics: TopicStore
   readonly records: RecordStore
-  readonly groups?: GroupStore
+  readonly groups: GroupStore
   readonly checks: readonly StoreCheck[]
   readonly location: string
   readonly warnings?: readonly string[]
@@ -45,11 +44,16 @@ interface Stores {
   close (): void
 }
 
+export interface Platform {
+  /** Whether the process goes on running when it has answered; true by default. */
+  readonly runsOn?: boolean
+}
+
 /**
  * @param warn gets what an operator should change about the storage, in words, when it is found out after the start; each text once
  * @throws StartError
  */
-export async function wire (settings: Settings, warn: (text: string) => void): Promise<Wiring> {
+export async function wire (settings: Settings, warn: (text: string) => void, { runsOn = true }: Platform = {}): Promise<Wiring> {
   const stores = await openStores(settings.storage, warn)
   const { segments, topics, records, checks, location, warnings = [] } = stores
   const compression = settings.compression === 'auto' ? stores.compression : settings.compression
@@ -62,7 +66,7 @@ export async function wire (settings: Settings, warn: (text: string) => void): P
     raiseEarliest: (topic, before) => log.raiseEarliest(topic, before),
     resolveClosing: (topic, item) => log.isClosed(topic, item)
   })
-  const groups = createGroups({ ...shared, store: stores.groups ?? createMemoryGroupStore(), log })
+  const groups = createGroups({ store: stores.groups, topics, log, clock: systemClock, limits, runsOn })
   return {
     log,
     catalog,
@@ -90,9 +94,11 @@ async function openStores (storage: StorageSettings, warn: (text: string) => voi
 async function openAws (
   { bucket, table, region, s3Endpoint, dynamoEndpoint }: AwsStorage, warn: (text: string) => void
 ): Promise<Stores> {
-  const [{ createS3SegmentStore }, { createDynamoClient }, { createDynamoTopicStore }, { createDynamoRecordStore }] = await Promise.all([
-    import('./adapters/s3/segment-store.ts'), import('./adapters/dynamodb/client.ts'),
-    import('./adapters/dynamodb/topic-store.ts'), import('./adapters/dynamodb/record-store.ts')
+  const [
+    { createS3SegmentStore }, { createDynamoClient }, { createDynamoTopicStore }, { createDynamoRecordStore }, { createDynamoGroupStore }
+  ] = await Promise.all([
+    import('./adapters/s3/segment-store.ts'), import('./adapters/dynamodb/client.ts'), import('./adapters/dynamodb/topic-store.ts'),
+    import('./adapters/dynamodb/record-store.ts'), import('./adapters/dynamodb/group-store.ts')
   ])
   const segments = createS3SegmentStore({ region, endpoint: s3Endpoint, bucket })
   const client = createDynamoClient({ region, endpoint: dynamoEndpoint })
@@ -101,6 +107,7 @@ async function openAws (
     segments,
     topics,
     records: createDynamoRecordStore({ client, table }),
+    groups: createDynamoGroupStore({ client, table, warn }),
     checks: [
       { name: 'bucket', check: (options) => segments.check(options) },
       { name: 'table', check: (options) => topics.check(options) }
@@ -142,8 +149,11 @@ async function openSqlite (folder: string): Promise<Stores> {
 }
 
 async function openMemory (): Promise<Stores> {
-  const [{ createMemorySegmentStore }, { createMemoryTopicStore }, { createMemoryRecordStore }] = await Promise.all([
-    import('./adapters/memory/segment-store.ts'), import('./adapters/memory/topic-store.ts'), import('./adapters/memory/record-store.ts')
+  const [
+    { createMemorySegmentStore }, { createMemoryTopicStore }, { createMemoryRecordStore }, { createMemoryGroupStore }
+  ] = await Promise.all([
+    import('./adapters/memory/segment-store.ts'), import('./adapters/memory/topic-store.ts'),
+    import('./adapters/memory/record-store.ts'), import('./adapters/memory/group-store.ts')
   ])
   // The wall clock at the start plus the elapsed time: it does not jump when the machine's clock is set.
   const now = (): number => Math.floor(performance.timeOrigin + performance.now())

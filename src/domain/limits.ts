@@ -169,6 +169,9 @@ export const defaultLimits = {
   groupClockAgeMs: 10 * seconds,
   /** A waiting receive reads the group's item at this interval while messages are pending. */
   groupPollMs: 1 * seconds,
+  /** Pages that the receives of one group share, and those of all groups of a process. */
+  groupPagesBytes: 1 * MiB,
+  groupPagesTotalBytes: 32 * MiB,
   /** Each answer about a group comes within this time. */
   groupAnswerMs: 24 * seconds,
   /** Moving one batch of dead letters takes at most this, and nobody else tries for `deadLetterClaimMs`. */

@@ -9,6 +9,7 @@ import { claimMove } from './dead-letters.ts'
 import type { Group, GroupContext } from './group-context.ts'
 import { KeptGroup, type Kept } from './kept-group.ts'
 import { lifeOf } from './lease-id.ts'
+import { SharedReads } from './shared-reads.ts'
 import type { GroupState } from './state.ts'
 
 const GEN_BYTES = 16
@@ -69,6 +70,7 @@ interface Applied {
  */
 export class GroupQueue {
   readonly kept: KeptGroup
+  readonly reads: SharedReads
   /** How many operations use the queue. */
   users = 0
   isForgetting = false
@@ -81,6 +83,7 @@ export class GroupQueue {
   /** @param moveLetters moves the first batch of dead letters. Called after a write that has claimed it */
   constructor (context: GroupContext, name: GroupName, moveLetters: () => Promise<void>) {
     this.kept = new KeptGroup(context, name)
+    this.reads = new SharedReads(context, name.topic)
     this.#context = context
     this.#name = name
     this.#moveLetters = moveLetters
@@ -145,7 +148,8 @@ export class GroupQueue {
   /** The state to apply the commands to; `undefined` if it can't be read: then the commands have failed. */
   async #base (batch: readonly Waiting[]): Promise<Kept | undefined> {
     const { young } = this.kept
-    if (young !== undefined) return young
+    // A write of one that is not repeatable must not be refused by more than one other: then it could have been applied.
+    if (young !== undefined && batch.every(({ command }) => command.repeatable)) return young
     try {
       return await this.kept.read(this.#context.clock.monotonic(), batch.map(({ operation }) => operation))
     } catch (error) {

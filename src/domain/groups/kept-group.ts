@@ -135,6 +135,11 @@ export class KeptGroup {
       } catch (error) {
         unanswered ||= mayHaveTakenEffect(error)
         if (!isPassing(error) || clock.monotonic() >= deadline) return { kind: 'failed', error, mayBeApplied: unanswered }
+        if (unanswered && base.item === undefined) {
+          // Sent again, it could make this life of the group a second time, after a deletion.
+          this.#outdated = true
+          return { kind: 'unknown' }
+        }
         await this.#delay(attempt)
         continue
       }
@@ -144,9 +149,10 @@ export class KeptGroup {
         return { kind: 'written' }
       }
       this.#keep(answer.item, startedAt)
-      // Somebody has made the next version in place of this one; otherwise this one was the next, and others have followed.
+      // Somebody has made the next version in place of this one. Otherwise this one may have been the next, and others have
+      // followed: it had no answer, or something between here and the store has sent it twice.
       const isNext = answer.item?.gen === gen && answer.item.rev === item.rev
-      return { kind: unanswered && !isNext ? 'unknown' : 'refused' }
+      return { kind: isNext ? 'refused' : 'unknown' }
     }
   }
 

@@ -4,7 +4,7 @@ import { hasCode } from '../errors.ts'
 import { messagesOf } from '../log/log.ts'
 import { createOperation, type Operation } from '../operation.ts'
 import { confirmMoved, firstBatch, lettersOf } from './dead-letters.ts'
-import type { Group, GroupContext } from './group-context.ts'
+import { readTopic, type Group, type GroupContext } from './group-context.ts'
 import type { Command, GroupQueue } from './group-queue.ts'
 import { joinRuns } from './runs.ts'
 import type { Run } from './state.ts'
@@ -33,20 +33,25 @@ export async function moveLetters (context: GroupContext, name: GroupName, queue
 }
 
 /** A function moves one batch before it answers; the next one is left to the next command. */
-function confirmation ({ gen }: Group, seq: number, runsOn: boolean): Command<undefined> {
+function confirmation ({ gen, config }: Group, seq: number, runsOn: boolean): Command<undefined> {
   return {
     kind: 'settle',
     repeatable: true,
     movesLetters: runsOn,
-    apply: (view) => ({ state: view.gen === gen ? confirmMoved(view.state, seq) : view.state, answer: undefined })
+    apply: (view) => {
+      // With another producer, numbers begin anew: the first batch is another one then.
+      const isSame = view.gen === gen && view.config.deadLetterProducer === config.deadLetterProducer
+      return { state: isSame ? confirmMoved(view.state, seq) : view.state, answer: undefined }
+    }
   }
 }
 
 /** The stored lines of messages, as far as they are still there. @throws LogError if a segment can't be loaded */
 export async function linesOf (
-  { log, topics, limits }: GroupContext, topic: string, runs: readonly Run[], operation: Operation
+  context: GroupContext, topic: string, runs: readonly Run[], operation: Operation
 ): Promise<Map<Offset, Uint8Array>> {
-  const item = await topics.read(topic)
+  const { log, limits } = context
+  const item = await readTopic(context, topic, operation)
   const lines = new Map<Offset, Uint8Array>()
   for (const { first, count } of joinRuns(runs.map(({ first, count }) => ({ first, count, attempt: 1, expired: false })))) {
     const end = first + count

@@ -9,7 +9,7 @@ import { checkTopic, isTopic, topicExpected } from '../topics/name.ts'
 import { earliestOf, endOf } from '../topics/state.ts'
 import { within } from '../wait.ts'
 import { describeGroup, type GroupDescription } from './describe.ts'
-import { groupOf, type GroupContext } from './group-context.ts'
+import { groupOf, readTopic, type GroupContext } from './group-context.ts'
 import { GroupQueue } from './group-queue.ts'
 import { moveLetters } from './letter-mover.ts'
 import {
@@ -17,7 +17,7 @@ import {
 } from './manage.ts'
 import { progressOf, type GroupsProgress } from './progress.ts'
 import type { AckAnswer, ReceiveAnswer, ReceiveOptions } from './receive-answer.ts'
-import { ackCommand, readTopic, Receiver } from './receiver.ts'
+import { ackCommand, Receiver } from './receiver.ts'
 import { redriveLetters, type RedriveAnswer, type RedriveOptions } from './redriver.ts'
 import { extend, nack, type LeasePart, type Nacked, type NackOptions } from './settle.ts'
 import { newGroup } from './state.ts'
@@ -185,8 +185,9 @@ export class ManyGroups {
     clock.timer(limits.groupStateKeptMs, () => {
       queue.isForgetting = false
       if (queue.users > 0) return
-      if (!queue.isRunning) this.#queues.delete(key)
-      else this.#forgetLater(key, queue)
+      if (queue.isRunning) return this.#forgetLater(key, queue)
+      queue.reads.forget()
+      this.#queues.delete(key)
     })
   }
 

@@ -1,17 +1,16 @@
 import { StoreError } from '../../ports/errors.ts'
 import type { GroupName, StoreInstant } from '../../ports/group-store.ts'
 import type { TopicItem } from '../../ports/topic-store.ts'
-import type { Ms } from '../../ports/units.ts'
+import type { Ms, Offset } from '../../ports/units.ts'
 import type { LogError } from '../errors.ts'
 import { toLogError } from '../log/log.ts'
 import type { Operation } from '../operation.ts'
-import { parseMessage } from '../segments/message.ts'
-import { forEachBounded, StoreCalls } from '../store-calls.ts'
+import { forEachBounded } from '../store-calls.ts'
 import { earliestOf, endOf } from '../topics/state.ts'
 import type { GroupConfig } from './config.ts'
 import type { Group, GroupContext } from './group-context.ts'
 import type { Command, GroupQueue, View } from './group-queue.ts'
-import { bucketOf, encodeLeaseId, tagOf } from './lease-id.ts'
+import { encodeLeaseId, tagOf } from './lease-id.ts'
 import { linesOf } from './letter-mover.ts'
 import { LoadedLog } from './loaded-log.ts'
 import { defaultConfig } from './manage.ts'
@@ -51,6 +50,8 @@ export class Receiver {
   /** By which the server finds its own lease again. */
   readonly #key: string
   #item: TopicItem | undefined
+  /** Where pages begin that were left to the shared ones. If these have been forgotten since, this receive reads by itself. */
+  readonly #shared = new Set<Offset>()
   #loaded = new LoadedLog({ earliest: 1, end: 1 })
 
   constructor (
@@ -99,9 +100,9 @@ export class Receiver {
   }
 
   async #readTopic (): Promise<void> {
-    this.#operation.calls.state++
-    const item = this.#item = await readTopic(this.#context, this.#name.topic, this.#operation)
-    this.#loaded = new LoadedLog({ earliest: earliestOf(item), end: endOf(item) })
+    const { reads } = this.#queue
+    const item = this.#item = await reads.readTopic(this.#operation)
+    this.#loaded = new LoadedLog({ earliest: earliestOf(item), end: endOf(item) }, reads.pages)
   }
 
   /** Reads what the receive will need, as far as that is known, so that its turn does not end without it (groups §7.3). */
@@ -148,7 +149,12 @@ export class Receiver {
   #receive ({ gen, config, state, now }: View): Received {
     const { limit, maxBytes, leaseMs = config.leaseMs, consumer } = this.#options
     const request = { tag: tagOf(gen, this.#key), limit, maxBytes, leaseMs, consumer }
-    return receive(state, request, this.#loaded, now, { config, limits: this.#context.limits, bucketOf: bucketsOf(gen, config) })
+    return receive(state, request, this.#loaded, now, { config, limits: this.#context.limits, bucketOf: this.#bucketOf(gen, config) })
+  }
+
+  #bucketOf (gen: string, { mode }: GroupConfig): BucketOf {
+    if (mode !== 'keyed') return () => mode === 'exclusive' ? 0 : undefined
+    return (line) => this.#queue.reads.bucketOf(gen, line)
   }
 
   #made (): Pick<Group, 'config' | 'state'> {
@@ -162,14 +168,28 @@ export class Receiver {
 
   async #load (parts: readonly LogPart[], { mode }: GroupConfig): Promise<void> {
     const { log, limits } = this.#context
+    const { reads } = this.#queue
     const { limit, maxBytes } = this.#options
     // With keys, many messages may be looked at and not be handed out.
     const most = mode === 'keyed' && this.#loaded.bytes > 0 ? limits.groupScanMessages : limit
-    const size = { limit: Math.min(most, limits.pageMessagesMax), maxBytes: Math.min(maxBytes, limits.pageBytesMax) }
+    const maxPageBytes = Math.min(maxBytes, limits.pageBytesMax)
     await forEachBounded(parts, limits.readConcurrency, async ({ from, end }) => {
-      const request = { from, ...size, limit: Math.min(size.limit, end - from), item: this.#item }
       try {
-        this.#loaded.add(from, await log.read(this.#name.topic, request, this.#operation))
+        if (this.#shared.has(from)) {
+          const size = { limit: Math.min(most, end - from, limits.pageMessagesMax), maxBytes: maxPageBytes }
+          this.#loaded.add(from, await log.read(this.#name.topic, { from, ...size, item: this.#item }, this.#operation))
+          return
+        }
+        // What comes next is what all the others want, too.
+        const count = Math.min(end === Infinity ? most * this.#queue.users : most, end - from, limits.pageMessagesMax)
+        const size = { limit: count, maxBytes: Math.min(maxPageBytes, limits.groupPagesBytes) }
+        const page = await reads.load(from, size, this.#item, this.#operation)
+        if (page === undefined) return
+        if (!reads.share(from, page)) this.#loaded.add(from, page)
+        else {
+          this.#loaded.noteEnd(from, page)
+          this.#shared.add(from)
+        }
       } catch (error) {
         this.#loaded.failed(from, toLogError(error))
       }
@@ -195,7 +215,7 @@ export class Receiver {
   async #wait ({ group, now, version }: Answered, { dueAt, openAt }: Nothing, leftMs: Ms): Promise<void> {
     const { earliest, end } = this.#loaded
     // What was looked at so far is not kept while it waits.
-    this.#loaded = new LoadedLog({ earliest, end })
+    this.#loaded = new LoadedLog({ earliest, end }, this.#queue.reads.pages)
     await this.#options.holds?.(0)
     const due = dueAt === undefined ? Infinity : Math.max(dueAt - now.low, 0)
     const page = await waitForNews(this.#context, this.#queue.kept, {
@@ -242,20 +262,6 @@ export function ackCommand (part: LeasePart): Command<AckAnswer> {
       const { state, answer } = ack(view.state, view.life, part)
       return { state, answer: { ...answer, committedOffset: state.committed } }
     }
-  }
-}
-
-/** @throws StoreError */
-export function readTopic (context: GroupContext, topic: string, { signal }: Operation): Promise<TopicItem | undefined> {
-  const calls = new StoreCalls(context, Infinity, signal)
-  return calls.make('read', 'the topic store', (aborted) => context.topics.read(topic, { signal: aborted }))
-}
-
-export function bucketsOf (gen: string, { mode }: GroupConfig): BucketOf {
-  if (mode !== 'keyed') return () => mode === 'exclusive' ? 0 : undefined
-  return (line) => {
-    const { key } = parseMessage(line)
-    return key === undefined ? undefined : bucketOf(gen, key)
   }
 }
 

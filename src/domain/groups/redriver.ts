@@ -5,11 +5,10 @@ import { messagesOf } from '../log/log.ts'
 import type { Operation } from '../operation.ts'
 import { earliestOf, endOf } from '../topics/state.ts'
 import { foundLetter, redrive, type ReadLetters, type Redriven } from './dead-letters.ts'
-import type { Group, GroupContext } from './group-context.ts'
+import { readTopic, type Group, type GroupContext } from './group-context.ts'
 import type { GroupQueue } from './group-queue.ts'
 import { bucketOf } from './lease-id.ts'
 import { roomOf } from './manage.ts'
-import { readTopic } from './receiver.ts'
 
 /** Rounds of a redrive whose place was moved by another one meanwhile. */
 const ROUNDS_MAX = 5
@@ -46,7 +45,8 @@ export async function redriveLetters (
       movesLetters: false,
       apply: (view) => {
         // Another redrive, or another life of the group: other letters are to be read.
-        const isOther = view.gen !== group?.gen || (options.from === undefined && view.state.redriven !== from)
+        const isOther = view.gen !== group?.gen || view.config.deadLetterProducer !== group.config.deadLetterProducer ||
+          (options.from === undefined && view.state.redriven !== from)
         if (isOther) return { answer: 'again', tentative: true }
         const room = roomOf(view.state, view.config, context.limits)
         const { state, answer } = redrive(view.state, letters, { earliest, room })

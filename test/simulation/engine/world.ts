@@ -1,4 +1,5 @@
 import type { StoreError } from '../../../src/ports/errors.ts'
+import type { GroupItem, GroupStore } from '../../../src/ports/group-store.ts'
 import type { RecordStore } from '../../../src/ports/record-store.ts'
 import type { SegmentListing, SegmentObject, SegmentStore } from '../../../src/ports/segment-store.ts'
 import type { Fact, TopicItem, TopicStore, Wanted } from '../../../src/ports/topic-store.ts'
@@ -121,6 +122,20 @@ export class World {
     }
   }
 
+  /** A group store as `process` reaches it. */
+  groups (process: Process, groups: GroupStore): GroupStore {
+    const call = <T>(what: string, apply: () => Promise<T>, show: (result: T) => unknown, kinds = READ_FAULTS): Promise<T> =>
+      this.#call(process, what, apply, show, kinds)
+    return {
+      read: (name) => call('read the group', () => groups.read(name), ({ item }) => showGroup(item)),
+      write: (name, item, expected) => call(`write the group ${showGroup(item)}`, () => groups.write(name, item, expected),
+        (answer) => answer.kind === 'written' ? answer.kind : `REFUSED: ${showGroup(answer.item)}`, WRITE_FAULTS),
+      remove: (name, expected) => call(`remove the group ${expected.gen.slice(0, 4)}/${expected.rev}`, () => groups.remove(name, expected),
+        (answer) => answer.kind === 'written' ? 'removed' : `REFUSED: ${showGroup(answer.item)}`, WRITE_FAULTS),
+      list: (topic, after, limit) => call('list groups', () => groups.list(topic, after, limit), (listing) => listing.groups.join(' '))
+    }
+  }
+
   #call<T> (
     process: Process,
     what: string,
@@ -211,6 +226,10 @@ export class World {
     this.injected.push(name)
     return chosen
   }
+}
+
+function showGroup (item: GroupItem | undefined): string {
+  return item === undefined ? 'nothing' : `${item.gen.slice(0, 4)}/${item.rev}`
 }
 
 function showFact (fact: Fact | undefined): string {

@@ -17,7 +17,7 @@ export const tasks = {
     for (let seed = from; seed <= to; seed++) {
       const { violation } = await simulate(subject, { seed })
       if (violation === undefined) continue
-      const { story } = await shrink(subject, { seed })
+      const { story } = await shrink((scenario) => simulate(subject, scenario), { seed })
       return `${story}\n\nseed ${seed}: ${violation.message}\nreplay: npm run simulate -- --seed ${seed}`
     }
     return undefined
@@ -29,7 +29,7 @@ export const tasks = {
       let seed = 1
       while ((await simulate(broken, { seed })).violation === undefined) seed++
       const before = await simulate(broken, { seed })
-      const { scenario, story } = await shrink(broken, { seed })
+      const { scenario, story } = await shrink((scenario) => simulate(broken, scenario), { seed })
       const { violation, injected } = await simulate(broken, scenario)
       return { before: before.injected.length, after: injected.length, violation: violation?.message, story }
     }),

@@ -31,7 +31,7 @@ const rooms = {
   'src/app/routes': [
     'src/app/http', 'src/app/access', ...edge, ...pure, door('src/domain/catalog'), door('src/domain/groups')
   ],
-  'src/app/*': ['src/app', ...edge, door('src/domain/catalog')],
+  'src/app/*': ['src/app', ...edge, door('src/domain/catalog'), door('src/domain/groups')],
   'src/*': ['src']
 }
 

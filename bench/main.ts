@@ -6,6 +6,8 @@ import { catchUp } from './scenarios/catch-up.ts'
 import { ceiling } from './scenarios/ceiling.ts'
 import { coldStart } from './scenarios/cold-start.ts'
 import { followerMemory } from './scenarios/follower-memory.ts'
+import { idempotent } from './scenarios/idempotent.ts'
+import { growth } from './scenarios/growth.ts'
 import { overload } from './scenarios/overload.ts'
 import { type Scenario, Skipped } from './scenarios/scenario.ts'
 import { secondOpinion } from './scenarios/second-opinion.ts'
@@ -15,7 +17,8 @@ import { tail } from './scenarios/tail.ts'
 import { underAttack } from './scenarios/under-attack.ts'
 
 const scenarios: readonly Scenario[] = [
-  ceiling, append1, append100, secondOpinion, catchUp, tail, coldStart, followerMemory, underAttack, sdkCpu, storageCalls, overload
+  ceiling, append1, append100, idempotent, secondOpinion, catchUp, tail, coldStart, followerMemory, underAttack, sdkCpu, storageCalls,
+  growth, overload
 ]
 
 const options = optionsOrEnd()

@@ -28,11 +28,12 @@ const streaming = new AsyncLocalStorage<Streaming>()
 const streamedBytesMax = 16 * 1024 * 1024
 
 const settings = loadLambdaSettings(process.env)
-const { log, catalog, limits, checks } = await wire(settings)
 const logger = createLogger(settings.logLevel, unbufferedOutput())
+const { log, catalog, groups, limits, checks } = await wire(settings, (text) => { logger.warn(text) }, { runsOn: false })
 const app = buildApp({
   log,
   catalog,
+  groups,
   limits,
   checks,
   corsOrigins: settings.corsOrigins,

@@ -8,6 +8,7 @@ import { closeIdleWhenSent, limitConnections } from './app/http/bounds/connectio
 import { isLoopback } from './app/http/host-check.ts'
 import { bufferedOutput, createLogger } from './app/logger.ts'
 import { type Sweeper, startSweeping } from './app/sweeper.ts'
+import { limitYoungGeneration } from './app/young-generation.ts'
 import { StoreError } from './ports/errors.ts'
 import { StartError, wire, type Wiring } from './wiring.ts'
 
@@ -19,6 +20,7 @@ const sameSignalMs = 1_000
 // V8 may decide, for the life of the process, to allocate the objects of requests in the old generation. Then only a full
 // collection frees them, and an append takes half as much CPU again: see docs/performance.md.
 setFlagsFromString('--no-allocation-site-pretenuring')
+limitYoungGeneration()
 
 try {
   await start(loadSettings(process.env))
@@ -30,11 +32,12 @@ try {
 
 async function start (settings: Settings): Promise<void> {
   const logger = createLogger(settings.logLevel, bufferedOutput())
-  const wiring = await wire(settings)
+  const wiring = await wire(settings, (text) => { logger.warn(text) })
   const failedChecks = await checkStores(wiring)
   const app = buildApp({
     log: wiring.log,
     catalog: wiring.catalog,
+    groups: wiring.groups,
     limits: wiring.limits,
     checks: wiring.checks,
     logger,

@@ -19,7 +19,7 @@ try {
   }
   const settings = loadSettings(process.env)
   checkStorage(settings)
-  const wiring = await wire(settings)
+  const wiring = await wire(settings, console.error)
   try {
     await sweepAll(wiring.catalog)
   } finally {

@@ -3,9 +3,11 @@ import { systemClock } from './adapters/system/clock.ts'
 import type { AwsStorage, Settings, StorageSettings } from './app/config.ts'
 import type { StoreCheck } from './app/routes/service/health.ts'
 import { createCatalog, type Catalog } from './domain/catalog/catalog.ts'
+import { createGroups, type Groups } from './domain/groups/groups.ts'
 import { defaultLimits, type Limits } from './domain/limits.ts'
 import { createLog, type Log } from './domain/log/log.ts'
 import type { Compression } from './domain/segments/segment.ts'
+import type { GroupStore } from './ports/group-store.ts'
 import type { RecordStore } from './ports/record-store.ts'
 import type { NamedSegmentStore } from './ports/segment-store.ts'
 import type { TopicStore } from './ports/topic-store.ts'
@@ -13,6 +15,7 @@ import type { TopicStore } from './ports/topic-store.ts'
 export interface Wiring {
   readonly log: Log
   readonly catalog: Catalog
+  readonly groups: Groups
   /** The limits of the log, and so of all that uses it. */
   readonly limits: Limits
   readonly checks: readonly StoreCheck[]
@@ -33,6 +36,7 @@ interface Stores {
   readonly segments: NamedSegmentStore
   readonly topics: TopicStore
   readonly records: RecordStore
+  readonly groups: GroupStore
   readonly checks: readonly StoreCheck[]
   readonly location: string
   readonly warnings?: readonly string[]
@@ -40,9 +44,17 @@ interface Stores {
   close (): void
 }
 
-/** @throws StartError */
-export async function wire (settings: Settings): Promise<Wiring> {
-  const stores = await openStores(settings.storage)
+export interface Platform {
+  /** Whether the process goes on running when it has answered; true by default. */
+  readonly runsOn?: boolean
+}
+
+/**
+ * @param warn gets what an operator should change about the storage, in words, when it is found out after the start; each text once
+ * @throws StartError
+ */
+export async function wire (settings: Settings, warn: (text: string) => void, { runsOn = true }: Platform = {}): Promise<Wiring> {
+  const stores = await openStores(settings.storage, warn)
   const { segments, topics, records, checks, location, warnings = [] } = stores
   const compression = settings.compression === 'auto' ? stores.compression : settings.compression
   const limits = { ...defaultLimits, lingerMs: settings.lingerMs }
@@ -54,9 +66,11 @@ export async function wire (settings: Settings): Promise<Wiring> {
     raiseEarliest: (topic, before) => log.raiseEarliest(topic, before),
     resolveClosing: (topic, item) => log.isClosed(topic, item)
   })
+  const groups = createGroups({ store: stores.groups, topics, log, clock: systemClock, limits, runsOn })
   return {
     log,
     catalog,
+    groups,
     limits,
     checks,
     location,
@@ -69,26 +83,31 @@ export async function wire (settings: Settings): Promise<Wiring> {
 }
 
 /** Imports only the adapters that are used: the AWS SDK alone takes longer to load than everything else. */
-async function openStores (storage: StorageSettings): Promise<Stores> {
+async function openStores (storage: StorageSettings, warn: (text: string) => void): Promise<Stores> {
   switch (storage.kind) {
-    case 'aws': return openAws(storage)
+    case 'aws': return openAws(storage, warn)
     case 'folder': return openSqlite(storage.path)
     case 'memory': return openMemory()
   }
 }
 
-async function openAws ({ bucket, table, region, s3Endpoint, dynamoEndpoint }: AwsStorage): Promise<Stores> {
-  const [{ createS3SegmentStore }, { createDynamoClient }, { createDynamoTopicStore }, { createDynamoRecordStore }] = await Promise.all([
-    import('./adapters/s3/segment-store.ts'), import('./adapters/dynamodb/client.ts'),
-    import('./adapters/dynamodb/topic-store.ts'), import('./adapters/dynamodb/record-store.ts')
+async function openAws (
+  { bucket, table, region, s3Endpoint, dynamoEndpoint }: AwsStorage, warn: (text: string) => void
+): Promise<Stores> {
+  const [
+    { createS3SegmentStore }, { createDynamoClient }, { createDynamoTopicStore }, { createDynamoRecordStore }, { createDynamoGroupStore }
+  ] = await Promise.all([
+    import('./adapters/s3/segment-store.ts'), import('./adapters/dynamodb/client.ts'), import('./adapters/dynamodb/topic-store.ts'),
+    import('./adapters/dynamodb/record-store.ts'), import('./adapters/dynamodb/group-store.ts')
   ])
   const segments = createS3SegmentStore({ region, endpoint: s3Endpoint, bucket })
   const client = createDynamoClient({ region, endpoint: dynamoEndpoint })
-  const topics = createDynamoTopicStore({ client, table })
+  const topics = createDynamoTopicStore({ client, table, warn })
   return {
     segments,
     topics,
     records: createDynamoRecordStore({ client, table }),
+    groups: createDynamoGroupStore({ client, table, warn }),
     checks: [
       { name: 'bucket', check: (options) => segments.check(options) },
       { name: 'table', check: (options) => topics.check(options) }
@@ -130,8 +149,11 @@ async function openSqlite (folder: string): Promise<Stores> {
 }
 
 async function openMemory (): Promise<Stores> {
-  const [{ createMemorySegmentStore }, { createMemoryTopicStore }, { createMemoryRecordStore }] = await Promise.all([
-    import('./adapters/memory/segment-store.ts'), import('./adapters/memory/topic-store.ts'), import('./adapters/memory/record-store.ts')
+  const [
+    { createMemorySegmentStore }, { createMemoryTopicStore }, { createMemoryRecordStore }, { createMemoryGroupStore }
+  ] = await Promise.all([
+    import('./adapters/memory/segment-store.ts'), import('./adapters/memory/topic-store.ts'),
+    import('./adapters/memory/record-store.ts'), import('./adapters/memory/group-store.ts')
   ])
   // The wall clock at the start plus the elapsed time: it does not jump when the machine's clock is set.
   const now = (): number => Math.floor(performance.timeOrigin + performance.now())
@@ -139,6 +161,7 @@ async function openMemory (): Promise<Stores> {
     segments: createMemorySegmentStore(now),
     topics: createMemoryTopicStore(now),
     records: createMemoryRecordStore(),
+    groups: createMemoryGroupStore(now),
     checks: [],
     location: 'memory (lost when the server stops)',
     compression: 'none',

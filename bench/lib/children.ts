@@ -113,8 +113,17 @@ export function cpuSecondsOf (pid: number): number {
 }
 
 export function rssMiBOf (pid: number): number {
+  return memoryMiBOf(pid, /^VmRSS:\s+(\d+) kB/m)
+}
+
+/** The most resident memory that the process has had, in MiB; NaN where the system does not tell. */
+export function peakRssMiBOf (pid: number): number {
+  return memoryMiBOf(pid, /^VmHWM:\s+(\d+) kB/m)
+}
+
+function memoryMiBOf (pid: number, line: RegExp): number {
   try {
-    return Number(/^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024
+    return Number(line.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024
   } catch {
     return NaN
   }

@@ -148,6 +148,13 @@ export const defaultLimits = {
   deadLetterDetailBytesMax: 100,
   deadLetterDetailsMax: 64,
   consumerBytesMax: 64,
+  /** Offsets that one acknowledgement names, and acknowledgements in one receive. */
+  leaseOffsetsMax: 1_000,
+  receiveAcksMax: 100,
+  /** Letters that one redrive looks at by default. */
+  redriveDefault: 100,
+  /** Groups in the description of a topic. */
+  describedGroupsMax: 100,
   /** Commands of one process that share a write. */
   groupCommandsMax: 256,
   /** A refused write is tried again after a random time up to 25 ms · 2^n, at most this. */
@@ -162,16 +169,22 @@ export const defaultLimits = {
   groupClockAgeMs: 10 * seconds,
   /** A waiting receive reads the group's item at this interval while messages are pending. */
   groupPollMs: 1 * seconds,
+  /** Pages that the receives of one group share, and those of all groups of a process. */
+  groupPagesBytes: 1 * MiB,
+  groupPagesTotalBytes: 32 * MiB,
+  /** Each answer about a group comes within this time. */
+  groupAnswerMs: 24 * seconds,
   /** Moving one batch of dead letters takes at most this, and nobody else tries for `deadLetterClaimMs`. */
   deadLetterMoveMs: 5 * seconds,
   deadLetterClaimMs: 10 * seconds,
 
   // What a client may send, and how much the server holds for clients
-  // What a client may send, and how much the server holds for clients
   requestBytesMax: 4 * MiB,
   requestMessagesMax: 65_536,
   /** Of the bodies that manage topics: a config, an offset. */
   managementBodyBytesMax: 16 * KiB,
+  /** Of the bodies of consumer groups. All offsets that can be in flight fit in. */
+  groupBodyBytesMax: 128 * KiB,
   keyBytesMax: 1 * KiB,
   headersBytesMax: 8 * KiB,
   /** Levels of nested objects and arrays in a payload. Many parsers are recursive, and some fail on deeper nesting. */
@@ -235,15 +248,15 @@ export function checkLimits (limits: Limits): Limits {
     [limits.followPollMinMs <= limits.followPollMaxMs, 'followPollMinMs is at most followPollMaxMs'],
     [
       Math.max(limits.waitMaxMs, limits.readTimeoutMs, limits.appendTimeoutMs) + limits.memoryWaitMs < limits.stalledConnectionMs,
-      'a connection that waits for its answer is not stalled'
-    ],
-    [
-      limits.getTimeoutMs + limits.readTimeoutMs < limits.stalledConnectionMs,
-      'a connection that waits for the beginning of a stream is not stalled'
+      'a connection that waits for its answer, or for the beginning of a stream, is not stalled'
     ],
     [
       Math.max(limits.heartbeatMs, limits.readTimeoutMs) + limits.streamRetryMs < limits.stalledConnectionMs,
       'a stream sends a heartbeat before its connection is stalled'
+    ],
+    [
+      limits.waitMaxMs <= limits.groupAnswerMs && limits.groupAnswerMs + limits.memoryWaitMs < limits.stalledConnectionMs,
+      'a connection that waits for messages of a group is not stalled'
     ],
     [limits.pageMessagesDefault <= limits.pageMessagesMax, 'pageMessagesDefault is at most pageMessagesMax'],
     [limits.topicsPageDefault <= limits.topicsPageMax && limits.topicsPageMax <= limits.listMax, 'a page of topics needs one LIST'],

@@ -1,5 +1,6 @@
 import type { Clock } from '../ports/clock.ts'
 import { StoreError } from '../ports/errors.ts'
+import type { GroupStore } from '../ports/group-store.ts'
 import type { RecordStore } from '../ports/record-store.ts'
 import type { SegmentObject, SegmentStore } from '../ports/segment-store.ts'
 import type { StoreOperation, Telemetry } from '../ports/telemetry.ts'
@@ -43,6 +44,17 @@ export function observedRecords (store: RecordStore, telemetry: Telemetry, clock
     read: (name, options) => observe('read_record', store.read(name, options)),
     replace: (name, record, seen, options) => observe('replace_record', store.replace(name, record, seen, options)),
     removeExpired: (nowMs, limit, options) => observe('remove_expired', store.removeExpired(nowMs, limit, options))
+  }
+}
+
+/** The store, with each call reported to `telemetry`. */
+export function observedGroups (store: GroupStore, telemetry: Telemetry, clock: Clock): GroupStore {
+  const observe = observer(telemetry, clock)
+  return {
+    read: (name, options) => observe('read_group', store.read(name, options)),
+    write: (name, item, expected, options) => observe('write_group', store.write(name, item, expected, options)),
+    remove: (name, expected, options) => observe('remove_group', store.remove(name, expected, options)),
+    list: (topic, after, limit, options) => observe('list_groups', store.list(topic, after, limit, options))
   }
 }
 

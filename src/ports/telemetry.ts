@@ -18,8 +18,12 @@ export const storeOperations = {
   list_topics: 'topics',
   read_record: 'records',
   replace_record: 'records',
-  remove_expired: 'records'
-} as const satisfies Record<string, 'segments' | 'topics' | 'records'>
+  remove_expired: 'records',
+  read_group: 'groups',
+  write_group: 'groups',
+  remove_group: 'groups',
+  list_groups: 'groups'
+} as const satisfies Record<string, 'segments' | 'topics' | 'records' | 'groups'>
 
 export type StoreOperation = keyof typeof storeOperations
 

@@ -1,10 +1,12 @@
 import type { TestContext } from 'node:test'
 import { createDynamoClient, type TableSettings } from '../../src/adapters/dynamodb/client.ts'
+import { createDynamoGroupStore } from '../../src/adapters/dynamodb/group-store.ts'
 import { createDynamoRecordStore } from '../../src/adapters/dynamodb/record-store.ts'
 import { createDynamoTopicStore } from '../../src/adapters/dynamodb/topic-store.ts'
 import { createS3SegmentStore } from '../../src/adapters/s3/segment-store.ts'
 import { localstack, withoutLocalstack } from '../support/storage/localstack.ts'
 import { callsContract } from './calls.contract.ts'
+import { groupStoreContract } from './group-store.contract.ts'
 import { recordStoreContract } from './record-store.contract.ts'
 import { segmentStoreContract } from './segment-store.contract.ts'
 import { topicStoreContract } from './topic-store.contract.ts'
@@ -33,6 +35,11 @@ recordStoreContract('DynamoDB (LocalStack)', async (t) => {
   const [one, other] = await clients(t)
   return [createDynamoRecordStore(one), createDynamoRecordStore(other)]
 }, { io: true, ownExpiry: true, skip: withoutLocalstack })
+
+groupStoreContract('DynamoDB (LocalStack)', async (t) => {
+  const [one, other] = await clients(t)
+  return [createDynamoGroupStore(one), createDynamoGroupStore(other)]
+}, { io: true, skip: withoutLocalstack })
 
 // As they are on the wire.
 callsContract('S3 and DynamoDB (LocalStack)', async (t, onAttempt) => {

@@ -50,7 +50,8 @@ export function recordStoreContract (name: string, open: OpenRecordStore, option
 
     test('kinds, topics and ids are apart', async (t) => {
       const [store] = await open(t)
-      const ids = ['b', 'B', 'b#c', '#', 'a#b', '__proto__', '\\', '"\'', '日本 😀', 'x'.repeat(256)]
+      const ids = ['b', 'B', 'b#c', '#', 'a#b', '__proto__', '\\', '"\'', '日本 😀', 'é', 'e\u0301', '\ufffd', '\u0000', 'b\u0000c', 'b ',
+        'x'.repeat(256)]
       const names = (['producer', 'key'] as const).flatMap((kind) => (
         ['a', 'a.b', 'A', 'z'.repeat(249)].flatMap((topic) => ids.map((id): RecordName => ({ kind, topic, id })))))
       const recordOf = (i: number): Fact => ({ last: i + 1, text: JSON.stringify(names[i]) })

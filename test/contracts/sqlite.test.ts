@@ -1,5 +1,6 @@
 import { openStore } from '../support/storage/sqlite.ts'
 import { callsContract, counted } from './calls.contract.ts'
+import { groupStoreContract } from './group-store.contract.ts'
 import { recordStoreContract } from './record-store.contract.ts'
 import { segmentStoreContract } from './segment-store.contract.ts'
 import { topicStoreContract } from './topic-store.contract.ts'
@@ -13,4 +14,8 @@ recordStoreContract('sqlite', (t) => {
   const { records } = openStore(t)
   return [records, records]
 })
+groupStoreContract('sqlite', (t) => {
+  const { groups } = openStore(t)
+  return [groups, groups]
+}, { exactTime: true })
 callsContract('sqlite', (t, onCall) => counted(openStore(t), onCall))

@@ -22,7 +22,10 @@ const badMembers: Record<string, [members: string, detail: string]> = {
   'an empty id': ['"producer":{"id":"","epoch":0,"seq":0}', `${idExpected} ""`],
   'an id that is too long': [`"producer":{"id":"${'é'.repeat(128)}x","epoch":0,"seq":0}`, `${idExpected} 257 bytes`],
   'an id that is a number': ['"producer":{"id":7,"epoch":0,"seq":0}', `${idExpected} 7`],
-  'an id with half a character': ['"producer":{"id":"a\\ud800","epoch":0,"seq":0}', `${idExpected} "a\\ud800"`],
+  'an id with half a character': ['"producer":{"id":"a\\ud800","epoch":0,"seq":0}', `${idExpected} half of a surrogate pair in "a\\ud800"`],
+  'an id with two halves in the wrong order': [
+    '"producer":{"id":"\\udc00\\ud800","epoch":0,"seq":0}', `${idExpected} half of a surrogate pair in "\\udc00\\ud800"`
+  ],
   'a negative epoch': ['"producer":{"id":"a","epoch":-1,"seq":0}', `${epochExpected} -1`],
   'an epoch that is text': ['"producer":{"id":"a","epoch":"0","seq":0}', `${epochExpected} "0"`],
   'half a seq': ['"producer":{"id":"a","epoch":0,"seq":0.5}', `${seqExpected} 0.5`],
@@ -42,6 +45,7 @@ const badMembers: Record<string, [members: string, detail: string]> = {
   'an empty order': ['"order":""', `${orderExpected} ""`],
   'an order that is too long': [`"order":"${'x'.repeat(257)}"`, `${orderExpected} 257 bytes`],
   'an order that is a number': ['"order":1', `${orderExpected} 1`],
+  'an order with half a character': ['"order":"\\udc00a"', `${orderExpected} half of a surrogate pair in "\\udc00a"`],
   'two orders': ['"order":"a","order":"b"', 'order: expected once, got twice']
 }
 
@@ -74,6 +78,7 @@ const badHeaders: Record<string, [headers: Record<string, string>, detail: strin
 export async function conditionalAppends (t: TestContext, subject: Subject): Promise<void> {
   await producers(t, subject)
   await keys(t, subject)
+  await halfCharacters(t, subject)
   await expectedOffsets(t, subject)
   await orders(t, subject)
   await closing(t, subject)
@@ -186,6 +191,28 @@ async function keys (t: TestContext, { baseUrl, topic }: Subject): Promise<void>
     for (const { status, text } of copies) assert(status === 200 && text.startsWith(`{"topic":"${name}","offset":`), text)
     assert.deepEqual(await payloads(baseUrl, name), ['a', 'b', 'c'])
     assert.equal(new Set(copies.map(({ text }) => (JSON.parse(text) as { offset: number }).offset)).size, 1)
+  })
+}
+
+async function halfCharacters (t: TestContext, { baseUrl, topic }: Subject): Promise<void> {
+  await t.test('messages whose keys have halves of different surrogate pairs are not the same', async () => {
+    const name = topic()
+    const body = (key: string): string => `{"payload":1,"key":"${key}"}`
+    const message = (key: string): string => `{"payload":1,"key":"${key}","producer":{"id":"a","epoch":0,"seq":0}}`
+    const append = (body: string, headers = {}): Promise<Answer> => ask(baseUrl, {
+      method: 'POST', path: `/topics/${name}/produce`, headers: { 'content-type': 'application/json', ...headers }, body
+    })
+    const key = { 'idempotency-key': 'k' }
+    assert.equal((await append(body('\\ud800'), key)).status, 200)
+    assert.equal((await append(message('\\ud800'))).status, 200)
+    for (const other of ['\\ud801', '\\udc00', '\\ufffd']) {
+      for (const answer of [await append(body(other), key), await append(message(other))]) {
+        assert.equal((JSON.parse(answer.text) as { code: string }).code, 'idempotency_conflict', other)
+      }
+    }
+    for (const answer of [await append(body('\\ud800'), key), await append(message('\\ud800'))]) {
+      assert.equal((JSON.parse(answer.text) as { duplicate: boolean }).duplicate, true)
+    }
   })
 }
 

@@ -5,7 +5,7 @@ import fc from 'fast-check'
 import { hurried, listeningApp } from '../support/http/app.ts'
 import { anyText, check } from '../support/http/fuzz.ts'
 import { mostlyDescribed, type OpenApi, type Operation, type Schema } from '../support/http/openapi.ts'
-import { type Answer, ask } from '../support/http/requests.ts'
+import { type Answer, ask, produce, send } from '../support/http/requests.ts'
 
 /** The extensions that the document carries, written again from their description. */
 function validator (document: OpenApi): Ajv2020 {
@@ -94,13 +94,30 @@ function meant ({ type }: Schema, text: string): string | number | boolean {
   return (type === 'number' ? /^(0|[1-9][0-9]*)(\.[0-9]{1,3})?$/ : /^(0|[1-9][0-9]*)$/).test(text) ? Number(text) : text
 }
 
-/** A topic that exists, unless it was just deleted. */
+/** A topic that exists, and a group of it, unless they were just deleted. */
 const KNOWN = 'known'
+
+async function makeKnown (baseUrl: string): Promise<void> {
+  // It may have been closed.
+  await ask(baseUrl, { method: 'DELETE', path: `/topics/${KNOWN}` })
+  await ask(baseUrl, { method: 'PUT', path: `/topics/${KNOWN}` })
+  await ask(baseUrl, { method: 'PUT', path: `/topics/${KNOWN}/groups/${KNOWN}` })
+}
+
+/** The id of a lease of the known group, with one message. The group is made anew, lest its bounds are reached. */
+async function knownLease (baseUrl: string): Promise<string> {
+  await ask(baseUrl, { method: 'DELETE', path: `/topics/${KNOWN}/groups/${KNOWN}?force=true` })
+  await produce(baseUrl, KNOWN, '{"payload":1}')
+  const { text } = await send(baseUrl, 'POST', `/topics/${KNOWN}/groups/${KNOWN}/receive`, { limit: 1 })
+  return (JSON.parse(text) as { lease: { id: string } }).lease.id
+}
 
 const stateCodes = [
   'offset_out_of_range', 'topic_not_found', 'producer_\\w+', 'offset_mismatch', 'topic_closed', 'out_of_order', 'idempotency_conflict',
-  'message_too_large', 'rate_limited'
+  'message_too_large', 'rate_limited', 'group_not_found', 'invalid_group_config', 'lease_lost', 'group_busy', 'offset_conflict'
 ]
+/** An id in the form of one, or an offset of another lease. */
+const noSuchLease = /lease_id: expected the id of a lease, got \\"[\w-]{48}\\"|the last offset of the lease/
 const refusedByState = new RegExp(`"code":"(${stateCodes.join('|')})"`)
 
 interface Sent { readonly type: string, readonly text: string, readonly valid: boolean }
@@ -113,6 +130,13 @@ function inType (type: string, body: unknown, valid: ValidateFunction): Sent {
   return { type, text: lines.map((line) => JSON.stringify(line) + '\n').join(''), valid: valid(lines) }
 }
 
+/** The same with the id of a lease, if it has one that is none. */
+async function withLease (baseUrl: string, sent: Sent): Promise<Sent> {
+  const body = JSON.parse(sent.text) as Record<string, unknown>
+  if (!sent.valid) return sent
+  return { ...sent, text: JSON.stringify({ ...body, lease_id: await knownLease(baseUrl), offsets: undefined }) }
+}
+
 async function conforms (baseUrl: string, ajv: Ajv2020, path: string, method: string, operation: Operation): Promise<void> {
   const { parameters = [], requestBody, responses } = operation
   const validParameter = parameters.map(({ schema }) => compiled(ajv, schema))
@@ -120,7 +144,9 @@ async function conforms (baseUrl: string, ajv: Ajv2020, path: string, method: st
   const answers = new Map(Object.entries(responses).map(([status, { content = {} }]) =>
     [status, new Map(Object.entries(content).map(([type, { schema }]) => [type, compiled(ajv, schema)]))]))
 
+  const isOfLease = bodies.some(({ schema: { properties } }) => properties?.['lease_id'] !== undefined)
   const requests = fc.record({
+    leased: fc.constant(isOfLease).chain((possible) => possible ? fc.boolean() : fc.constant(false)),
     values: fc.tuple(...parameters.map(({ name, in: where, schema, required }) => {
       const text = mostlyDescribed(schema).map((value) => typeof value === 'string' ? value : JSON.stringify(value))
       const sendable = where === 'header'
@@ -143,11 +169,12 @@ async function conforms (baseUrl: string, ajv: Ajv2020, path: string, method: st
     }, { weight: 1, arbitrary: fc.constantFrom('text/plain', 'application/xml') })
   })
   const seen = new Set<string>()
-  await check(parameters.length === 0 ? 10 : 300, requests, async ({ values, sent, unknown, otherType }) => {
+  await check(parameters.length === 0 ? 10 : 300, requests, async ({ values, sent: sentAnyhow, leased, unknown, otherType }) => {
+    const sent = leased ? await withLease(baseUrl, sentAnyhow!) : sentAnyhow
     const given = parameters.map(({ name, in: where, schema }, i) => ({
       name,
       where,
-      value: values[i] ?? null,
+      value: leased && where === 'path' ? KNOWN : values[i] ?? null,
       schema,
       valid: validParameter[i]!
     }))
@@ -160,7 +187,7 @@ async function conforms (baseUrl: string, ajv: Ajv2020, path: string, method: st
       else if (where === 'header') headers[name] = value
       else query.push(`${name}=${encodeURIComponent(value)}`)
     }
-    if (method === 'DELETE' || seen.size === 0) await ask(baseUrl, { method: 'PUT', path: `/topics/${KNOWN}` })
+    if (method === 'DELETE' || seen.size === 0) await makeKnown(baseUrl)
     const answer = await ask(baseUrl, {
       method,
       path: query.length === 0 ? url : `${url}?${query.join('&')}`,
@@ -175,7 +202,8 @@ async function conforms (baseUrl: string, ajv: Ajv2020, path: string, method: st
     // Parameters that no operation documents are refused where there are documented ones, and do no harm elsewhere.
     const strict = parameters.some(({ in: where }) => where === 'query') && unknown !== undefined
     // What is valid by itself can contradict the topic's state, or another part of the request.
-    const contradicts = refusedByState.test(answer.text) || / got both"| because of /.test(answer.text)
+    const contradicts = refusedByState.test(answer.text) || / got both"| because of /.test(answer.text) ||
+      noSuchLease.test(answer.text)
     if (valid && !strict && !contradicts) assert(answer.status < 300, `valid by the document: ${answer.text}`)
     else assert(answer.status >= 400 && answer.status < 500, `not valid by the document: ${answer.status} ${answer.text}`)
   })

@@ -50,7 +50,23 @@ const badConfigs: Record<string, [body: string, code: string, detail: string]> =
   'an unknown rate': [
     '{"rate":{"messages":1,"requests":1}}', 'invalid_request', 'rate.requests: expected one of messages, bytes, got an unknown member'
   ],
+  'the same bound twice': [
+    '{"retention_ms":1000,"rate":null,"retention_ms":1000}', 'invalid_request', 'retention_ms: expected once, got twice'
+  ],
+  'the same bound twice, once with escapes': [
+    '{"retention_ms":1000,"retention\\u005fms":null}', 'invalid_request', 'retention_ms: expected once, got twice'
+  ],
+  'the same rate twice': [
+    '{"rate":{"bytes":1,"messages":1,"bytes":2},"retention_ms":0}', 'invalid_request', 'rate.bytes: expected once, got twice'
+  ],
+  'two rates': ['{"rate":{"bytes":1},"rate":{"bytes":1}}', 'invalid_request', 'rate: expected once, got twice'],
+  'an unknown member twice': ['{"__proto__":{},"__proto__":{}}', 'invalid_request', '__proto__: expected once, got twice'],
+  'a bound of the same name as a rate': [
+    '{"rate":{"messages":1},"messages":1}', 'invalid_request',
+    'messages: expected one of retention_ms, retention_bytes, max_message_bytes, rate, got an unknown member'
+  ],
   'an array': ['[]', 'invalid_request', 'body: expected a JSON object, got an array'],
+  'an array of arrays': [`{"rate":${'['.repeat(8_000)}${']'.repeat(8_000)}}`, 'invalid_request', `rate: ${rateExpected} an array`],
   null: ['null', 'invalid_request', 'body: expected a JSON object, got null'],
   'not JSON': ['{"rate"', 'malformed_json', 'body: expected valid JSON, got a syntax error'],
   'too large by a byte': [
@@ -64,7 +80,13 @@ const badTrims: Record<string, [body: string, detail: string]> = {
   zero: ['{"before":0}', `${beforeExpected} 0`],
   text: ['{"before":"5"}', `${beforeExpected} "5"`],
   null: ['{"before":null}', `${beforeExpected} null`],
-  'an unknown member': ['{"before":1,"after":2}', 'after: expected one of before, got an unknown member']
+  'an unknown member': ['{"before":1,"after":2}', 'after: expected one of before, got an unknown member'],
+  'two offsets': ['{"before":1,"before":2}', 'before: expected once, got twice']
+}
+
+const badCloses: Record<string, [body: string, detail: string]> = {
+  zero: ['{"expected_offset":0}', `expected_offset: expected a whole number from 1 to ${most}, got 0`],
+  'two offsets': ['{"expected_offset":1,"expected_offset":1}', 'expected_offset: expected once, got twice']
 }
 
 const headers = { 'content-type': 'application/json' }
@@ -73,6 +95,7 @@ export async function topics (t: TestContext, subject: Subject): Promise<void> {
   await configs(t, subject)
   await lists(t, subject)
   await trims(t, subject)
+  await closes(t, subject)
   await deletions(t, subject)
   await bounds(t, subject)
   await wrongRequests(t, subject)
@@ -205,6 +228,17 @@ async function trims (t: TestContext, { baseUrl, topic }: Subject): Promise<void
   for (const [name, [body, detail]] of Object.entries(badTrims)) {
     await t.test(`a trim to ${name} is refused`, async () => {
       assertProblem(await ask(baseUrl, { method: 'POST', path: `/topics/${topic()}/trim`, headers, body }), 'invalid_request', detail)
+    })
+  }
+}
+
+async function closes (t: TestContext, { baseUrl, topic }: Subject): Promise<void> {
+  for (const [name, [body, detail]] of Object.entries(badCloses)) {
+    await t.test(`a close at ${name} is refused`, async () => {
+      const path = `/topics/${topic()}`
+      await ask(baseUrl, { method: 'PUT', path })
+      assertProblem(await ask(baseUrl, { method: 'POST', path: `${path}/close`, headers, body }), 'invalid_request', detail, 'no')
+      assert.equal((JSON.parse((await ask(baseUrl, { path })).text) as { closed: boolean }).closed, false)
     })
   }
 }

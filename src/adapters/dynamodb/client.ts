@@ -1,5 +1,6 @@
 import {
-  ConditionalCheckFailedException, DynamoDBClient, GetItemCommand, UpdateItemCommand, type UpdateItemCommandInput
+  ConditionalCheckFailedException, DeleteItemCommand, DynamoDBClient, GetItemCommand, UpdateItemCommand, type DeleteItemCommandInput,
+  type UpdateItemCommandInput
 } from '@aws-sdk/client-dynamodb'
 import { StoreError } from '../../ports/errors.ts'
 import type { CallOptions } from '../../ports/segment-store.ts'
@@ -18,14 +19,22 @@ export interface TableSettings {
   /** From {@link createDynamoClient}: others do not record the time of the response. */
   readonly client: DynamoDBClient
   readonly table: string
+  /** Gets what an operator should change, once. */
+  readonly warn?: ((text: string) => void) | undefined
 }
 
-/** What a conditional update found. */
-export type Updated =
-  /** The item after the update, and the service's clock, ms. */
-  | { readonly applied: true, readonly item: Item, readonly time: () => number }
-  /** The item, which does not meet the condition. */
-  | { readonly applied: false, readonly item: Item | undefined }
+/** An item, and when it was. */
+export interface Found {
+  readonly item: Item | undefined
+  /** The service's clock at its answer, ms (whole seconds). @throws StoreError if the answer has no time */
+  readonly time: () => number
+}
+
+/** What a conditional update found: the item after the update, or the item that does not meet the condition. */
+export type Updated = Found & ({ readonly applied: true, readonly item: Item } | { readonly applied: false })
+
+/** What a conditional change whose result is known found: when it was applied, or the item that does not meet the condition. */
+export type Applied = Pick<Found, 'time'> & { readonly applied: true } | Found & { readonly applied: false }
 
 /** The calls to one table. Each is sent once. */
 export class Table {
@@ -51,8 +60,9 @@ export class Table {
   }
 
   /** Strongly consistent. */
-  async get (pk: string, options?: CallOptions): Promise<Item | undefined> {
-    return (await this.#get(pk, options)).Item
+  async get (pk: string, options?: CallOptions): Promise<Found> {
+    const output = await this.#get(pk, options)
+    return { item: output.Item, time: () => serverTime(output) }
   }
 
   #get (pk: string, options?: CallOptions) {
@@ -61,29 +71,49 @@ export class Table {
   }
 
   async update (pk: string, expressions: Partial<UpdateItemCommandInput>, options?: CallOptions): Promise<Updated> {
-    const command = new UpdateItemCommand({
-      ...expressions,
-      TableName: this.name,
-      Key: { [PK]: { S: pk } },
-      ReturnValues: 'ALL_NEW',
-      ReturnValuesOnConditionCheckFailure: 'ALL_OLD'
-    })
-    const call = `UpdateItem ${pk}`
-    const refused = await this.send(call, options, async (client, http) => {
+    const done = await this.#update(pk, { ...expressions, ReturnValues: 'ALL_NEW' }, options)
+    if (!done.applied) return done
+    const { output, time } = done
+    if (output.Attributes === undefined) {
+      throw new StoreError('misconfigured', 'unknown', `UpdateItem ${pk} in table ${this.name}: the answer has no item`)
+    }
+    return { applied: true, item: output.Attributes, time }
+  }
+
+  /** An update whose result is not asked for. */
+  put (pk: string, expressions: Partial<UpdateItemCommandInput>, options?: CallOptions): Promise<Applied> {
+    return this.#update(pk, expressions, options)
+  }
+
+  remove (pk: string, expressions: Partial<DeleteItemCommandInput>, options?: CallOptions): Promise<Applied> {
+    const command = new DeleteItemCommand({ ...expressions, ...this.#conditionally(pk) })
+    return this.#change('DeleteItem', pk, options, (client, http) => client.send(command, http))
+  }
+
+  #update (pk: string, expressions: Partial<UpdateItemCommandInput>, options?: CallOptions) {
+    const command = new UpdateItemCommand({ ...expressions, ...this.#conditionally(pk) })
+    return this.#change('UpdateItem', pk, options, (client, http) => client.send(command, http))
+  }
+
+  #conditionally (pk: string) {
+    return { TableName: this.name, Key: { [PK]: { S: pk } }, ReturnValuesOnConditionCheckFailure: 'ALL_OLD' } as const
+  }
+
+  /** A refusal without the item is followed by a read: there is none, or the service does not tell it. */
+  async #change<Output extends object> (
+    operation: string, pk: string, options: CallOptions | undefined,
+    sending: (client: DynamoDBClient, http: { abortSignal?: AbortSignal }) => Promise<Output>
+  ): Promise<{ applied: true, output: Output, time: () => number } | Found & { applied: false }> {
+    return await this.send(`${operation} ${pk}`, options, async (client, http) => {
       try {
-        return { output: await client.send(command, http) }
+        const output = await sending(client, http)
+        return { applied: true, output, time: () => serverTime(output) }
       } catch (error) {
-        if (error instanceof ConditionalCheckFailedException) return { item: error.Item }
-        throw error
+        if (!(error instanceof ConditionalCheckFailedException)) throw error
+        if (error.Item === undefined) return { applied: false, ...await this.get(pk, options) }
+        return { applied: false, item: error.Item, time: () => serverTime(error) }
       }
     })
-    // There is none, or the service does not tell it.
-    if (!('output' in refused)) return { applied: false, item: refused.item ?? await this.get(pk, options) }
-    const { output } = refused
-    if (output.Attributes === undefined) {
-      throw new StoreError('misconfigured', 'unknown', `${call} in table ${this.name}: the answer has no item`)
-    }
-    return { applied: true, item: output.Attributes, time: () => serverTime(output) }
   }
 
   /** @throws StoreError also if the service's answers have no time */
@@ -95,8 +125,8 @@ export class Table {
 export function remediesFor (table: string): Remedies {
   return {
     missing: `the table "${table}" does not exist: create it with the partition key pk (string), or set COUNTERS_TABLE to one that does`,
-    denied: `the table "${table}" may not be used: allow dynamodb:GetItem, dynamodb:UpdateItem and dynamodb:Scan on it, and ` +
-      `dynamodb:Query on its index ${TOPICS_INDEX.IndexName}`,
+    denied: `the table "${table}" may not be used: allow dynamodb:GetItem, dynamodb:UpdateItem, dynamodb:DeleteItem and dynamodb:Scan ` +
+      `on it, and dynamodb:Query on its index ${TOPICS_INDEX.IndexName}`,
     settings: `DynamoDB can't be used with these settings: the table "${table}" must have the partition key pk (string) and no sort key, ` +
       'AWS_REGION must be its region, and AWS_ENDPOINT_URL_DYNAMODB or AWS_ENDPOINT_URL, if set, a service that speaks DynamoDB',
     archived: `the table "${table}" was archived: restore it`,

@@ -1,6 +1,6 @@
 import type { AttributeValue } from '@aws-sdk/client-dynamodb'
 import type { FactAttributes } from './table.ts'
-import { number, PK, TOPIC, text } from './table.ts'
+import { binary, number, PK, TOPIC, text } from './table.ts'
 
 /** A condition on an item, in DynamoDB's words. */
 export type Condition = (expression: Expression) => string
@@ -11,7 +11,7 @@ export type Condition = (expression: Expression) => string
  */
 export class Expression {
   readonly #names = new Map<string, string>()
-  readonly #values = new Map<string, { placeholder: string, value: AttributeValue }>()
+  readonly #values = new Map<string | Uint8Array, { placeholder: string, value: AttributeValue }>()
   readonly #set: string[] = []
   readonly #remove: string[] = []
 
@@ -24,7 +24,8 @@ export class Expression {
   }
 
   value (value: AttributeValue): string {
-    const key = JSON.stringify(value)
+    // Bytes may be many: these are not compared.
+    const key = value.B ?? JSON.stringify(value)
     const known = this.#values.get(key)
     if (known !== undefined) return known.placeholder
     const placeholder = `:v${this.#values.size}`
@@ -57,10 +58,15 @@ export class Expression {
 
   /** @param conditions all of which must be met */
   update (conditions: readonly Condition[]) {
-    const ConditionExpression = conditions.map((condition) => condition(this)).join(' AND ')
     const clauses = [['SET', this.#set], ['REMOVE', this.#remove]] as const
     const UpdateExpression = clauses.flatMap(([word, actions]) => actions.length === 0 ? [] : [`${word} ${actions.join(',')}`]).join(' ')
-    return { UpdateExpression, ...ConditionExpression !== '' && { ConditionExpression }, ...this.placeholders() }
+    return { UpdateExpression, ...this.condition(conditions) }
+  }
+
+  /** @param conditions all of which must be met */
+  condition (conditions: readonly Condition[]) {
+    const ConditionExpression = conditions.map((condition) => condition(this)).join(' AND ')
+    return { ...ConditionExpression !== '' && { ConditionExpression }, ...this.placeholders() }
   }
 
   placeholders () {
@@ -81,6 +87,8 @@ const compared = (attribute: string, operator: '=' | '<' | '>' | '<=', value: At
   (e) => `${e.name(attribute)}${operator}${e.value(value)}`
 
 export const equals = (attribute: string, value: number): Condition => compared(attribute, '=', number(value))
+
+export const bytesAre = (attribute: string, value: Uint8Array): Condition => compared(attribute, '=', binary(value))
 
 export const above = (attribute: string, value: number): Condition => compared(attribute, '>', number(value))
 

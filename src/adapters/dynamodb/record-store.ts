@@ -9,7 +9,7 @@ export function createDynamoRecordStore (settings: TableSettings): RecordStore {
 
   return {
     async read (name, options) {
-      const item = await table.get(recordKey(name), options)
+      const { item } = await table.get(recordKey(name), options)
       return item === undefined ? undefined : recordOf(item, name)
     },
 

@@ -22,9 +22,18 @@
  *
  *     last, text           N   its version; S, its content
  *     ttl                  N   when DynamoDB may remove it, seconds
+ *
+ * A consumer group (groups §2.1) has the key `group#{topic}#{group}`:
+ *
+ *     kind                 S   "group". With it, the item is in the index
+ *     gen, rev             B   16 bytes, which life of the group it is; N, its revision
+ *     by                   S   random, of the newest write
+ *     config               S   JSON
+ *     state                B   what is handed out, and what is settled
  */
 import type { AttributeValue, CreateTableCommandInput, GlobalSecondaryIndex } from '@aws-sdk/client-dynamodb'
 import { StoreError } from '../../ports/errors.ts'
+import type { GroupItem, GroupName } from '../../ports/group-store.ts'
 import type { RecordName } from '../../ports/record-store.ts'
 import type { Fact, TopicItem } from '../../ports/topic-store.ts'
 
@@ -33,10 +42,13 @@ export type Item = Record<string, AttributeValue>
 /** The partition key of the table, and the sort key of the index. */
 export const PK = 'pk'
 
-/** Lists topics. It has only what no reservation changes, so that reservations cost the same with it. */
+/** Tells what an item is, if it can be listed. */
+export const KIND = 'kind'
+
+/** Lists topics, and the groups of a topic. It has only what no write changes, so that writes cost the same with it. */
 export const TOPICS_INDEX = {
   IndexName: 'topics',
-  KeySchema: [{ AttributeName: 'kind', KeyType: 'HASH' }, { AttributeName: PK, KeyType: 'RANGE' }],
+  KeySchema: [{ AttributeName: KIND, KeyType: 'HASH' }, { AttributeName: PK, KeyType: 'RANGE' }],
   Projection: { ProjectionType: 'KEYS_ONLY' }
 } as const satisfies GlobalSecondaryIndex
 
@@ -46,7 +58,7 @@ export const TABLE_INDEXES: readonly GlobalSecondaryIndex[] = [TOPICS_INDEX]
 /** In words, for whoever has to add it. */
 export const TOPICS_INDEX_TEXT = `the index "${TOPICS_INDEX.IndexName}" (partition key kind, sort key pk, both strings, KEYS_ONLY)`
 
-export const ATTRIBUTE_DEFINITIONS = [PK, 'kind'].map((AttributeName) => ({ AttributeName, AttributeType: 'S' as const }))
+export const ATTRIBUTE_DEFINITIONS = [PK, KIND].map((AttributeName) => ({ AttributeName, AttributeType: 'S' as const }))
 
 /** DynamoDB removes records after this time by itself, if that is enabled for the attribute. */
 export const TTL_ATTRIBUTE = 'ttl'
@@ -64,11 +76,15 @@ export function tableDefinition (TableName: string): CreateTableCommandInput {
 /** Topic names cannot contain it, so keys with it are not those of topics. */
 export const SEPARATOR = '#'
 export const CHECK_KEY = `${SEPARATOR}check`
-/** The value of `kind`. */
 export const TOPIC_KIND = 'topic'
+export const GROUP_KIND = 'group'
 
 export function recordKey ({ kind, topic, id }: RecordName): string {
   return [kind, topic, id].join(SEPARATOR)
+}
+
+export function groupKey ({ topic, group }: GroupName): string {
+  return [GROUP_KIND, topic, group].join(SEPARATOR)
 }
 
 /** Attributes of a topic's item. */
@@ -82,9 +98,15 @@ export const TOPIC = {
   moves: 'moves',
   closed: 'closed',
   config: 'config',
-  swept: 'swept',
-  kind: 'kind'
+  swept: 'swept'
 } as const
+
+/** Attributes of a group's item. */
+export const GROUP = { gen: 'gen', rev: 'rev', by: 'by', config: 'config', state: 'state' } as const
+
+const GEN_BYTES = 16
+/** Characters of a wrong value in the message of an error. */
+const SHOWN_MAX = 100
 
 /** Where a fact is: the last offset of its range, which is its version, and its text. */
 export interface FactAttributes { readonly last: string, readonly text: string }
@@ -106,6 +128,16 @@ export function number (value: number): AttributeValue {
 
 export function text (value: string): AttributeValue {
   return { S: value }
+}
+
+export function binary (value: Uint8Array): AttributeValue {
+  return { B: value }
+}
+
+/** Whether the topic is deleted. */
+export function isDeletedItem (item: Item): boolean {
+  const deleted = item[TOPIC.deletedAt]?.N
+  return deleted !== undefined && Number(deleted) === Number(item[TOPIC.currentOffset]?.N)
 }
 
 /** @throws StoreError `misconfigured` if an attribute is not as it must be */
@@ -142,6 +174,20 @@ export function recordOf (item: Item, name: RecordName): Fact {
   return factOf(item, RECORD, of) ?? missing(RECORD.last, of)
 }
 
+/** @throws StoreError `misconfigured` if an attribute is not as it must be */
+export function groupItemOf (item: Item, { topic, group }: GroupName): GroupItem {
+  const of = `consumer group ${group} of topic ${topic}`
+  const gen = bytesOf(item, GROUP.gen, of)
+  if (gen.length !== GEN_BYTES) throw wrong(`${GROUP.gen} of ${of} has ${gen.length} bytes: it must have ${GEN_BYTES}`)
+  return {
+    gen: Buffer.from(gen).toString('hex'),
+    rev: numberOf(item, GROUP.rev, of) ?? missing(GROUP.rev, of),
+    by: textOf(item, GROUP.by, of) ?? missing(GROUP.by, of),
+    config: textOf(item, GROUP.config, of) ?? missing(GROUP.config, of),
+    state: bytesOf(item, GROUP.state, of)
+  }
+}
+
 function factOf (item: Item, attributes: FactAttributes, of: string): Fact | undefined {
   const last = numberOf(item, attributes.last, of)
   if (last === undefined) return undefined
@@ -153,13 +199,24 @@ function numberOf (item: Item, attribute: string, of: string): number | undefine
   if (value === undefined) return undefined
   const number = Number(value.N)
   if (Number.isSafeInteger(number)) return number
-  throw wrong(`${attribute} of ${of} is ${JSON.stringify(value)}: it must be a whole number of at most 2^53 - 1`)
+  throw wrong(`${attribute} of ${of} is ${shown(value)}: it must be a whole number of at most 2^53 - 1`)
 }
 
 function textOf (item: Item, attribute: string, of: string): string | undefined {
   const value = item[attribute]
   if (value?.S !== undefined || value === undefined) return value?.S
-  throw wrong(`${attribute} of ${of} is ${JSON.stringify(value)}: it must be a string`)
+  throw wrong(`${attribute} of ${of} is ${shown(value)}: it must be a string`)
+}
+
+function bytesOf (item: Item, attribute: string, of: string): Uint8Array {
+  const value = item[attribute] ?? missing(attribute, of)
+  if (value.B !== undefined) return value.B
+  throw wrong(`${attribute} of ${of} is ${shown(value)}: it must be binary`)
+}
+
+/** The beginning of what may be long. */
+function shown (value: AttributeValue): string {
+  return JSON.stringify(value).slice(0, SHOWN_MAX)
 }
 
 function missing (attribute: string, of: string): never {

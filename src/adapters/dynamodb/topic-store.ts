@@ -8,26 +8,35 @@ import { Table, type TableSettings, type Updated } from './client.ts'
 import {
   above, absent, below, configIs, countIs, deletedAt, either, equals, Expression, factIs, itemExists, notDeleted, versionIs, type Condition
 } from './expression.ts'
-import { createTopicList } from './topic-list.ts'
-import { CLOSING, number, ORDER, PK, producerAttributes, text, TOPIC, TOPIC_KIND, topicItemOf, type FactAttributes } from './table.ts'
+import { createKeyList, type KeyRange } from './key-list.ts'
+import {
+  CLOSING, isDeletedItem, KIND, number, ORDER, PK, producerAttributes, SEPARATOR, text, TOPIC, TOPIC_KIND, topicItemOf, type FactAttributes
+} from './table.ts'
+
+const allTopics: KeyRange = {
+  what: 'topics',
+  kind: TOPIC_KIND,
+  prefix: '',
+  // Other implementations set no kind.
+  scanned: {
+    attributes: [TOPIC.currentOffset, TOPIC.deletedAt],
+    filter: (e) => `attribute_exists(${e.name(TOPIC.currentOffset)}) AND NOT contains(${e.name(PK)},${e.value(text(SEPARATOR))})`,
+    includes: (item) => !isDeletedItem(item)
+  }
+}
 
 const NONE = new Map<string, never>()
 
 /** Attempts at a deletion whose topic is closed meanwhile. */
 const DELETE_ATTEMPTS_MAX = 3
 
-export interface TopicStoreSettings extends TableSettings {
-  /** Gets what an operator should change, once. */
-  readonly warn?: ((text: string) => void) | undefined
-}
-
 /** The topics' items, each changed by single conditional updates (log §6.2). */
-export function createDynamoTopicStore (settings: TopicStoreSettings): TopicStore {
+export function createDynamoTopicStore (settings: TableSettings): TopicStore {
   const table = new Table(settings)
-  const list = createTopicList(table, settings.warn)
+  const list = createKeyList(table, settings.warn)
 
   async function read (topic: string, options?: CallOptions): Promise<TopicItem | undefined> {
-    const item = await table.get(topic, options)
+    const { item } = await table.get(topic, options)
     return item === undefined ? undefined : topicItemOf(item, topic)
   }
 
@@ -84,7 +93,7 @@ export function createDynamoTopicStore (settings: TopicStoreSettings): TopicStor
     },
 
     async configure (topic, config, seen, options) {
-      const expression = new Expression().set(TOPIC.kind, text(TOPIC_KIND))
+      const expression = new Expression().set(KIND, text(TOPIC_KIND))
       if (config !== null) expression.set(TOPIC.config, text(config))
       else if (seen !== undefined) expression.remove(TOPIC.config)
       if (seen !== undefined && !isDeleted(seen)) {
@@ -108,7 +117,10 @@ export function createDynamoTopicStore (settings: TopicStoreSettings): TopicStor
       await update(topic, expression, [equals(TOPIC.currentOffset, currentOffset), wrong], options)
     },
 
-    list,
+    async list (after, limit, options) {
+      const { names, truncated } = await list(allTopics, after, limit, options)
+      return { topics: names, truncated }
+    },
 
     async check (options) {
       await table.check(options)
@@ -128,7 +140,7 @@ function reservation (wanted: Wanted, belief: Belief, now: number): Expression {
   const fact = (attributes: FactAttributes, content: string): Expression => reserve(attributes.last).set(attributes.text, text(content))
   const expression = new Expression()
 
-  reserve(TOPIC.currentOffset).setFirst(TOPIC.createdAt, number(now)).set(TOPIC.kind, text(TOPIC_KIND))
+  reserve(TOPIC.currentOffset).setFirst(TOPIC.createdAt, number(now)).set(KIND, text(TOPIC_KIND))
   if (count > 0) expression.set(TOPIC.reservedAt, number(now)).remove(TOPIC.correctedAt)
   else reserve(TOPIC.closed)
   if (count > 0 && belief.closed !== null) expression.remove(TOPIC.closed)
@@ -176,5 +188,5 @@ function deletion (item: TopicItem, currentOffset: number): Expression {
   return new Expression()
     .set(TOPIC.earliest, number(currentOffset + 1))
     .set(TOPIC.deletedAt, number(currentOffset))
-    .remove(TOPIC.closed, TOPIC.config, TOPIC.createdAt, TOPIC.swept, TOPIC.kind, ...facts.flatMap(({ last, text }) => [last, text]))
+    .remove(TOPIC.closed, TOPIC.config, TOPIC.createdAt, TOPIC.swept, KIND, ...facts.flatMap(({ last, text }) => [last, text]))
 }

@@ -4,6 +4,7 @@ import {
 } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
+import type { GroupStore } from '../../ports/group-store.ts'
 import type { RecordStore } from '../../ports/record-store.ts'
 import type { NamedSegmentStore } from '../../ports/segment-store.ts'
 import type { TopicStore } from '../../ports/topic-store.ts'
@@ -13,6 +14,7 @@ import * as sqlite from './errors.ts'
 import { SqliteStartError } from './errors.ts'
 import { createFile, DATABASE_FILE, flushFolder, FOLDER_MODE, LOG_FILE } from './files.ts'
 import { belongTogether } from './generation.ts'
+import { createSqliteGroupStore } from './group-store.ts'
 import { Journal, type Sync } from './journal.ts'
 import { createSqliteRecordStore } from './record-store.ts'
 import { APPLICATION_ID, MIGRATIONS, PAGE_BYTES, SCHEMA, SCHEMA_VERSION } from './schema.ts'
@@ -26,6 +28,7 @@ export interface SqliteStore {
   readonly segments: NamedSegmentStore
   readonly topics: TopicStore
   readonly records: RecordStore
+  readonly groups: GroupStore
   /**
    * Copies the store to a new folder, with everything that was acknowledged before the call. Other calls continue.
    * @throws BackupError, StoreError
@@ -73,6 +76,7 @@ export function openSqliteStore (folder: string, options: SqliteStoreOptions = {
       segments: createSqliteSegmentStore(database, journal, clock),
       topics: createSqliteTopicStore(database, journal, clock),
       records: createSqliteRecordStore(database, journal),
+      groups: createSqliteGroupStore(database, journal, clock),
       backup: async (target) => {
         journal.read(() => {})
         await copyDatabase(database, target)
@@ -225,7 +229,8 @@ function newestTime (database: DatabaseSync): number {
     SELECT max(
       coalesce((SELECT modified_ms FROM segments ORDER BY rowid DESC LIMIT 1), 0),
       coalesce((SELECT max(reserved_at) FROM topics), 0),
-      coalesce((SELECT max(created_at) FROM topics), 0)
+      coalesce((SELECT max(created_at) FROM topics), 0),
+      coalesce((SELECT max(modified_ms) FROM groups), 0)
     ) AS newest`).get() as { newest: number }
   return row.newest
 }

@@ -13,6 +13,8 @@ export const PAGE_BYTES = 4_096
  *
  * Of topics, `created_at` 0 is a topic that does not exist: the first version has the column without NULL. `producers` are
  * those inside the topics' items (log §6.5), `records` are those of `RecordStore`.
+ *
+ * Groups are rows in insertion order, too: most are smaller than a page, and a write then changes this page alone.
  */
 export const SCHEMA = `
   CREATE TABLE IF NOT EXISTS segments (
@@ -58,6 +60,17 @@ export const SCHEMA = `
     PRIMARY KEY (kind, topic, id)
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX IF NOT EXISTS records_by_expiry ON records (expires_at);
+  CREATE TABLE IF NOT EXISTS groups (
+    topic TEXT NOT NULL,
+    name TEXT NOT NULL,
+    gen TEXT NOT NULL,
+    rev INTEGER NOT NULL,
+    writer TEXT NOT NULL,
+    modified_ms INTEGER NOT NULL,
+    config TEXT NOT NULL,
+    state BLOB NOT NULL,
+    UNIQUE (topic, name)
+  ) STRICT;
   CREATE TABLE IF NOT EXISTS log_generation (
     id INTEGER NOT NULL PRIMARY KEY CHECK (id = 1),
     generation INTEGER NOT NULL

@@ -154,7 +154,7 @@ export const errorHelp: { readonly [Code in ErrorCode]: HelpOf<Code> } = {
     details: { committed_offset: 7 }
   },
   body_too_large: {
-    cause: 'The body, after decompression, has more than 4 MiB.',
+    cause: 'The body, after decompression, has more than 4 MiB; one that manages something, more than `detail` says.',
     remedy: 'Split the batch. A file of lines: `split -l 1000`.',
     detail: 'body: expected at most 4194304 bytes, got more'
   },

@@ -112,13 +112,16 @@ export function validationError (errors: ReadonlyArray<Partial<FastifySchemaVali
   }
   const got = gotOf(error)
   const detail = `${field() || context}: expected ${schema['x-expected']}, got ${got}`
-  return context === 'params' ? new LogError('invalid_topic', detail) : invalid(detail)
+  if (context !== 'params') return invalid(detail)
+  return new LogError(path[0] === 'group' ? 'invalid_group' : 'invalid_topic', detail)
 }
 
 function gotOf ({ keyword, data }: ValidationError): string {
   switch (keyword) {
     case 'x-max-bytes': return `${bytesOf(data)} bytes`
+    case 'x-well-formed': return `half of a surrogate pair in ${show.value(data)}`
     case 'minItems': return 'none'
+    case 'maxItems': return `an array of ${(data as unknown[]).length}`
     case 'minProperties': return 'an empty object'
     default: return show.value(data)
   }

@@ -9,6 +9,7 @@ import { StoreCalls } from '../store-calls.ts'
 import { decodeState } from './codec.ts'
 import { decodeGroupConfig, type GroupConfig } from './config.ts'
 import { lifeOf } from './lease-id.ts'
+import type { PageBudget } from './page-budget.ts'
 import type { GroupState } from './state.ts'
 import type { StoreClock } from './store-clock.ts'
 
@@ -24,6 +25,7 @@ export interface GroupContext {
   /** So many random bytes as hexadecimal digits, that nobody can guess. */
   readonly randomHex: (bytes: number) => string
   readonly storeClock: StoreClock
+  readonly pageBudget: PageBudget
   /** Whether the process goes on running when it has answered; false for a function. */
   readonly runsOn: boolean
 }

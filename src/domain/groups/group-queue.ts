@@ -9,6 +9,7 @@ import { claimMove } from './dead-letters.ts'
 import type { Group, GroupContext } from './group-context.ts'
 import { KeptGroup, type Kept } from './kept-group.ts'
 import { lifeOf } from './lease-id.ts'
+import { SharedReads } from './shared-reads.ts'
 import type { GroupState } from './state.ts'
 
 const GEN_BYTES = 16
@@ -73,6 +74,7 @@ interface Applied {
  */
 export class GroupQueue {
   readonly kept: KeptGroup
+  readonly reads: SharedReads
   /** How many operations use the queue. */
   users = 0
   isForgetting = false
@@ -85,6 +87,7 @@ export class GroupQueue {
   /** @param moveLetters moves the first batch of dead letters. Called after a write that has claimed it */
   constructor (context: GroupContext, name: GroupName, moveLetters: () => Promise<void>) {
     this.kept = new KeptGroup(context, name)
+    this.reads = new SharedReads(context, name.topic)
     this.#context = context
     this.#name = name
     this.#moveLetters = moveLetters

@@ -1,15 +1,19 @@
 import { randomBytes } from 'node:crypto'
 import type { Clock } from '../../ports/clock.ts'
 import type { GroupName, GroupStore } from '../../ports/group-store.ts'
+import type { Telemetry } from '../../ports/telemetry.ts'
 import type { TopicStore } from '../../ports/topic-store.ts'
 import type { Ms, Offset } from '../../ports/units.ts'
 import { defaultLimits, type Limits } from '../limits.ts'
 import type { Log } from '../log/log.ts'
 import type { Operation } from '../operation.ts'
+import { observedGroups, observedTopics } from '../telemetry.ts'
 import type { GroupDescription } from './describe.ts'
 import type { GroupChange, Sought, Start } from './manage.ts'
 import { ManyGroups, type Extended, type GroupPage, type PutAnswer } from './many-groups.ts'
-import type { AckAnswer, ReceiveAnswer, ReceiveOptions } from './receiver.ts'
+import type { GroupsProgress } from './progress.ts'
+import { PageBudget } from './page-budget.ts'
+import type { AckAnswer, ReceiveAnswer, ReceiveOptions } from './receive-answer.ts'
 import type { RedriveAnswer, RedriveOptions } from './redriver.ts'
 import type { LeasePart, Nacked, NackOptions } from './settle.ts'
 import { StoreClock } from './store-clock.ts'
@@ -20,9 +24,10 @@ export type { GroupDescription, LeaseDescription } from './describe.ts'
 export { decodeLeaseId, type LeaseId } from './lease-id.ts'
 export type { GroupChange, Sought, Start } from './manage.ts'
 export type { Extended, GroupPage, PutAnswer } from './many-groups.ts'
+export type { GroupProgress, GroupsProgress } from './progress.ts'
 export type { RedriveAnswer, RedriveOptions } from './redriver.ts'
 export type { WaitingFor } from './receive.ts'
-export type { AckAnswer, LeaseAnswer, ReceiveAnswer, ReceiveOptions, Redelivered } from './receiver.ts'
+export type { AckAnswer, LeaseAnswer, ReceiveAnswer, ReceiveOptions, Redelivered } from './receive-answer.ts'
 export type { LeasePart, Nacked, NackOptions } from './settle.ts'
 
 /** Consumer groups: workers share the messages of a topic. All methods throw only LogError. */
@@ -55,7 +60,14 @@ export interface Groups {
    * @throws LogError `group_not_found`, `group_busy`
    */
   delete (name: GroupName, force: boolean, operation?: Operation): Promise<void>
-  list (topic: string, after: string, limit: number): Promise<GroupPage>
+  /** Names after `after`, at most `limit`. */
+  list (topic: string, after: string, limit: number, operation?: Operation): Promise<GroupPage>
+  /**
+   * How far the topic's first groups are.
+   * @param end of the topic
+   * @param limit how many groups
+   */
+  progress (topic: string, end: Offset, limit: number, operation?: Operation): Promise<GroupsProgress>
 }
 
 export interface GroupsDeps {
@@ -70,11 +82,16 @@ export interface GroupsDeps {
   readonly randomHex?: (bytes: number) => string
   /** Whether the process goes on running when it has answered; true by default. */
   readonly runsOn?: boolean
+  /** Gets the calls to the stores, apart from those that `log` makes. */
+  readonly telemetry?: Telemetry
 }
 
 export function createGroups (deps: GroupsDeps): Groups {
-  const { store, topics, log, clock, limits = defaultLimits, random = Math.random, runsOn = true } = deps
+  const { log, clock, limits = defaultLimits, random = Math.random, runsOn = true, telemetry } = deps
+  const store = telemetry === undefined ? deps.store : observedGroups(deps.store, telemetry, clock)
+  const topics = telemetry === undefined ? deps.topics : observedTopics(deps.topics, telemetry, clock)
   const randomHex = deps.randomHex ?? ((bytes) => randomBytes(bytes).toString('hex'))
   const storeClock = new StoreClock(clock, limits.groupClockAgeMs)
-  return new ManyGroups({ store, topics, log, clock, limits, random, randomHex, storeClock, runsOn })
+  const pageBudget = new PageBudget(limits.groupPagesTotalBytes)
+  return new ManyGroups({ store, topics, log, clock, limits, random, randomHex, storeClock, pageBudget, runsOn })
 }

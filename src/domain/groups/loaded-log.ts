@@ -1,5 +1,6 @@
 import type { Bytes, Offset } from '../../ports/units.ts'
-import { messagesOf, type Page } from '../log/log.ts'
+import type { Page } from '../log/log.ts'
+import { Pages } from './pages.ts'
 
 /** What is known of an offset of the topic. */
 export type At =
@@ -11,59 +12,49 @@ export type At =
   /** A segment that could not be loaded. */
   | { readonly kind: 'failed', readonly error: Error }
 
-/** The pages that a receive has read so far. */
+/** The topic as one receive knows it: the pages that it has read, those that others of its group have, and where these end. */
 export class LoadedLog {
-  readonly #lines = new Map<Offset, Uint8Array>()
-  /** Accounted for: offsets from `first` up to below `end`. Ascending, and apart from each other. */
-  readonly #ranges: Array<{ first: Offset, end: Offset }> = []
-  readonly #open = new Map<Offset, At>()
+  readonly #own = new Pages()
+  readonly #shared: Pages | undefined
+  readonly #ends = new Map<Offset, At>()
   /** The topic's, as far as it is known. */
   end: Offset
   earliest: Offset
-  bytes: Bytes = 0
 
-  constructor ({ earliest, end }: { readonly earliest: Offset, readonly end: Offset }) {
+  /** @param shared what is accounted for stays so, whoever has read it */
+  constructor ({ earliest, end }: { readonly earliest: Offset, readonly end: Offset }, shared?: Pages) {
     this.earliest = earliest
     this.end = end
+    this.#shared = shared
   }
+
+  /** Of the pages that this receive has read by itself. */
+  get bytes (): Bytes { return this.#own.bytes }
 
   /** @param from where the page was read from */
   add (from: Offset, page: Page): void {
+    this.#own.add(from, page)
+    this.noteEnd(from, page)
+  }
+
+  /** Notes only where the page ends, because its messages are in the shared pages. */
+  noteEnd (from: Offset, page: Page): void {
     this.end = Math.max(this.end, page.end)
     this.earliest = Math.max(this.earliest, page.earliest)
-    for (const { offset, line } of messagesOf(page)) {
-      this.#lines.set(offset, line)
-      this.bytes += line.length + 1
-    }
-    if (page.nextOffset > from) this.#join({ first: from, end: page.nextOffset })
     if (page.nextOffset === from || page.nextOffset >= page.end) {
-      this.#open.set(page.nextOffset, { kind: 'open', end: page.nextOffset >= page.end })
+      this.#ends.set(page.nextOffset, { kind: 'open', end: page.nextOffset >= page.end })
     }
   }
 
   failed (from: Offset, error: Error): void {
-    this.#open.set(from, { kind: 'failed', error })
+    this.#ends.set(from, { kind: 'failed', error })
   }
 
   /** `undefined`: it has not been read. */
   at (offset: Offset): At | undefined {
-    const line = this.#lines.get(offset)
+    const line = this.#own.lineAt(offset) ?? this.#shared?.lineAt(offset)
     if (line !== undefined) return { kind: 'message', line }
-    const range = this.#ranges.find(({ first, end }) => offset >= first && offset < end)
-    if (range === undefined) return this.#open.get(offset)
-    let until = range.end
-    for (const next of this.#lines.keys()) if (next > offset && next < until) until = next
-    return { kind: 'none', until }
-  }
-
-  #join (range: { first: Offset, end: Offset }): void {
-    const apart = this.#ranges.filter(({ first, end }) => end < range.first || first > range.end)
-    for (const { first, end } of this.#ranges) {
-      if (end < range.first || first > range.end) continue
-      range.first = Math.min(range.first, first)
-      range.end = Math.max(range.end, end)
-    }
-    this.#ranges.splice(0, this.#ranges.length, ...apart, range)
-    this.#ranges.sort((a, b) => a.first - b.first)
+    const until = this.#own.emptyUntil(offset) ?? this.#shared?.emptyUntil(offset)
+    return until === undefined ? this.#ends.get(offset) : { kind: 'none', until }
   }
 }

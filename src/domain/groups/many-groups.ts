@@ -7,6 +7,7 @@ import { createOperation, type Operation } from '../operation.ts'
 import { StoreCalls } from '../store-calls.ts'
 import { checkTopic, isTopic, topicExpected } from '../topics/name.ts'
 import { earliestOf, endOf } from '../topics/state.ts'
+import { within } from '../wait.ts'
 import { describeGroup, type GroupDescription } from './describe.ts'
 import { groupOf, readTopic, type GroupContext } from './group-context.ts'
 import { GroupQueue } from './group-queue.ts'
@@ -14,7 +15,9 @@ import { moveLetters } from './letter-mover.ts'
 import {
   changeGroup, checkDeletable, defaultConfig, invalid, offsetOf, seekCommand, withLettersFrom, type GroupChange, type Sought, type Start
 } from './manage.ts'
-import { ackCommand, Receiver, type AckAnswer, type ReceiveAnswer, type ReceiveOptions } from './receiver.ts'
+import { progressOf, type GroupsProgress } from './progress.ts'
+import type { AckAnswer, ReceiveAnswer, ReceiveOptions } from './receive-answer.ts'
+import { ackCommand, Receiver } from './receiver.ts'
 import { redriveLetters, type RedriveAnswer, type RedriveOptions } from './redriver.ts'
 import { extend, nack, type LeasePart, type Nacked, type NackOptions } from './settle.ts'
 import { newGroup } from './state.ts'
@@ -48,7 +51,7 @@ export class ManyGroups {
   }
 
   receive (name: GroupName, options: ReceiveOptions, operation = createOperation()): Promise<ReceiveAnswer> {
-    return this.#with(name, (queue) => new Receiver(this.#context, name, queue, options, operation).receive())
+    return this.#with(name, (queue) => new Receiver(this.#context, name, queue, options, operation).receive(), options.acks.length > 0)
   }
 
   ack (name: GroupName, part: LeasePart, operation = createOperation()): Promise<AckAnswer> {
@@ -114,7 +117,7 @@ export class ManyGroups {
   }
 
   describe (name: GroupName, operation = createOperation()): Promise<GroupDescription> {
-    return this.#with(name, () => this.#describe(name, operation))
+    return this.#with(name, () => this.#describe(name, operation), false)
   }
 
   delete (name: GroupName, force: boolean, operation = createOperation()): Promise<void> {
@@ -134,9 +137,10 @@ export class ManyGroups {
     })
   }
 
-  async list (topic: string, after: string, limit: number): Promise<GroupPage> {
+  async list (topic: string, after: string, limit: number, { calls } = createOperation()): Promise<GroupPage> {
     const { store, limits } = this.#context
     checkTopic(topic)
+    calls.list++
     try {
       const { groups, truncated } = await new StoreCalls(this.#context).make('list', STORE,
         (signal) => store.list(topic, after, Math.min(limit, limits.topicsPageMax), { signal }))
@@ -146,8 +150,19 @@ export class ManyGroups {
     }
   }
 
-  async #with<T> (name: GroupName, work: (queue: GroupQueue) => Promise<T>): Promise<T> {
+  async progress (topic: string, end: Offset, limit: number, operation = createOperation()): Promise<GroupsProgress> {
+    checkTopic(topic)
+    try {
+      return await progressOf(this.#context, topic, end, limit, operation)
+    } catch (error) {
+      throw toLogError(error)
+    }
+  }
+
+  /** @param changes whether the work may have changed the group when its time is over */
+  async #with<T> (name: GroupName, work: (queue: GroupQueue) => Promise<T>, changes = true): Promise<T> {
     checkNames(name)
+    const { clock, limits } = this.#context
     const key = `${name.topic}#${name.group}`
     let queue = this.#queues.get(key)
     if (queue === undefined) {
@@ -155,10 +170,11 @@ export class ManyGroups {
       this.#queues.set(key, queue)
     }
     queue.users++
+    let isOver = false
     try {
-      return await work(queue)
+      return await within(clock, limits.groupAnswerMs, 'the consumer group', () => work(queue).finally(() => { isOver = true }))
     } catch (error) {
-      throw toLogError(error)
+      throw changes && !isOver ? withAppliedUnknown(toLogError(error)) : toLogError(error)
     } finally {
       queue.users--
       this.#forgetLater(key, queue)
@@ -173,8 +189,9 @@ export class ManyGroups {
     clock.timer(limits.groupStateKeptMs, () => {
       queue.isForgetting = false
       if (queue.users > 0) return
-      if (!queue.isRunning) this.#queues.delete(key)
-      else this.#forgetLater(key, queue)
+      if (queue.isRunning) return this.#forgetLater(key, queue)
+      queue.reads.forget()
+      this.#queues.delete(key)
     })
   }
 

@@ -15,6 +15,8 @@ export interface NewsOptions {
   readonly polls: boolean
   /** How long to wait at most. */
   readonly ms: Ms
+  /** Each of them ends the wait when it is aborted. */
+  readonly signals: readonly AbortSignal[]
   readonly operation: Operation
 }
 
@@ -24,7 +26,7 @@ export interface NewsOptions {
  * @returns the page of new messages, if that is what came
  */
 export function waitForNews (
-  { clock, log, limits }: GroupContext, kept: KeptGroup, { topic, from, size, version, polls, ms, operation }: NewsOptions
+  { clock, log, limits }: GroupContext, kept: KeptGroup, { topic, from, size, version, polls, ms, signals, operation }: NewsOptions
 ): Promise<Page | undefined> {
   if (kept.version !== version) return Promise.resolve(undefined)
   return new Promise((resolve) => {
@@ -35,8 +37,7 @@ export function waitForNews (
     }
     ends.push(clock.timer(ms, () => { end() }), kept.onChange(() => { end() }))
     if (polls) ends.push(kept.poll(limits.groupPollMs))
-    if (operation.signal !== undefined) {
-      const { signal } = operation
+    for (const signal of signals) {
       const aborted = (): void => { end() }
       signal.addEventListener('abort', aborted, { once: true })
       ends.push(() => { signal.removeEventListener('abort', aborted) })

@@ -23,12 +23,15 @@ export type WaitingFor = 'messages' | 'writer' | 'delay' | 'leases' | 'acks' | '
 export type Received =
   /** An earlier copy of the request got this lease. */
   | { readonly kind: 'repeated', readonly lease: Lease }
-  /** The log must be read from `from` on, at most up to below `end`. */
-  | { readonly kind: 'load', readonly from: Offset, readonly end: Offset }
+  /** These parts of the log must be read. */
+  | { readonly kind: 'load', readonly parts: readonly LogPart[] }
   | { readonly kind: 'leased', readonly state: GroupState, readonly lease: Lease }
   /** No message, but something that must be written; the next receive goes on from there. */
   | { readonly kind: 'progress', readonly state: GroupState }
   | Nothing
+
+/** From `from` on, at most up to below `end`. */
+export interface LogPart { readonly from: Offset, readonly end: Offset }
 
 export interface Nothing {
   readonly kind: 'nothing'
@@ -61,13 +64,11 @@ export function receive (before: GroupState, request: ReceiveRequest, log: Loade
 
 /** A step of the selection needs more of the log. */
 class LoadNeeded extends Error {
-  readonly from: Offset
-  readonly end: Offset
+  readonly parts: readonly LogPart[]
 
-  constructor (from: Offset, end: Offset) {
+  constructor (parts: readonly LogPart[]) {
     super()
-    this.from = from
-    this.end = end
+    this.parts = parts
   }
 }
 
@@ -115,7 +116,7 @@ class Selection {
     try {
       return this.#select(before)
     } catch (need) {
-      if (need instanceof LoadNeeded) return { kind: 'load', from: need.from, end: need.end }
+      if (need instanceof LoadNeeded) return { kind: 'load', parts: need.parts }
       throw need
     }
   }
@@ -138,6 +139,7 @@ class Selection {
 
   /** Messages that were handed out before. @returns those that stay */
   #fromRetry (): RetryRun[] {
+    this.#loadRetry()
     const stay: RetryRun[] = []
     for (const run of this.#state.retry) {
       const end = run.first + run.count
@@ -154,6 +156,21 @@ class Selection {
       if (run.bucket !== undefined) this.#busy.add(run.bucket)
     }
     return joinRuns(stay)
+  }
+
+  /** Messages to be handed out again can be far apart, so their pages are read together. */
+  #loadRetry (): void {
+    const { limit } = this.#request
+    const due = this.#state.retry.filter(({ bucket, notBefore }) => (
+      notBefore <= this.#now.low && (bucket === undefined || !this.#busy.has(bucket))))
+    const parts: LogPart[] = []
+    let count = 0
+    for (const run of due) {
+      if (count >= limit) break
+      count += run.count
+      if (this.#log.at(run.first) === undefined) parts.push({ from: run.first, end: run.first + run.count })
+    }
+    if (parts.length > 0) throw new LoadNeeded(parts)
   }
 
   #mayTakeAgain (run: RetryRun): boolean {
@@ -253,7 +270,7 @@ class Selection {
 
   #at (offset: Offset, end: Offset) {
     const at = this.#log.at(offset)
-    if (at === undefined) throw new LoadNeeded(offset, end)
+    if (at === undefined) throw new LoadNeeded([{ from: offset, end }])
     if (at.kind === 'failed') this.#failure ??= at.error
     if (at.kind === 'open') {
       this.#openAt = offset

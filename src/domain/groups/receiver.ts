@@ -1,66 +1,28 @@
+import { StoreError } from '../../ports/errors.ts'
 import type { GroupName, StoreInstant } from '../../ports/group-store.ts'
 import type { TopicItem } from '../../ports/topic-store.ts'
-import type { Bytes, Ms, Offset } from '../../ports/units.ts'
+import type { Ms, Offset } from '../../ports/units.ts'
 import { withAppliedUnknown, type LogError } from '../errors.ts'
 import { toLogError } from '../log/log.ts'
 import type { Operation } from '../operation.ts'
-import { parseMessage } from '../segments/message.ts'
+import { forEachBounded } from '../store-calls.ts'
 import { earliestOf, endOf } from '../topics/state.ts'
 import type { GroupConfig } from './config.ts'
-import { readTopic, type Group, type GroupContext } from './group-context.ts'
+import type { Group, GroupContext } from './group-context.ts'
 import type { Command, GroupQueue, View } from './group-queue.ts'
-import { bucketOf, encodeLeaseId, tagOf } from './lease-id.ts'
+import { encodeLeaseId, tagOf } from './lease-id.ts'
 import { linesOf } from './letter-mover.ts'
 import { LoadedLog } from './loaded-log.ts'
 import { defaultConfig } from './manage.ts'
 import { waitForNews } from './news.ts'
-import { receive, type BucketOf, type Nothing, type Received, type WaitingFor } from './receive.ts'
+import type { AckAnswer, ReceiveAnswer, ReceiveOptions, Redelivered } from './receive-answer.ts'
+import { receive, type BucketOf, type LogPart, type Nothing, type Received } from './receive.ts'
 import { offsetsOf } from './runs.ts'
-import { ack, type Acked, type LeasePart } from './settle.ts'
+import { ack, type LeasePart } from './settle.ts'
 import { newGroup, pendingRuns, type Lease, type Run } from './state.ts'
 
 /** Rounds of a receive that got no messages but has made progress, before it answers. */
 const ROUNDS_MAX = 10
-
-export interface ReceiveOptions {
-  readonly limit: number
-  readonly maxBytes: Bytes
-  /** The group's by default. */
-  readonly leaseMs?: Ms | undefined
-  readonly consumer?: string | undefined
-  /** How long to wait for messages. */
-  readonly waitMs: Ms
-  /** Two receives with the same key get the same lease. */
-  readonly key?: string | undefined
-  /** To be acknowledged first. */
-  readonly acks: readonly LeasePart[]
-}
-
-export interface AckAnswer extends Acked { readonly committedOffset: Offset }
-
-/** Messages that were delivered before. */
-export interface Redelivered { readonly first: Offset, readonly last: Offset, readonly attempt: number }
-
-export interface LeaseAnswer {
-  readonly id: string
-  /** By the store's clock, ms. */
-  readonly expiresAt: Ms
-  readonly expiresInMs: Ms
-  readonly redelivered: readonly Redelivered[]
-}
-
-export interface ReceiveAnswer {
-  /** Stored lines, ascending by offset. */
-  readonly lines: readonly Uint8Array[]
-  readonly lease: LeaseAnswer | undefined
-  readonly acked: ReadonlyArray<AckAnswer | LogError>
-  readonly committedOffset: Offset
-  readonly lag: number
-  /** What is missing, if there are no messages. */
-  readonly waitingFor?: WaitingFor
-  /** When it is worth asking again, if that is known. */
-  readonly retryInMs?: Ms | undefined
-}
 
 /** What a receive found in its turn. */
 interface Turn {
@@ -76,7 +38,7 @@ interface Answered extends Turn {
   readonly version: number
 }
 
-type Tried = Turn | { readonly load: Extract<Received, { kind: 'load' }> }
+type Tried = Turn | { readonly load: readonly LogPart[], readonly config: GroupConfig }
 
 /** One receive of a group, from the reading of its pages to the answer (groups §3.1, §8). */
 export class Receiver {
@@ -90,6 +52,8 @@ export class Receiver {
   /** Of writes that this receive took part in. */
   readonly #tries = { refusals: 0 }
   #item: TopicItem | undefined
+  /** Where pages begin that were left to the shared ones. If these have been forgotten since, this receive reads by itself. */
+  readonly #shared = new Set<Offset>()
   #loaded = new LoadedLog({ earliest: 1, end: 1 })
 
   constructor (
@@ -133,15 +97,24 @@ export class Receiver {
         continue
       }
       if (left <= 0 && received.failure !== undefined) throw toLogError(received.failure)
-      if (left <= 0 || this.#operation.signal?.aborted === true) return this.#answer(turn, acked)
+      if (left <= 0 || this.#isEnded()) return this.#answer(turn, acked)
       await this.#wait(turn, received, left)
+      if (this.#isEnded()) return this.#answer(turn, acked)
     }
   }
 
+  #isEnded (): boolean {
+    return this.#signals().some(({ aborted }) => aborted)
+  }
+
+  #signals (): AbortSignal[] {
+    return [this.#operation.signal, this.#options.endsWait].filter((signal) => signal !== undefined)
+  }
+
   async #readTopic (): Promise<void> {
-    this.#operation.calls.state++
-    const item = this.#item = await readTopic(this.#context, this.#name.topic, this.#operation)
-    this.#loaded = new LoadedLog({ earliest: earliestOf(item), end: endOf(item) })
+    const { reads } = this.#queue
+    const item = this.#item = await reads.readTopic(this.#operation)
+    this.#loaded = new LoadedLog({ earliest: earliestOf(item), end: endOf(item) }, reads.pages)
   }
 
   /** Reads what the receive will need, as far as that is known, so that its turn does not end without it (groups §7.3). */
@@ -155,16 +128,18 @@ export class Receiver {
       } catch {}
     }
     for (let received = this.#receive(view); received.kind === 'load'; received = this.#receive(view)) {
-      await this.#load(received)
+      await this.#load(received.parts, view.config)
     }
   }
 
   /** Takes part in a write of the group, as often as pages had to be loaded. */
   async #turn (): Promise<Answered> {
     for (;;) {
+      // Nobody would get the messages.
+      if (this.#operation.signal?.aborted === true) throw new StoreError('timeout', 'none', 'the caller no longer waited for messages')
       const { answer, version } = await this.#queue.submitVersioned(this.#command(), this.#operation)
       if (!('load' in answer)) return { ...answer, version }
-      await this.#load(answer.load)
+      await this.#load(answer.load, answer.config)
     }
   }
 
@@ -177,7 +152,7 @@ export class Receiver {
       make: () => this.#made(),
       apply: (view) => {
         const received = this.#receive(view)
-        if (received.kind === 'load') return { answer: { load: received }, tentative: true }
+        if (received.kind === 'load') return { answer: { load: received.parts, config: view.config }, tentative: true }
         const state = received.kind === 'leased' || received.kind === 'progress' ? received.state : view.state
         return { state, answer: { received, group: { life: view.life, state }, now: view.now, at: this.#context.clock.monotonic() } }
       }
@@ -187,7 +162,12 @@ export class Receiver {
   #receive ({ gen, config, state, now }: View): Received {
     const { limit, maxBytes, leaseMs = config.leaseMs, consumer } = this.#options
     const request = { tag: tagOf(gen, this.#key), limit, maxBytes, leaseMs, consumer }
-    return receive(state, request, this.#loaded, now, { config, limits: this.#context.limits, bucketOf: bucketsOf(gen, config) })
+    return receive(state, request, this.#loaded, now, { config, limits: this.#context.limits, bucketOf: this.#bucketOf(gen, config) })
+  }
+
+  #bucketOf (gen: string, { mode }: GroupConfig): BucketOf {
+    if (mode !== 'keyed') return () => mode === 'exclusive' ? 0 : undefined
+    return (line) => this.#queue.reads.bucketOf(gen, line)
   }
 
   #made (): Pick<Group, 'config' | 'state'> {
@@ -199,18 +179,37 @@ export class Receiver {
     return this.#queue.submit(ackCommand(part), this.#operation).catch((error: unknown) => toLogError(error))
   }
 
-  async #load ({ from, end }: { readonly from: Offset, readonly end: Offset }): Promise<void> {
+  async #load (parts: readonly LogPart[], { mode }: GroupConfig): Promise<void> {
     const { log, limits } = this.#context
+    const { reads } = this.#queue
     const { limit, maxBytes } = this.#options
-    // With keys, many messages may be looked at and not be handed out. And what was read may have been taken by others: read ahead,
-    // or they will be faster again.
-    const most = this.#loaded.bytes > 0 ? limits.groupScanMessages : limit
-    const size = { limit: Math.min(most, end - from, limits.pageMessagesMax), maxBytes: Math.min(maxBytes, limits.pageBytesMax) }
-    try {
-      this.#loaded.add(from, await log.read(this.#name.topic, { from, ...size, item: this.#item }, this.#operation))
-    } catch (error) {
-      this.#loaded.failed(from, toLogError(error))
-    }
+    // With keys, many messages may be looked at and not be handed out. And if others were faster, what was read is theirs: read
+    // ahead, or they will be faster again.
+    const isMore = this.#tries.refusals > 0 || (mode === 'keyed' && this.#loaded.bytes > 0)
+    const most = isMore ? limits.groupScanMessages : limit
+    const maxPageBytes = Math.min(maxBytes, limits.pageBytesMax)
+    await forEachBounded(parts, limits.readConcurrency, async ({ from, end }) => {
+      try {
+        if (this.#shared.has(from)) {
+          const size = { limit: Math.min(most, end - from, limits.pageMessagesMax), maxBytes: maxPageBytes }
+          this.#loaded.add(from, await log.read(this.#name.topic, { from, ...size, item: this.#item }, this.#operation))
+          return
+        }
+        // What comes next is what all the others want, too.
+        const count = Math.min(end === Infinity ? most * this.#queue.users : most, end - from, limits.pageMessagesMax)
+        const size = { limit: count, maxBytes: Math.min(maxPageBytes, limits.groupPagesBytes) }
+        const page = await reads.load(from, size, this.#item, this.#operation)
+        if (page === undefined) return
+        if (!reads.share(from, page)) this.#loaded.add(from, page)
+        else {
+          this.#loaded.noteEnd(from, page)
+          this.#shared.add(from)
+        }
+      } catch (error) {
+        this.#loaded.failed(from, toLogError(error))
+      }
+    })
+    await this.#options.holds?.(this.#loaded.bytes)
   }
 
   #linesAt ({ runs }: Lease): Uint8Array[] {
@@ -231,6 +230,10 @@ export class Receiver {
   async #wait ({ group, now, version }: Answered, { dueAt, openAt, failure }: Nothing, leftMs: Ms): Promise<void> {
     // Nobody tells when a segment can be loaded again.
     const againMs = failure === undefined ? Infinity : this.#context.limits.groupPollMs
+    const { earliest, end } = this.#loaded
+    // What was looked at so far is not kept while it waits.
+    this.#loaded = new LoadedLog({ earliest, end }, this.#queue.reads.pages)
+    await this.#options.holds?.(0)
     const due = dueAt === undefined ? Infinity : Math.max(dueAt - now.low, 0)
     const page = await waitForNews(this.#context, this.#queue.kept, {
       topic: this.#name.topic,
@@ -239,11 +242,12 @@ export class Receiver {
       version,
       polls: !pendingRuns(group.state).next().done,
       ms: Math.min(due, againMs, leftMs),
+      signals: this.#signals(),
       operation: this.#operation
     })
-    const { earliest, end } = this.#loaded
-    this.#loaded = new LoadedLog({ earliest, end })
-    if (page !== undefined) this.#loaded.add(openAt!, page)
+    if (page === undefined) return
+    this.#loaded.add(openAt!, page)
+    await this.#options.holds?.(this.#loaded.bytes)
   }
 
   #answer (
@@ -275,14 +279,6 @@ export function ackCommand (part: LeasePart): Command<AckAnswer> {
       const { state, answer } = ack(view.state, view.life, part)
       return { state, answer: { ...answer, committedOffset: state.committed } }
     }
-  }
-}
-
-export function bucketsOf (gen: string, { mode }: GroupConfig): BucketOf {
-  if (mode !== 'keyed') return () => mode === 'exclusive' ? 0 : undefined
-  return (line) => {
-    const { key } = parseMessage(line)
-    return key === undefined ? undefined : bucketOf(gen, key)
   }
 }
 

@@ -26,10 +26,17 @@ export interface PendingAppend {
    * the expected offset counts as met (log §6.7).
    */
   expectedLast?: number | undefined
-  /** The version of its key's record, once the record was read and allows the append. `null`: there is no record. */
-  keySeen?: number | null | undefined
+  /** What is known for its key, once the record was read and allows the append. */
+  keySeen?: KeySeen | undefined
   /** Whether the topic's rate has counted it. The rate counts it once, however often its conditions are checked. */
   paid?: boolean | undefined
+}
+
+export interface KeySeen {
+  /** The version of the record; `null`: there is none. */
+  readonly version: number | null
+  /** Of the append's messages, by `hashMessages`. */
+  readonly hash: string
 }
 
 /** A range of offsets whose segment may not have been put yet. */

@@ -18,9 +18,10 @@ export interface Follower {
    * Returns the next messages. The page is empty if there are none within `waitMs`, or if the follower is closed. A read that
    * has begun may take longer than `waitMs`, up to `readTimeoutMs`, or until its operation has taken its time. One call at a
    * time.
+   * @param timeoutMs bounds this call as the operation's time bounds all of them
    * @throws LogError as a read; the follower can go on after it
    */
-  next (size: PageSize, waitMs: Ms): Promise<Page>
+  next (size: PageSize, waitMs: Ms, timeoutMs?: Ms): Promise<Page>
   /** Ends the wait of a call in progress. A topic is watched until all its followers are closed. */
   close (): void
 }
@@ -260,10 +261,11 @@ class TailFollower implements Follower {
     else signal?.addEventListener('abort', this.#abort, { once: true })
   }
 
-  async next (size: PageSize, waitMs: Ms): Promise<Page> {
+  async next (size: PageSize, waitMs: Ms, timeoutMs: Ms = Infinity): Promise<Page> {
     const { clock, limits } = this.#context
     const startedAt = clock.monotonic()
-    const deadline = Math.min(startedAt + waitMs, this.#deadline)
+    const readsEndAt = Math.min(startedAt + timeoutMs, this.#deadline)
+    const deadline = Math.min(startedAt + waitMs, readsEndAt)
     const nothing = (): Page => ({
       runs: [], count: 0, nextOffset: this.position, end: Math.max(this.#end, this.position), earliest: this.#earliest, closed: false
     })
@@ -273,8 +275,8 @@ class TailFollower implements Follower {
       if (this.#readUpToVersion !== this.#topic.version) {
         const { version } = this.#topic
         // The first read fails if it takes too long; one that follows a wait has found nothing then.
-        const until = waited ? Math.min(startedAt + Math.max(waitMs, limits.readTimeoutMs), this.#deadline) : Infinity
-        const reading = this.#topic.read(this.position, size, waited ? Infinity : this.#deadline, item)
+        const until = waited ? Math.min(startedAt + Math.max(waitMs, limits.readTimeoutMs), readsEndAt) : Infinity
+        const reading = this.#topic.read(this.position, size, waited ? Infinity : readsEndAt, item)
         const read = await this.#topic.by(until, reading)
         if (read === undefined) return nothing()
         addCalls(this.#operation.calls, read.calls)

@@ -269,7 +269,7 @@ export class GroupCommit {
     const { keyTtlMs } = this.#context.limits
     const putKey = async (append: QueuedAppend, record: KeyRecord): Promise<boolean> => {
       const name = keyName(this.#topic, append.conditions.key!)
-      const answer = await storage.replaceRecord(name, { last, text: encodeKey(record) }, append.keySeen!, keyTtlMs)
+      const answer = await storage.replaceRecord(name, { last, text: encodeKey(record) }, append.keySeen!.version, keyTtlMs)
       return answer === 'replaced' || (answer !== undefined && decodeKey(answer.text).writer === writer)
     }
     const records = [...this.#keyRecords(draft, writer)]

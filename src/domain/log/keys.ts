@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { RecordName } from '../../ports/record-store.ts'
-import type { NewMessage } from '../segments/message.ts'
+import { linePieces, type NewMessage } from '../segments/message.ts'
+import type { Turns } from '../turns.ts'
 import type { OpenRange, PendingAppend } from './conditions.ts'
 
 /** The append with an idempotency key (log §6.6). The version of its record is the last offset of the append's range. */
@@ -40,11 +41,12 @@ export function rangeOfKey ({ rangeCount, writer, timeS }: KeyRecord, last: numb
   return { first: last - rangeCount + 1, last, writer, timeS }
 }
 
-/** SHA-256 of the messages, each part with its length, so that no two lists have the same bytes. */
-export function hashMessages (messages: readonly NewMessage[]): string {
+/** SHA-256 of the messages in their stored form, with offsets from 0 and the timestamp 0. Large ones are hashed in slices. */
+export async function hashMessages (messages: readonly NewMessage[], turns: Turns, sliceChars: number): Promise<string> {
   const hash = createHash('sha256')
-  for (const { payload, key, headers } of messages) {
-    for (const part of [payload, key, headers]) hash.update(part === undefined ? '-' : `${part.length}:${part}`)
+  for (const piece of linePieces(messages, 0, '0', sliceChars)) {
+    hash.update(piece)
+    if (piece.length >= sliceChars) await turns.next()
   }
   return hash.digest('base64url')
 }
@@ -63,7 +65,7 @@ export function keyRecords<Append extends PendingAppend> (
     const { conditions, messages } = append
     upTo += messages.length
     if (conditions.key === undefined) continue
-    const hash = hashMessages(messages)
+    const { hash } = append.keySeen!
     records.set(append, { writer, rangeCount: count, back: count - upTo, count: messages.length, hash, timeS, stands: false })
   }
   return records

@@ -67,7 +67,7 @@ export class WaitingAppends {
   /** Answers a repeat, after its messages were compared with the stored ones. @param range of the stored append */
   addRepeat (append: QueuedAppend, range: AppendRange): void {
     this.#run(append, async (storage) => {
-      if (!await isSameContent(storage, range, append.messages)) throw identityConflict('producer.seq', range.first)
+      if (!await isSameContent(this.#context, storage, range, append.messages)) throw identityConflict('producer.seq', range.first)
       return { ...range, duplicate: true, ...append.conditions.close === true && { closed: true } }
     })
   }
@@ -160,17 +160,19 @@ export class WaitingAppends {
    * @throws LogError `idempotency_conflict`, `idempotency_unknown`
    */
   async #readKey (storage: TopicStorage, append: QueuedAppend): Promise<Appended | undefined> {
+    const { turns, limits: { sliceChars } } = this.#context
     const name = keyName(this.#topic, append.conditions.key!)
+    const hash = await hashMessages(append.messages, turns, sliceChars)
     const fact = await storage.record(name)
     // The record may be of an earlier life of the topic, which another process has ended.
     if (fact !== undefined && !this.#belief.isNewerThan(append.arrived)) await this.#readItem(storage.calls)
     if (fact === undefined || !counts(this.#belief.item ?? {}, fact.last)) {
-      append.keySeen = fact?.last ?? null
+      append.keySeen = { version: fact?.last ?? null, hash }
       return undefined
     }
     const record = decodeKey(fact.text)
     const first = fact.last - record.back - record.count + 1
-    if (record.hash !== hashMessages(append.messages)) throw identityConflict('idempotency-key', first)
+    if (record.hash !== hash) throw identityConflict('idempotency-key', first)
     if (!record.stands) {
       await this.#resolver.resolve(rangeOfKey(record, fact.last), {
         deadline: this.#hooks.latestStart(append),
@@ -181,7 +183,7 @@ export class WaitingAppends {
     const outcome = record.stands ? 'stands' : this.#belief.outcomeOf(fact.last)
     if (outcome === undefined) return this.#readKey(storage, append) // another copy has replaced the record in the meantime
     if (outcome === 'void') {
-      append.keySeen = fact.last
+      append.keySeen = { version: fact.last, hash }
       return undefined
     }
     if (outcome === 'lost') throw keyUnknown()

@@ -19,8 +19,27 @@ export function encodeMessage (message: NewMessage, offset: Offset, timestamp: s
   return beforePayload(offset) + onOneLine(message.payload) + afterPayload(message, timestamp)
 }
 
-/** Yields the same text in pieces with about `chars` characters of the payload each, which end between two code points. */
-export function * messagePieces (message: NewMessage, offset: Offset, timestamp: string, chars: number): Generator<string> {
+/**
+ * Yields the messages as `encodeMessage` encodes them, with a line feed between two, in pieces of `chars` to about twice as
+ * many characters, which end between two code points; the last one may be shorter. For work that is done in turn with other work.
+ * @param first the offset of the first message
+ */
+export function * linePieces (messages: readonly NewMessage[], first: Offset, timestamp: string, chars: number): Generator<string> {
+  let text = ''
+  for (const [i, message] of messages.entries()) {
+    if (i > 0) text += '\n'
+    for (const part of messagePieces(message, first + i, timestamp, chars)) {
+      text += part
+      if (text.length < chars) continue
+      yield text
+      text = ''
+    }
+  }
+  yield text
+}
+
+/** Yields one message in pieces with about `chars` characters of the payload each. */
+function * messagePieces (message: NewMessage, offset: Offset, timestamp: string, chars: number): Generator<string> {
   const { payload } = message
   yield beforePayload(offset)
   for (let start = 0; start < payload.length;) {

@@ -7,7 +7,7 @@ import { LogError } from '../errors.ts'
 import type { Turns } from '../turns.ts'
 import { onOneLine } from './json-scanner.ts'
 import { Lines } from './lines.ts'
-import { encodeMessage, lineStart, messagePieces, type NewMessage } from './message.ts'
+import { encodeMessage, lineStart, linePieces, type NewMessage } from './message.ts'
 
 /*
  * The object of a segment (log §2.1):
@@ -108,24 +108,16 @@ export async function encodeLargeSegment (
 ): Promise<EncodedSegment> {
   const pieces: Buffer[] = []
   let checksum = 0
-  let text = ''
-  const addPiece = (): void => {
+  const addPiece = (text: string): void => {
     const piece = Buffer.from(text, 'utf8')
     checksum = crc32(piece, checksum)
     pieces.push(piece)
-    text = ''
   }
-  const timestamp = String(options.timestamp)
-  for (const [i, message] of messages.entries()) {
-    for (const part of messagePieces(message, options.first + i, timestamp, sliceChars)) {
-      text += part
-      if (text.length < sliceChars) continue
-      addPiece()
-      await turns.next()
-    }
-    if (messages.length > 1) text += '\n'
+  for (const text of linePieces(messages, options.first, String(options.timestamp), sliceChars)) {
+    addPiece(text)
+    if (text.length >= sliceChars) await turns.next()
   }
-  addPiece()
+  if (messages.length > 1) addPiece('\n')
   const plain = Buffer.concat(pieces)
   const { compression } = options
   const compressed = compression !== 'none' && isCompressed(plain, options) ? await compressInThread(plain, compression) : plain

@@ -58,7 +58,8 @@ export function testFacts (open: OpenTopicStore): void {
     const [store] = await open(t)
     const ids = [
       '__proto__', 'constructor', 'current_offset', 'pk', '#', 'a#b', '.', 'a.b[0]', ':v',
-      ' ', '"', '\'', '\\', '\n', '%', 'é', '日本', '😀', 'A', 'a'
+      ' ', '"', '\'', '\\', '\n', '%', 'é', 'e\u0301', '日本', '😀', '\ufffd', '\u0000', 'a\u0000b',
+      'A', 'a', 'a '
     ]
     const { item } = await reserve(store, 't', 2, { producers: new Map(ids.map((id) => [id, JSON.stringify(id)])) }, {
       ...OPEN, producers: new Map(ids.map((id) => [id, null]))

@@ -29,11 +29,11 @@ test('a live lease with the tag of the request is the answer, as long as its tim
 })
 
 test('what is not read yet is asked for, from all three sources', () => {
-  assert.deepEqual(receiveFrom(group(1), ['not read', 'plain']), { kind: 'load', from: 1, end: Infinity })
+  assert.deepEqual(receiveFrom(group(1), ['not read', 'plain']), { kind: 'load', parts: [{ from: 1, end: Infinity }] })
   const retry = [{ ...run(1, 3), notBefore: 0 }]
-  assert.deepEqual(receiveFrom(group(9, { retry }), ['plain', 'not read']), { kind: 'load', from: 2, end: 4 })
+  assert.deepEqual(receiveFrom(group(9, { retry }), ['plain', 'not read']), { kind: 'load', parts: [{ from: 2, end: 4 }] })
   const lanes = [{ bucket: 1, from: 2 }]
-  assert.deepEqual(receiveFrom(group(4, { lanes }), [1, 'not read', 1], keyed), { kind: 'load', from: 2, end: 4 })
+  assert.deepEqual(receiveFrom(group(4, { lanes }), [1, 'not read', 1], keyed), { kind: 'load', parts: [{ from: 2, end: 4 }] })
 })
 
 test('at a young hole, and at a segment that cannot be loaded, selection ends', () => {

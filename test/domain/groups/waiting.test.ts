@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import { createMemoryGroupStore } from '../../../src/adapters/memory/group-store.ts'
 import { createGroups } from '../../../src/domain/groups/groups.ts'
 import { KeptGroup } from '../../../src/domain/groups/kept-group.ts'
+import { PageBudget } from '../../../src/domain/groups/page-budget.ts'
 import { StoreClock } from '../../../src/domain/groups/store-clock.ts'
 import { LogError } from '../../../src/domain/errors.ts'
 import { defaultLimits as limits } from '../../../src/domain/limits.ts'
@@ -41,7 +42,9 @@ test('however often polls end and begin, the group is read once in each interval
     }
   }
   const storeClock = new StoreClock(clock, limits.groupClockAgeMs)
-  const kept = new KeptGroup({ store, topics, log, clock, limits, random: () => 0, randomHex: () => '', storeClock, runsOn: true }, name)
+  const pageBudget = new PageBudget(0)
+  const context = { store, topics, log, clock, limits, random: () => 0, randomHex: () => '', storeClock, runsOn: true, pageBudget }
+  const kept = new KeptGroup(context, name)
   let end = kept.poll(1_000)
   for (let n = 0; n < 5; n++) {
     await clock.sleep(1_050)

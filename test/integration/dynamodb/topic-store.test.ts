@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { CreateTableCommand, DeleteTableCommand, GetItemCommand, UpdateItemCommand, type AttributeValue } from '@aws-sdk/client-dynamodb'
-import { createDynamoOffsetCounter } from '../../../src/adapters/dynamodb/offset-counter.ts'
 import { createDynamoRecordStore } from '../../../src/adapters/dynamodb/record-store.ts'
 import { createDynamoTopicStore } from '../../../src/adapters/dynamodb/topic-store.ts'
 import type { TopicStore } from '../../../src/ports/topic-store.ts'
@@ -14,6 +13,7 @@ const now = { now: WRITER_NOW }
 const N = (value: number): AttributeValue => ({ N: String(value) })
 const conditionFailed = dynamoError(400, 'ConditionalCheckFailedException')
 const S = (value: string): AttributeValue => ({ S: value })
+const NO_DATE = /no valid Date header/
 
 describe('a table of topics shared with other implementations', { skip: withoutLocalstack }, () => {
   test('an item with nothing but its offset is read and continued', async (t) => {
@@ -69,6 +69,7 @@ describe('a table of topics shared with other implementations', { skip: withoutL
     const { settings, put, item } = await dynamoTable(t)
     const store = createDynamoTopicStore(settings)
     await put({ pk: S('orders'), theirs: { L: [S('x')] } })
+    assert.deepEqual(plain(await store.read('orders')), { currentOffset: 0, earliest: 1, moves: 0, producers: {} })
     await reserve(store, 'orders', 2, { producers: new Map([['p', 'P'], ['q#', 'Q']]), order: 'O' })
     await store.configure('orders', 'some', await store.read('orders'), now)
     await store.noteSwept('orders', 'note')
@@ -94,11 +95,16 @@ describe('a table of topics shared with other implementations', { skip: withoutL
   })
 
   test('what an older version has left of an earlier life is told as it is', async (t) => {
-    const { settings } = await dynamoTable(t)
+    const { settings, dynamo, table } = await dynamoTable(t)
     const store = createDynamoTopicStore(settings)
     await reserve(store, 'orders', 3, { producers: new Map([['p', 'P']]) })
     await reserve(store, 'orders', 0)
-    await createDynamoOffsetCounter(settings).markDeleted('orders', 3)
+    await dynamo.send(new UpdateItemCommand({
+      TableName: table,
+      Key: { pk: S('orders') },
+      UpdateExpression: 'SET deleted_at = :offset',
+      ExpressionAttributeValues: { ':offset': N(3) }
+    }))
     const left = { earliest: 1, deletedAtOffset: 3, moves: 0, producers: { p: [3, 'P'] } }
     assert.deepEqual(plain(await store.read('orders')), { currentOffset: 3, closed: 3, ...left })
     const { item } = await reserve(store, 'orders', 1, {}, { ...OPEN, closed: 3, producers: new Map([['p', 3]]) })
@@ -168,14 +174,51 @@ describe('the calls of a store of topics', () => {
     assert.deepEqual(JSON.parse(requests[1]!.body.toString()), { TableName: 'table', Key: { pk: S('t') }, ConsistentRead: true })
   })
 
+  test('a reservation\'s time is that of DynamoDB\'s answer', async (t) => {
+    const theirs = Date.parse('2031-05-06T07:08:09Z')
+    const body = JSON.stringify({ Attributes: { current_offset: N(5) } })
+    const { settings } = await scriptedTable(t, [{ status: 200, body, date: theirs }])
+    const reserved = await reserve(createDynamoTopicStore(settings), 't', 2)
+    assert.deepEqual([reserved.first, reserved.last, reserved.reservedAtMs], [4, 5, theirs])
+  })
+
   test('an answer without the item, or without a time, is none', async (t) => {
     const item = (offset: number): object => ({ Attributes: { current_offset: N(offset) } })
-    for (const [output, date] of [[{}], [{ Attributes: {} }], [item(2)], [item(3), null]] as const) {
+    const tooFew = (got: number): string => `current_offset of topic t: expected a number from 3 in the answer to UpdateItem, got ${got}`
+    for (const [output, expected, date] of [
+      [{}, 'UpdateItem t in table table: the answer has no item'],
+      [{ Attributes: {} }, tooFew(0)],
+      [item(2), tooFew(2)],
+      [item(3), NO_DATE, null]
+    ] as const) {
       const answer = { status: 200, body: JSON.stringify(output), ...date === null && { date } }
       const { settings } = await scriptedTable(t, [answer])
-      const { failure } = await failureOf(createDynamoTopicStore(settings).reserve('t', { count: 3 }, OPEN, now))
+      const { failure, message } = await failureOf(createDynamoTopicStore(settings).reserve('t', { count: 3 }, OPEN, now))
       assert.equal(failure, 'misconfigured unknown')
+      if (typeof expected === 'string') assert.equal(message, expected)
+      else assert.match(message, expected)
     }
+  })
+
+  test('the check demands a time', async (t) => {
+    const { settings } = await scriptedTable(t, [{ status: 200, body: '{}', date: null }])
+    assert.match((await failureOf(createDynamoTopicStore(settings).check())).message, NO_DATE)
+  })
+
+  test('an answer is waited for as long as the caller says', async (t) => {
+    const { settings } = await scriptedTable(t, ['hang'])
+    const began = performance.now()
+    const call = createDynamoTopicStore(settings).reserve('t', { count: 1 }, OPEN, { ...now, signal: AbortSignal.timeout(200) })
+    assert.equal((await failureOf(call)).failure, 'timeout unknown')
+    assert.ok(performance.now() - began < 10_000)
+  })
+
+  test('the item is read with strong consistency', async (t) => {
+    const { settings, requests } = await scriptedTable(t, [{ status: 200, body: '{}' }])
+    assert.equal(await createDynamoTopicStore(settings).read('t'), undefined)
+    assert.deepEqual(requests.map(({ body }) => JSON.parse(body.toString()) as unknown), [
+      { TableName: 'table', Key: { pk: S('t') }, ConsistentRead: true }
+    ])
   })
 
   test('the largest group stays below DynamoDB\'s limits for expressions', async (t) => {

@@ -3,6 +3,7 @@ import { randomInt } from 'node:crypto'
 import { describe, test, type TestContext } from 'node:test'
 import { setTimeout as wait } from 'node:timers/promises'
 import { createDynamoClient, type TableSettings } from '../../../src/adapters/dynamodb/client.ts'
+import { createDynamoGroupStore } from '../../../src/adapters/dynamodb/group-store.ts'
 import { createDynamoRecordStore } from '../../../src/adapters/dynamodb/record-store.ts'
 import { createDynamoTopicStore } from '../../../src/adapters/dynamodb/topic-store.ts'
 import { createS3SegmentStore } from '../../../src/adapters/s3/segment-store.ts'
@@ -11,6 +12,7 @@ import { LogError } from '../../../src/domain/errors.ts'
 import { defaultLimits, type Limits } from '../../../src/domain/limits.ts'
 import { createLog, type Log } from '../../../src/domain/log/log.ts'
 import { createOperation } from '../../../src/domain/operation.ts'
+import { groupStoreContract } from '../../contracts/group-store.contract.ts'
 import { recordStoreContract } from '../../contracts/record-store.contract.ts'
 import { segmentStoreContract } from '../../contracts/segment-store.contract.ts'
 import { topicStoreContract } from '../../contracts/topic-store.contract.ts'
@@ -77,6 +79,11 @@ describe('the contracts hold through a proxy', () => {
     const { tableSettings } = await reached(t, await localstack(t), hidden)
     return [repeating(createDynamoRecordStore(tableSettings())), repeating(createDynamoRecordStore(tableSettings()))]
   }, { io: true, ownExpiry: true, skip: withoutLocalstack })
+
+  groupStoreContract('DynamoDB through a proxy with faults, and calls that are repeated', async (t) => {
+    const { tableSettings } = await reached(t, await localstack(t), hidden)
+    return [repeating(createDynamoGroupStore(tableSettings())), repeating(createDynamoGroupStore(tableSettings()))]
+  }, { io: true, skip: withoutLocalstack })
 })
 
 /** As the defaults relate to each other, and short enough that ranges are given up, sealed and contended in seconds. */

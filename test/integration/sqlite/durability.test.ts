@@ -15,7 +15,8 @@ describe('the embedded store keeps what it has acknowledged', () => {
     const folder = temporaryFolder(t)
     const taken = new Map<string, Set<number>>([['a', new Set()], ['b', new Set()], ['c', new Set()]])
     let acknowledged = 0
-    for (let round = 0; round < 12; round++) {
+    // On a busy machine a process may not get far before it is killed.
+    for (let round = 0; round < 12 || (acknowledged <= 100 && round < 100); round++) {
       const child = startProcess(t, 'append', folder)
       assert.deepEqual((await child.lines.next()).value, { opened: true })
       setTimeout(() => child.process.kill('SIGKILL'), 5 + Math.random() * 150)

@@ -43,6 +43,7 @@ export const plantedConditionFaults: readonly PlantedFault[] = [
   },
   {
     name: 'put on a range whose answer was lost',
+    from: 1_200,
     file: 'domain/log/group-commit.ts',
     replace: 'if (own !== undefined) await this.#resolver',
     by: 'if (own !== undefined) return { kind: \'reserved\', ...own, reservedAtMs: storeTime.now(), item: this.#belief.item! }\n    if (own !== undefined) await this.#resolver'

@@ -1,5 +1,6 @@
 import type { TestContext } from 'node:test'
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
+import { createMemoryGroupStore } from '../../../src/adapters/memory/group-store.ts'
 import { createMemoryRecordStore } from '../../../src/adapters/memory/record-store.ts'
 import { createMemorySegmentStore } from '../../../src/adapters/memory/segment-store.ts'
 import { createMemoryTopicStore } from '../../../src/adapters/memory/topic-store.ts'
@@ -8,10 +9,12 @@ import { buildApp } from '../../../src/app/build-app.ts'
 import type { StreamBounds } from '../../../src/app/http/live/event-stream.ts'
 import type { PlatformLogFields } from '../../../src/app/http/request-log.ts'
 import type { StoreCheck } from '../../../src/app/routes/service/health.ts'
-import type { TimeLeft } from '../../../src/app/routes/topics/consume.ts'
+import type { TimeLeft } from '../../../src/app/routes/time-left.ts'
 import { createCatalog, type Catalog, type Retention } from '../../../src/domain/catalog/catalog.ts'
+import { createGroups, type Groups } from '../../../src/domain/groups/groups.ts'
 import { defaultLimits, type Limits } from '../../../src/domain/limits.ts'
 import { createLog, type Log } from '../../../src/domain/log/log.ts'
+import type { GroupStore } from '../../../src/ports/group-store.ts'
 import type { RecordStore } from '../../../src/ports/record-store.ts'
 import type { NamedSegmentStore } from '../../../src/ports/segment-store.ts'
 import type { TopicStore } from '../../../src/ports/topic-store.ts'
@@ -20,6 +23,7 @@ export interface MemoryAppOptions {
   readonly segments?: NamedSegmentStore
   readonly topics?: TopicStore
   readonly records?: RecordStore
+  readonly groupStore?: GroupStore
   readonly checks?: readonly StoreCheck[]
   readonly limits?: Partial<Limits>
   readonly logger?: FastifyBaseLogger
@@ -31,9 +35,10 @@ export interface MemoryAppOptions {
   readonly streamBounds?: StreamBounds
   readonly servedHosts?: readonly string[] | undefined
   readonly corsOrigins?: readonly string[]
+  readonly bufferedBytesMax?: number
 }
 
-export interface MemoryApp { readonly app: FastifyInstance, readonly log: Log, readonly catalog: Catalog }
+export interface MemoryApp { readonly app: FastifyInstance, readonly log: Log, readonly catalog: Catalog, readonly groups: Groups }
 
 /** For requests of any kind: those that wait, wait for a few milliseconds. */
 export const hurried: TimeLeft = () => 2_005
@@ -42,7 +47,8 @@ export const hurried: TimeLeft = () => 2_005
 export function memoryApp (t: TestContext, options: MemoryAppOptions = {}): MemoryApp {
   const { segments = createMemorySegmentStore(), topics = createMemoryTopicStore(), records = createMemoryRecordStore() } = options
   const {
-    checks = [], createsTopics = true, retention = {}, logger, platformLogFields, timeLeft, streamBounds, servedHosts, corsOrigins
+    checks = [], createsTopics = true, retention = {}, logger, platformLogFields, timeLeft, streamBounds, servedHosts, corsOrigins,
+    bufferedBytesMax
   } = options
   const limits = { ...defaultLimits, ...options.limits }
   const stores = { segments, topics, records, clock: systemClock, limits }
@@ -53,15 +59,18 @@ export function memoryApp (t: TestContext, options: MemoryAppOptions = {}): Memo
     raiseEarliest: (topic, before) => log.raiseEarliest(topic, before),
     resolveClosing: (topic, item) => log.isClosed(topic, item)
   })
+  const groups = createGroups({ store: options.groupStore ?? createMemoryGroupStore(), topics, log, clock: systemClock, limits })
   const app = buildApp({
     log,
     catalog,
+    groups,
     limits,
     checks,
     ...logger === undefined ? {} : { logger },
     ...platformLogFields === undefined ? {} : { platformLogFields },
     ...timeLeft === undefined ? {} : { timeLeft },
     ...streamBounds === undefined ? {} : { streamBounds: () => streamBounds },
+    ...bufferedBytesMax === undefined ? {} : { bufferedBytesMax },
     ...corsOrigins === undefined ? {} : { corsOrigins },
     servedHosts
   })
@@ -69,7 +78,7 @@ export function memoryApp (t: TestContext, options: MemoryAppOptions = {}): Memo
     await app.close()
     await log.close()
   })
-  return { app, log, catalog }
+  return { app, log, catalog, groups }
 }
 
 /** The same, listening on a free port. */

@@ -67,7 +67,10 @@ export function described (schema: Schema): fc.Arbitrary<unknown> {
         return fc.date({ min: new Date(0), max: new Date('9999-12-31T23:59:59Z'), noInvalidDate: true }).map((date) => date.toISOString())
       }
       return pattern === undefined ? anyText : matching(pattern)
-    case 'integer': return fc.maxSafeInteger().filter((n) => n >= minimum && n <= maximum)
+    // Within narrow bounds, a filter would find hardly any.
+    case 'integer': return maximum < 2 ** 31
+      ? fc.integer({ min: Math.max(minimum, -(2 ** 31)), max: maximum })
+      : fc.maxSafeInteger().filter((n) => n >= minimum && n <= maximum)
     case 'number': return fc.integer({ min: Math.max(minimum, -1e6), max: Math.min(maximum, 1e6) }).map((n) => n / 1_000)
     case 'boolean': return fc.boolean()
     case 'array': return fc.array(described(items), { minLength: minItems, maxLength: minItems + 4 })

@@ -53,7 +53,7 @@ function addParser (app: FastifyInstance, type: string, { receive, decompress, p
 }
 
 /** Holds memory for the largest possible body until the real size is known. */
-function decompressorInHold (bytesMax: number): DecompressInHold {
+export function decompressorInHold (bytesMax: number): DecompressInHold {
   const decompress = createDecompressor(bytesMax)
   return async ({ hold }, body, encoding) => {
     await hold.add(bytesMax)

@@ -70,13 +70,14 @@ export class EventStream extends Readable {
 
   /**
    * Reads the messages that are already there. To be called before the stream is read.
+   * @param timeoutMs the time until the client must have the beginning of the stream
    * @returns false if the topic is closed and ends where the stream begins
    * @throws LogError
    */
-  async open (): Promise<boolean> {
+  async open (timeoutMs = Infinity): Promise<boolean> {
     const { follower, limits } = this.#options
     const opening = `retry: ${limits.streamRetryMs}\nid: ${this.#id}\n\n`
-    const page = await follower.next(this.#pageSize, 0)
+    const page = await follower.next(this.#pageSize, 0, timeoutMs)
     this.#opening = Buffer.concat([Buffer.from(opening), this.#take(page)])
     const { hold, raw } = this.#options.client
     raw.on('drain', () => { hold.resize(0) })

@@ -21,6 +21,7 @@ export function addDocs (app: FastifyInstance): void {
       servers: [{ url: '/' }, { url: '/v1', description: 'The same operations, with the version in the path.' }],
       tags: [
         { name: 'topics', description: 'Write to topics, read and manage them.' },
+        { name: 'groups', description: 'Consumer groups: workers share the messages of a topic.' },
         { name: 'service', description: 'Health of the service.' }
       ]
     },

@@ -8,11 +8,9 @@ import { type SendPage, sizeOf } from '../../http/answers/page-body.ts'
 import { EventStream, type StreamBounds } from '../../http/live/event-stream.ts'
 import { LiveRequests } from '../../http/live/live-requests.ts'
 import { problems, storageProblems, TopicParams } from '../common.schema.ts'
+import { endMarginMs, type TimeLeft } from '../time-left.ts'
 import { eventStreamType, readRequest } from './consume-request.ts'
 import { ConsumeAnswer, ConsumeHeaders, consumeQuery } from './consume.schema.ts'
-
-/** Time in ms that the platform leaves for the request; `undefined`: unlimited. */
-export type TimeLeft = (request: FastifyRequest) => number | undefined
 
 export interface ConsumeRouteOptions {
   readonly log: Log
@@ -22,9 +20,6 @@ export interface ConsumeRouteOptions {
   readonly streamBounds: ((request: FastifyRequest) => StreamBounds) | undefined
   readonly hide: boolean
 }
-
-/** Part of the platform's time that is reserved for the end of the response. */
-const endMarginMs = 2_000
 
 /** `GET /topics/{topic}/consume` */
 export const consumeRoute: FastifyPluginCallbackTypebox<ConsumeRouteOptions> = (app, options, done) => {
@@ -56,7 +51,7 @@ export const consumeRoute: FastifyPluginCallbackTypebox<ConsumeRouteOptions> = (
     const { hold, logFields, params: { topic } } = request
     logFields.topic = topic
     const endsAt = performance.now() + Math.max(0, (timeLeft?.(request) ?? Infinity) - endMarginMs)
-    // All steps together: a connection without traffic for longer than `stalledConnectionMs` is closed.
+    // All steps up to the first byte: a connection without traffic for longer than `stalledConnectionMs` is closed.
     const deadline = performance.now() + Math.max(limits.readTimeoutMs, limits.waitMaxMs)
     const asked = readRequest(request, limits)
     const { calls } = createOperation()
@@ -64,7 +59,7 @@ export const consumeRoute: FastifyPluginCallbackTypebox<ConsumeRouteOptions> = (
     const exchange = { request, reply, topic, from, endsAt }
     if (asked.mode === 'stream') {
       const options = { limits, bounds: streamBounds?.(request), resumes: asked.resumes }
-      return stream(live, { ...exchange, operation: { calls } }, options)
+      return stream(live, { ...exchange, operation: { calls } }, { ...options, opensMs: deadline - performance.now() })
     }
     await hold.add(asked.size.maxBytes)
     const operation = { calls, timeoutMs: deadline - performance.now() }
@@ -119,14 +114,17 @@ interface StreamOptions {
   readonly bounds: StreamBounds | undefined
   /** The client has received an earlier stream. */
   readonly resumes: boolean
+  /** The time that is left until the client must have the beginning of the stream. */
+  readonly opensMs: number
 }
 
 /**
  * Sends messages as events until the end of a closed topic, or until the client disconnects, the server stops, or the platform's
  * bounds are reached.
  */
-async function stream (live: LiveRequests, exchange: Exchange, { limits, bounds, resumes }: StreamOptions): Promise<FastifyReply> {
+async function stream (live: LiveRequests, exchange: Exchange, options: StreamOptions): Promise<FastifyReply> {
   const { request, reply, topic, from, operation } = exchange
+  const { limits, bounds, resumes, opensMs } = options
   const { logFields } = request
   const endsAt = Math.min(exchange.endsAt, bounds?.buffered === true ? performance.now() + limits.bufferedStreamMs : Infinity)
   const follower = live.follow(topic, from, operation)
@@ -146,7 +144,7 @@ async function stream (live: LiveRequests, exchange: Exchange, { limits, bounds,
   events.on('close', () => { live.release(follower) })
   try {
     // Before the headers are sent, so that an error can still be the response.
-    const more = await events.open()
+    const more = await events.open(opensMs)
     logFields.storage = operation.calls
     if (!more && resumes) {
       // An EventSource that gets 204 does not come again.

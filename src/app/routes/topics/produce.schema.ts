@@ -30,7 +30,8 @@ function count (description: string, example: number) {
   }))
 }
 
-function text (charsMax: number, description: string, example: string) {
+/** A header with a text. */
+export function asciiText (charsMax: number, description: string, example: string) {
   const pattern = `^[ -~]{1,${charsMax}}$`
   return Type.Optional(Type.String({
     pattern,
@@ -46,9 +47,9 @@ function text (charsMax: number, description: string, example: string) {
  */
 export function produceHeaders ({ producerIdBytesMax, idempotencyKeyCharsMax, orderBytesMax }: Limits) {
   return Type.Object({
-    'idempotency-key': text(idempotencyKeyCharsMax,
+    'idempotency-key': asciiText(idempotencyKeyCharsMax,
       'The append is stored once, however often it is sent with this key within 24 hours. Not together with a producer.', 'order-4711'),
-    'producer-id': text(producerIdBytesMax, 'For lines: `producer.id`. With `Producer-Epoch` and `Producer-Seq`.', 'billing-1'),
+    'producer-id': asciiText(producerIdBytesMax, 'For lines: `producer.id`. With `Producer-Epoch` and `Producer-Seq`.', 'billing-1'),
     'producer-epoch': count('For lines: `producer.epoch`.', 0),
     'producer-seq': count('For lines: `producer.seq`.', 7),
     'expected-offset': Type.Optional(Type.String({
@@ -64,6 +65,6 @@ export function produceHeaders ({ producerIdBytesMax, idempotencyKeyCharsMax, or
       'x-openapi': { type: 'boolean' },
       description: 'For lines: `close`.'
     })),
-    order: text(orderBytesMax, 'For lines: `order`.', '2026-01-31T12:00:00Z')
+    order: asciiText(orderBytesMax, 'For lines: `order`.', '2026-01-31T12:00:00Z')
   })
 }

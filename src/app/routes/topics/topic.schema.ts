@@ -1,6 +1,7 @@
 import { type Static, type TSchema, Type } from '@sinclair/typebox'
 import type { Limits } from '../../../domain/limits.ts'
 import type { TopicDescription } from '../../../domain/catalog/catalog.ts'
+import type { GroupsProgress } from '../../../domain/groups/groups.ts'
 import type { ConfigChange, RateConfig, TopicConfig } from '../../../domain/topics/config.ts'
 
 const most = Number.MAX_SAFE_INTEGER
@@ -77,12 +78,37 @@ export const Topic = Type.Object({
     retention_bytes: orNull(Type.Integer()),
     max_message_bytes: orNull(Type.Integer()),
     rate: orNull(Type.Object({ messages: Type.Optional(Type.Integer()), bytes: Type.Optional(Type.Integer()) }))
-  }, { description: 'What was set for the topic. `null`: the default.' })
+  }, { description: 'What was set for the topic. `null`: the default.' }),
+  groups: Type.Optional(Type.Array(Type.Object({
+    group: Type.String({ example: 'billing' }),
+    committed_offset: orNull(Type.Integer({ minimum: 1, description: '`null`, as `lag`, if what is stored of the group can\'t be read.' })),
+    lag: orNull(Type.Integer({ minimum: 0, description: 'The end less the committed offset.' }))
+  }), { description: 'Only with `groups=true`: the first consumer groups by name.' })),
+  groups_truncated: Type.Optional(Type.Boolean({ description: 'Only with `groups=true`: the topic has more groups.' }))
 }, { $id: 'Topic' })
 
 /** The body of a topic's description. */
 export function bodyOf ({ topic, earliest, end, createdAtMs, closed, config }: TopicDescription): Static<typeof Topic> {
   return { topic, earliest, end, created_at: createdAtMs ?? null, closed, config: configBody(config) }
+}
+
+/** What `groups=true` adds. */
+export function groupsBody ({ groups, truncated }: GroupsProgress): Pick<Static<typeof Topic>, 'groups' | 'groups_truncated'> {
+  return {
+    groups: groups.map(({ group, committedOffset = null, lag = null }) => ({ group, committed_offset: committedOffset, lag })),
+    groups_truncated: truncated
+  }
+}
+
+export function describeQuery ({ describedGroupsMax }: Limits) {
+  return Type.Object({
+    groups: Type.Optional(Type.String({
+      pattern: '^(true|false)$',
+      'x-expected': 'true or false',
+      'x-openapi': { type: 'boolean', default: false },
+      description: `With the lag of the topic's first ${describedGroupsMax} consumer groups. Each costs a read.`
+    }))
+  }, { additionalProperties: false })
 }
 
 function configBody ({ retentionMs, retentionBytes, maxMessageBytes, rate }: TopicConfig): Static<typeof Topic>['config'] {
@@ -108,19 +134,20 @@ export const TopicList = Type.Object({
 })
 
 /** As text, like the parameters of consume. */
-export function listQuery ({ topicsPageDefault, topicsPageMax }: Limits) {
+/** @param what is listed, in words @param example a name */
+export function listQuery ({ topicsPageDefault, topicsPageMax }: Limits, what = 'topics', example = 'orders') {
   return Type.Object({
     limit: Type.Optional(Type.String({
       pattern: '^[1-9][0-9]*$',
       'x-expected': 'a whole number from 1',
       'x-openapi': { type: 'integer', minimum: 1, default: topicsPageDefault, example: 100 },
-      description: `Maximum number of topics. Values above ${topicsPageMax} count as ${topicsPageMax}.`
+      description: `Maximum number of ${what}. Values above ${topicsPageMax} count as ${topicsPageMax}.`
     })),
     after: Type.Optional(Type.String({
       'x-max-bytes': 1_024,
       'x-expected': 'a string of at most 1024 bytes',
-      'x-openapi': { type: 'string', 'x-max-bytes': 1_024, example: 'orders' },
-      description: 'The topics after this name: `next` of the page before.'
+      'x-openapi': { type: 'string', 'x-max-bytes': 1_024, example },
+      description: `The ${what} after this name: \`next\` of the page before.`
     }))
   }, { additionalProperties: false })
 }

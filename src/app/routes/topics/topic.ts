@@ -2,13 +2,15 @@ import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebo
 import { Type } from '@sinclair/typebox'
 import type { Catalog } from '../../../domain/catalog/catalog.ts'
 import type { ErrorCode } from '../../../domain/errors.ts'
+import type { Groups } from '../../../domain/groups/groups.ts'
 import type { Limits } from '../../../domain/limits.ts'
 import { addManagementBodies } from '../../http/bodies/management-body.ts'
 import { problems, storageProblems, TopicParams } from '../common.schema.ts'
-import { bodyOf, changeOf, configSchema, listQuery, Topic, TopicList } from './topic.schema.ts'
+import { bodyOf, changeOf, configSchema, describeQuery, groupsBody, listQuery, Topic, TopicList } from './topic.schema.ts'
 
 export interface TopicRoutesOptions {
   readonly catalog: Catalog
+  readonly groups: Groups
   readonly limits: Limits
   readonly hide: boolean
 }
@@ -19,7 +21,7 @@ export const bodyProblems = [
 ] as const satisfies ErrorCode[]
 
 /** `GET /topics`, and `GET`, `PUT` and `DELETE /topics/{topic}` */
-export const topicRoutes: FastifyPluginCallbackTypebox<TopicRoutesOptions> = (app, { catalog, limits, hide }, done) => {
+export const topicRoutes: FastifyPluginCallbackTypebox<TopicRoutesOptions> = (app, { catalog, groups, limits, hide }, done) => {
   addManagementBodies(app, limits)
 
   app.get('/topics', {
@@ -44,11 +46,16 @@ export const topicRoutes: FastifyPluginCallbackTypebox<TopicRoutesOptions> = (ap
       tags: ['topics'],
       summary: 'Describe a topic: its offsets, its config, and whether it is closed',
       params: TopicParams,
-      response: { 200: Type.Ref(Topic), ...problems('invalid_topic', 'topic_not_found', ...storageProblems, 'segment_corrupt') }
+      querystring: describeQuery(limits),
+      response: {
+        200: Type.Ref(Topic), ...problems('invalid_request', 'invalid_topic', 'topic_not_found', ...storageProblems, 'segment_corrupt')
+      }
     }
-  }, async ({ params: { topic }, logFields }) => {
+  }, async ({ params: { topic }, query, logFields }) => {
     logFields.topic = topic
-    return bodyOf(await catalog.describe(topic))
+    const description = await catalog.describe(topic)
+    if (query.groups !== 'true') return bodyOf(description)
+    return { ...bodyOf(description), ...groupsBody(await groups.progress(topic, description.end, limits.describedGroupsMax)) }
   })
 
   app.put('/topics/:topic', {

@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import { defaultLimits } from '../../../../src/domain/limits.ts'
 import { hashMessages } from '../../../../src/domain/log/keys.ts'
 import { encodeSeal } from '../../../../src/domain/segments/segment.ts'
+import { Turns } from '../../../../src/domain/turns.ts'
 import { diesBeforePut, kindAt, lastOffsets, messages, refusal, seq, stored } from '../../../support/appends.ts'
 import { failing, hanging } from '../../../support/storage/faults.ts'
 import { testLog } from '../../../support/test-log.ts'
@@ -50,14 +51,22 @@ test('the same key with other messages is refused', async (t) => {
   assert.equal((await stored(log)).length, 2)
 })
 
-test('no two lists of messages have the same hash by the places of their parts', () => {
+test('no two lists of messages have the same hash by the places of their parts', async () => {
   const lists = [
     messages(1), messages(1, 2), messages(12), messages(2, 1), [{ payload: '1', key: '2' }], [{ payload: '1', headers: '2' }],
     [{ payload: '1', key: '' }], [{ payload: '1', key: '-' }], [{ payload: '1', key: '-1:2' }], [{ payload: '1', key: '2', headers: '3' }],
-    [{ payload: '1', key: '21:3' }], [{ payload: '1:12--' }]
+    [{ payload: '1', key: '21:3' }], [{ payload: '"1\\n12"' }], [{ payload: '"1"' }, { payload: '12' }],
+    // Half of a surrogate pair, which UTF-8 can't encode, and what it is replaced by.
+    ...['\ud800', '\ud801', '\udc00', '\ufffd', '\\ud800'].map((half) => [{ payload: '1', key: half }])
   ]
-  const hashes = lists.map((list) => hashMessages(list))
+  const hashes = await Promise.all(lists.map((list) => hashMessages(list, new Turns(setImmediate), 65_536)))
   assert.equal(new Set(hashes).size, lists.length)
+})
+
+test('the hash is the same in slices of any size', async () => {
+  const list = [...messages(1, 22, 333), { payload: '"é😀é😀é😀"', key: 'k', headers: '{"h":"1"}' }, ...messages(4)]
+  const hashes = await Promise.all([1, 2, 7, 65_536].map((sliceChars) => hashMessages(list, new Turns(setImmediate), sliceChars)))
+  assert.deepEqual(hashes, Array(4).fill(hashes[0]))
 })
 
 test('two copies that come at once are stored once, and both are told the same', async (t) => {

@@ -13,7 +13,7 @@ export const plantedProcessFaults: readonly PlantedGroupFault[] = [
     file: 'adapters/memory/group-store.ts',
     replace: 'item?.gen === expected.gen && item.rev === expected.rev',
     by: 'item?.rev === expected.rev',
-    from: 125
+    from: 220
   },
   {
     name: '20: a batch is confirmed before it is appended',
@@ -26,13 +26,15 @@ export const plantedProcessFaults: readonly PlantedGroupFault[] = [
     name: '21: letters are appended without a producer',
     file: 'domain/groups/letter-mover.ts',
     replace: '{ producer: { id: deadLetterProducer, epoch: 0, seq: first.seq - 1 } }',
-    by: '{}'
+    by: '{}',
+    from: 100
   },
   {
     name: '22: letters are appended with a seq drawn at each try',
     file: 'domain/groups/letter-mover.ts',
     replace: '{ producer: { id: deadLetterProducer, epoch: 0, seq: first.seq - 1 } }',
-    by: '{ producer: { id: context.randomHex(16), epoch: 0, seq: 0 } }'
+    by: '{ producer: { id: context.randomHex(16), epoch: 0, seq: 0 } }',
+    from: 100
   },
   {
     name: '28: an ack is refused because the clock is past expires',
@@ -85,6 +87,13 @@ export const plantedProcessFaults: readonly PlantedGroupFault[] = [
     file: 'domain/groups/receiver.ts',
     replace: 'throw this.#options.acks.length > 0 ? withAppliedUnknown(toLogError(error)) : error',
     by: 'throw this.#options.acks.length > 0 ? toLogError(error) : error'
+  },
+  {
+    name: 'what takes too long is said to have changed nothing',
+    file: 'domain/groups/many-groups.ts',
+    replace: 'throw changes && !isOver ?',
+    by: 'throw !changes && !isOver ?',
+    from: 660
   },
   {
     name: 'expires_in_ms is counted from the answer',

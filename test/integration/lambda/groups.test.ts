@@ -22,7 +22,7 @@ test('workers share a topic through environments of a function that are frozen a
   workload.killWorker(1)
   const { redelivered, lost } = await workload.check()
   t.diagnostic(`${redelivered} of ${size.messages} messages were delivered more than once; ${lost} leases were lost`)
-  assert.ok(environments.every(({ freezes }) => freezes() > 10), 'each environment was frozen')
+  assert.ok(environments.every(({ freezes }) => freezes() > 0), 'each environment was frozen')
   assert.deepEqual(environments.flatMap(({ errors }) => errors), [])
 })
 

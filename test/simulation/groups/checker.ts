@@ -151,7 +151,10 @@ export class GroupsChecker {
     if (state.soughtSeq !== was.soughtSeq || state.next < was.next || state.committed < was.committed) return true
     // Forwards, without a lease since the last one.
     const isAsked = [...this.seeks].some(([to, { asked, done }]) => asked > done && to > was.committed && to <= state.committed)
-    return isAsked && was.seq === was.soughtSeq
+    // To where it is, for what was redriven.
+    const stays = [...this.seeks].some(([to, { asked, done }]) => asked > done && to === was.committed && to === state.committed)
+    const isEmptied = was.retry.length > 0 && state.retry.length + state.lanes.length + state.leases.length === 0
+    return (isAsked || (stays && isEmptied)) && was.seq === was.soughtSeq
   }
 
   #sought (life: LifeHistory, state: GroupState): void {

@@ -17,7 +17,7 @@ export class Pages {
   add (from: Offset, page: Page, copies = false): void {
     for (const { offset, line } of messagesOf(page)) {
       if (this.#lines.has(offset)) continue
-      this.#lines.set(offset, copies ? line.slice() : line)
+      this.#lines.set(offset, copies ? Buffer.from(line) : line)
       this.bytes += line.length + 1
     }
     this.#sorted = undefined
@@ -33,6 +33,10 @@ export class Pages {
 
   lineAt (offset: Offset): Uint8Array | undefined {
     return this.#lines.get(offset)
+  }
+
+  has (offset: Offset): boolean {
+    return this.#lines.has(offset) || this.emptyUntil(offset) !== undefined
   }
 
   /** If there is no message at `offset`: the offset up to below which there is none; `undefined` if it has not been read. */

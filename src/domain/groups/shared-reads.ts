@@ -1,6 +1,6 @@
 import type { TopicItem } from '../../ports/topic-store.ts'
 import type { Bytes, Offset } from '../../ports/units.ts'
-import type { Page, PageSize } from '../log/log.ts'
+import type { Page, PageSize, ReadRequest } from '../log/log.ts'
 import type { Operation } from '../operation.ts'
 import { parseMessage } from '../segments/message.ts'
 import { readTopic, type GroupContext } from './group-context.ts'
@@ -15,7 +15,8 @@ export class SharedReads {
   readonly pages = new Pages()
   readonly #context: GroupContext
   readonly #topic: string
-  readonly #loading = new Map<Offset, Promise<unknown>>()
+  readonly #loading = new Map<Offset, Promise<Page>>()
+  readonly #loadingAgain = new Map<Offset, Promise<Page>>()
   #reading: Promise<TopicItem | undefined> | undefined
   #next: Promise<TopicItem | undefined> | undefined
   readonly #buckets = new WeakMap<Uint8Array, { readonly gen: string, readonly bucket: number | undefined }>()
@@ -47,19 +48,22 @@ export class SharedReads {
 
   /**
    * Reads a page from `from` on, unless another receive is doing that: then waits for it.
-   * @returns the page, if this call has read it
+   * @returns the page, of a read that began after the call; `undefined` if `from` is in the shared pages by then
    * @throws LogError
    */
   async load (from: Offset, size: PageSize, item: TopicItem | undefined, operation: Operation): Promise<Page | undefined> {
     const underway = this.#loading.get(from)
-    if (underway !== undefined) {
-      await underway
-      return undefined
-    }
-    const reading = this.#context.log.read(this.#topic, { from, ...size, item }, operation)
-    const ended = reading.catch(() => {}).finally(() => { this.#loading.delete(from) })
-    this.#loading.set(from, ended)
-    return await reading
+    if (underway === undefined) return await this.#loadNow(this.#loading, { from, ...size, item }, operation)
+    await underway.catch(() => {})
+    if (this.pages.has(from)) return undefined
+    // There was nothing yet when that read began. All that have waited for it share the next one, which reads the item, too.
+    return await (this.#loadingAgain.get(from) ?? this.#loadNow(this.#loadingAgain, { from, ...size }, operation))
+  }
+
+  #loadNow (underway: Map<Offset, Promise<Page>>, request: ReadRequest, operation: Operation): Promise<Page> {
+    const page = this.#context.log.read(this.#topic, request, operation).finally(() => { underway.delete(request.from) })
+    underway.set(request.from, page)
+    return page
   }
 
   /** Keeps the page for all. @returns false if there is no room: then only the receive that has read it may use it */

@@ -27,6 +27,8 @@ const ROUNDS_MAX = 10
 /** What a receive found in its turn. */
 interface Turn {
   readonly received: Exclude<Received, { kind: 'load' }>
+  /** The messages of a new lease. Taken in the turn, because shared pages may be forgotten while the group is written. */
+  readonly lines: readonly Uint8Array[]
   readonly group: Pick<Group, 'life' | 'state'>
   readonly now: StoreInstant
   /** Monotonic ms at which the turn began, before its write. */
@@ -76,8 +78,8 @@ export class Receiver {
     for (let rounds = 1; ; rounds++) {
       const turn = await this.#turn()
       const acked = await acks
-      const { received } = turn
-      if (received.kind === 'leased') return this.#answer(turn, acked, received.lease, this.#linesAt(received.lease))
+      const { received, lines } = turn
+      if (received.kind === 'leased') return this.#answer(turn, acked, received.lease, lines)
       if (received.kind === 'repeated') return this.#answer(turn, acked, received.lease, await this.#linesAgain(received.lease))
       const left = until - clock.monotonic()
       if (received.kind === 'progress') {
@@ -141,7 +143,9 @@ export class Receiver {
         const received = this.#receive(view)
         if (received.kind === 'load') return { answer: { load: received.parts, config: view.config }, tentative: true }
         const state = received.kind === 'leased' || received.kind === 'progress' ? received.state : view.state
-        return { state, answer: { received, group: { life: view.life, state }, now: view.now, at: this.#context.clock.monotonic() } }
+        const lines = received.kind === 'leased' ? this.#linesAt(received.lease) : []
+        const at = this.#context.clock.monotonic()
+        return { state, answer: { received, lines, group: { life: view.life, state }, now: view.now, at } }
       }
     }
   }

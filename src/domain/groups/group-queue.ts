@@ -46,6 +46,8 @@ interface Waiting {
   readonly command: Command<unknown>
   readonly operation: Operation
   readonly arrivedAt: Ms
+  /** At which the request came. */
+  readonly since: Ms
   refusals: number
   readonly resolve: (answer: unknown) => void
   readonly reject: (error: Error) => void
@@ -96,12 +98,17 @@ export class GroupQueue {
     return (await this.submitVersioned(command, operation)).answer
   }
 
-  /** @returns also the version of `kept` at the time of the answer, so that no later change is missed */
-  submitVersioned<Answer> (command: Command<Answer>, operation: Operation): Promise<{ readonly answer: Answer, readonly version: number }> {
+  /**
+   * @param since monotonic ms: an answer without a write comes from a read that began at or after it
+   * @returns also the version of `kept` at the time of the answer, so that no later change is missed
+   */
+  submitVersioned<Answer> (
+    command: Command<Answer>, operation: Operation, since?: Ms
+  ): Promise<{ readonly answer: Answer, readonly version: number }> {
     return new Promise((resolve, reject) => {
       const arrivedAt = this.#context.clock.monotonic()
       const answer = (value: unknown): void => { resolve({ answer: value as Answer, version: this.kept.version }) }
-      this.#waiting.push({ command, operation, arrivedAt, refusals: 0, resolve: answer, reject })
+      this.#waiting.push({ command, operation, arrivedAt, since: since ?? arrivedAt, refusals: 0, resolve: answer, reject })
       if (this.#running) return
       this.#running = true
       // What is submitted together shares the first write, too.
@@ -198,7 +205,7 @@ export class GroupQueue {
 
   /** Answers that come from a read that began after the command came. For the others, the group is read again (groups §7.2). */
   #answerUnchanged ({ answers }: Applied, { readAt }: Kept): void {
-    const known = answers.filter(({ waiting }) => readAt >= waiting.arrivedAt)
+    const known = answers.filter(({ waiting }) => readAt >= waiting.since)
     this.#answer(known)
     if (known.length < answers.length) this.kept.distrust()
   }

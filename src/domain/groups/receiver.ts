@@ -70,13 +70,15 @@ export class Receiver {
   /** @throws LogError */
   async receive (): Promise<ReceiveAnswer> {
     const { clock } = this.#context
-    const until = clock.monotonic() + this.#options.waitMs
+    const cameAt = clock.monotonic()
+    const until = cameAt + this.#options.waitMs
     const { kept } = this.#queue
     const [glance] = await Promise.all([kept.young ?? kept.read(-Infinity, [this.#operation]), this.#readTopic()])
     await this.#preload(glance.group)
     const acks = Promise.all(this.#options.acks.map((part) => this.#ack(part)))
     for (let rounds = 1; ; rounds++) {
-      const turn = await this.#turn()
+      // The state that was read for the first round is young enough to say that there is nothing.
+      const turn = await this.#turn(rounds === 1 ? cameAt : clock.monotonic())
       const acked = await acks
       const { received, lines } = turn
       if (received.kind === 'leased') return this.#answer(turn, acked, received.lease, lines)
@@ -122,12 +124,12 @@ export class Receiver {
     }
   }
 
-  /** Takes part in a write of the group, as often as pages had to be loaded. */
-  async #turn (): Promise<Answered> {
+  /** Takes part in a write of the group, as often as pages had to be loaded. @param since as of the queue */
+  async #turn (since: Ms): Promise<Answered> {
     for (;;) {
       // Nobody would get the messages.
       if (this.#operation.signal?.aborted === true) throw new StoreError('timeout', 'none', 'the caller no longer waited for messages')
-      const { answer, version } = await this.#queue.submitVersioned(this.#command(), this.#operation)
+      const { answer, version } = await this.#queue.submitVersioned(this.#command(), this.#operation, since)
       if (!('load' in answer)) return { ...answer, version }
       await this.#load(answer.load, answer.config)
     }

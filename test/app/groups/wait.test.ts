@@ -120,7 +120,9 @@ test('when the server stops, those who wait get their answers at once', async (t
 
 test('receives that wait hold no memory, and a large answer waits for room', async (t) => {
   const { baseUrl, worker } = await groupsApp(t, { bufferedBytesMax: 8 * 1024 * 1024 })
-  const on = await worker('orders', 0)
+  const on = await worker('orders', 2)
+  await on.done('PUT', '', { mode: 'exclusive' })
+  await on.lease({ limit: 1 })
   const waiting = Array.from({ length: 40 }, () => on.receive({ wait: 3 }))
   await sleep(300)
   // Their 40 times 4 MiB would leave no room.

@@ -140,6 +140,7 @@ const later = (ms: number) => async <T>(call: () => Promise<T>): Promise<T> => {
 const soonStalled: Partial<Limits> = {
   readTimeoutMs: 500,
   waitMaxMs: 500,
+  groupAnswerMs: 500,
   stalledConnectionMs: 700,
   memoryWaitMs: 100,
   appendTimeoutMs: 500,

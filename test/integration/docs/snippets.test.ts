@@ -30,9 +30,9 @@ function commandsOf (path: string): CodeBlock[] {
 
 test('these pages show requests', () => {
   assert.deepEqual(pages, [
-    'README.md', 'docs/consuming.md', 'docs/operations.md', 'docs/producing.md', 'docs/quickstart.md', 'docs/topics.md'
+    'README.md', 'docs/consuming.md', 'docs/groups.md', 'docs/operations.md', 'docs/producing.md', 'docs/quickstart.md', 'docs/topics.md'
   ])
-  assert.equal(commandsOf('README.md').length, 4)
+  assert.equal(commandsOf('README.md').length, 5)
 })
 
 for (const path of pages) {
@@ -98,8 +98,11 @@ async function shell (script: string, { cwd, data, expected }: Shell): Promise<s
   return output
 }
 
-/** JSON may be on several lines in a page. Timestamps differ. */
+/** JSON may be on several lines in a page. Times and the ids of leases differ. */
 function comparable (text: string): string {
-  const masked = text.trim().replaceAll(/"timestamp":\d{13}(?!\d)/g, '"timestamp":MS')
+  const masked = text.trim()
+    .replaceAll(/"(timestamp|expires_at)":\d{13}(?!\d)/g, '"$1":MS')
+    .replaceAll(/"expires_in_ms":\d+/g, '"expires_in_ms":MS')
+    .replaceAll(/"id":"[\w-]{48}"/g, '"id":"ID"')
   return masked.startsWith('{\n  ') ? JSON.stringify(JSON.parse(masked)) : masked
 }

@@ -45,7 +45,7 @@ async function work (): Promise<void> {
   const answer = await ask('receive', {
     limit: Number(limit),
     lease_ms: Number(leaseMs),
-    wait: stop.signal.aborted ? 0 : 500,
+    wait: stop.signal.aborted ? 0 : 0.5,
     consumer: worker,
     ...acks.length > 0 && { ack: acks.map(({ lease, offsets }) => ({ lease_id: lease, offsets })) }
   }, `${worker}-${receives++}`) as unknown as Delivered

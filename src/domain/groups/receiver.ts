@@ -229,7 +229,7 @@ export class Receiver {
       from: openAt,
       size: { limit: this.#options.limit, maxBytes: this.#options.maxBytes },
       version,
-      polls: !pendingRuns(group.state).next().done,
+      polls: pendingRuns(group.state).length > 0,
       ms: Math.min(due, leftMs),
       signals: this.#signals(),
       operation: this.#operation

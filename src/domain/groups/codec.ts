@@ -17,6 +17,8 @@ const VERSION = 1
 
 /** Far above what the bounds of the state allow (groups §2.3), and far below what an item may have. */
 const STATE_BYTES_MAX = 200 * 1024
+/** Far above what the bounds allow, too: what is damaged must not let anybody count for hours. */
+const MESSAGES_MAX = 100_000
 
 const reasons: readonly DeadReason[] = ['max_attempts', 'rejected']
 
@@ -55,11 +57,13 @@ export function encodeState (state: GroupState): Uint8Array {
 
 /** @throws Error if the bytes are not those of a state: then another program, or a newer version, has changed the item */
 export function decodeState (bytes: Uint8Array): GroupState {
+  if (bytes.length > STATE_BYTES_MAX) throw damaged(`${bytes.length} bytes, more than ${STATE_BYTES_MAX}`)
   const r = new Reader(bytes)
   const version = r.number()
   if (version !== VERSION) throw new Error(`state of a group: expected version ${VERSION}, got ${version}`)
   const next = r.start(r.number())
   const committed = next - r.number()
+  if (committed < 1) throw damaged(`the committed offset is ${committed}`)
   const [seq, soughtSeq, deadSeq, movedUntil, redriven] = [r.number(), r.number(), r.number(), r.number(), r.number()]
   let leaseSeq = 0
   const leases = r.list((): Lease => {
@@ -167,6 +171,8 @@ class Reader {
   readonly #bytes: Buffer
   #at = 0
   readonly #previous = new Previous(0)
+  /** In all runs so far. */
+  #messages = 0
 
   constructor (bytes: Uint8Array) {
     this.#bytes = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
@@ -200,12 +206,15 @@ class Reader {
 
   time (): number {
     this.#previous.time += this.#signed()
+    if (!Number.isSafeInteger(this.#previous.time)) throw damaged(`a time is ${this.#previous.time}`)
     return this.#previous.time
   }
 
   offset (): number {
     this.#previous.offset += this.#signed()
-    return this.#previous.offset
+    const { offset } = this.#previous
+    if (offset < 1 || !Number.isSafeInteger(offset)) throw damaged(`an offset is ${offset}`)
+    return offset
   }
 
   bytes (count: number): Buffer {
@@ -237,6 +246,8 @@ class Reader {
   run (): Run {
     const first = this.offset()
     const count = this.number()
+    this.#messages += count
+    if (count < 1 || this.#messages > MESSAGES_MAX) throw damaged(`a run of ${count} messages`)
     this.#previous.offset = first + count
     const flags = this.number()
     const run = { first, count, attempt: Math.floor(flags / 4), expired: flags % 4 >= 2 }

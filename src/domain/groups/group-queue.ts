@@ -36,6 +36,10 @@ export interface Command<Answer> {
   readonly repeatable: boolean
   /** What a new group is, if the command makes one. */
   readonly make?: (() => Pick<Group, 'config' | 'state'>) | undefined
+  /** Counts refused writes, for commands that are submitted several times. */
+  readonly tries?: { refusals: number }
+  /** Monotonic ms: an answer without a write comes from a read that began at or after it; when it was submitted, by default. */
+  readonly since?: Ms
   /** Whether a batch of dead letters that this command finds is to be moved. */
   readonly movesLetters: boolean
   /** @throws LogError as the answer */
@@ -46,9 +50,9 @@ interface Waiting {
   readonly command: Command<unknown>
   readonly operation: Operation
   readonly arrivedAt: Ms
-  /** At which the request came. */
-  readonly since: Ms
-  refusals: number
+  readonly tries: { refusals: number }
+  /** By a write whose outcome is not known. */
+  mayBeApplied: boolean
   readonly resolve: (answer: unknown) => void
   readonly reject: (error: Error) => void
 }
@@ -98,17 +102,13 @@ export class GroupQueue {
     return (await this.submitVersioned(command, operation)).answer
   }
 
-  /**
-   * @param since monotonic ms: an answer without a write comes from a read that began at or after it
-   * @returns also the version of `kept` at the time of the answer, so that no later change is missed
-   */
-  submitVersioned<Answer> (
-    command: Command<Answer>, operation: Operation, since?: Ms
-  ): Promise<{ readonly answer: Answer, readonly version: number }> {
+  /** @returns also the version of `kept` at the time of the answer, so that no later change is missed */
+  submitVersioned<Answer> (command: Command<Answer>, operation: Operation): Promise<{ readonly answer: Answer, readonly version: number }> {
     return new Promise((resolve, reject) => {
       const arrivedAt = this.#context.clock.monotonic()
       const answer = (value: unknown): void => { resolve({ answer: value as Answer, version: this.kept.version }) }
-      this.#waiting.push({ command, operation, arrivedAt, since: since ?? arrivedAt, refusals: 0, resolve: answer, reject })
+      const { tries = { refusals: 0 } } = command
+      this.#waiting.push({ command, operation, arrivedAt, tries, mayBeApplied: false, resolve: answer, reject })
       if (this.#running) return
       this.#running = true
       // What is submitted together shares the first write, too.
@@ -130,7 +130,10 @@ export class GroupQueue {
       const batch = this.#batch()
       const base = await this.#base(batch)
       if (base === undefined) continue
-      const applied = this.#apply(batch, base)
+      const now = this.#context.storeClock.now()
+      // The process has stood still since the answer.
+      if (now === undefined) continue
+      const applied = this.#apply(batch, base, now)
       if (!applied.changed) {
         this.#answerUnchanged(applied, base)
         continue
@@ -160,13 +163,12 @@ export class GroupQueue {
     try {
       return await this.kept.read(this.#context.clock.monotonic(), batch.map(({ operation }) => operation))
     } catch (error) {
-      this.#answer(batch.map((waiting) => ({ waiting, error: toLogError(error) })))
+      this.#answer(batch.map((waiting) => ({ waiting, error: failureOf(waiting, error) })))
       return undefined
     }
   }
 
-  #apply (batch: readonly Waiting[], { group: before }: Kept): Applied {
-    const now = this.#context.storeClock.now()!
+  #apply (batch: readonly Waiting[], { group: before }: Kept, now: StoreInstant): Applied {
     const answers: Answered[] = []
     const tentative: Answered[] = []
     let group = before
@@ -205,7 +207,7 @@ export class GroupQueue {
 
   /** Answers that come from a read that began after the command came. For the others, the group is read again (groups §7.2). */
   #answerUnchanged ({ answers }: Applied, { readAt }: Kept): void {
-    const known = answers.filter(({ waiting }) => readAt >= waiting.since)
+    const known = answers.filter(({ waiting }) => readAt >= (waiting.command.since ?? waiting.arrivedAt))
     this.#answer(known)
     if (known.length < answers.length) this.kept.distrust()
   }
@@ -221,20 +223,23 @@ export class GroupQueue {
         this.#written(answers, claims)
         return true
       case 'failed':
-        this.#answer(answers.map(({ waiting }) => ({ waiting, error: failureOf(waiting, outcome.error, outcome.mayBeApplied) })))
+        for (const { waiting } of answers) waiting.mayBeApplied ||= outcome.mayBeApplied
+        this.#answer(answers.map(({ waiting }) => ({ waiting, error: failureOf(waiting, outcome.error) })))
         return true
       case 'unknown': {
+        for (const { waiting } of answers) waiting.mayBeApplied = true
         const lost = answers.filter(({ waiting }) => !waiting.command.repeatable)
-        this.#answer(lost.map(({ waiting }) => ({ waiting, error: withAppliedUnknown(contended()) })))
+        this.#answer(lost.map(({ waiting }) => ({ waiting, error: failureOf(waiting, contended()) })))
         break
       }
       case 'refused':
     }
-    for (const { waiting } of answers) waiting.refusals++
-    const tired = answers.filter(({ waiting: { command, refusals, arrivedAt } }) => command.kind === 'receive'
-      ? refusals >= limits.groupReceiveAttemptsMax
+    for (const { waiting } of answers) waiting.tries.refusals++
+    const tired = answers.filter(({ waiting: { command, tries, arrivedAt } }) => command.kind === 'receive'
+      ? tries.refusals >= limits.groupReceiveAttemptsMax
       : clock.monotonic() - arrivedAt >= limits.groupSettleMs)
-    this.#answer(tired.filter(({ waiting }) => this.#waiting.includes(waiting)).map(({ waiting }) => ({ waiting, error: contended() })))
+    const left = tired.filter(({ waiting }) => this.#waiting.includes(waiting))
+    this.#answer(left.map(({ waiting }) => ({ waiting, error: failureOf(waiting, contended()) })))
     return false
   }
 
@@ -273,7 +278,7 @@ function settle (answers: readonly Answered[]): void {
 }
 
 /** A receive whose write may have been applied leaves at worst a lease that nobody knows, and that runs out. */
-function failureOf ({ command }: Waiting, cause: unknown, mayBeApplied: boolean): LogError {
+function failureOf ({ command, mayBeApplied }: Waiting, cause: unknown): LogError {
   const error = toLogError(cause)
   return mayBeApplied && command.kind === 'settle' ? withAppliedUnknown(error) : error
 }

@@ -40,6 +40,7 @@ export class KeptGroup {
   /** How many wait for what others do. */
   #polls = 0
   #cancelPoll: (() => void) | undefined
+  #series = 0
   #reading: { readonly startedAt: Ms, readonly kept: Promise<Kept> } | undefined
   /** Others are changing the group, so a write on what is kept would probably be refused. */
   #outdated = false
@@ -58,7 +59,7 @@ export class KeptGroup {
   /** Reads the group at intervals, for all that wait, until the last of them ends it. @returns ends it */
   poll (everyMs: Ms): () => void {
     this.#polls++
-    if (this.#polls === 1) this.#scheduleRead(everyMs)
+    if (this.#polls === 1) this.#scheduleRead(everyMs, ++this.#series)
     let ended = false
     return () => {
       if (!ended && --this.#polls === 0) this.#cancelPoll?.()
@@ -66,11 +67,13 @@ export class KeptGroup {
     }
   }
 
-  #scheduleRead (everyMs: Ms): void {
+  /** @param series of polls, which may end while one is under way, and another one begin */
+  #scheduleRead (everyMs: Ms, series: number): void {
     const { clock } = this.#context
+    const next = (): void => { if (this.#polls > 0 && series === this.#series) this.#scheduleRead(everyMs, series) }
     this.#cancelPoll = clock.timer(everyMs, () => {
       // A failure is told by whoever needs the group.
-      this.read(clock.monotonic(), []).catch(() => {}).finally(() => { if (this.#polls > 0) this.#scheduleRead(everyMs) })
+      this.read(clock.monotonic(), []).then(next, next)
     })
   }
 

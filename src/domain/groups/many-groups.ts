@@ -51,7 +51,7 @@ export class ManyGroups {
   }
 
   receive (name: GroupName, options: ReceiveOptions, operation = createOperation()): Promise<ReceiveAnswer> {
-    return this.#with(name, (queue) => new Receiver(this.#context, name, queue, options, operation).receive())
+    return this.#with(name, (queue) => new Receiver(this.#context, name, queue, options, operation).receive(), options.acks.length > 0)
   }
 
   ack (name: GroupName, part: LeasePart, operation = createOperation()): Promise<AckAnswer> {
@@ -117,7 +117,7 @@ export class ManyGroups {
   }
 
   describe (name: GroupName, operation = createOperation()): Promise<GroupDescription> {
-    return this.#with(name, () => this.#describe(name, operation))
+    return this.#with(name, () => this.#describe(name, operation), false)
   }
 
   delete (name: GroupName, force: boolean, operation = createOperation()): Promise<void> {
@@ -128,7 +128,9 @@ export class ManyGroups {
         if (!force) checkDeletable(groupOf(item, name).state)
         const answer = await this.#remove(name, item, operation)
         queue.kept.distrust()
-        if (answer.kind === 'written') return
+        // What is there now was made since, by somebody else: the group that was to be deleted is not there any more.
+        const isGone = answer.kind === 'written' || (answer.item !== undefined && answer.item.gen !== item.gen)
+        if (isGone) return
         item = answer.item
       }
       throw new LogError('group_contended', 'Too many others changed the consumer group at the same time.')
@@ -157,7 +159,8 @@ export class ManyGroups {
     }
   }
 
-  async #with<T> (name: GroupName, work: (queue: GroupQueue) => Promise<T>): Promise<T> {
+  /** @param changes whether the work may have changed the group when its time is over */
+  async #with<T> (name: GroupName, work: (queue: GroupQueue) => Promise<T>, changes = true): Promise<T> {
     checkNames(name)
     const { clock, limits } = this.#context
     const key = `${name.topic}#${name.group}`
@@ -167,10 +170,11 @@ export class ManyGroups {
       this.#queues.set(key, queue)
     }
     queue.users++
+    let isOver = false
     try {
-      return await within(clock, limits.groupAnswerMs, 'the consumer group', () => work(queue))
+      return await within(clock, limits.groupAnswerMs, 'the consumer group', () => work(queue).finally(() => { isOver = true }))
     } catch (error) {
-      throw toLogError(error)
+      throw changes && !isOver ? withAppliedUnknown(toLogError(error)) : toLogError(error)
     } finally {
       queue.users--
       this.#forgetLater(key, queue)

@@ -2,7 +2,7 @@ import { StoreError } from '../../ports/errors.ts'
 import type { GroupName, StoreInstant } from '../../ports/group-store.ts'
 import type { TopicItem } from '../../ports/topic-store.ts'
 import type { Ms, Offset } from '../../ports/units.ts'
-import type { LogError } from '../errors.ts'
+import { withAppliedUnknown, type LogError } from '../errors.ts'
 import { toLogError } from '../log/log.ts'
 import type { Operation } from '../operation.ts'
 import { forEachBounded } from '../store-calls.ts'
@@ -51,6 +51,8 @@ export class Receiver {
   readonly #operation: Operation
   /** By which the server finds its own lease again. */
   readonly #key: string
+  /** Of writes that this receive took part in. */
+  readonly #tries = { refusals: 0 }
   #item: TopicItem | undefined
   /** Where pages begin that were left to the shared ones. If these have been forgotten since, this receive reads by itself. */
   readonly #shared = new Set<Offset>()
@@ -71,11 +73,21 @@ export class Receiver {
   async receive (): Promise<ReceiveAnswer> {
     const { clock } = this.#context
     const cameAt = clock.monotonic()
-    const until = cameAt + this.#options.waitMs
     const { kept } = this.#queue
     const [glance] = await Promise.all([kept.young ?? kept.read(-Infinity, [this.#operation]), this.#readTopic()])
     await this.#preload(glance.group)
     const acks = Promise.all(this.#options.acks.map((part) => this.#ack(part)))
+    try {
+      return await this.#rounds(acks, cameAt)
+    } catch (error) {
+      // Its acks are written apart from it.
+      throw this.#options.acks.length > 0 ? withAppliedUnknown(toLogError(error)) : error
+    }
+  }
+
+  async #rounds (acks: Promise<ReceiveAnswer['acked']>, cameAt: Ms): Promise<ReceiveAnswer> {
+    const { clock } = this.#context
+    const until = cameAt + this.#options.waitMs
     for (let rounds = 1; ; rounds++) {
       // The state that was read for the first round is young enough to say that there is nothing.
       const turn = await this.#turn(rounds === 1 ? cameAt : clock.monotonic())
@@ -124,22 +136,24 @@ export class Receiver {
     }
   }
 
-  /** Takes part in a write of the group, as often as pages had to be loaded. @param since as of the queue */
+  /** Takes part in a write of the group, as often as pages had to be loaded. @param since as in the command */
   async #turn (since: Ms): Promise<Answered> {
     for (;;) {
       // Nobody would get the messages.
       if (this.#operation.signal?.aborted === true) throw new StoreError('timeout', 'none', 'the caller no longer waited for messages')
-      const { answer, version } = await this.#queue.submitVersioned(this.#command(), this.#operation, since)
+      const { answer, version } = await this.#queue.submitVersioned(this.#command(since), this.#operation)
       if (!('load' in answer)) return { ...answer, version }
       await this.#load(answer.load, answer.config)
     }
   }
 
-  #command (): Command<Tried> {
+  #command (since: Ms): Command<Tried> {
     return {
       kind: 'receive',
       repeatable: true,
       movesLetters: true,
+      tries: this.#tries,
+      since,
       make: () => this.#made(),
       apply: (view) => {
         const received = this.#receive(view)
@@ -176,8 +190,10 @@ export class Receiver {
     const { log, limits } = this.#context
     const { reads } = this.#queue
     const { limit, maxBytes } = this.#options
-    // With keys, many messages may be looked at and not be handed out.
-    const most = mode === 'keyed' && this.#loaded.bytes > 0 ? limits.groupScanMessages : limit
+    // With keys, many messages may be looked at and not be handed out. And if others were faster, what was read is theirs: read
+    // ahead, or they will be faster again.
+    const isMore = this.#tries.refusals > 0 || (mode === 'keyed' && this.#loaded.bytes > 0)
+    const most = isMore ? limits.groupScanMessages : limit
     const maxPageBytes = Math.min(maxBytes, limits.pageBytesMax)
     await forEachBounded(parts, limits.readConcurrency, async ({ from, end }) => {
       try {
@@ -218,7 +234,9 @@ export class Receiver {
     return [...offsetsOf(runs)].flatMap((offset) => lines.get(offset) ?? [])
   }
 
-  async #wait ({ group, now, version }: Answered, { dueAt, openAt }: Nothing, leftMs: Ms): Promise<void> {
+  async #wait ({ group, now, version }: Answered, { dueAt, openAt, failure }: Nothing, leftMs: Ms): Promise<void> {
+    // Nobody tells when a segment can be loaded again.
+    const againMs = failure === undefined ? Infinity : this.#context.limits.groupPollMs
     const { earliest, end } = this.#loaded
     // What was looked at so far is not kept while it waits.
     this.#loaded = new LoadedLog({ earliest, end }, this.#queue.reads.pages)
@@ -230,7 +248,7 @@ export class Receiver {
       size: { limit: this.#options.limit, maxBytes: this.#options.maxBytes },
       version,
       polls: pendingRuns(group.state).length > 0,
-      ms: Math.min(due, leftMs),
+      ms: Math.min(due, againMs, leftMs),
       signals: this.#signals(),
       operation: this.#operation
     })

@@ -28,6 +28,7 @@ export class Answers {
     const id = decodeLeaseId(lease.id)!
     const history = this.#history(id)
     if (history === undefined) throw new Violation(`§3.1: lease ${id.seq} is answered, and not stored`)
+    this.#checker.checkLeft(lease)
     const offsets: number[] = []
     for (const line of lines) {
       const { offset, payload } = JSON.parse(Buffer.from(line).toString()) as { offset: number, payload: string }
@@ -94,7 +95,9 @@ export class Answers {
     for (const offset of offsets) {
       const left = history.acks.get(offset)! - 1
       history.acks.set(offset, left)
-      if (left === 0 && history.acked.has(offset) && code !== 'lease_lost') {
+      // An ack whose outcome was not known is judged anew, and may hear of what others have done since.
+      const isAnew = code === 'lease_lost' || code === 'group_not_found'
+      if (left === 0 && history.acked.has(offset) && !isAnew) {
         throw new Violation(`§12.10: an ack of ${offset} has failed with ${code}, and is applied`)
       }
     }

@@ -2,22 +2,13 @@ import { decodeState } from '../../../src/domain/groups/codec.ts'
 import { decodeGroupConfig, type GroupConfig } from '../../../src/domain/groups/config.ts'
 import { bucketOf } from '../../../src/domain/groups/lease-id.ts'
 import type { GroupState, Lease } from '../../../src/domain/groups/state.ts'
-import type { Limits } from '../../../src/domain/limits.ts'
 import type { GroupItem } from '../../../src/ports/group-store.ts'
 import { Violation } from '../engine/scheduler.ts'
-import { add, nameOf, newLife, type Current, type LifeHistory, type Stored } from './history.ts'
+import { add, nameOf, newLife, type CheckerOptions, type Current, type LifeHistory, type Stored } from './history.ts'
 import { checkState, offsetsIn } from './invariants.ts'
 
 /** What the store tells of its time may be off by so much. */
 const CLOCKS_APART_MS = 2_000
-
-export interface CheckerOptions {
-  readonly limits: Limits
-  readonly leaseMs: number
-  readonly nowMs: () => number
-  /** Whether a process's monotonic clock has stood still: then leases may end early (groups §5). */
-  readonly clocksStoodStill: () => boolean
-}
 
 /** Holds every state of a group that is stored, and every answer, against all others (groups §12). */
 export class GroupsChecker {
@@ -43,6 +34,15 @@ export class GroupsChecker {
   }
 
   tick (): number { return this.#tick++ }
+
+  /** What an answer tells its worker of the end of a lease, just now. */
+  checkLeft ({ expiresAt, expiresInMs }: { readonly expiresAt: number, readonly expiresInMs: number }): void {
+    const { nowMs, clocksStoodStill } = this.#options
+    const left = Math.max(0, expiresAt - nowMs())
+    if (expiresInMs > left + 1 && !clocksStoodStill()) {
+      throw new Violation(`§5: a lease is said to end in ${expiresInMs} ms, and ends in ${Math.round(left)} ms`)
+    }
+  }
 
   /** Messages were stored in the topic. */
   stored (first: number, lines: readonly Stored[]): void {

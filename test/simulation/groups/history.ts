@@ -1,8 +1,17 @@
 import type { GroupConfig } from '../../../src/domain/groups/config.ts'
 import { lifeOf } from '../../../src/domain/groups/lease-id.ts'
 import type { GroupState, Lease } from '../../../src/domain/groups/state.ts'
+import type { Limits } from '../../../src/domain/limits.ts'
 import type { GroupItem } from '../../../src/ports/group-store.ts'
 import type { Place } from './invariants.ts'
+
+export interface CheckerOptions {
+  readonly limits: Limits
+  readonly leaseMs: number
+  readonly nowMs: () => number
+  /** Whether a process's monotonic clock has stood still: then leases may end early (groups §5). */
+  readonly clocksStoodStill: () => boolean
+}
 
 /** A message, or a letter, as it was stored. */
 export interface Stored { readonly payload: string, readonly key: string | undefined, readonly headers: Record<string, string> }

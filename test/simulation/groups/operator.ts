@@ -18,9 +18,9 @@ export interface OperatorOptions {
   readonly known: (error: unknown) => LogError
 }
 
-type Deed = 'trim' | 'seek' | 'expect' | 'config' | 'letters' | 'redrive' | 'delete' | 'describe'
+type Deed = 'close' | 'trim' | 'seek' | 'expect' | 'config' | 'letters' | 'redrive' | 'delete' | 'describe'
 
-const deeds: readonly Deed[] = ['trim', 'seek', 'expect', 'config', 'letters', 'redrive', 'redrive', 'delete', 'describe']
+const deeds: readonly Deed[] = ['close', 'trim', 'seek', 'expect', 'config', 'letters', 'redrive', 'redrive', 'delete', 'describe']
 
 /** Somebody who trims the topic, seeks, changes the config, redrives, and deletes the group; in each run some of these. */
 export class Operator {
@@ -56,6 +56,7 @@ export class Operator {
         checker.trimmedTo = Math.max(checker.trimmedTo, Math.min(to, this.#end))
         return log.trim(name.topic, checker.trimmedTo)
       }
+      case 'close': return log.append(name.topic, [], { close: true })
       case 'seek': return this.#seek(groups, random)
       case 'expect': return this.#seek(groups, random, checker.current?.current?.state.committed ?? 1)
       case 'config': return groups.put(name, { maxAttempts: random.int(2, 6), maxInFlight: random.int(3, 20) })

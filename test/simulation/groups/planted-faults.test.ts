@@ -12,7 +12,7 @@ const seedsPerFault = 600
 
 test('a copy of the code without a fault planted is as sound as the original', async () => {
   const line = 'const VERSION = 1\n'
-  const none = { name: 'none', file: 'domain/groups/codec.ts', replace: line, by: line }
+  const none = { name: 'none in groups', file: 'domain/groups/codec.ts', replace: line, by: line }
   assert.equal(await thread.run('firstViolation', none, 100), undefined)
 })
 

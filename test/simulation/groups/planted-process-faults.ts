@@ -12,7 +12,8 @@ export const plantedProcessFaults: readonly PlantedGroupFault[] = [
     name: '2: a condition on rev alone',
     file: 'adapters/memory/group-store.ts',
     replace: 'item?.gen === expected.gen && item.rev === expected.rev',
-    by: 'item?.rev === expected.rev'
+    by: 'item?.rev === expected.rev',
+    from: 220
   },
   {
     name: '20: a batch is confirmed before it is appended',
@@ -25,13 +26,15 @@ export const plantedProcessFaults: readonly PlantedGroupFault[] = [
     name: '21: letters are appended without a producer',
     file: 'domain/groups/letter-mover.ts',
     replace: '{ producer: { id: deadLetterProducer, epoch: 0, seq: first.seq - 1 } }',
-    by: '{}'
+    by: '{}',
+    from: 100
   },
   {
     name: '22: letters are appended with a seq drawn at each try',
     file: 'domain/groups/letter-mover.ts',
     replace: '{ producer: { id: deadLetterProducer, epoch: 0, seq: first.seq - 1 } }',
-    by: '{ producer: { id: context.randomHex(16), epoch: 0, seq: 0 } }'
+    by: '{ producer: { id: context.randomHex(16), epoch: 0, seq: 0 } }',
+    from: 100
   },
   {
     name: '28: an ack is refused because the clock is past expires',
@@ -43,8 +46,8 @@ export const plantedProcessFaults: readonly PlantedGroupFault[] = [
   {
     name: '29: lease_lost from a kept state',
     file: 'domain/groups/group-queue.ts',
-    replace: 'readAt >= waiting.arrivedAt',
-    by: 'readAt >= waiting.arrivedAt - 500'
+    replace: 'readAt >= (waiting.command.since ?? waiting.arrivedAt)',
+    by: 'readAt >= (waiting.command.since ?? waiting.arrivedAt) - 500'
   },
   {
     name: '30: leases are granted from low',
@@ -69,31 +72,34 @@ export const plantedProcessFaults: readonly PlantedGroupFault[] = [
     name: '32: the producer of the dead letters is made of names',
     file: 'domain/groups/letter-mover.ts',
     replace: '{ producer: { id: deadLetterProducer, epoch: 0, seq: first.seq - 1 } }',
-    by: '{ producer: { id: name.topic + name.group, epoch: 0, seq: first.seq - 1 } }'
+    by: '{ producer: { id: name.topic + name.group, epoch: 0, seq: first.seq - 1 } }',
+    from: 145
   },
   {
     name: '33: a seek is repeated after an unknown outcome',
     file: 'domain/groups/manage.ts',
     replace: 'repeatable: false,',
-    by: 'repeatable: true,'
+    by: 'repeatable: true,',
+    from: 1_005
   },
   {
-    name: 'a refusal of a write that was sent twice counts as not applied',
-    file: 'domain/groups/kept-group.ts',
-    replace: 'isNext ? \'refused\' : \'unknown\'',
-    by: 'unanswered && !isNext ? \'unknown\' : \'refused\''
+    name: 'a failed receive keeps silent about its acks',
+    file: 'domain/groups/receiver.ts',
+    replace: 'throw this.#options.acks.length > 0 ? withAppliedUnknown(toLogError(error)) : error',
+    by: 'throw this.#options.acks.length > 0 ? toLogError(error) : error'
   },
   {
-    name: 'a write that makes a group is sent again',
-    file: 'domain/groups/kept-group.ts',
-    replace: 'if (unanswered && base.item === undefined) {',
-    by: 'if (unanswered && clock.monotonic() < 0) {'
+    name: 'what takes too long is said to have changed nothing',
+    file: 'domain/groups/many-groups.ts',
+    replace: 'throw changes && !isOver ?',
+    by: 'throw !changes && !isOver ?',
+    from: 660
   },
   {
-    name: 'a late confirmation of another producer',
-    file: 'domain/groups/letter-mover.ts',
-    replace: 'view.gen === gen && view.config.deadLetterProducer === config.deadLetterProducer',
-    by: 'view.gen === gen && config !== undefined'
+    name: 'expires_in_ms is counted from the answer',
+    file: 'domain/groups/receiver.ts',
+    replace: 'lease.expires - now.high - elapsed',
+    by: 'lease.expires - now.high - 0 * elapsed'
   },
   {
     name: 'a claimed batch is never moved by anybody else',

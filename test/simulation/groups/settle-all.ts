@@ -1,5 +1,4 @@
 import type { GroupName, Groups } from '../../../src/domain/groups/groups.ts'
-import type { Limits } from '../../../src/domain/limits.ts'
 import type { Log } from '../../../src/domain/log/log.ts'
 import { decodeLeaseId } from '../../../src/domain/groups/lease-id.ts'
 import { type Process, Violation } from '../engine/scheduler.ts'
@@ -13,7 +12,6 @@ export interface SettleOptions {
   readonly checker: GroupsChecker
   readonly name: GroupName
   readonly leaseMs: number
-  readonly limits: Limits
 }
 
 /** One worker that settles everything, and what must be true then (groups §12.1, §12.9, §12.11). @throws Violation */

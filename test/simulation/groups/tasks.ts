@@ -1,6 +1,7 @@
 import { Violation } from '../engine/scheduler.ts'
 import { plant } from '../log/plant.ts'
 import { shrink } from '../log/shrink.ts'
+import { contend, type Contention, type ContentionCase } from './contention.ts'
 import { exploreGroup } from './exploration.ts'
 import { groupsParts, type GroupsSubject } from './machine.ts'
 import type { PlantedGroupFault } from './planted-machine-faults.ts'
@@ -12,6 +13,8 @@ import { simulateGroups } from './workload.ts'
 export const tasks = {
   /** @returns how many different states there are. @throws Violation */
   exploreGroup: async (name: string): Promise<number> => exploreGroup(groupsSubject, smallCases[name]!),
+
+  contend: (one: ContentionCase, seconds: number): Promise<Contention> => contend(groupsSubject, one, seconds),
 
   trace: async (seed: number): Promise<readonly string[]> => (await simulateGroups(groupsSubject, { seed })).trace,
 

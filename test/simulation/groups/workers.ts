@@ -95,7 +95,7 @@ export class Workers {
     const { answers, leaseMs, name, scheduler } = this.#options
     const part: LeasePart[] = acks === undefined ? [] : [{ id: acks.id }]
     const [limit, waitMs] = [random.pick([1, 3, 10]), random.pick([0, 0, 500, 5_000])]
-    const options = { limit, maxBytes: 1_000_000, leaseMs, waitMs, acks: part, key }
+    const options = { limit, maxBytes: random.pick([1, 200, 1_000_000, 1_000_000]), leaseMs, waitMs, acks: part, key }
     for (let attempt = 1; attempt <= 4; attempt++) {
       const asked = acks === undefined ? undefined : answers.ask('ack', acks.id, acks.offsets)
       const call = (groups: Groups): Promise<ReceiveAnswer> => groups.receive(name, options)
@@ -103,7 +103,8 @@ export class Workers {
       if (random.chance(0.1)) this.#late(process, random, call, (answer) => { answers.received(answer) }, again)
       const answer = await this.#send(process, random, call, options.waitMs)
       if (answer === 'no answer' || answer instanceof Error) {
-        scheduler.note(key, answer instanceof Error ? answer.code : answer)
+        scheduler.note(key, answer instanceof Error ? `${answer.code} ${answer.details.applied ?? ''}` : answer)
+        if (asked !== undefined && answer instanceof Error) answers.failed('ack', asked, answer)
         await this.#sleep(process, random.heavyTail(300))
         if (random.chance(0.3)) return undefined
         continue

@@ -12,6 +12,7 @@ import { Answers } from './answers.ts'
 import { GroupsChecker } from './checker.ts'
 import type { Stored } from './history.ts'
 import type { GroupsSubject } from './machine.ts'
+import { hearsOfNews } from './hears.ts'
 import { Operator } from './operator.ts'
 import { settleAll } from './settle-all.ts'
 import { Workers } from './workers.ts'
@@ -22,7 +23,6 @@ const skewMaxMs = 6 * 3_600_000
 const wireMaxMs = 61 * 60_000
 const stepsMax = 60_000
 
-/** What a process offers. */
 export interface Server { readonly log: Log, readonly groups: Groups, readonly process: Process }
 
 /** One seeded run: workers, servers that crash and stall over stores that fail, an operator who meddles, then a calm end. */
@@ -103,7 +103,7 @@ class GroupsRun {
       answers: new Answers(this.#checker),
       name: this.#name,
       leaseMs: this.#leaseMs,
-      count: Math.min(random.int(1, 4), writersMax),
+      count: Math.min(random.pick([1, 2, 3, 4, 8]), writersMax),
       rounds: Math.min(random.pick([3, 6, 12]), appendsMax),
       paceMs: this.#paceMs,
       server: (draw) => this.#server(draw),
@@ -155,7 +155,9 @@ class GroupsRun {
     const process = new Process(this.scheduler, 'last', 0)
     let finished = false
     const { log, groups } = this.#start(process)()
-    settleAll({ log, groups, process, checker: this.#checker, name: this.#name, leaseMs: this.#leaseMs, limits: this.#limits })
+    const common = { checker: this.#checker, name: this.#name, leaseMs: this.#leaseMs }
+    settleAll({ log, groups, process, ...common })
+      .then(() => hearsOfNews({ scheduler: this.scheduler, start: (each) => this.#start(each), ...common }))
       .then(() => { finished = true }, (error: unknown) => this.scheduler.fail(error))
     await this.scheduler.run(() => finished, stepsMax)
     if (!finished) throw new Violation('the last worker got stuck')

@@ -51,6 +51,7 @@ export class Receiver {
   readonly #operation: Operation
   /** By which the server finds its own lease again. */
   readonly #key: string
+  #tag: { readonly gen: string, readonly tag: string } | undefined
   /** Of writes that this receive took part in. */
   readonly #tries = { refusals: 0 }
   #item: TopicItem | undefined
@@ -168,7 +169,8 @@ export class Receiver {
 
   #receive ({ gen, config, state, now }: View): Received {
     const { limit, maxBytes, leaseMs = config.leaseMs, consumer } = this.#options
-    const request = { tag: tagOf(gen, this.#key), limit, maxBytes, leaseMs, consumer }
+    if (this.#tag?.gen !== gen) this.#tag = { gen, tag: tagOf(gen, this.#key) }
+    const request = { tag: this.#tag.tag, limit, maxBytes, leaseMs, consumer }
     return receive(state, request, this.#loaded, now, { config, limits: this.#context.limits, bucketOf: this.#bucketOf(gen, config) })
   }
 

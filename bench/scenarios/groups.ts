@@ -71,7 +71,7 @@ function noteOf (peer: Sharing): string {
   const version = peer.version()
   if (version === undefined) return `${peer.name}: not installed.`
   return peer === redisStreams
-    ? `${peer.name}: Redis ${version}, XREADGROUP COUNT n and XACK in one write, \`appendfsync always\`, no snapshots.`
+    ? `${peer.name}: Redis ${version}, XREADGROUP COUNT n and XACK in one write, \`appendfsync always\`, no snapshots and no rewrites.`
     : `${peer.name}: nats-server ${version}, a pull consumer of a stream in a file; every message is acknowledged explicitly, the last ` +
       'one of a lease with confirmation, and all are sent together with the next pull. NATS does not sync acknowledgements to the disk.'
 }

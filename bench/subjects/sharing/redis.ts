@@ -16,7 +16,9 @@ export const redisStreams: Sharing = {
     return error === undefined ? /v=([\d.]+)/.exec(stdout)?.[1] ?? 'unknown' : undefined
   },
   start: (folder) => startProgram('redis-server', (port) => [
-    '--port', String(port), '--bind', '127.0.0.1', '--dir', folder, '--save', '', '--appendonly', 'yes', '--appendfsync', 'always'
+    '--port', String(port), '--bind', '127.0.0.1', '--dir', folder, '--save', '', '--appendonly', 'yes', '--appendfsync', 'always',
+    // It would rewrite its file while it is measured.
+    '--auto-aof-rewrite-percentage', '0'
   ], folder),
   async fill (server, topic, count, payload) {
     const add = command('XADD', topic, '*', 'p', payload)

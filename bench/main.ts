@@ -7,6 +7,8 @@ import { ceiling } from './scenarios/ceiling.ts'
 import { coldStart } from './scenarios/cold-start.ts'
 import { followerMemory } from './scenarios/follower-memory.ts'
 import { idempotent } from './scenarios/idempotent.ts'
+import { groupLatency } from './scenarios/group-latency.ts'
+import { groups } from './scenarios/groups.ts'
 import { growth } from './scenarios/growth.ts'
 import { overload } from './scenarios/overload.ts'
 import { type Scenario, Skipped } from './scenarios/scenario.ts'
@@ -18,7 +20,7 @@ import { underAttack } from './scenarios/under-attack.ts'
 
 const scenarios: readonly Scenario[] = [
   ceiling, append1, append100, idempotent, secondOpinion, catchUp, tail, coldStart, followerMemory, underAttack, sdkCpu, storageCalls,
-  growth, overload
+  groups, groupLatency, growth, overload
 ]
 
 const options = optionsOrEnd()

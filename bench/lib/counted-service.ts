@@ -1,8 +1,8 @@
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { createDynamoClient } from '../../src/adapters/dynamodb/client.ts'
+import { createDynamoGroupStore } from '../../src/adapters/dynamodb/group-store.ts'
 import { createDynamoRecordStore } from '../../src/adapters/dynamodb/record-store.ts'
 import { createDynamoTopicStore } from '../../src/adapters/dynamodb/topic-store.ts'
-import { createMemoryGroupStore } from '../../src/adapters/memory/group-store.ts'
 import { createS3SegmentStore } from '../../src/adapters/s3/segment-store.ts'
 import { systemClock } from '../../src/adapters/system/clock.ts'
 import { buildApp } from '../../src/app/build-app.ts'
@@ -61,7 +61,7 @@ export class CountedService {
       raiseEarliest: (topic, before) => log.raiseEarliest(topic, before),
       resolveClosing: (topic, item) => log.isClosed(topic, item)
     })
-    const groups = createGroups({ ...stores, store: createMemoryGroupStore(), log })
+    const groups = createGroups({ ...stores, store: createDynamoGroupStore({ client, table }), log })
     this.#app = buildApp({ log, catalog, groups, limits: defaultLimits, checks: [] })
     this.#close = async () => {
       await this.#app.close()
@@ -132,7 +132,7 @@ export function sumOf (costs: readonly Cost[]): Cost {
 /** Has each answer of the table tell its units. */
 function countUnits (client: DynamoDBClient, units: { read: number, write: number }): void {
   client.middlewareStack.add((next, { commandName = '' }) => async (args) => {
-    const kind = commandName.startsWith('Update') ? 'write' : 'read'
+    const kind = /^(?:Update|Delete)/.test(commandName) ? 'write' : 'read'
     try {
       const result = await next({ ...args, input: { ...args.input, ReturnConsumedCapacity: 'TOTAL' } })
       const { ConsumedCapacity: consumed } = result.output as { ConsumedCapacity?: { CapacityUnits?: number } }

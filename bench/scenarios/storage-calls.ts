@@ -6,6 +6,7 @@ import { number, rawOf, rowsOf, type Figure, type ScenarioResult, type Table } f
 import { interleaved, type Outcome } from '../lib/rounds.ts'
 import { type Case, type Counted, messageBytes } from '../lib/storage-cases/case.ts'
 import { conditionCases } from '../lib/storage-cases/conditions.ts'
+import { groupCases } from '../lib/storage-cases/groups.ts'
 import { messageCases, segmentsByTime } from '../lib/storage-cases/messages.ts'
 import { topicCases } from '../lib/storage-cases/topics.ts'
 import { type Scenario, Skipped } from './scenario.ts'
@@ -21,7 +22,8 @@ type Outcomes = Map<Case, Outcome<Counted>>
 const groups = [
   { caption: 'Calls per request to the service: plain appends, and reads', cases: messageCases },
   { caption: 'Calls per request to the service: 1 message with a condition', cases: conditionCases },
-  { caption: 'Calls per request to the service, or per topic of a sweep', cases: topicCases }
+  { caption: 'Calls per request to the service, or per topic of a sweep', cases: topicCases },
+  { caption: 'Calls per request to the service: consumer groups', cases: groupCases }
 ] as const
 
 export const storageCalls: Scenario = {
@@ -41,6 +43,8 @@ export const storageCalls: Scenario = {
         'until 20 minutes after its last message.',
         `The topic that is read by time has ${amountOf(options) * segmentsByTime} segments, all written within seconds. S3 tells times ` +
         'in whole seconds, so a search among segments of the same second needs GETs.',
+        'Consumer groups: segments of 100 messages, and one group of mode `shared`. A process that knows nothing ' +
+        'needs a LIST to find the segment. The batch of dead letters includes what the server does behind its answer.',
         pricesNote
       ],
       tables: groups.map(({ caption, cases }) => tableOf(caption, new Map(cases.map((one) => [one, outcomes.get(one)!])))),
@@ -88,11 +92,35 @@ const allowed: ReadonlyArray<{ readonly what: string, readonly name: string, rea
   { what: 'idle poll', name: 'poll at the end', calls: { GetItem: 1 } },
   { what: 'following poll that finds 1 segment', name: 'poll that finds 1 segment (100', calls: { GetItem: 1, GetObject: 2 } },
   { what: 'describe', name: 'describe', calls: { GetItem: 1 } },
-  { what: 'list topics', name: 'list topics', calls: { Query: 1, ListObjectsV2: 1 } }
+  { what: 'list topics', name: 'list topics', calls: { Query: 1, ListObjectsV2: 1 } },
+  // Of two GetItems of a receive, one is for the topic's item.
+  {
+    what: 'receive, by a process that knows nothing',
+    name: 'receive 10, by',
+    calls: { GetItem: 2, UpdateItem: 1, GetObject: 1, ListObjectsV2: 1 }
+  },
+  {
+    what: 'receive with ack, by a process that knows nothing',
+    name: 'receive 10 and ack the last lease, by',
+    calls: { GetItem: 2, UpdateItem: 1, GetObject: 1, ListObjectsV2: 1 }
+  },
+  { what: 'receive with ack', name: 'receive 10 and ack the last lease', calls: { GetItem: 1, UpdateItem: 1 } },
+  { what: 'ack alone', name: 'ack 10 alone', calls: { UpdateItem: 1 } },
+  { what: 'ack alone, by a process that knows nothing', name: 'ack 10 alone, by', calls: { GetItem: 1, UpdateItem: 1 } },
+  { what: 'nack', name: 'nack 10', calls: { UpdateItem: 1 } },
+  { what: 'extend', name: 'extend', calls: { UpdateItem: 1 } },
+  { what: 'receive that finds nothing', name: 'receive that finds nothing', calls: { GetItem: 2 } },
+  {
+    what: 'receive that finds nothing, by a process that knows nothing', name: 'receive that finds nothing, by', calls: { GetItem: 2 }
+  }
 ]
 
 function figuresOf (outcomes: Outcomes, options: Options): Figure[] {
-  const of = (name: string): readonly Counted[] => [...outcomes].find(([one]) => one.name.startsWith(name))![1].results
+  // The case of this very name, else the first one that begins with it.
+  const of = (name: string): readonly Counted[] => {
+    const all = [...outcomes]
+    return (all.find(([one]) => one.name === name) ?? all.find(([one]) => one.name.startsWith(name)))![1].results
+  }
   const figure = (what: string, goal: number, values: readonly number[], unit = 'calls'): Figure => (
     { what, bound: 'at most', goal, unit, values })
   const dollarsOf = (name: string): number[] => of(name).map(({ requests, ...cost }) => dollars(cost) / requests)
@@ -109,6 +137,10 @@ function figuresOf (outcomes: Outcomes, options: Options): Figure[] {
     figure('sweep of a topic with nothing due: GetItem', 1, notDue.map(({ calls, requests }) => (calls['GetItem'] ?? 0) / requests)),
     figure(`sweep of ${amountOf(options)} topics with nothing due: anything else, all together`, 2 + sweepConcurrency,
       notDue.map((counted) => sumExcept(counted, ['GetItem']))),
+    figure('a million batches of dead letters, with the nacks', 7.7,
+      dollarsOf('nack that rejects').map((price) => price * 1e6), '$'),
+    figure('a million messages received and acknowledged, 10 a lease', 0.09,
+      of('receive 10 and ack the last lease').map(({ messages, ...cost }) => dollars(cost) / messages * 1e6), '$'),
     figure('a million messages of 1 KB in batches of 100', 0.06,
       of('append 100').map(({ messages, ...cost }) => dollars(cost) / messages * 1e6), '$')
   ]

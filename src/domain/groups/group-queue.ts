@@ -38,6 +38,8 @@ export interface Command<Answer> {
   readonly make?: (() => Pick<Group, 'config' | 'state'>) | undefined
   /** Counts refused writes, for commands that are submitted several times. */
   readonly tries?: { refusals: number }
+  /** Monotonic ms: an answer without a write comes from a read that began at or after it; when it was submitted, by default. */
+  readonly since?: Ms
   /** Whether a batch of dead letters that this command finds is to be moved. */
   readonly movesLetters: boolean
   /** @throws LogError as the answer */
@@ -205,7 +207,7 @@ export class GroupQueue {
 
   /** Answers that come from a read that began after the command came. For the others, the group is read again (groups §7.2). */
   #answerUnchanged ({ answers }: Applied, { readAt }: Kept): void {
-    const known = answers.filter(({ waiting }) => readAt >= waiting.arrivedAt)
+    const known = answers.filter(({ waiting }) => readAt >= (waiting.command.since ?? waiting.arrivedAt))
     this.#answer(known)
     if (known.length < answers.length) this.kept.distrust()
   }

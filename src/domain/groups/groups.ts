@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto'
 import type { Clock } from '../../ports/clock.ts'
 import type { GroupName, GroupStore } from '../../ports/group-store.ts'
 import type { Telemetry } from '../../ports/telemetry.ts'
@@ -13,6 +12,7 @@ import type { GroupChange, Sought, Start } from './manage.ts'
 import { ManyGroups, type Extended, type GroupPage, type PutAnswer } from './many-groups.ts'
 import type { GroupsProgress } from './progress.ts'
 import { PageBudget } from './page-budget.ts'
+import { createRandomHex } from './random.ts'
 import type { AckAnswer, ReceiveAnswer, ReceiveOptions } from './receive-answer.ts'
 import type { RedriveAnswer, RedriveOptions } from './redriver.ts'
 import type { LeasePart, Nacked, NackOptions } from './settle.ts'
@@ -90,7 +90,7 @@ export function createGroups (deps: GroupsDeps): Groups {
   const { log, clock, limits = defaultLimits, random = Math.random, runsOn = true, telemetry } = deps
   const store = telemetry === undefined ? deps.store : observedGroups(deps.store, telemetry, clock)
   const topics = telemetry === undefined ? deps.topics : observedTopics(deps.topics, telemetry, clock)
-  const randomHex = deps.randomHex ?? ((bytes) => randomBytes(bytes).toString('hex'))
+  const randomHex = deps.randomHex ?? createRandomHex()
   const storeClock = new StoreClock(clock, limits.groupClockAgeMs)
   const pageBudget = new PageBudget(limits.groupPagesTotalBytes)
   return new ManyGroups({ store, topics, log, clock, limits, random, randomHex, storeClock, pageBudget, runsOn })

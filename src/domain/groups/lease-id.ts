@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import type { Offset } from '../../ports/units.ts'
 import type { Lease } from './state.ts'
 
@@ -29,9 +29,7 @@ export function bucketOf (gen: string, key: string): number {
 }
 
 function sha256 (...parts: readonly Uint8Array[]): Buffer {
-  const hash = createHash('sha256')
-  for (const part of parts) hash.update(part)
-  return hash.digest()
+  return hash('sha256', Buffer.concat(parts), 'buffer')
 }
 
 /** life, seq, tag, first, last. */

@@ -108,7 +108,7 @@ function hasPending (state: GroupState): boolean {
 
 /** How many more messages may be pending. */
 export function roomOf (state: GroupState, { maxInFlight }: GroupConfig, { groupInFlightMax }: Limits): number {
-  return Math.max(0, Math.min(maxInFlight, groupInFlightMax) - countOf([...pendingRuns(state)]))
+  return Math.max(0, Math.min(maxInFlight, groupInFlightMax) - countOf(pendingRuns(state)))
 }
 
 /** @throws LogError `group_busy` if the group must not be deleted */

@@ -62,15 +62,8 @@ export function receive (before: GroupState, request: ReceiveRequest, log: Loade
   return selection.select(before)
 }
 
-/** A step of the selection needs more of the log. */
-class LoadNeeded extends Error {
-  readonly parts: readonly LogPart[]
-
-  constructor (parts: readonly LogPart[]) {
-    super()
-    this.parts = parts
-  }
-}
+/** A step of the selection needs more of the log. Always the same one, because making an error costs as much as a selection. */
+const loadNeeded = new Error('more of the log is needed')
 
 /** What is selected from the three sources, in the order of the steps of groups §3.1, 4. */
 class Selection {
@@ -99,6 +92,8 @@ class Selection {
   #dueAt: Ms | undefined
   #openAt: Offset | undefined
   #failure: Error | undefined
+  /** What must be read before anything can be selected. */
+  #unread: readonly LogPart[] = []
 
   constructor (state: GroupState, request: ReceiveRequest, log: LoadedLog, now: StoreInstant, { config, limits, bucketOf }: ReceiveDeps) {
     this.#state = state
@@ -116,7 +111,7 @@ class Selection {
     try {
       return this.#select(before)
     } catch (need) {
-      if (need instanceof LoadNeeded) return { kind: 'load', parts: need.parts }
+      if (need === loadNeeded) return { kind: 'load', parts: this.#unread }
       throw need
     }
   }
@@ -170,7 +165,7 @@ class Selection {
       count += run.count
       if (this.#log.at(run.first) === undefined) parts.push({ from: run.first, end: run.first + run.count })
     }
-    if (parts.length > 0) throw new LoadNeeded(parts)
+    if (parts.length > 0) this.#load(parts)
   }
 
   #mayTakeAgain (run: RetryRun): boolean {
@@ -268,9 +263,14 @@ class Selection {
     return { next, lanes: [...lanes, ...begun.filter(({ from }) => from < next)] }
   }
 
+  #load (parts: readonly LogPart[]): never {
+    this.#unread = parts
+    throw loadNeeded
+  }
+
   #at (offset: Offset, end: Offset) {
     const at = this.#log.at(offset)
-    if (at === undefined) throw new LoadNeeded([{ from: offset, end }])
+    if (at === undefined) this.#load([{ from: offset, end }])
     if (at.kind === 'failed') this.#failure ??= at.error
     if (at.kind === 'open') {
       this.#openAt = offset
@@ -331,15 +331,13 @@ class Selection {
 
 /** How many messages are pending, apart from those in lanes. */
 function inFlight (state: GroupState): number {
-  let count = 0
-  for (const run of pendingRuns(state)) count += run.count
-  return count
+  return countOf(pendingRuns(state))
 }
 
 /** How many more messages may be pending (groups §2.3). */
 function roomIn (state: GroupState, { maxInFlight }: GroupConfig, { groupInFlightMax, groupRunsSoft }: Limits): number {
-  const runs = [...pendingRuns(state)].length
-  return runs >= groupRunsSoft ? 0 : Math.min(maxInFlight, groupInFlightMax) - inFlight(state)
+  const runs = pendingRuns(state)
+  return runs.length >= groupRunsSoft ? 0 : Math.min(maxInFlight, groupInFlightMax) - countOf(runs)
 }
 
 function hasChanged (before: GroupState, after: GroupState): boolean {

@@ -27,6 +27,8 @@ const ROUNDS_MAX = 10
 /** What a receive found in its turn. */
 interface Turn {
   readonly received: Exclude<Received, { kind: 'load' }>
+  /** The messages of a new lease. Taken in the turn, because shared pages may be forgotten while the group is written. */
+  readonly lines: readonly Uint8Array[]
   readonly group: Pick<Group, 'life' | 'state'>
   readonly now: StoreInstant
   /** Monotonic ms at which the turn began, before its write. */
@@ -49,6 +51,7 @@ export class Receiver {
   readonly #operation: Operation
   /** By which the server finds its own lease again. */
   readonly #key: string
+  #tag: { readonly gen: string, readonly tag: string } | undefined
   /** Of writes that this receive took part in. */
   readonly #tries = { refusals: 0 }
   #item: TopicItem | undefined
@@ -70,26 +73,28 @@ export class Receiver {
   /** @throws LogError */
   async receive (): Promise<ReceiveAnswer> {
     const { clock } = this.#context
-    const until = clock.monotonic() + this.#options.waitMs
+    const cameAt = clock.monotonic()
     const { kept } = this.#queue
     const [glance] = await Promise.all([kept.young ?? kept.read(-Infinity, [this.#operation]), this.#readTopic()])
     await this.#preload(glance.group)
     const acks = Promise.all(this.#options.acks.map((part) => this.#ack(part)))
     try {
-      return await this.#rounds(acks, until)
+      return await this.#rounds(acks, cameAt)
     } catch (error) {
       // Its acks are written apart from it.
       throw this.#options.acks.length > 0 ? withAppliedUnknown(toLogError(error)) : error
     }
   }
 
-  async #rounds (acks: Promise<ReceiveAnswer['acked']>, until: Ms): Promise<ReceiveAnswer> {
+  async #rounds (acks: Promise<ReceiveAnswer['acked']>, cameAt: Ms): Promise<ReceiveAnswer> {
     const { clock } = this.#context
+    const until = cameAt + this.#options.waitMs
     for (let rounds = 1; ; rounds++) {
-      const turn = await this.#turn()
+      // The state that was read for the first round is young enough to say that there is nothing.
+      const turn = await this.#turn(rounds === 1 ? cameAt : clock.monotonic())
       const acked = await acks
-      const { received } = turn
-      if (received.kind === 'leased') return this.#answer(turn, acked, received.lease, this.#linesAt(received.lease))
+      const { received, lines } = turn
+      if (received.kind === 'leased') return this.#answer(turn, acked, received.lease, lines)
       if (received.kind === 'repeated') return this.#answer(turn, acked, received.lease, await this.#linesAgain(received.lease))
       const left = until - clock.monotonic()
       if (received.kind === 'progress') {
@@ -132,36 +137,40 @@ export class Receiver {
     }
   }
 
-  /** Takes part in a write of the group, as often as pages had to be loaded. */
-  async #turn (): Promise<Answered> {
+  /** Takes part in a write of the group, as often as pages had to be loaded. @param since as in the command */
+  async #turn (since: Ms): Promise<Answered> {
     for (;;) {
       // Nobody would get the messages.
       if (this.#operation.signal?.aborted === true) throw new StoreError('timeout', 'none', 'the caller no longer waited for messages')
-      const { answer, version } = await this.#queue.submitVersioned(this.#command(), this.#operation)
+      const { answer, version } = await this.#queue.submitVersioned(this.#command(since), this.#operation)
       if (!('load' in answer)) return { ...answer, version }
       await this.#load(answer.load, answer.config)
     }
   }
 
-  #command (): Command<Tried> {
+  #command (since: Ms): Command<Tried> {
     return {
       kind: 'receive',
       repeatable: true,
       movesLetters: true,
       tries: this.#tries,
+      since,
       make: () => this.#made(),
       apply: (view) => {
         const received = this.#receive(view)
         if (received.kind === 'load') return { answer: { load: received.parts, config: view.config }, tentative: true }
         const state = received.kind === 'leased' || received.kind === 'progress' ? received.state : view.state
-        return { state, answer: { received, group: { life: view.life, state }, now: view.now, at: this.#context.clock.monotonic() } }
+        const lines = received.kind === 'leased' ? this.#linesAt(received.lease) : []
+        const at = this.#context.clock.monotonic()
+        return { state, answer: { received, lines, group: { life: view.life, state }, now: view.now, at } }
       }
     }
   }
 
   #receive ({ gen, config, state, now }: View): Received {
     const { limit, maxBytes, leaseMs = config.leaseMs, consumer } = this.#options
-    const request = { tag: tagOf(gen, this.#key), limit, maxBytes, leaseMs, consumer }
+    if (this.#tag?.gen !== gen) this.#tag = { gen, tag: tagOf(gen, this.#key) }
+    const request = { tag: this.#tag.tag, limit, maxBytes, leaseMs, consumer }
     return receive(state, request, this.#loaded, now, { config, limits: this.#context.limits, bucketOf: this.#bucketOf(gen, config) })
   }
 
@@ -240,7 +249,7 @@ export class Receiver {
       from: openAt,
       size: { limit: this.#options.limit, maxBytes: this.#options.maxBytes },
       version,
-      polls: !pendingRuns(group.state).next().done,
+      polls: pendingRuns(group.state).length > 0,
       ms: Math.min(due, againMs, leftMs),
       signals: this.#signals(),
       operation: this.#operation

@@ -77,10 +77,13 @@ export function countOf (runs: readonly Run[]): number {
   return runs.reduce((sum, { count }) => sum + count, 0)
 }
 
-export function * pendingRuns ({ leases, retry, dead }: Pick<GroupState, 'leases' | 'retry' | 'dead'>): Generator<Run> {
-  for (const { runs } of leases) yield * runs
-  yield * retry
-  for (const { runs } of dead) yield * runs
+/** Called several times for each command, so it is a plain loop. */
+export function pendingRuns ({ leases, retry, dead }: Pick<GroupState, 'leases' | 'retry' | 'dead'>): Run[] {
+  const pending: Run[] = []
+  for (const { runs } of leases) for (const run of runs) pending.push(run)
+  for (const run of retry) pending.push(run)
+  for (const { runs } of dead) for (const run of runs) pending.push(run)
+  return pending
 }
 
 /** The state with `committed` moved up to the lowest pending offset that is not below it. */
@@ -101,7 +104,7 @@ export class Unsettled {
 
   /** @param seq of the lease that is asked for: nothing that was handed out since the last seek is in a lane */
   constructor (state: GroupState, seq: number) {
-    const ranges = [...pendingRuns(state)].map(({ first, count }) => ({ first, end: first + count }))
+    const ranges = pendingRuns(state).map(({ first, count }) => ({ first, end: first + count }))
     ranges.push({ first: state.next, end: Infinity })
     if (seq <= state.soughtSeq) for (const { from } of state.lanes) ranges.push({ first: from, end: Infinity })
     for (const range of ranges.sort((a, b) => a.first - b.first)) {

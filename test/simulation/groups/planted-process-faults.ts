@@ -46,8 +46,8 @@ export const plantedProcessFaults: readonly PlantedGroupFault[] = [
   {
     name: '29: lease_lost from a kept state',
     file: 'domain/groups/group-queue.ts',
-    replace: 'readAt >= waiting.arrivedAt',
-    by: 'readAt >= waiting.arrivedAt - 500'
+    replace: 'readAt >= (waiting.command.since ?? waiting.arrivedAt)',
+    by: 'readAt >= (waiting.command.since ?? waiting.arrivedAt) - 500'
   },
   {
     name: '30: leases are granted from low',

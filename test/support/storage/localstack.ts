@@ -49,7 +49,9 @@ export async function localstack (t: TestContext): Promise<Localstack> {
 }
 
 /** The same for a process of its own. */
-export function environmentOf ({ settings: { endpoint, region, credentials }, bucket, table }: Localstack): Record<string, string> {
+export function environmentOf (
+  { settings: { endpoint, region, credentials }, bucket, table }: Pick<Localstack, 'settings' | 'bucket' | 'table'>
+): Record<string, string> {
   return {
     BUCKET_NAME: bucket,
     COUNTERS_TABLE: table,

@@ -116,7 +116,7 @@ test('the two workers in README.md share the messages, and one finishes what the
   const [ada] = ['Ada', 'Bob'].map(start)
   const messages = [...'abcdef'].map((payload) => ({ payload }))
   assert.equal((await produce(baseUrl, 'jobs', JSON.stringify({ messages }))).status, 200)
-  await eventually(() => lines.some((line) => line.startsWith('Ada')))
+  await eventually(() => lines.some((line) => line.startsWith('Ada')), 20_000)
   // She has the next one by then, or gets it with a receive that is under way.
   ada!.kill('SIGKILL')
   await eventually(() => lines.length >= 6, 20_000)

@@ -74,6 +74,7 @@ test('a reader that stops reading gets everything when it goes on', async (t) =>
 
 test('a stream that is delivered only when it is complete ends without messages, too', async (t) => {
   const { app } = memoryApp(t, { streamBounds: { bytes: 1_000, buffered: true }, limits: { bufferedStreamMs: 300 } })
+  await app.ready()
   const began = performance.now()
   const { payload } = await app.inject({ url: '/topics/t/consume', headers: { accept: 'text/event-stream' } })
   const tookMs = performance.now() - began

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Server } from '../lib/children.ts'
+import { EventStream } from '../lib/event-stream.ts'
 import { post, Sender } from '../lib/load.ts'
 import type { Options } from '../lib/options.ts'
 import { filler } from '../lib/payloads.ts'
@@ -8,7 +9,7 @@ import { interleaved, over, type Outcome } from '../lib/rounds.ts'
 import { Samples } from '../lib/statistics.ts'
 import { runWorkers } from '../lib/workers.ts'
 import { oursMemory, oursSqlite } from '../subjects/index.ts'
-import { send } from '../subjects/protocols.ts'
+import { ours, send } from '../subjects/protocols.ts'
 import { HttpWorker } from '../subjects/sharing/ours.ts'
 import { chosen, type Subject, withServer } from '../subjects/subject.ts'
 import type { Scenario } from './scenario.ts'
@@ -27,6 +28,9 @@ interface Latency {
   readonly p50Ms: number
   readonly p99Ms: number
   readonly maxMs: number
+  /** Of a live reader, which gets the same messages in the same run. */
+  readonly liveP50Ms: number
+  readonly liveP99Ms: number
   readonly received: number
   readonly missing: number
 }
@@ -52,17 +56,20 @@ export const groupLatency: Scenario = {
         `${perSecond} appends/s of one message, ${payloadBytes} bytes of JSON that contain the send time, on ${senders} connections when ` +
         `they are due. The workers wait in \`receive\` with \`limit\` ${limit}, and acknowledge with the next one. Senders and workers ` +
         `are one process with one clock. Each case is measured for ${seconds} s, after ${options.warmupSeconds} s that are not counted.`,
-        'Latency includes the append, its sync to disk if the store syncs, and the write of the lease.'
+        'Latency includes the append, its sync to disk if the store syncs, and the write of the lease. A live reader (SSE) of the same ' +
+        'topic gets the same messages without a lease: what else the machine does hits both.'
       ],
       tables: cases.map((workers) => ({
         caption: `${workers} worker${workers === 1 ? '' : 's'}`,
-        columns: ['', 'p50 ms', 'p99 ms', 'max ms', 'messages', 'missing'],
+        columns: ['', 'p50 ms', 'p99 ms', 'max ms', 'p50 ms, live reader', 'p99 ms, live reader', 'messages', 'missing'],
         ...rowsOf(outcomes, (results) => {
           const all = results.map((round) => round[workers]!)
           return [
             show(over(all, ({ p50Ms }) => p50Ms)),
             show(over(all, ({ p99Ms }) => p99Ms)),
             show(over(all, ({ maxMs }) => maxMs)),
+            show(over(all, ({ liveP50Ms }) => liveP50Ms)),
+            show(over(all, ({ liveP99Ms }) => liveP99Ms)),
             number(over(all, ({ received }) => received)?.median ?? NaN),
             number(all.reduce((sum, { missing }) => sum + missing, 0))
           ]
@@ -85,17 +92,18 @@ async function measure (server: Server, workers: number, seconds: number, { warm
   await send(server, 'POST', `/topics/${topic}/produce`, '{"payload":null}')
   await send(server, 'PUT', `/topics/${topic}/groups/g`, '{"start":"latest"}')
   const samples = new Samples()
+  const live = new Samples()
   let countedFrom = Infinity
-  const onMessages = (data: Buffer, end: number): void => {
+  const count = (text: string, to: Samples): void => {
     const now = performance.now()
-    for (const [, sent] of data.toString('latin1', 0, end).matchAll(/"sent":([\d.]+)/g)) {
-      if (Number(sent) >= countedFrom) samples.add(now - Number(sent))
-    }
+    for (const [, sent] of text.matchAll(/"sent":([\d.]+)/g)) if (Number(sent) >= countedFrom) to.add(now - Number(sent))
   }
+  const onMessages = (data: Buffer, end: number): void => { count(data.toString('latin1', 0, end), samples) }
   const path = `/topics/${topic}/groups/g/receive`
   const waiting = Array.from({ length: workers }, () => new HttpWorker(path, { limit, wait: 20, onMessages }))
   const failed = Promise.withResolvers<never>()
   const connections: Sender[] = []
+  const reader = await EventStream.open(server, ours.tail(topic), (text) => { count(text, live) })
   try {
     for (let index = 0; index < senders; index++) connections.push(await Sender.open(server, failed.reject))
     const run = runWorkers(server, waiting, warmupSeconds + seconds + lastSeconds)
@@ -106,8 +114,10 @@ async function measure (server: Server, workers: number, seconds: number, { warm
     }
     const [sent] = await Promise.race([Promise.all([append(), run]), failed.promise])
     const [p50Ms = NaN, p99Ms = NaN, maxMs = NaN] = samples.percentiles(0.5, 0.99, 1)
-    return { p50Ms, p99Ms, maxMs, received: samples.length, missing: sent - samples.length }
+    const [liveP50Ms = NaN, liveP99Ms = NaN] = live.percentiles(0.5, 0.99)
+    return { p50Ms, p99Ms, maxMs, liveP50Ms, liveP99Ms, received: samples.length, missing: sent - samples.length }
   } finally {
+    reader.close()
     for (const connection of connections) connection.close()
   }
 }

@@ -31,7 +31,7 @@ const rooms = {
   'src/app/routes': [
     'src/app/http', 'src/app/access', ...edge, ...pure, door('src/domain/catalog'), door('src/domain/groups')
   ],
-  'src/app/*': ['src/app', ...edge],
+  'src/app/*': ['src/app', ...edge, door('src/domain/catalog'), door('src/domain/groups')],
   'src/*': ['src']
 }
 
@@ -72,7 +72,7 @@ export default {
       comment: 'Nobody imports an entry file.',
       severity: 'error',
       from: { path: '^src/' },
-      to: { path: '^src/(server|lambda|backup)\\.ts$' }
+      to: { path: '^src/(server|lambda|backup|sweep)\\.ts$' }
     }
   ],
   options: {

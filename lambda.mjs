@@ -1,2 +1,3 @@
-// For Lambda, which looks for handlers in .js, .mjs and .cjs files only: `lambda.handler` and `lambda.streamHandler`.
-export { handler, streamHandler } from './src/lambda.ts'
+// For Lambda, which looks for handlers in .js, .mjs and .cjs files only: `lambda.handler`, `lambda.streamHandler` and
+// `lambda.sweepHandler`.
+export { handler, streamHandler, sweepHandler } from './src/lambda.ts'

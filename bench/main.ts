@@ -6,6 +6,10 @@ import { catchUp } from './scenarios/catch-up.ts'
 import { ceiling } from './scenarios/ceiling.ts'
 import { coldStart } from './scenarios/cold-start.ts'
 import { followerMemory } from './scenarios/follower-memory.ts'
+import { idempotent } from './scenarios/idempotent.ts'
+import { groupLatency } from './scenarios/group-latency.ts'
+import { groups } from './scenarios/groups.ts'
+import { growth } from './scenarios/growth.ts'
 import { overload } from './scenarios/overload.ts'
 import { type Scenario, Skipped } from './scenarios/scenario.ts'
 import { secondOpinion } from './scenarios/second-opinion.ts'
@@ -15,7 +19,8 @@ import { tail } from './scenarios/tail.ts'
 import { underAttack } from './scenarios/under-attack.ts'
 
 const scenarios: readonly Scenario[] = [
-  ceiling, append1, append100, secondOpinion, catchUp, tail, coldStart, followerMemory, underAttack, sdkCpu, storageCalls, overload
+  ceiling, append1, append100, idempotent, secondOpinion, catchUp, tail, coldStart, followerMemory, underAttack, sdkCpu, storageCalls,
+  groups, groupLatency, growth, overload
 ]
 
 const options = optionsOrEnd()

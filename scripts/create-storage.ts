@@ -1,13 +1,14 @@
 /**
- * Creates the bucket and the table that the server needs, where they do not exist yet:
+ * Creates the bucket and the table that the server needs, where they do not exist yet, and adds what an older table lacks:
  *
  *   BUCKET_NAME=… COUNTERS_TABLE=… node scripts/create-storage.ts
  */
-import { CreateTableCommand, DynamoDBClient, ResourceInUseException, waitUntilTableExists } from '@aws-sdk/client-dynamodb'
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import {
   BucketAlreadyOwnedByYou, CreateBucketCommand, HeadBucketCommand, S3Client, type BucketLocationConstraint
 } from '@aws-sdk/client-s3'
 import { loadSettings } from '../src/app/config.ts'
+import { createTable } from './create-table.ts'
 
 const { storage } = loadSettings(process.env)
 if (storage.kind !== 'aws') {
@@ -16,7 +17,9 @@ if (storage.kind !== 'aws') {
 }
 const { bucket, table, region, s3Endpoint, dynamoEndpoint } = storage
 
-await Promise.all([createBucket(bucket), createTable(table)])
+const dynamo = new DynamoDBClient(reached(dynamoEndpoint))
+await Promise.all([createBucket(bucket), createTable(dynamo, table, (line) => { console.log(line) })])
+dynamo.destroy()
 
 function reached (endpoint: string | undefined): { region?: string, endpoint?: string } {
   return { ...region !== undefined && { region }, ...endpoint !== undefined && { endpoint } }
@@ -51,22 +54,4 @@ async function exists (s3: S3Client, Bucket: string): Promise<boolean> {
     if ((error as { $metadata?: { httpStatusCode?: number } }).$metadata?.httpStatusCode === 404) return false
     throw error
   }
-}
-
-async function createTable (TableName: string): Promise<void> {
-  const dynamo = new DynamoDBClient(reached(dynamoEndpoint))
-  try {
-    await dynamo.send(new CreateTableCommand({
-      TableName,
-      KeySchema: [{ AttributeName: 'pk', KeyType: 'HASH' }],
-      AttributeDefinitions: [{ AttributeName: 'pk', AttributeType: 'S' }],
-      BillingMode: 'PAY_PER_REQUEST'
-    }))
-    console.log(`table ${TableName}: created`)
-  } catch (error) {
-    if (!(error instanceof ResourceInUseException)) throw error
-    console.log(`table ${TableName}: exists`)
-  }
-  await waitUntilTableExists({ client: dynamo, maxWaitTime: 60, minDelay: 1, maxDelay: 2 }, { TableName })
-  dynamo.destroy()
 }

@@ -8,6 +8,7 @@ import { loadLambdaSettings } from './app/config.ts'
 import { httpEventOf, needsBase64, normalizeEvent, routeMatcher, type HttpEvent } from './app/lambda/event.ts'
 import { streamAnswer } from './app/lambda/stream.ts'
 import { createLogger, unbufferedOutput } from './app/logger.ts'
+import { logSweep, type SweepTotal, totalOf } from './app/sweeper.ts'
 import { wire } from './wiring.ts'
 
 declare module 'fastify' {
@@ -27,10 +28,12 @@ const streaming = new AsyncLocalStorage<Streaming>()
 const streamedBytesMax = 16 * 1024 * 1024
 
 const settings = loadLambdaSettings(process.env)
-const { log, limits, checks } = await wire(settings)
 const logger = createLogger(settings.logLevel, unbufferedOutput())
+const { log, catalog, groups, limits, checks } = await wire(settings, (text) => { logger.warn(text) }, { runsOn: false })
 const app = buildApp({
   log,
+  catalog,
+  groups,
   limits,
   checks,
   corsOrigins: settings.corsOrigins,
@@ -102,3 +105,19 @@ const runtime = (globalThis as { awslambda?: Partial<typeof awslambda> }).awslam
 
 /** For function URLs with the invoke mode RESPONSE_STREAM, and REST APIs with the transfer mode STREAM. */
 export const streamHandler = (runtime?.streamifyResponse?.(stream) ?? stream) as typeof stream
+
+/** Part of an invocation's time in which a sweep begins nothing new: a call to a store can take 5 s. */
+const sweepMarginMs = 10_000
+
+/**
+ * To be invoked by a schedule, with any event: removes what retention allows, for as long as the function may run, and goes on
+ * where the invocation before stopped. @throws LogError after what could be done was done, so that the platform counts an error
+ */
+export async function sweepHandler (_event: unknown, context: Context): Promise<SweepTotal> {
+  const startedAt = performance.now()
+  const remainingMs = context.getRemainingTimeInMillis()
+  const swept = await catalog.sweep({ resume: true, timeMs: Math.max(remainingMs / 2, remainingMs - sweepMarginMs) })
+  logSweep(logger, [swept], performance.now() - startedAt)
+  if (swept.error !== undefined) throw swept.error
+  return totalOf([swept])
+}

@@ -7,6 +7,8 @@ import { loadSettings, type Settings, SettingsError } from './app/config.ts'
 import { closeIdleWhenSent, limitConnections } from './app/http/bounds/connections.ts'
 import { isLoopback } from './app/http/host-check.ts'
 import { bufferedOutput, createLogger } from './app/logger.ts'
+import { type Sweeper, startSweeping } from './app/sweeper.ts'
+import { limitYoungGeneration } from './app/young-generation.ts'
 import { StoreError } from './ports/errors.ts'
 import { StartError, wire, type Wiring } from './wiring.ts'
 
@@ -18,6 +20,7 @@ const sameSignalMs = 1_000
 // V8 may decide, for the life of the process, to allocate the objects of requests in the old generation. Then only a full
 // collection frees them, and an append takes half as much CPU again: see docs/performance.md.
 setFlagsFromString('--no-allocation-site-pretenuring')
+limitYoungGeneration()
 
 try {
   await start(loadSettings(process.env))
@@ -29,10 +32,12 @@ try {
 
 async function start (settings: Settings): Promise<void> {
   const logger = createLogger(settings.logLevel, bufferedOutput())
-  const wiring = await wire(settings)
+  const wiring = await wire(settings, (text) => { logger.warn(text) })
   const failedChecks = await checkStores(wiring)
   const app = buildApp({
     log: wiring.log,
+    catalog: wiring.catalog,
+    groups: wiring.groups,
     limits: wiring.limits,
     checks: wiring.checks,
     logger,
@@ -45,7 +50,8 @@ async function start (settings: Settings): Promise<void> {
     reservedFiles: wiring.limits.reservedFiles,
     refused (count) { logger.warn({ count, max: app.server.maxConnections }, 'connections refused') }
   })
-  stopOnSignal(app, wiring, logger)
+  const sweeper = settings.sweepIntervalMs === 0 ? undefined : startSweeping(wiring.catalog, settings.sweepIntervalMs, logger)
+  stopOnSignal(app, { wiring, sweeper }, logger)
   await listen(app, settings, logger)
   const url = urlOf(app, settings)
   logger.level = settings.logLevel
@@ -112,7 +118,10 @@ function warnOfOpenPort ({ host }: Settings, logger: Logger): void {
   logger.warn({ host }, 'no access control: everybody who can reach the port can read and write all topics')
 }
 
-function stopOnSignal (app: FastifyInstance, wiring: Wiring, logger: Logger): void {
+/** What ends after the app. */
+interface Background { readonly wiring: Wiring, readonly sweeper: Sweeper | undefined }
+
+function stopOnSignal (app: FastifyInstance, background: Background, logger: Logger): void {
   const closeIdle = closeIdleWhenSent(app.server)
   let stoppingSince: number | undefined
   const stop = (signal: NodeJS.Signals): void => {
@@ -126,7 +135,7 @@ function stopOnSignal (app: FastifyInstance, wiring: Wiring, logger: Logger): vo
       logger.error({ timeout_ms: shutdownMs }, 'shutdown timed out: requests were aborted')
       process.exit(1)
     }, shutdownMs).unref()
-    close(app, closeIdle, wiring).then(() => {
+    close(app, closeIdle, background).then(() => {
       logger.info('stopped')
       process.exit(0)
     }, (error: unknown) => {
@@ -137,12 +146,14 @@ function stopOnSignal (app: FastifyInstance, wiring: Wiring, logger: Logger): vo
   process.on('SIGINT', stop).on('SIGTERM', stop)
 }
 
-async function close (app: FastifyInstance, closeIdle: () => () => void, wiring: Wiring): Promise<void> {
+async function close (app: FastifyInstance, closeIdle: () => () => void, { wiring, sweeper }: Background): Promise<void> {
   const stopClosingIdle = closeIdle()
+  const swept = sweeper?.stop()
   try {
     await app.close()
   } finally {
     stopClosingIdle()
   }
+  await swept
   await wiring.close()
 }

@@ -2,14 +2,20 @@ import { resolve } from 'node:path'
 import { systemClock } from './adapters/system/clock.ts'
 import type { AwsStorage, Settings, StorageSettings } from './app/config.ts'
 import type { StoreCheck } from './app/routes/service/health.ts'
+import { createCatalog, type Catalog } from './domain/catalog/catalog.ts'
+import { createGroups, type Groups } from './domain/groups/groups.ts'
 import { defaultLimits, type Limits } from './domain/limits.ts'
 import { createLog, type Log } from './domain/log/log.ts'
 import type { Compression } from './domain/segments/segment.ts'
-import type { OffsetCounter } from './ports/offset-counter.ts'
-import type { SegmentStore } from './ports/segment-store.ts'
+import type { GroupStore } from './ports/group-store.ts'
+import type { RecordStore } from './ports/record-store.ts'
+import type { NamedSegmentStore } from './ports/segment-store.ts'
+import type { TopicStore } from './ports/topic-store.ts'
 
 export interface Wiring {
   readonly log: Log
+  readonly catalog: Catalog
+  readonly groups: Groups
   /** The limits of the log, and so of all that uses it. */
   readonly limits: Limits
   readonly checks: readonly StoreCheck[]
@@ -27,8 +33,10 @@ export class StartError extends Error {
 }
 
 interface Stores {
-  readonly segments: SegmentStore
-  readonly counter: OffsetCounter
+  readonly segments: NamedSegmentStore
+  readonly topics: TopicStore
+  readonly records: RecordStore
+  readonly groups: GroupStore
   readonly checks: readonly StoreCheck[]
   readonly location: string
   readonly warnings?: readonly string[]
@@ -36,15 +44,33 @@ interface Stores {
   close (): void
 }
 
-/** @throws StartError */
-export async function wire (settings: Settings): Promise<Wiring> {
-  const stores = await openStores(settings.storage)
-  const { segments, counter, checks, location, warnings = [] } = stores
+export interface Platform {
+  /** Whether the process goes on running when it has answered; true by default. */
+  readonly runsOn?: boolean
+}
+
+/**
+ * @param warn gets what an operator should change about the storage, in words, when it is found out after the start; each text once
+ * @throws StartError
+ */
+export async function wire (settings: Settings, warn: (text: string) => void, { runsOn = true }: Platform = {}): Promise<Wiring> {
+  const stores = await openStores(settings.storage, warn)
+  const { segments, topics, records, checks, location, warnings = [] } = stores
   const compression = settings.compression === 'auto' ? stores.compression : settings.compression
   const limits = { ...defaultLimits, lingerMs: settings.lingerMs }
-  const log = createLog({ segments, counter, clock: systemClock, compression, limits })
+  const shared = { segments, topics, records, clock: systemClock, limits }
+  const log = createLog({ ...shared, compression, createsTopics: settings.createsTopics })
+  const catalog = createCatalog({
+    ...shared,
+    retention: settings.retention,
+    raiseEarliest: (topic, before) => log.raiseEarliest(topic, before),
+    resolveClosing: (topic, item) => log.isClosed(topic, item)
+  })
+  const groups = createGroups({ store: stores.groups, topics, log, clock: systemClock, limits, runsOn })
   return {
     log,
+    catalog,
+    groups,
     limits,
     checks,
     location,
@@ -57,27 +83,34 @@ export async function wire (settings: Settings): Promise<Wiring> {
 }
 
 /** Imports only the adapters that are used: the AWS SDK alone takes longer to load than everything else. */
-async function openStores (storage: StorageSettings): Promise<Stores> {
+async function openStores (storage: StorageSettings, warn: (text: string) => void): Promise<Stores> {
   switch (storage.kind) {
-    case 'aws': return openAws(storage)
+    case 'aws': return openAws(storage, warn)
     case 'folder': return openSqlite(storage.path)
     case 'memory': return openMemory()
   }
 }
 
-async function openAws ({ bucket, table, region, s3Endpoint, dynamoEndpoint }: AwsStorage): Promise<Stores> {
-  const [{ createS3SegmentStore }, { createDynamoClient, createDynamoOffsetCounter }] = await Promise.all([
-    import('./adapters/s3/segment-store.ts'), import('./adapters/dynamodb/offset-counter.ts')
+async function openAws (
+  { bucket, table, region, s3Endpoint, dynamoEndpoint }: AwsStorage, warn: (text: string) => void
+): Promise<Stores> {
+  const [
+    { createS3SegmentStore }, { createDynamoClient }, { createDynamoTopicStore }, { createDynamoRecordStore }, { createDynamoGroupStore }
+  ] = await Promise.all([
+    import('./adapters/s3/segment-store.ts'), import('./adapters/dynamodb/client.ts'), import('./adapters/dynamodb/topic-store.ts'),
+    import('./adapters/dynamodb/record-store.ts'), import('./adapters/dynamodb/group-store.ts')
   ])
   const segments = createS3SegmentStore({ region, endpoint: s3Endpoint, bucket })
   const client = createDynamoClient({ region, endpoint: dynamoEndpoint })
-  const counter = createDynamoOffsetCounter({ client, table })
+  const topics = createDynamoTopicStore({ client, table, warn })
   return {
     segments,
-    counter,
+    topics,
+    records: createDynamoRecordStore({ client, table }),
+    groups: createDynamoGroupStore({ client, table, warn }),
     checks: [
       { name: 'bucket', check: (options) => segments.check(options) },
-      { name: 'table', check: (options) => counter.check(options) }
+      { name: 'table', check: (options) => topics.check(options) }
     ],
     location: `S3 bucket ${bucket} and DynamoDB table ${table}`,
     compression: 'zstd',
@@ -116,14 +149,19 @@ async function openSqlite (folder: string): Promise<Stores> {
 }
 
 async function openMemory (): Promise<Stores> {
-  const [{ createMemorySegmentStore }, { createMemoryOffsetCounter }] = await Promise.all([
-    import('./adapters/memory/segment-store.ts'), import('./adapters/memory/offset-counter.ts')
+  const [
+    { createMemorySegmentStore }, { createMemoryTopicStore }, { createMemoryRecordStore }, { createMemoryGroupStore }
+  ] = await Promise.all([
+    import('./adapters/memory/segment-store.ts'), import('./adapters/memory/topic-store.ts'),
+    import('./adapters/memory/record-store.ts'), import('./adapters/memory/group-store.ts')
   ])
   // The wall clock at the start plus the elapsed time: it does not jump when the machine's clock is set.
   const now = (): number => Math.floor(performance.timeOrigin + performance.now())
   return {
     segments: createMemorySegmentStore(now),
-    counter: createMemoryOffsetCounter(now),
+    topics: createMemoryTopicStore(now),
+    records: createMemoryRecordStore(),
+    groups: createMemoryGroupStore(now),
     checks: [],
     location: 'memory (lost when the server stops)',
     compression: 'none',

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs'
+import { createConnection, createServer, type AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 
@@ -69,14 +70,47 @@ export async function startServer ({ args, env, folder }: ServerSpec): Promise<S
   const child = spawnNode(args, { env: bareEnvironment(env), stdio: ['ignore', file, file] })
   closeSync(file)
   const url = await addressIn(output, child)
-  const pid = child.pid!
-  return {
-    pid,
-    port: Number(new URL(url).port),
-    cpuSeconds: () => cpuSecondsOf(pid),
-    rssMiB: () => rssMiBOf(pid),
-    stop: () => stopChild(child)
+  return serverOf(child, Number(new URL(url).port))
+}
+
+/** Starts a server that is no Node program. It listens at the port that it is told. */
+export async function startProgram (command: string, args: (port: number) => readonly string[], folder: string): Promise<Server> {
+  const port = await freePort()
+  const file = openSync(join(folder, 'output.log'), 'a')
+  const child = trackChild(spawn(command, args(port), { env: bareEnvironment(), stdio: ['ignore', file, file] }))
+  closeSync(file)
+  for (let waited = 0; waited < 20_000; waited += 10) {
+    if (await accepts(port)) return serverOf(child, port)
+    if (child.exitCode !== null) break
+    await sleep(10)
   }
+  await stopChild(child)
+  throw new Error(`${command} does not listen: ${readFileSync(join(folder, 'output.log'), 'utf8').slice(0, 2000)}`)
+}
+
+function serverOf (child: ChildProcess, port: number): Server {
+  const pid = child.pid!
+  return { pid, port, cpuSeconds: () => cpuSecondsOf(pid), rssMiB: () => rssMiBOf(pid), stop: () => stopChild(child) }
+}
+
+async function freePort (): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  server.close()
+  await once(server, 'close')
+  return port
+}
+
+function accepts (port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = createConnection({ port, host: '127.0.0.1' })
+    const tell = (value: boolean) => () => {
+      socket.destroy()
+      resolve(value)
+    }
+    socket.once('connect', tell(true)).once('error', tell(false))
+  })
 }
 
 export async function stopChild (child: ChildProcess): Promise<void> {
@@ -113,8 +147,17 @@ export function cpuSecondsOf (pid: number): number {
 }
 
 export function rssMiBOf (pid: number): number {
+  return memoryMiBOf(pid, /^VmRSS:\s+(\d+) kB/m)
+}
+
+/** The most resident memory that the process has had, in MiB; NaN where the system does not tell. */
+export function peakRssMiBOf (pid: number): number {
+  return memoryMiBOf(pid, /^VmHWM:\s+(\d+) kB/m)
+}
+
+function memoryMiBOf (pid: number, line: RegExp): number {
   try {
-    return Number(/^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024
+    return Number(line.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024
   } catch {
     return NaN
   }

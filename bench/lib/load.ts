@@ -18,6 +18,15 @@ export interface LoadOptions {
   readonly request: Buffer
 }
 
+/** As {@link LoadOptions}, if requests differ. */
+export interface ChangingLoadOptions extends Omit<LoadOptions, 'request'> {
+  /**
+   * Called once for each connection, from 0. What it returns is called for each request of the connection. The bytes may be
+   * changed for the next request.
+   */
+  readonly requests: (connection: number) => () => Buffer
+}
+
 export interface LoadResult {
   readonly requests: number
   readonly perSecond: number
@@ -35,7 +44,11 @@ export interface LoadResult {
   readonly generatorSleeps: number
 }
 
-export async function load ({ server, connections, seconds, request }: LoadOptions): Promise<LoadResult> {
+export function load ({ request, ...options }: LoadOptions): Promise<LoadResult> {
+  return loadChanging({ ...options, requests: () => () => request })
+}
+
+export async function loadChanging ({ server, connections, seconds, requests: source }: ChangingLoadOptions): Promise<LoadResult> {
   const sockets = await Promise.all(Array.from({ length: connections }, () => open(server.port)))
   const samples = new Samples()
   const run = { stop: false }
@@ -44,7 +57,7 @@ export async function load ({ server, connections, seconds, request }: LoadOptio
     const own = process.cpuUsage()
     const sleeps = process.resourceUsage().voluntaryContextSwitches
     const start = performance.now()
-    const all = Promise.all(sockets.map((socket) => drive(socket, request, samples, run)))
+    const all = Promise.all(sockets.map((socket, index) => drive(socket, source(index), samples, run)))
     const timer = setTimeout(() => { run.stop = true }, seconds * 1000)
     await all.finally(() => { clearTimeout(timer) })
     const elapsed = (performance.now() - start) / 1000
@@ -73,11 +86,12 @@ async function open (port: number): Promise<Socket> {
   return socket
 }
 
-function drive (socket: Socket, request: Buffer, samples: Samples, run: { readonly stop: boolean }): Promise<void> {
+function drive (socket: Socket, next: () => Buffer, samples: Samples, run: { readonly stop: boolean }): Promise<void> {
   return new Promise((resolve, reject) => {
     let sentAt = 0
     let partial: Buffer | undefined
     const send = (): void => {
+      const request = next()
       sentAt = performance.now()
       socket.write(request)
     }
@@ -104,12 +118,17 @@ function drive (socket: Socket, request: Buffer, samples: Samples, run: { readon
 }
 
 /** Sends the same request `count` times, to fill a store. */
-export async function sendAll (server: Server, request: Buffer, count: number, connections: number): Promise<void> {
+export function sendAll (server: Server, request: Buffer, count: number, connections: number): Promise<void> {
+  return sendEach(server, () => request, count, connections)
+}
+
+/** Sends `count` requests, to fill a store. */
+export async function sendEach (server: Server, next: () => Buffer, count: number, connections: number): Promise<void> {
   const sockets = await Promise.all(Array.from({ length: connections }, () => open(server.port)))
   let left = count - connections
   const run = { get stop () { return left-- <= 0 } }
   try {
-    await Promise.all(sockets.map((socket) => drive(socket, request, new Samples(), run)))
+    await Promise.all(sockets.map((socket) => drive(socket, next, new Samples(), run)))
   } finally {
     for (const socket of sockets) socket.destroy()
   }

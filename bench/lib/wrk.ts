@@ -1,8 +1,8 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { dropFolder, type Server, trackChild, workFolder } from './children.ts'
+import { dropFolder, trackChild, workFolder } from './children.ts'
 import type { LoadOptions } from './load.ts'
 
 /** What wrk reports, plus the server's CPU time during the run. */
@@ -27,14 +27,40 @@ export function isWrkInstalled (): boolean {
   return spawnSync('wrk', ['--version'], { stdio: 'ignore' }).error === undefined
 }
 
-/** The same load as {@link load} in lib/load.ts, made by wrk with one thread. wrk counts in whole seconds. */
-export async function wrk (parent: string, { server, connections, seconds, request }: LoadOptions): Promise<WrkResult> {
+export interface WrkOptions extends LoadOptions {
+  /** 1 if absent. The connections are divided among them. */
+  readonly threads?: number
+}
+
+/** The same load as {@link load} in lib/load.ts, made by wrk. wrk counts in whole seconds. */
+export function wrk (parent: string, { request, ...options }: WrkOptions): Promise<WrkResult> {
+  return runScript(parent, options, scriptFor(request), [])
+}
+
+export interface WrkProducersOptions extends Omit<LoadOptions, 'request'> {
+  readonly topic: string
+  /** JSON. */
+  readonly payload: string
+  /** Of all producers. They count from seq 0, so it must be higher than in earlier runs. */
+  readonly epoch: number
+}
+
+/** Idempotent appends. Each connection is a producer, and has a thread: wrk does not tell its script for which connection it asks. */
+export function wrkProducers (parent: string, { topic, payload, epoch, ...options }: WrkProducersOptions): Promise<WrkResult> {
+  const script = readFileSync(new URL('wrk-producers.lua', import.meta.url), 'utf8')
+  return runScript(parent, { ...options, threads: options.connections }, script, [topic, payload, String(epoch)])
+}
+
+async function runScript (
+  parent: string, options: Omit<WrkOptions, 'request'>, content: string, args: readonly string[]
+): Promise<WrkResult> {
+  const { server } = options
   const folder = workFolder(parent, 'wrk')
   try {
     const script = join(folder, 'request.lua')
-    writeFileSync(script, scriptFor(request))
+    writeFileSync(script, content + report)
     const cpu = server.cpuSeconds()
-    const { requests, micros, p50Micros, p99Micros, errors } = await run(server, connections, Math.ceil(seconds), script)
+    const { requests, micros, p50Micros, p99Micros, errors } = await run(options, script, args)
     if (errors > 0) throw new Error(`wrk: expected no errors, got ${errors} in ${requests} requests`)
     return {
       perSecond: requests / micros * 1e6,
@@ -53,6 +79,11 @@ function scriptFor (request: Buffer): string {
   return `
 local request = ${JSON.stringify(request.toString('latin1'))}
 wrk.format = function () return request end
+`
+}
+
+/** The end of each script. */
+const report = `
 function done (summary, latency)
   local errors = summary.errors
   io.write(string.format('{"requests":%d,"micros":%d,"p50Micros":%d,"p99Micros":%d,"errors":%d}\\n',
@@ -60,11 +91,13 @@ function done (summary, latency)
     errors.connect + errors.read + errors.write + errors.status + errors.timeout))
 end
 `
-}
 
-async function run ({ port }: Server, connections: number, seconds: number, script: string): Promise<Report> {
+async function run (
+  { server: { port }, connections, seconds, threads = 1 }: Omit<WrkOptions, 'request'>, script: string, scriptArgs: readonly string[]
+): Promise<Report> {
   const args = [
-    '--threads', '1', '--connections', String(connections), '--duration', `${seconds}s`, '--script', script, `http://127.0.0.1:${port}/`
+    '--threads', String(threads), '--connections', String(connections), '--duration', `${Math.ceil(seconds)}s`, '--script', script,
+    `http://127.0.0.1:${port}/`, '--', ...scriptArgs
   ]
   const child = trackChild(spawn('wrk', args, { stdio: ['ignore', 'pipe', 'inherit'] }))
   let output = ''

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { Agent, request } from 'node:http'
-import { createDynamoClient, createDynamoOffsetCounter } from '../../src/adapters/dynamodb/offset-counter.ts'
+import { createDynamoClient } from '../../src/adapters/dynamodb/client.ts'
+import { createDynamoTopicStore } from '../../src/adapters/dynamodb/topic-store.ts'
 import { createS3SegmentStore } from '../../src/adapters/s3/segment-store.ts'
 import type { Server } from '../lib/children.ts'
 import type { Options } from '../lib/options.ts'
@@ -93,9 +94,9 @@ function sdkPut (server: Server): Caller {
 
 function sdkUpdate (server: Server): Caller {
   const client = createDynamoClient(reach(server))
-  const counter = createDynamoOffsetCounter({ client, table: 'bench' })
+  const topics = createDynamoTopicStore({ client, table: 'bench' })
   return {
-    async call () { await counter.reserve('bench', 1, { now: Date.now() }) },
+    async call () { await topics.reserve('bench', { count: 1 }, { closed: null, closing: null, config: null }, { now: Date.now() }) },
     close () { client.destroy() }
   }
 }
@@ -134,16 +135,22 @@ function byHand (server: Server, service: 's3' | 'dynamodb'): Caller {
         }, JSON.stringify({
           TableName: 'bench',
           Key: { pk: { S: 'bench' } },
-          UpdateExpression: 'SET #reserved_at = :now, #created_at = if_not_exists(#created_at, :now), #kind = :topic ADD ' +
-            '#current_offset :count',
+          UpdateExpression: 'SET #a0=if_not_exists(#a0,:v0)+:v1,#a1=if_not_exists(#a1,:v2),#a2=:v3,#a3=:v2',
+          ConditionExpression: 'attribute_not_exists(#a4) AND attribute_not_exists(#a5) AND attribute_not_exists(#a6)',
           ExpressionAttributeNames: {
-            '#reserved_at': 'reserved_at',
-            '#created_at': 'created_at',
-            '#kind': 'kind',
-            '#current_offset': 'current_offset'
+            '#a0': 'current_offset',
+            '#a1': 'created_at',
+            '#a2': 'kind',
+            '#a3': 'reserved_at',
+            '#a4': 'closed',
+            '#a5': 'closing',
+            '#a6': 'config'
           },
-          ExpressionAttributeValues: { ':now': { N: String(Date.now()) }, ':topic': { S: 'topic' }, ':count': { N: '1' } },
-          ReturnValues: 'UPDATED_NEW'
+          ExpressionAttributeValues: {
+            ':v0': { N: '0' }, ':v1': { N: '1' }, ':v2': { N: String(Date.now()) }, ':v3': { S: 'topic' }
+          },
+          ReturnValues: 'ALL_NEW',
+          ReturnValuesOnConditionCheckFailure: 'ALL_OLD'
         })),
     close () { agent.destroy() }
   }

@@ -1,39 +1,30 @@
-import { type Calls, CountedService, type Storage } from '../lib/counted-service.ts'
+import { CountedService, type Storage } from '../lib/counted-service.ts'
 import { withLocalstack } from '../lib/localstack.ts'
-import { payloadOf } from '../lib/payloads.ts'
-import { dollars, pricesNote } from '../lib/prices.ts'
-import { number, rawOf, rowsOf, type Figure, type ScenarioResult } from '../lib/report.ts'
-import { interleaved, type Outcome } from '../lib/rounds.ts'
 import type { Options } from '../lib/options.ts'
+import { dollars, pricesNote } from '../lib/prices.ts'
+import { number, rawOf, rowsOf, type Figure, type ScenarioResult, type Table } from '../lib/report.ts'
+import { interleaved, type Outcome } from '../lib/rounds.ts'
+import { type Case, type Counted, messageBytes } from '../lib/storage-cases/case.ts'
+import { conditionCases } from '../lib/storage-cases/conditions.ts'
+import { groupCases } from '../lib/storage-cases/groups.ts'
+import { messageCases, segmentsByTime } from '../lib/storage-cases/messages.ts'
+import { topicCases } from '../lib/storage-cases/topics.ts'
 import { type Scenario, Skipped } from './scenario.ts'
 
-const messageBytes = 1024
-const operations = ['UpdateItem', 'PutObject', 'GetItem', 'GetObject', 'ListObjectsV2'] as const
+/** Topics that a sweep looks at at the same time. Each may ask for the store's time. */
+const sweepConcurrency = 4
 
-interface Counted {
-  readonly calls: Calls
-  /** Requests to the service, for the calls of each. */
-  readonly requests: number
-  /** Messages written or read; 0 for polls that find nothing. */
-  readonly messages: number
-}
+const operations = ['UpdateItem', 'PutObject', 'GetItem', 'GetObject', 'ListObjectsV2', 'Query', 'DeleteObjects'] as const
+type Operation = typeof operations[number]
 
-interface Service { readonly writer: CountedService, readonly reader: CountedService, readonly topic: string, readonly amount: number }
-interface Case { readonly name: string, run (service: Service): Promise<Counted> }
+type Outcomes = Map<Case, Outcome<Counted>>
 
-const payload = (seed: number): string => payloadOf(messageBytes, seed)
-const payloads = (count: number): string[] => Array.from({ length: count }, (_, index) => payload(index + 1))
-
-const cases: readonly Case[] = [
-  { name: 'append 1, one after the other', run: (service) => appends(service, service.amount, 1, 1) },
-  { name: 'append 1, 64 at a time', run: (service) => appends(service, service.amount * 16, 1, 64) },
-  { name: 'append 100 in a batch', run: (service) => appends(service, service.amount, 100, 1) },
-  { name: 'append 1,000 in a batch', run: (service) => appends(service, Math.ceil(service.amount / 4), 1000, 1) },
-  { name: 'poll at the end, nothing new', run: idlePolls },
-  { name: 'poll that finds 1 segment (100 messages)', run: (service) => followingPolls(service, 100) },
-  { name: 'poll that finds 1 segment (1 message)', run: (service) => followingPolls(service, 1) },
-  { name: 'page of 1,000 from the start, segments of 100', run: catchUpPages }
-]
+const groups = [
+  { caption: 'Calls per request to the service: plain appends, and reads', cases: messageCases },
+  { caption: 'Calls per request to the service: 1 message with a condition', cases: conditionCases },
+  { caption: 'Calls per request to the service, or per topic of a sweep', cases: topicCases },
+  { caption: 'Calls per request to the service: consumer groups', cases: groupCases }
+] as const
 
 export const storageCalls: Scenario = {
   name: 'storage-calls',
@@ -41,60 +32,134 @@ export const storageCalls: Scenario = {
   async run (options): Promise<ScenarioResult> {
     const outcomes = await withLocalstack((storage) => countAll(storage, options))
     if (outcomes === undefined) throw new Skipped('no Docker and no TEST_LOCALSTACK_ENDPOINT')
-    const named = (name: string) => [...outcomes].find(([one]) => one.name.startsWith(name))?.[1]
     return {
       notes: [
         `Every HTTP request of the SDK to LocalStack is counted, retries included. Messages have ${messageBytes} bytes. The writer and ` +
-        'the reader are two instances of the service that share no cache.',
+        'the reader are two instances of the service that share no cache. The topics exist, if not stated otherwise.',
+        'Write and read units are those that the answers of DynamoDB tell. They grow with the item: 64 producers are 64 records in it. ' +
+        'A producer of 64 at a time shares its update and its put with the others.',
+        'A sweep also lists all topics, with a Query and a LIST for each 1,000 topics, and asks for the store\'s time, with up to ' +
+        `${sweepConcurrency} LISTs. Here ${amountOf(options)} topics share these. A topic with \`retention_bytes\` costs a LIST more ` +
+        'until 20 minutes after its last message.',
+        `The topic that is read by time has ${amountOf(options) * segmentsByTime} segments, all written within seconds. S3 tells times ` +
+        'in whole seconds, so a search among segments of the same second needs GETs.',
+        'Consumer groups: segments of 100 messages, and one group of mode `shared`. A process that knows nothing ' +
+        'needs a LIST to find the segment. The batch of dead letters includes what the server does behind its answer.',
         pricesNote
       ],
-      tables: [{
-        caption: 'Calls per request to the service',
-        columns: ['', ...operations, 'messages', '$ a million requests', '$ a million messages'],
-        ...rowsOf(outcomes, (results) => {
-          const { calls, requests, messages } = results[0]!
-          return [
-            ...operations.map((operation) => number((calls[operation] ?? 0) / requests)),
-            number(messages / requests),
-            number(dollars(calls) / requests * 1e6),
-            messages === 0 ? '–' : number(dollars(calls) / messages * 1e6)
-          ]
-        })
-      }],
-      figures: figuresOf(named),
+      tables: groups.map(({ caption, cases }) => tableOf(caption, new Map(cases.map((one) => [one, outcomes.get(one)!])))),
+      figures: figuresOf(outcomes, options),
       raw: rawOf(outcomes)
     }
   }
 }
 
-function figuresOf (named: (name: string) => Outcome<Counted> | undefined): Figure[] {
-  const perRequest = (name: string, ...of: string[]): number[] =>
-    named(name)?.results.map(({ calls, requests }) => of.reduce((sum, operation) => sum + (calls[operation] ?? 0), 0) / requests) ?? []
-  const figure = (what: string, goal: number, values: number[], unit = 'calls'): Figure => ({ what, bound: 'at most', goal, unit, values })
-  const batch = 'append 100'
-  const follow = 'poll that finds 1 segment (100'
+function tableOf (caption: string, outcomes: Outcomes): Table {
+  const used = operations.filter((operation) => [...outcomes.values()].some(({ results }) => (results[0]?.calls[operation] ?? 0) > 0))
+  return {
+    caption,
+    columns: ['', ...used, 'write units', 'read units', 'messages', '$ a million requests', '$ a million messages'],
+    ...rowsOf(outcomes, (results) => {
+      const { requests, messages, ...cost } = results[0]!
+      return [
+        ...used.map((operation) => number((cost.calls[operation] ?? 0) / requests)),
+        number(cost.writeUnits / requests),
+        number(cost.readUnits / requests),
+        number(messages / requests),
+        number(dollars(cost) / requests * 1e6),
+        messages === 0 ? '–' : number(dollars(cost) / messages * 1e6)
+      ]
+    })
+  }
+}
+
+/** What one request may cost, by the beginning of its case's name. Of what is not named, nothing. */
+const allowed: ReadonlyArray<{ readonly what: string, readonly name: string, readonly calls: Partial<Record<Operation, number>> }> = [
+  { what: 'append of a batch', name: 'append 100', calls: { UpdateItem: 1, PutObject: 1 } },
+  { what: 'append of a producer', name: 'producer: next seq', calls: { UpdateItem: 1, PutObject: 1 } },
+  {
+    what: 'append of a producer, by a process that knows nothing',
+    name: 'producer: next seq, by',
+    calls: { GetItem: 1, GetObject: 1, UpdateItem: 1, PutObject: 1 }
+  },
+  { what: 'repeat of a producer', name: 'producer: repeat', calls: { GetItem: 1, GetObject: 1 } },
+  { what: 'repeat of a producer, by a process that knows nothing', name: 'producer: repeat, by', calls: { GetItem: 1, GetObject: 1 } },
+  { what: 'append with a key', name: 'Idempotency-Key: new', calls: { GetItem: 1, UpdateItem: 3, PutObject: 1 } },
+  { what: 'repeat with a key', name: 'Idempotency-Key: repeat', calls: { GetItem: 2 } },
+  { what: 'append with expected_offset', name: 'expected_offset', calls: { UpdateItem: 1, PutObject: 1 } },
+  { what: 'closing append', name: 'close with', calls: { UpdateItem: 2, PutObject: 1 } },
+  { what: 'close alone', name: 'close alone', calls: { UpdateItem: 1 } },
+  { what: 'idle poll', name: 'poll at the end', calls: { GetItem: 1 } },
+  { what: 'following poll that finds 1 segment', name: 'poll that finds 1 segment (100', calls: { GetItem: 1, GetObject: 2 } },
+  { what: 'describe', name: 'describe', calls: { GetItem: 1 } },
+  { what: 'list topics', name: 'list topics', calls: { Query: 1, ListObjectsV2: 1 } },
+  // Of two GetItems of a receive, one is for the topic's item.
+  {
+    what: 'receive, by a process that knows nothing',
+    name: 'receive 10, by',
+    calls: { GetItem: 2, UpdateItem: 1, GetObject: 1, ListObjectsV2: 1 }
+  },
+  {
+    what: 'receive with ack, by a process that knows nothing',
+    name: 'receive 10 and ack the last lease, by',
+    calls: { GetItem: 2, UpdateItem: 1, GetObject: 1, ListObjectsV2: 1 }
+  },
+  { what: 'receive with ack', name: 'receive 10 and ack the last lease', calls: { GetItem: 1, UpdateItem: 1 } },
+  { what: 'ack alone', name: 'ack 10 alone', calls: { UpdateItem: 1 } },
+  { what: 'ack alone, by a process that knows nothing', name: 'ack 10 alone, by', calls: { GetItem: 1, UpdateItem: 1 } },
+  { what: 'nack', name: 'nack 10', calls: { UpdateItem: 1 } },
+  { what: 'extend', name: 'extend', calls: { UpdateItem: 1 } },
+  { what: 'receive that finds nothing', name: 'receive that finds nothing', calls: { GetItem: 2 } },
+  {
+    what: 'receive that finds nothing, by a process that knows nothing', name: 'receive that finds nothing, by', calls: { GetItem: 2 }
+  }
+]
+
+function figuresOf (outcomes: Outcomes, options: Options): Figure[] {
+  // The case of this very name, else the first one that begins with it.
+  const of = (name: string): readonly Counted[] => {
+    const all = [...outcomes]
+    return (all.find(([one]) => one.name === name) ?? all.find(([one]) => one.name.startsWith(name)))![1].results
+  }
+  const figure = (what: string, goal: number, values: readonly number[], unit = 'calls'): Figure => (
+    { what, bound: 'at most', goal, unit, values })
+  const dollarsOf = (name: string): number[] => of(name).map(({ requests, ...cost }) => dollars(cost) / requests)
+  const plain = dollarsOf('append 1, one')
+  const notDue = of('sweep, each topic: retention_ms')
   return [
-    figure('append of a batch: UpdateItem', 1, perRequest(batch, 'UpdateItem')),
-    figure('append of a batch: PutObject', 1, perRequest(batch, 'PutObject')),
-    figure('append of a batch: anything else', 0, perRequest(batch, 'GetItem', 'GetObject', 'ListObjectsV2')),
-    figure('idle poll: GetItem', 1, perRequest('poll at the end', 'GetItem')),
-    figure('idle poll: anything else', 0, perRequest('poll at the end', 'UpdateItem', 'PutObject', 'GetObject', 'ListObjectsV2')),
-    figure('following poll that finds 1 segment: GetItem', 1, perRequest(follow, 'GetItem')),
-    figure('following poll that finds 1 segment: GetObject', 2, perRequest(follow, 'GetObject')),
-    figure('following poll that finds 1 segment: anything else', 0, perRequest(follow, 'UpdateItem', 'PutObject', 'ListObjectsV2')),
+    ...allowed.flatMap(({ what, name, calls }) => [
+      ...Object.entries(calls).map(([operation, goal]) => (
+        figure(`${what}: ${operation}`, goal, of(name).map((counted) => (counted.calls[operation] ?? 0) / counted.requests)))),
+      figure(`${what}: anything else`, 0, of(name).map((counted) => sumExcept(counted, Object.keys(calls)) / counted.requests))
+    ]),
+    figure('price of an append of a producer / of a plain one', 1, dollarsOf('producer: next seq').map((price, i) => price / plain[i]!),
+      'times'),
+    figure('sweep of a topic with nothing due: GetItem', 1, notDue.map(({ calls, requests }) => (calls['GetItem'] ?? 0) / requests)),
+    figure(`sweep of ${amountOf(options)} topics with nothing due: anything else, all together`, 2 + sweepConcurrency,
+      notDue.map((counted) => sumExcept(counted, ['GetItem']))),
+    figure('a million batches of dead letters, with the nacks', 7.7,
+      dollarsOf('nack that rejects').map((price) => price * 1e6), '$'),
+    figure('a million messages received and acknowledged, 10 a lease', 0.09,
+      of('receive 10 and ack the last lease').map(({ messages, ...cost }) => dollars(cost) / messages * 1e6), '$'),
     figure('a million messages of 1 KB in batches of 100', 0.06,
-      named(batch)?.results.map(({ calls, messages }) => dollars(calls) / messages * 1e6) ?? [], '$')
+      of('append 100').map(({ messages, ...cost }) => dollars(cost) / messages * 1e6), '$')
   ]
 }
 
-async function countAll (storage: Storage, options: Options): Promise<Map<Case, Outcome<Counted>>> {
+function sumExcept ({ calls }: Counted, excluded: readonly string[]): number {
+  return Object.entries(calls).reduce((sum, [operation, count]) => sum + (excluded.includes(operation) ? 0 : count), 0)
+}
+
+async function countAll (storage: Storage, options: Options): Promise<Outcomes> {
   let topics = 0
   const writer = new CountedService(storage)
   const reader = new CountedService(storage)
+  const cases: readonly Case[] = groups.flatMap(({ cases }) => [...cases])
   try {
     return await interleaved(Math.min(options.rounds, 3), cases, (one) => {
-      topics++
-      return one.run({ writer, reader, topic: `bench-${topics}`, amount: options.quick ? 20 : 100 })
+      // Later topics have names above earlier ones.
+      const topic = `bench-${String(++topics).padStart(3, '0')}`
+      return one.run({ writer, reader, fresh: () => new CountedService(storage), topic, amount: amountOf(options) })
     })
   } finally {
     await writer.close()
@@ -102,51 +167,6 @@ async function countAll (storage: Storage, options: Options): Promise<Map<Case, 
   }
 }
 
-async function appends ({ writer, topic }: Service, requests: number, batch: number, atOnce: number): Promise<Counted> {
-  const messages = payloads(batch)
-  let left = requests
-  const calls = await writer.count(async () => {
-    await Promise.all(Array.from({ length: atOnce }, async () => {
-      while (left-- > 0) await writer.append(topic, messages)
-    }))
-  })
-  return { calls, requests, messages: requests * batch }
-}
-
-async function idlePolls ({ writer, reader, topic, amount }: Service): Promise<Counted> {
-  await writer.append(topic, [payload(1)])
-  const { next_offset: next } = await reader.poll(topic, 1)
-  const calls = await reader.count(async () => {
-    for (let poll = 0; poll < amount; poll++) await reader.poll(topic, next)
-  })
-  return { calls, requests: amount, messages: 0 }
-}
-
-/** The reader goes on where it stopped, each time after one more segment was written by another process. */
-async function followingPolls ({ writer, reader, topic, amount }: Service, batch: number): Promise<Counted> {
-  const messages = payloads(batch)
-  await writer.append(topic, messages)
-  let { next_offset: next } = await reader.poll(topic, 1)
-  let found = 0
-  const calls = await reader.count(async () => {
-    for (let poll = 0; poll < amount; poll++) {
-      await writer.append(topic, messages)
-      const page = await reader.poll(topic, next)
-      found += page.messages.length
-      next = page.next_offset
-    }
-  })
-  if (found !== amount * batch) throw new Error(`${found} messages in ${amount} polls of ${batch}`)
-  return { calls, requests: amount, messages: found }
-}
-
-async function catchUpPages ({ writer, reader, topic, amount }: Service): Promise<Counted> {
-  const messages = payloads(100)
-  const segments = Math.ceil(amount / 10) * 10
-  for (let segment = 0; segment < segments; segment++) await writer.append(topic, messages)
-  let requests = 0
-  const calls = await reader.count(async () => {
-    for (let next = 1; next <= segments * 100; requests++) next = (await reader.poll(topic, next)).next_offset
-  })
-  return { calls, requests, messages: segments * 100 }
+function amountOf ({ quick }: Options): number {
+  return quick ? 20 : 100
 }

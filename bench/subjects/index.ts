@@ -18,6 +18,10 @@ export const oursMemory: Subject = {
 export const oursSqlite: Subject = {
   name: 'ours, SQLite', protocol: ours, args: server, env: (folder) => ({ ...quiet, DATA_DIR: join(folder, 'data') })
 }
+/** On S3 and DynamoDB as LocalStack imitates them. @param storage the settings of its bucket and table, as environment variables */
+export function oursLocalstack (storage: Readonly<Record<string, string>>): Subject {
+  return { name: 'ours, LocalStack', protocol: ours, args: server, env: () => ({ ...quiet, ...storage }) }
+}
 export const oursMemoryLogging: Subject = {
   name: 'ours, memory, log on', protocol: ours, args: server, env: () => ({ ...quiet, DATA_DIR: ':memory:', LOG_LEVEL: 'info' })
 }

@@ -2,7 +2,9 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 
 /* S3 and DynamoDB that keep nothing and answer at once: what is left of a call's cost is the client's. */
-const reserved = '{"Attributes":{"current_offset":{"N":"1234567"}}}'
+const time = '{"N":"1702000000000"}'
+const item = `"pk":{"S":"bench"},"kind":{"S":"topic"},"current_offset":{"N":"1234567"},"created_at":${time},"reserved_at":${time}`
+const reserved = `{"Attributes":{${item}}}`
 
 const server = createServer((request, response) => {
   request.resume().on('end', () => {

@@ -1,8 +1,11 @@
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyRequest, LogController } from 'fastify'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
+import type { Catalog } from '../domain/catalog/catalog.ts'
 import { LogError } from '../domain/errors.ts'
+import type { Groups } from '../domain/groups/groups.ts'
 import type { Limits } from '../domain/limits.ts'
 import type { Log } from '../domain/log/log.ts'
+import { createBodySender } from './http/answers/body-sender.ts'
 import { addDefaultHeaders, setDefaultHeaders } from './http/answers/default-headers.ts'
 import { createPageSender } from './http/answers/page-body.ts'
 import { addBodyParsers } from './http/bodies/raw-body.ts'
@@ -17,15 +20,28 @@ import { ProblemSchema } from './http/problem.ts'
 import { addRequestLog, logRequest, type PlatformLogFields, RequestLogFields, requestId } from './http/request-log.ts'
 import { ajvOptions, show, validationError } from './http/validation.ts'
 import { Status } from './routes/common.schema.ts'
+import { groupRoutes } from './routes/groups/group.ts'
+import { Group, GroupList, Redriven, Sought } from './routes/groups/group.schema.ts'
+import { Acked, Extended, Nacked, Received } from './routes/groups/lease.schema.ts'
+import { offsetRoutes } from './routes/groups/offset.ts'
+import { receiveRoute } from './routes/groups/receive.ts'
+import { settleRoutes } from './routes/groups/settle.ts'
 import { addDocs, addSpecification } from './routes/service/docs.ts'
 import { serviceRoutes, type StoreCheck } from './routes/service/health.ts'
+import { closeRoute } from './routes/topics/close.ts'
 import { MessagePage } from './routes/topics/consume.schema.ts'
-import { consumeRoute, type TimeLeft } from './routes/topics/consume.ts'
+import { consumeRoute } from './routes/topics/consume.ts'
 import { Produced } from './routes/topics/produce.schema.ts'
 import { produceRoute } from './routes/topics/produce.ts'
+import { Closed, Topic, TopicList, Trimmed } from './routes/topics/topic.schema.ts'
+import { topicRoutes } from './routes/topics/topic.ts'
+import { trimRoute } from './routes/topics/trim.ts'
+import type { TimeLeft } from './routes/time-left.ts'
 
 export interface AppDeps {
   readonly log: Log
+  readonly catalog: Catalog
+  readonly groups: Groups
   /** The same as those of the log. */
   readonly limits: Limits
   /** The limit for bytes that are held for clients (request bodies and responses); 256 MiB by default. */
@@ -44,11 +60,18 @@ export interface AppDeps {
   readonly streamBounds?: (request: FastifyRequest) => StreamBounds
 }
 
+/** Those that others refer to. */
+const schemas = [
+  ProblemSchema, Produced, MessagePage, Status, Topic, TopicList, Trimmed, Closed,
+  Received, Acked, Nacked, Extended, Group, GroupList, Sought, Redriven
+]
+
 /** Creates the HTTP interface of a log, which does not listen yet. */
 export function buildApp (deps: AppDeps): FastifyInstance {
-  const { log, limits, bufferedBytesMax = 256 * 1024 * 1024 } = deps
+  const { log, catalog, groups, limits, bufferedBytesMax = 256 * 1024 * 1024 } = deps
   const handleError = createErrorHandler(limits)
-  const sendPage = createPageSender(limits)
+  const sendBody = createBodySender(limits)
+  const sendPage = createPageSender(sendBody)
   const app = Fastify({
     ...(deps.logger === undefined ? {} : { loggerInstance: deps.logger }),
     logController: new LogController({ disableRequestLogging: true }),
@@ -75,7 +98,7 @@ export function buildApp (deps: AppDeps): FastifyInstance {
     }
   }).withTypeProvider<TypeBoxTypeProvider>()
 
-  for (const schema of [ProblemSchema, Produced, MessagePage, Status]) app.addSchema(schema)
+  for (const schema of schemas) app.addSchema(schema)
   addBodyParsers(app, limits)
   app.setErrorHandler(handleError)
   addRequestLog(app, deps.platformLogFields)
@@ -95,6 +118,11 @@ export function buildApp (deps: AppDeps): FastifyInstance {
     app.register((scope, _options, done) => {
       scope.register(produceRoute, { log, limits, hide })
       scope.register(consumeRoute, { log, limits, sendPage, timeLeft: deps.timeLeft, streamBounds: deps.streamBounds, hide })
+      scope.register(topicRoutes, { catalog, groups, limits, hide })
+      scope.register(trimRoute, { log, catalog, limits, hide })
+      scope.register(closeRoute, { log, limits, hide })
+      scope.register(receiveRoute, { groups, limits, sendBody, timeLeft: deps.timeLeft, hide })
+      for (const routes of [settleRoutes, groupRoutes, offsetRoutes]) scope.register(routes, { groups, limits, hide })
       scope.register(serviceRoutes, { checks: deps.checks, limits, hide })
       addSpecification(scope)
       done()

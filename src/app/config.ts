@@ -1,5 +1,7 @@
 import { type Static, type TSchema, Type } from '@sinclair/typebox'
 import { Value } from '@sinclair/typebox/value'
+import type { Retention } from '../domain/catalog/catalog.ts'
+import { defaultLimits } from '../domain/limits.ts'
 import { isLoopback, loopbackNames } from './http/host-check.ts'
 import { show } from './http/validation.ts'
 
@@ -104,6 +106,33 @@ export const SettingsSchema = Type.Object({
     minimum: 0,
     maximum: 1_000,
     'x-expected': 'a whole number from 0 to 1000'
+  }),
+  AUTO_CREATE_TOPICS: Type.Union([Type.Literal('true'), Type.Literal('false')], {
+    description: 'Whether the first message creates a topic. If not, an append to a topic that does not exist is refused ' +
+      'with 404 `topic_not_found`',
+    default: 'true',
+    'x-expected': 'true or false'
+  }),
+  RETENTION_MS: Type.Optional(Type.Integer({
+    description: 'Messages that were stored longer ago, in ms, are removed, in topics without a `retention_ms` of their own. ' +
+      'Not set: never',
+    minimum: defaultLimits.retentionMinMs,
+    maximum: Number.MAX_SAFE_INTEGER,
+    'x-expected': `a whole number from ${defaultLimits.retentionMinMs} to ${Number.MAX_SAFE_INTEGER}`
+  })),
+  RETENTION_BYTES: Type.Optional(Type.Integer({
+    description: 'The oldest messages are removed while a topic has more bytes, in topics without a `retention_bytes` of their own. ' +
+      'Not set: never',
+    minimum: 1,
+    maximum: Number.MAX_SAFE_INTEGER,
+    'x-expected': `a whole number from 1 to ${Number.MAX_SAFE_INTEGER}`
+  })),
+  SWEEP_INTERVAL_MS: Type.Integer({
+    description: 'Time in ms between two sweeps, which remove what retention allows; 0: this server does not sweep',
+    default: 300_000,
+    minimum: 0,
+    maximum: 86_400_000,
+    'x-expected': 'a whole number from 0 to 86400000'
   })
 })
 
@@ -135,6 +164,12 @@ export interface Settings {
   /** `auto`: what is best for the storage. */
   readonly compression: typeof compressions[number]
   readonly lingerMs: number
+  /** Whether a topic is created by its first message. */
+  readonly createsTopics: boolean
+  /** For topics without their own. */
+  readonly retention: Retention
+  /** 0: never. */
+  readonly sweepIntervalMs: number
 }
 
 /** The message has one line for each invalid variable: `NAME: expected …, got …`. */
@@ -158,7 +193,10 @@ export function loadSettings (environment: Environment): Settings {
     connectionsMax: variables.MAX_CONNECTIONS,
     bufferedBytesMax: variables.MAX_BUFFERED_BYTES,
     compression: variables.COMPRESSION,
-    lingerMs: variables.LINGER_MS
+    lingerMs: variables.LINGER_MS,
+    createsTopics: variables.AUTO_CREATE_TOPICS === 'true',
+    retention: { retentionMs: variables.RETENTION_MS, retentionBytes: variables.RETENTION_BYTES },
+    sweepIntervalMs: variables.SWEEP_INTERVAL_MS
   }
 }
 
@@ -183,7 +221,7 @@ function readVariables (environment: Environment, wrong: string[]): Variables {
       if (schema.default !== undefined) variables[name] = schema.default
       continue
     }
-    const value = schema['type'] === 'integer' && /^[0-9]{1,12}$/.test(text) ? Number(text) : text
+    const value = schema['type'] === 'integer' && /^[0-9]{1,16}$/.test(text) ? Number(text) : text
     variables[name] = value
     if (!Value.Check(schema, value)) wrong.push(`${name}: expected ${schema['x-expected']}, got ${show.text(text)}`)
   }

@@ -35,9 +35,12 @@ export type Written = 'no' | 'unknown'
 /** `earliest` is the first offset of a topic, `end` the offset that its next message would get. */
 export interface OffsetRange { readonly earliest: number, readonly end: number }
 
-/** The data of an error with this code. Every failed append has `written` (log §3.4). */
+/**
+ * The data of an error with this code. Every failed append has `written` (log §3.4). A command to a consumer group that may have
+ * been applied has `applied`.
+ */
 export type DetailsOf<Code extends ErrorCode> =
-  { readonly written?: Written } & (Code extends keyof ErrorDetails ? Readonly<ErrorDetails[Code]> : unknown)
+  { readonly written?: Written, readonly applied?: 'unknown' } & (Code extends keyof ErrorDetails ? Readonly<ErrorDetails[Code]> : unknown)
 
 type Options<Code extends ErrorCode> = ErrorOptions & DetailsOf<Code>
 
@@ -70,6 +73,15 @@ export function hasCode<Code extends ErrorCode> (error: unknown, code: Code): er
 
 /** The same error for the caller of an append, with the error itself as its cause. */
 export function withWritten (error: LogError, written: Written): LogError {
+  return withDetails(error, { written })
+}
+
+/** The same error for the caller of a command that may have been applied. */
+export function withAppliedUnknown (error: LogError): LogError {
+  return withDetails(error, { applied: 'unknown' })
+}
+
+function withDetails (error: LogError, more: DetailsOf<ErrorCode>): LogError {
   const { code, message, details } = error
-  return new LogError(...[code, message, { ...details, written, cause: error }] as Arguments)
+  return new LogError(...[code, message, { ...details, ...more, cause: error }] as Arguments)
 }

@@ -26,12 +26,37 @@ export const defaultLimits = {
   retryDelayMaxMs: 1 * seconds,
 
   // Group commit (§3.5)
-  segmentMessagesMax: 1_000,
+  segmentMessagesMax: 65_536,
   segmentBytesMax: 4 * MiB,
   putsInFlightMax: 1,
   lingerMs: 0,
   /** Segments larger than this are compressed when that makes them smaller (§2.4). */
   compressOverBytes: 1 * KiB,
+
+  // Facts (§6)
+  /** FACT_WAIT: how long the writer of a range is waited for, from the first look at the range on, however old it is. */
+  factWaitMs: 1 * seconds,
+  factPollMs: 250,
+  /** FACT_AGE_MAX: an open range that is older may have been removed by a lifecycle rule. */
+  factAgeMaxMs: 24 * 60 * minutes,
+  /** GAP_WAIT: an append of a producer waits for the one before it. */
+  gapWaitMs: 1 * seconds,
+  /**
+   * INLINE_BYTES: the size of all producers' records in a topic's item above which idle producers leave it. Each started KiB
+   * of the item costs a write unit.
+   */
+  inlineRecordsBytes: 700,
+  /** INLINE_MAX: the number of producers in a topic's item above which even busy producers leave it. */
+  inlineRecordsMax: 64,
+  /** PRODUCER_IDLE: a producer that has not appended for this time may leave the item. */
+  producerIdleMs: 1 * minutes,
+  /** PRODUCER_TTL: the record of a producer that has left the item is kept for at least this time. */
+  producerTtlMs: 7 * 24 * 60 * minutes,
+  /** An idempotency key is known for this time, at least. */
+  keyTtlMs: 24 * 60 * minutes,
+  producerIdBytesMax: 256,
+  idempotencyKeyCharsMax: 256,
+  orderBytesMax: 256,
 
   // Overload (§3.6)
   /** Puts of segments in flight at one time, and GETs of them: together as many as the S3 client has sockets. */
@@ -68,6 +93,8 @@ export const defaultLimits = {
   /** DEAD_AFTER: nobody can put into a hole of this age any more. */
   holeUnfillableAfterMs: 20 * minutes,
   sealsPerReadMax: 64,
+  /** A hole of more offsets below a segment is not sealed: readers wait until nobody can put into it any more. */
+  holeSealsMax: 32_768,
   listMax: 1_000,
   pageMessagesDefault: 10,
   pageMessagesMax: 1_000,
@@ -93,9 +120,71 @@ export const defaultLimits = {
   /** Time after which a client should reconnect when its stream has ended. */
   streamRetryMs: 1 * seconds,
 
+  // Managing topics (§5)
+  topicsPageDefault: 100,
+  topicsPageMax: 1_000,
+  /** The least `retention_ms`. Stores tell times in whole seconds. */
+  retentionMinMs: 1 * seconds,
+
+  // Consumer groups (docs/groups-protocol.md)
+  leaseDefaultMs: 30 * seconds,
+  leaseMinMs: 1 * seconds,
+  leaseMaxMs: 12 * 60 * minutes,
+  /** Of a message that is handed back. */
+  retryDelayByWorkerMaxMs: 12 * 60 * minutes,
+  deliveriesDefault: 5,
+  deliveriesMax: 1_000,
+  /** IN_FLIGHT_MAX: messages of a group that are leased, wait to be handed out again, or are on their way to the dead letters. */
+  groupInFlightMax: 4_000,
+  groupInFlightDefault: 2_000,
+  /** RUNS_SOFT: with so many runs in its state, a group hands out no new messages. */
+  groupRunsSoft: 1_000,
+  groupLeasesMax: 256,
+  groupLanesMax: 1_024,
+  /** SCAN_MAX: messages, and bytes, that one receive looks at without handing them out. */
+  groupScanMessages: 1_000,
+  groupScanBytes: 4 * MiB,
+  /** DETAIL_MAX: of the reason for which a message was rejected, and how many of them a group keeps. */
+  deadLetterDetailBytesMax: 100,
+  deadLetterDetailsMax: 64,
+  consumerBytesMax: 64,
+  /** Offsets that one acknowledgement names, and acknowledgements in one receive. */
+  leaseOffsetsMax: 1_000,
+  receiveAcksMax: 100,
+  /** Letters that one redrive looks at by default. */
+  redriveDefault: 100,
+  /** Groups in the description of a topic. */
+  describedGroupsMax: 100,
+  /** Commands of one process that share a write. */
+  groupCommandsMax: 256,
+  /** A refused write is tried again after a random time up to 25 ms · 2^n, at most this. */
+  groupRetryMs: 25,
+  groupRetryMaxMs: 400,
+  /** A receive whose write is refused so many times fails; other commands fail after `groupSettleMs`. */
+  groupReceiveAttemptsMax: 8,
+  groupSettleMs: 5 * seconds,
+  /** A process writes on a state that it has kept for at most this time without reading it again. */
+  groupStateKeptMs: 500,
+  /** CLOCK_AGE_MAX: the store's clock is not estimated from an answer that is older. */
+  groupClockAgeMs: 10 * seconds,
+  /** A waiting receive reads the group's item at this interval while messages are pending. */
+  groupPollMs: 1 * seconds,
+  /** Pages that the receives of one group share, and those of all groups of a process. */
+  groupPagesBytes: 1 * MiB,
+  groupPagesTotalBytes: 32 * MiB,
+  /** Each answer about a group comes within this time. */
+  groupAnswerMs: 24 * seconds,
+  /** Moving one batch of dead letters takes at most this, and nobody else tries for `deadLetterClaimMs`. */
+  deadLetterMoveMs: 5 * seconds,
+  deadLetterClaimMs: 10 * seconds,
+
   // What a client may send, and how much the server holds for clients
   requestBytesMax: 4 * MiB,
-  requestMessagesMax: 1_000,
+  requestMessagesMax: 65_536,
+  /** Of the bodies that manage topics: a config, an offset. */
+  managementBodyBytesMax: 16 * KiB,
+  /** Of the bodies of consumer groups. All offsets that can be in flight fit in. */
+  groupBodyBytesMax: 128 * KiB,
   keyBytesMax: 1 * KiB,
   headersBytesMax: 8 * KiB,
   /** Levels of nested objects and arrays in a payload. Many parsers are recursive, and some fail on deeper nesting. */
@@ -151,20 +240,26 @@ export function checkLimits (limits: Limits): Limits {
     [limits.resolveBySealMs + limits.putTimeoutMs < limits.appendTimeoutMs, 'an append may wait before it is sent'],
     [limits.windowBytesMin <= limits.windowBytesInitial, 'windowBytesMin is at most windowBytesInitial'],
     [limits.windowBytesInitial <= limits.windowBytesMax, 'windowBytesInitial is at most windowBytesMax'],
+    [
+      limits.holeGraceMs + limits.putTimeoutMs + limits.resolveBySealMs < limits.appendTimeoutMs,
+      'an append that meets an open range has the time to resolve it'
+    ],
+    [limits.holeUnfillableAfterMs < limits.factAgeMaxMs, 'a range is unfillable before it counts as lost'],
     [limits.followPollMinMs <= limits.followPollMaxMs, 'followPollMinMs is at most followPollMaxMs'],
     [
       Math.max(limits.waitMaxMs, limits.readTimeoutMs, limits.appendTimeoutMs) + limits.memoryWaitMs < limits.stalledConnectionMs,
-      'a connection that waits for its answer is not stalled'
-    ],
-    [
-      limits.getTimeoutMs + limits.readTimeoutMs < limits.stalledConnectionMs,
-      'a connection that waits for the beginning of a stream is not stalled'
+      'a connection that waits for its answer, or for the beginning of a stream, is not stalled'
     ],
     [
       Math.max(limits.heartbeatMs, limits.readTimeoutMs) + limits.streamRetryMs < limits.stalledConnectionMs,
       'a stream sends a heartbeat before its connection is stalled'
     ],
+    [
+      limits.waitMaxMs <= limits.groupAnswerMs && limits.groupAnswerMs + limits.memoryWaitMs < limits.stalledConnectionMs,
+      'a connection that waits for messages of a group is not stalled'
+    ],
     [limits.pageMessagesDefault <= limits.pageMessagesMax, 'pageMessagesDefault is at most pageMessagesMax'],
+    [limits.topicsPageDefault <= limits.topicsPageMax && limits.topicsPageMax <= limits.listMax, 'a page of topics needs one LIST'],
     [limits.pageBytesMax * 4 / 3 < 6_000_000 * 0.98, 'a page as base64 fits a Lambda answer'],
     [limits.requestMessagesMax <= limits.segmentMessagesMax, 'the messages of a batch fit into one segment'],
     [limits.requestBytesMax <= limits.segmentBytesMax, 'the bytes of a batch fit into one segment'],

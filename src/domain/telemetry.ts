@@ -1,8 +1,10 @@
 import type { Clock } from '../ports/clock.ts'
 import { StoreError } from '../ports/errors.ts'
-import type { OffsetCounter } from '../ports/offset-counter.ts'
+import type { GroupStore } from '../ports/group-store.ts'
+import type { RecordStore } from '../ports/record-store.ts'
 import type { SegmentObject, SegmentStore } from '../ports/segment-store.ts'
 import type { StoreOperation, Telemetry } from '../ports/telemetry.ts'
+import type { TopicStore } from '../ports/topic-store.ts'
 import type { Bytes } from '../ports/units.ts'
 
 /** The store, with each call reported to `telemetry`, apart from `check`. */
@@ -18,17 +20,41 @@ export function observedSegments (store: SegmentStore, telemetry: Telemetry, clo
   }
 }
 
-/** The counter, with each call reported to `telemetry`, apart from `check`. */
-export function observedCounter (counter: OffsetCounter, telemetry: Telemetry, clock: Clock): OffsetCounter {
+/** The store, with each call reported to `telemetry`, apart from `check`. */
+export function observedTopics (store: TopicStore, telemetry: Telemetry, clock: Clock): TopicStore {
   const observe = observer(telemetry, clock)
   return {
-    reserve: (topic, count, options) => observe('reserve', counter.reserve(topic, count, options)),
-    read: (topic, options) => observe('state', counter.read(topic, options)),
-    correctReservedAt: (topic, reservation, options) =>
-      observe('correct_reserved_at', counter.correctReservedAt(topic, reservation, options)),
-    raiseEarliest: (topic, to, options) => observe('raise_earliest', counter.raiseEarliest(topic, to, options)),
-    markDeleted: (topic, currentOffset, options) => observe('mark_deleted', counter.markDeleted(topic, currentOffset, options)),
-    check: (options) => counter.check(options)
+    read: (topic, options) => observe('state', store.read(topic, options)),
+    reserve: (topic, wanted, belief, options) => observe('reserve', store.reserve(topic, wanted, belief, options)),
+    markClosed: (topic, closing, options) => observe('mark_closed', store.markClosed(topic, closing, options)),
+    raiseEarliest: (topic, to, resolved, options) => observe('raise_earliest', store.raiseEarliest(topic, to, resolved, options)),
+    markDeleted: (topic, currentOffset, options) => observe('mark_deleted', store.markDeleted(topic, currentOffset, options)),
+    configure: (topic, config, seen, options) => observe('configure', store.configure(topic, config, seen, options)),
+    noteSwept: (topic, swept, options) => observe('note_swept', store.noteSwept(topic, swept, options)),
+    correctReservedAt: (topic, time, options) => observe('correct_reserved_at', store.correctReservedAt(topic, time, options)),
+    list: (after, limit, options) => observe('list_topics', store.list(after, limit, options)),
+    check: (options) => store.check(options)
+  }
+}
+
+/** The store, with each call reported to `telemetry`. */
+export function observedRecords (store: RecordStore, telemetry: Telemetry, clock: Clock): RecordStore {
+  const observe = observer(telemetry, clock)
+  return {
+    read: (name, options) => observe('read_record', store.read(name, options)),
+    replace: (name, record, seen, options) => observe('replace_record', store.replace(name, record, seen, options)),
+    removeExpired: (nowMs, limit, options) => observe('remove_expired', store.removeExpired(nowMs, limit, options))
+  }
+}
+
+/** The store, with each call reported to `telemetry`. */
+export function observedGroups (store: GroupStore, telemetry: Telemetry, clock: Clock): GroupStore {
+  const observe = observer(telemetry, clock)
+  return {
+    read: (name, options) => observe('read_group', store.read(name, options)),
+    write: (name, item, expected, options) => observe('write_group', store.write(name, item, expected, options)),
+    remove: (name, expected, options) => observe('remove_group', store.remove(name, expected, options)),
+    list: (topic, after, limit, options) => observe('list_groups', store.list(topic, after, limit, options))
   }
 }
 

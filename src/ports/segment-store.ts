@@ -26,6 +26,13 @@ export interface SegmentListing {
   readonly now: Ms
 }
 
+export interface TopicListing {
+  /** Ascending, as bytes of UTF-8. */
+  readonly topics: readonly string[]
+  /** There may be more after the last topic. An empty listing is never truncated. */
+  readonly truncated: boolean
+}
+
 export interface CallOptions {
   /** Ends the wait for a response; the call may still take effect. */
   readonly signal?: AbortSignal | undefined
@@ -62,4 +69,10 @@ export interface SegmentStore {
 
   /** Resolves if the store responds. @throws StoreError whose message tells an operator what to fix */
   check (options?: CallOptions): Promise<void>
+}
+
+/** A segment store that can list the topics that have objects, whether the topics exist or not. */
+export interface NamedSegmentStore extends SegmentStore {
+  /** Names after `after` that have at least one object. @throws StoreError as `list` */
+  topics (after: string, limit: number, options?: CallOptions): Promise<TopicListing>
 }

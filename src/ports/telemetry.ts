@@ -7,12 +7,23 @@ export const storeOperations = {
   get: 'segments',
   list: 'segments',
   remove: 'segments',
-  reserve: 'offsets',
-  state: 'offsets',
-  correct_reserved_at: 'offsets',
-  raise_earliest: 'offsets',
-  mark_deleted: 'offsets'
-} as const satisfies Record<string, 'segments' | 'offsets'>
+  reserve: 'topics',
+  state: 'topics',
+  mark_closed: 'topics',
+  correct_reserved_at: 'topics',
+  raise_earliest: 'topics',
+  mark_deleted: 'topics',
+  configure: 'topics',
+  note_swept: 'topics',
+  list_topics: 'topics',
+  read_record: 'records',
+  replace_record: 'records',
+  remove_expired: 'records',
+  read_group: 'groups',
+  write_group: 'groups',
+  remove_group: 'groups',
+  list_groups: 'groups'
+} as const satisfies Record<string, 'segments' | 'topics' | 'records' | 'groups'>
 
 export type StoreOperation = keyof typeof storeOperations
 

@@ -12,7 +12,10 @@ const defaults: Settings = {
   connectionsMax: 10_000,
   bufferedBytesMax: 268_435_456,
   compression: 'auto',
-  lingerMs: 0
+  lingerMs: 0,
+  createsTopics: true,
+  retention: { retentionMs: undefined, retentionBytes: undefined },
+  sweepIntervalMs: 300_000
 }
 
 test('without variables the defaults hold', () => {
@@ -34,7 +37,11 @@ test('every variable is taken over', () => {
     MAX_CONNECTIONS: '7',
     MAX_BUFFERED_BYTES: '33333333333',
     COMPRESSION: 'gzip',
-    LINGER_MS: '50'
+    LINGER_MS: '50',
+    AUTO_CREATE_TOPICS: 'false',
+    RETENTION_MS: '9007199254740991',
+    RETENTION_BYTES: '1000000000000',
+    SWEEP_INTERVAL_MS: '0'
   }), {
     storage: { kind: 'folder', path: '/var/lib/streams' },
     host: '::1',
@@ -45,7 +52,10 @@ test('every variable is taken over', () => {
     connectionsMax: 7,
     bufferedBytesMax: 33_333_333_333,
     compression: 'gzip',
-    lingerMs: 50
+    lingerMs: 50,
+    createsTopics: false,
+    retention: { retentionMs: Number.MAX_SAFE_INTEGER, retentionBytes: 1_000_000_000_000 },
+    sweepIntervalMs: 0
   })
 })
 
@@ -80,6 +90,11 @@ const wrong: Array<[Record<string, string>, string]> = [
   [{ MAX_CONNECTIONS: '0' }, 'MAX_CONNECTIONS: expected a whole number from 1 to 1000000, got "0"'],
   [{ MAX_BUFFERED_BYTES: '1' }, 'MAX_BUFFERED_BYTES: expected a whole number from 16777216 to 68719476736, got "1"'],
   [{ LINGER_MS: '1001' }, 'LINGER_MS: expected a whole number from 0 to 1000, got "1001"'],
+  [{ AUTO_CREATE_TOPICS: 'no' }, 'AUTO_CREATE_TOPICS: expected true or false, got "no"'],
+  [{ RETENTION_MS: '999' }, 'RETENTION_MS: expected a whole number from 1000 to 9007199254740991, got "999"'],
+  [{ RETENTION_MS: '7d' }, 'RETENTION_MS: expected a whole number from 1000 to 9007199254740991, got "7d"'],
+  [{ RETENTION_BYTES: '0' }, 'RETENTION_BYTES: expected a whole number from 1 to 9007199254740991, got "0"'],
+  [{ SWEEP_INTERVAL_MS: '86400001' }, 'SWEEP_INTERVAL_MS: expected a whole number from 0 to 86400000, got "86400001"'],
   [{ HOST: 'a b' }, 'HOST: expected an IP address or a host name, got "a b"'],
   [
     { ALLOWED_HOSTS: 'example.com:9000' },

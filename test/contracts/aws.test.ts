@@ -1,9 +1,15 @@
-import { createDynamoClient, createDynamoOffsetCounter } from '../../src/adapters/dynamodb/offset-counter.ts'
+import type { TestContext } from 'node:test'
+import { createDynamoClient, type TableSettings } from '../../src/adapters/dynamodb/client.ts'
+import { createDynamoGroupStore } from '../../src/adapters/dynamodb/group-store.ts'
+import { createDynamoRecordStore } from '../../src/adapters/dynamodb/record-store.ts'
+import { createDynamoTopicStore } from '../../src/adapters/dynamodb/topic-store.ts'
 import { createS3SegmentStore } from '../../src/adapters/s3/segment-store.ts'
 import { localstack, withoutLocalstack } from '../support/storage/localstack.ts'
 import { callsContract } from './calls.contract.ts'
-import { offsetCounterContract } from './offset-counter.contract.ts'
+import { groupStoreContract } from './group-store.contract.ts'
+import { recordStoreContract } from './record-store.contract.ts'
 import { segmentStoreContract } from './segment-store.contract.ts'
+import { topicStoreContract } from './topic-store.contract.ts'
 
 segmentStoreContract('S3 (LocalStack)', async (t) => {
   const { settings, bucket } = await localstack(t)
@@ -12,11 +18,27 @@ segmentStoreContract('S3 (LocalStack)', async (t) => {
   return store
 }, { io: true, skip: withoutLocalstack })
 
-offsetCounterContract('DynamoDB (LocalStack)', async (t) => {
+/** Two clients of one table. */
+async function clients (t: TestContext) {
   const { settings, table } = await localstack(t)
-  const client = createDynamoClient(settings)
-  t.after(() => { client.destroy() })
-  return createDynamoOffsetCounter({ client, table })
+  const both = [createDynamoClient(settings), createDynamoClient(settings)] as const
+  t.after(() => { for (const client of both) client.destroy() })
+  return both.map((client) => ({ client, table })) as [TableSettings, TableSettings]
+}
+
+topicStoreContract('DynamoDB (LocalStack)', async (t) => {
+  const [one, other] = await clients(t)
+  return [createDynamoTopicStore(one), createDynamoTopicStore(other)]
+}, { io: true, skip: withoutLocalstack })
+
+recordStoreContract('DynamoDB (LocalStack)', async (t) => {
+  const [one, other] = await clients(t)
+  return [createDynamoRecordStore(one), createDynamoRecordStore(other)]
+}, { io: true, ownExpiry: true, skip: withoutLocalstack })
+
+groupStoreContract('DynamoDB (LocalStack)', async (t) => {
+  const [one, other] = await clients(t)
+  return [createDynamoGroupStore(one), createDynamoGroupStore(other)]
 }, { io: true, skip: withoutLocalstack })
 
 // As they are on the wire.
@@ -28,5 +50,6 @@ callsContract('S3 and DynamoDB (LocalStack)', async (t, onAttempt) => {
     segments.close()
     client.destroy()
   })
-  return { segments, counter: createDynamoOffsetCounter({ client, table }) }
+  const settingsOfTable = { client, table }
+  return { segments, topics: createDynamoTopicStore(settingsOfTable), records: createDynamoRecordStore(settingsOfTable) }
 }, { skip: withoutLocalstack })

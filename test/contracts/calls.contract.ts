@@ -4,10 +4,11 @@ import { systemClock } from '../../src/adapters/system/clock.ts'
 import { createLog, type Log, type Page } from '../../src/domain/log/log.ts'
 import { createOperation, type Operation, type StorageCalls } from '../../src/domain/operation.ts'
 import type { NewMessage } from '../../src/domain/segments/message.ts'
-import type { OffsetCounter } from '../../src/ports/offset-counter.ts'
+import type { RecordStore } from '../../src/ports/record-store.ts'
 import type { SegmentStore } from '../../src/ports/segment-store.ts'
+import type { TopicStore } from '../../src/ports/topic-store.ts'
 
-export interface Stores { readonly segments: SegmentStore, readonly counter: OffsetCounter }
+export interface Stores { readonly segments: SegmentStore, readonly topics: TopicStore, readonly records: RecordStore }
 
 /** The calls by the names that AWS bills them under. */
 export type Call = 'UpdateItem' | 'GetItem' | 'PutObject' | 'GetObject' | 'ListObjectsV2'
@@ -34,7 +35,8 @@ export function callsContract (
   async function processes (t: TestContext): Promise<Processes> {
     const heard: string[] = []
     const stores = await open(t, (call) => { heard.push(call) })
-    const log = (): Log => createLog({ ...stores, clock: systemClock, compression: 'zstd' })
+    const { segments, topics, records } = stores
+    const log = (): Log => createLog({ segments, topics, records, clock: systemClock, compression: 'zstd' })
     return {
       writer: log(),
       reader: log(),
@@ -54,7 +56,7 @@ export function callsContract (
     test('an append of any size is one update and one put', async (t) => {
       const { writer, count } = await processes(t)
       for (const messages of [1, 2, 100, 1_000]) {
-        const calls = await count((operation) => writer.append('t', batch(messages), operation))
+        const calls = await count((operation) => writer.append('t', batch(messages), {}, operation))
         assert.deepEqual(calls, { UpdateItem: 1, PutObject: 1 }, `${messages} messages`)
       }
     })
@@ -98,24 +100,27 @@ export function callsContract (
 }
 
 /** Stores whose every call is one request. */
-export function counted ({ segments, counter }: Stores, onCall: (call: Call) => void): Stores {
-  const tell = <Result>(call: Call, result: Result): Result => {
-    onCall(call)
-    return result
-  }
+export function counted ({ segments, topics, records }: Stores, onCall: (call: Call) => void): Stores {
   return {
-    segments: {
-      ...segments,
-      putIfAbsent: (...args) => tell('PutObject', segments.putIfAbsent(...args)),
-      get: (...args) => tell('GetObject', segments.get(...args)),
-      list: (...args) => tell('ListObjectsV2', segments.list(...args))
-    },
-    counter: {
-      ...counter,
-      reserve: (...args) => tell('UpdateItem', counter.reserve(...args)),
-      read: (...args) => tell('GetItem', counter.read(...args))
-    }
+    segments: told(segments, { putIfAbsent: 'PutObject', get: 'GetObject', list: 'ListObjectsV2' }, onCall),
+    topics: told(topics, { reserve: 'UpdateItem', markClosed: 'UpdateItem', read: 'GetItem' }, onCall),
+    records: told(records, { replace: 'UpdateItem', read: 'GetItem' }, onCall)
   }
+}
+
+/** The port with the calls of some of its methods told, each by the name of its request. */
+function told<Port extends object> (port: Port, names: { readonly [Method in keyof Port]?: Call }, onCall: (call: Call) => void): Port {
+  return new Proxy(port, {
+    get (target, name: string & keyof Port) {
+      const method: unknown = target[name]
+      if (typeof method !== 'function') return method
+      return (...parameters: unknown[]): unknown => {
+        const call = names[name]
+        if (call !== undefined) onCall(call)
+        return (method as (...parameters: unknown[]) => unknown).apply(target, parameters)
+      }
+    }
+  })
 }
 
 function inNamesOfAws ({ reserve, state, put, get, list }: StorageCalls): Counts {

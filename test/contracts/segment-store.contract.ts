@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, test, type TestContext } from 'node:test'
 import { StoreError } from '../../src/ports/errors.ts'
-import { PUT_ACCEPTED_MS, type SegmentObject, type SegmentStore } from '../../src/ports/segment-store.ts'
+import {
+  PUT_ACCEPTED_MS, type NamedSegmentStore, type SegmentObject, type SegmentStore, type TopicListing
+} from '../../src/ports/segment-store.ts'
 
 export interface SegmentStoreContractOptions {
   /** A reason to skip the whole suite, or false. */
@@ -17,7 +19,7 @@ const seal = { reservedAtMs: null }
 /** What every SegmentStore keeps to (log §2.1, §3.2). `open` gives an empty store and cleans up after `t`. */
 export function segmentStoreContract (
   name: string,
-  open: (t: TestContext) => Promise<SegmentStore> | SegmentStore,
+  open: (t: TestContext) => Promise<NamedSegmentStore> | NamedSegmentStore,
   options: SegmentStoreContractOptions = {}
 ): void {
   describe(`${name} keeps the contract of SegmentStore`, { skip: options.skip ?? false }, () => {
@@ -111,6 +113,35 @@ export function segmentStoreContract (
       assert.deepEqual(await walk(store, 'a.b', 1, 100), [2, 50])
     })
 
+    test('topics that have objects are listed in order of their names, page by page', async (t) => {
+      const store = await open(t)
+      assert.deepEqual(plainTopics(await store.topics('', 10)), { topics: [], truncated: false })
+      // `-` and `.` sort before the slash that ends a topic's name in a key.
+      const names = [
+        'a', 'a-', 'a-1', 'a-1-1', 'a-1.x', 'a-2', 'a.', 'a.b', 'a.b-c', 'a0', 'aa', 'A', 'b-1', 'b-2', 'c', 'c-1',
+        '-', '.a', '_', '9', 'z'.repeat(249)
+      ]
+      for (const name of names) await store.putIfAbsent(name, 1, object('x'), seal)
+      await store.putIfAbsent('gone', 1, object('x'), seal)
+      await store.remove('gone', [1])
+      const sorted = names.toSorted()
+      for (const limit of [1, 2, 3, 5, 8, names.length - 1, names.length, 1_000]) {
+        const pages: string[] = []
+        for (let truncated = true; truncated;) {
+          const page = await store.topics(pages.at(-1) ?? '', limit)
+          assert.ok(page.topics.length <= limit)
+          assert.ok(page.topics.length > 0 || !page.truncated, 'an empty listing is not truncated')
+          pages.push(...page.topics)
+          truncated = page.truncated
+        }
+        assert.deepEqual(pages, sorted, `pages of ${limit}`)
+      }
+      for (const after of [...names, 'a-0', 'a-1-', 'a/', 'b', 'b-', 'zz', '~']) {
+        const expected = sorted.filter((name) => name > after)
+        assert.deepEqual(plainTopics(await store.topics(after, 1_000)), { topics: expected, truncated: false }, `after ${after}`)
+      }
+    })
+
     test('the times it tells are its clock', async (t) => {
       const store = await open(t)
       const before = Date.now()
@@ -161,6 +192,7 @@ export function segmentStoreContract (
       await assert.rejects(store.putIfAbsent('t', 1, object('x'), { reservedAtMs: Date.now(), signal }), timeout)
       await assert.rejects(store.get('t', 1, { signal }), timeout)
       await assert.rejects(store.list('t', 1, 1, { signal }), timeout)
+      await assert.rejects(store.topics('', 1, { signal }), timeout)
       await assert.rejects(store.remove('t', [1], { signal }), timeout)
       await assert.rejects(store.check({ signal }), timeout)
     })
@@ -189,6 +221,10 @@ function plain (object: SegmentObject | undefined): unknown {
   if (object === undefined) return undefined
   const { body, contentType, contentEncoding, metadata } = object
   return { body: Buffer.from(body).toString('latin1'), contentType, contentEncoding, metadata: { ...metadata } }
+}
+
+function plainTopics ({ topics, truncated }: TopicListing): unknown {
+  return { topics: [...topics], truncated }
 }
 
 function bytes (text: string): Uint8Array {

@@ -9,8 +9,8 @@ const rows = [...page.matchAll(/^\| `(\w+)`( \*)? \| ([\d.,]+)(?: (\w+))? \| (.+
   .map(([, name = '', star, value = '', unit]) => ({ name, star: star !== undefined, value: Number(value.replaceAll(',', '')), unit }))
 
 const unitsOf: Array<[RegExp, Record<string, number>]> = [
-  [/Ms$|Ms(Min|Max)$/, { ms: 1, s: 1_000, min: 60_000 }],
-  [/Bytes|bytes/, { KiB: 1024, MiB: 1024 * 1024 }],
+  [/Ms$|Ms(Min|Max)$/, { ms: 1, s: 1_000, min: 60_000, h: 3_600_000, days: 86_400_000 }],
+  [/Bytes|bytes/, { bytes: 1, KiB: 1024, MiB: 1024 * 1024 }],
   [/./, { undefined: 1 }]
 ]
 

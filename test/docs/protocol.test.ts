@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
-import { createMemoryOffsetCounter } from '../../src/adapters/memory/offset-counter.ts'
+import { createMemoryRecordStore } from '../../src/adapters/memory/record-store.ts'
 import { createMemorySegmentStore } from '../../src/adapters/memory/segment-store.ts'
+import { createMemoryTopicStore } from '../../src/adapters/memory/topic-store.ts'
 import { systemClock } from '../../src/adapters/system/clock.ts'
 import { defaultLimits } from '../../src/domain/limits.ts'
 import { createLog } from '../../src/domain/log/log.ts'
@@ -13,7 +14,7 @@ import { encodeSegment, type Segment } from '../../src/domain/segments/segment.t
 const document = readFileSync(new URL('../../docs/protocol.md', import.meta.url), 'utf8')
 const [text = '', table = ''] = document.split('\n## Limits\n')
 const KiB = 1024
-const units: Record<string, number> = { ms: 1, s: 1_000, min: 60_000, KiB, MiB: KiB * KiB }
+const units: Record<string, number> = { ms: 1, s: 1_000, min: 60_000, h: 3_600_000, days: 86_400_000, bytes: 1, KiB, MiB: KiB * KiB }
 
 test('docs/protocol.md has the values of the limits that it names', () => {
   const rows = [...table.matchAll(/^\| ([A-Z_]+) \| `(\w+)` \| ([\d.]+)(?: (\w+))? \|/gm)]
@@ -34,15 +35,18 @@ test('docs/protocol.md gives the values in the text as in the table', () => {
 
 test('the reads of the example in §4.2 make the calls that it lists', async () => {
   const segments = createMemorySegmentStore()
-  const counter = createMemoryOffsetCounter()
+  const topics = createMemoryTopicStore()
+  const records = createMemoryRecordStore()
   for (const count of [3, 1, 5]) {
-    const { first, last } = await counter.reserve('t', count, { now: Date.now() })
+    const reserved = await topics.reserve('t', { count }, { closed: null, closing: null, config: null }, { now: Date.now() })
+    assert.ok(reserved.kind === 'reserved')
+    const { first, last } = reserved
     const messages = Array.from({ length: count }, () => ({ payload: '0' }))
     const { object } = encodeSegment(messages, { first, timestamp: 1, writer: 'w', compression: 'none', compressOverBytes: KiB })
     await segments.putIfAbsent('t', last, object, { reservedAtMs: null })
   }
   const read = async (from: number, limit: number) => {
-    const log = createLog({ segments, counter, clock: systemClock, compression: 'none' })
+    const log = createLog({ segments, topics, records, clock: systemClock, compression: 'none' })
     const operation = createOperation()
     const { count, nextOffset } = await log.read('t', { from, limit, maxBytes: KiB * KiB }, operation)
     const { state, list, get } = operation.calls

@@ -21,7 +21,7 @@ test('the compiler demands the details of a code', () => {
     // @ts-expect-error: does not say whether the messages are written
     new LogError('append_timeout', 'Too slow.', {}),
     // @ts-expect-error: an append that is refused is never written
-    new LogError('overloaded', 'Too much.', { written: 'unknown' }),
+    new LogError('topic_closed', 'Too late.', { written: 'unknown', end: 3 }),
     // @ts-expect-error: no such code
     new LogError('out_of_tea', 'No tea.')
   ])

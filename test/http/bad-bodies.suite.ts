@@ -27,17 +27,25 @@ const invalid: Record<string, [body: string | Buffer, code: string, detail: stri
   null: ['null', 'invalid_request', 'body: expected a JSON object, got null'],
   'no payload': ['{}', 'invalid_request', 'payload: expected any JSON value, got nothing'],
   'no payload, but a key': ['{"key":"k"}', 'invalid_request', 'payload: expected any JSON value, got nothing'],
-  'an unknown member': ['{"payload":1,"foo":2}', 'invalid_request', 'foo: expected one of payload, key, headers, got an unknown member'],
+  'an unknown member': [
+    '{"payload":1,"foo":2}',
+    'invalid_request',
+    'foo: expected one of payload, key, headers, producer, expected_offset, close, order, got an unknown member'
+  ],
   'an unknown member with a long and strange name': [
     `{"payload":1,"${'<é>'.repeat(40)}":2}`,
     'invalid_request',
-    `"${'<é>'.repeat(20)}…": expected one of payload, key, headers, got an unknown member`
+    `"${'<é>'.repeat(20)}…": expected one of payload, key, headers, producer, expected_offset, close, order, got an unknown member`
   ],
   '__proto__ beside the payload': [
-    '{"payload":1,"__proto__":{"key":"k"}}', 'invalid_request', '__proto__: expected one of payload, key, headers, got an unknown member'
+    '{"payload":1,"__proto__":{"key":"k"}}',
+    'invalid_request',
+    '__proto__: expected one of payload, key, headers, producer, expected_offset, close, order, got an unknown member'
   ],
   'constructor beside the payload': [
-    '{"payload":1,"constructor":{}}', 'invalid_request', 'constructor: expected one of payload, key, headers, got an unknown member'
+    '{"payload":1,"constructor":{}}',
+    'invalid_request',
+    'constructor: expected one of payload, key, headers, producer, expected_offset, close, order, got an unknown member'
   ],
   'two payloads': ['{"payload":1,"payload":2}', 'invalid_request', 'payload: expected once, got twice'],
   'two payloads, one with escapes': ['{"payload":1,"p\\u0061yload":2}', 'invalid_request', 'payload: expected once, got twice'],

@@ -30,8 +30,7 @@ const queries: Record<string, string> = {
   '?limit=': 'limit: expected a whole number from 1, got ""',
   '?max_bytes=0': 'max_bytes: expected a whole number from 1, got "0"',
   '?max_bytes=1.0': 'max_bytes: expected a whole number from 1, got "1.0"',
-  '?foo=1': 'foo: expected one of offset, limit, max_bytes, wait, got an unknown parameter',
-  '?timestamp=1702000000000': 'timestamp: expected one of offset, limit, max_bytes, wait, got an unknown parameter',
+  '?foo=1': 'foo: expected one of offset, timestamp, limit, max_bytes, wait, got an unknown parameter',
   '?wait=-1': `${waitExpected}"-1"`,
   '?wait=.5': `${waitExpected}".5"`,
   '?wait=1.': `${waitExpected}"1."`,
@@ -40,8 +39,8 @@ const queries: Record<string, string> = {
   '?wait=1e1': `${waitExpected}"1e1"`,
   '?wait=00.5': `${waitExpected}"00.5"`,
   '?wait=': `${waitExpected}""`,
-  '?Offset=1': 'Offset: expected one of offset, limit, max_bytes, wait, got an unknown parameter',
-  '?constructor=1': 'constructor: expected one of offset, limit, max_bytes, wait, got an unknown parameter'
+  '?Offset=1': 'Offset: expected one of offset, timestamp, limit, max_bytes, wait, got an unknown parameter',
+  '?constructor=1': 'constructor: expected one of offset, timestamp, limit, max_bytes, wait, got an unknown parameter'
 }
 
 /** As they stand in the path, and as the message shows them. */
@@ -104,8 +103,7 @@ export async function badRequests (t: TestContext, { baseUrl, topic, paths }: Su
   })
 
   for (const path of [
-    '/nope', '/topics', '/topics/a', '/topics/a/b/produce', '/topics/a/produce//', '/TOPICS/a/consume', '/v2/health', '/v1',
-    '/v1/v1/health'
+    '/nope', '/topics/a/nope', '/topics/a/b/produce', '/topics/a/produce//', '/TOPICS/a/consume', '/v2/health', '/v1', '/v1/v1/health'
   ]) {
     await t.test(`unknown path ${path}`, async () => {
       for (const method of ['GET', 'POST', 'DELETE']) {
@@ -119,6 +117,10 @@ export async function badRequests (t: TestContext, { baseUrl, topic, paths }: Su
     [`/topics/${topic()}/produce`, 'POST', ['GET', 'PUT', 'DELETE', 'PATCH', 'OPTIONS']],
     [`/v1/topics/${topic()}/produce`, 'POST', ['GET']],
     [`/topics/${topic()}/consume?offset=1`, 'GET, HEAD', ['POST', 'PUT', 'DELETE', 'PATCH', 'OPTIONS']],
+    [`/topics/${topic()}`, 'DELETE, GET, HEAD, PUT', ['POST', 'PATCH', 'OPTIONS']],
+    [`/topics/${topic()}/trim`, 'POST', ['GET', 'PUT', 'DELETE']],
+    [`/topics/${topic()}/close`, 'POST', ['GET', 'PUT', 'DELETE']],
+    ['/topics', 'GET, HEAD', ['POST', 'PUT', 'DELETE']],
     ['/health', 'GET, HEAD', ['POST', 'DELETE']],
     ['/health/', 'GET, HEAD', ['POST']],
     ['/', 'GET, HEAD', ['POST']],

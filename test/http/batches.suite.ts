@@ -4,7 +4,8 @@ import { assertProblem, consume, produce } from '../support/http/requests.ts'
 import type { Subject } from './http.suite.ts'
 
 const memberExpected = 'expected one of payload, key, headers, got an unknown member'
-const countExpected = 'expected 1 to 1000 messages, got'
+const bodyMemberExpected = 'expected one of payload, key, headers, producer, expected_offset, close, order, got an unknown member'
+const countExpected = 'expected 1 to 65536 messages, got'
 const keyExpected = 'expected a string of at most 1024 bytes, got'
 
 const batch = (messages: readonly string[]): string => `{"messages":[${messages.join()}]}`
@@ -12,20 +13,24 @@ const withLast = (count: number, last: string): string => batch([...Array(count 
 
 const invalid: Record<string, [body: string, code: string, detail: string]> = {
   'no message': [batch([]), 'invalid_request', `messages: ${countExpected} none`],
-  '1,001 messages': [withLast(1001, '{"payload":0}'), 'invalid_request', `messages: ${countExpected} 1001`],
-  '1,001 messages, the last of which is wrong': [withLast(1001, '{}'), 'invalid_request', `messages: ${countExpected} 1001`],
+  '65,537 messages': [withLast(65_537, '{"payload":0}'), 'invalid_request', `messages: ${countExpected} 65537`],
+  '65,537 messages, the last of which is wrong': [withLast(65_537, '{}'), 'invalid_request', `messages: ${countExpected} 65537`],
   '2 million values': [batch(Array(2_000_000).fill('1') as string[]), 'invalid_request', `messages: ${countExpected} 2000000`],
   'messages that are an object': ['{"messages":{"payload":1}}', 'invalid_request', `messages: ${countExpected} an object`],
   'messages that are a string': ['{"messages":"a"}', 'invalid_request', `messages: ${countExpected} "a"`],
   'messages that are null': ['{"messages":null}', 'invalid_request', `messages: ${countExpected} null`],
   'messages given twice': ['{"messages":[],"messages":[{"payload":1}]}', 'invalid_request', 'messages: expected once, got twice'],
-  'messages beside a payload': ['{"messages":[{"payload":1}],"payload":1}', 'invalid_request', `messages: ${memberExpected}`],
-  'messages behind a payload': ['{"payload":1,"messages":[{"payload":1}]}', 'invalid_request', `messages: ${memberExpected}`],
+  'messages beside a payload': ['{"messages":[{"payload":1}],"payload":1}', 'invalid_request', `messages: ${bodyMemberExpected}`],
+  'messages behind a payload': ['{"payload":1,"messages":[{"payload":1}]}', 'invalid_request', `messages: ${bodyMemberExpected}`],
   'messages beside a key': [
-    '{"messages":[{"payload":1}],"key":"k"}', 'invalid_request', 'key: expected one of messages, got an unknown member'
+    '{"messages":[{"payload":1}],"key":"k"}',
+    'invalid_request',
+    'key: expected one of messages, producer, expected_offset, close, order, got an unknown member'
   ],
   '__proto__ beside messages': [
-    '{"__proto__":{},"messages":[{"payload":1}]}', 'invalid_request', '__proto__: expected one of messages, got an unknown member'
+    '{"__proto__":{},"messages":[{"payload":1}]}',
+    'invalid_request',
+    '__proto__: expected one of messages, producer, expected_offset, close, order, got an unknown member'
   ],
   'messages in a message': [batch(['{"payload":1,"messages":[]}']), 'invalid_request', `messages.0.messages: ${memberExpected}`],
   'a message that is no object': [batch(['{"payload":1}', '5']), 'invalid_request', 'messages.1: expected a JSON object, got 5'],
@@ -107,10 +112,11 @@ export async function batches (t: TestContext, { baseUrl, topic }: Subject): Pro
 
   await t.test('the largest batch', async () => {
     const name = topic()
-    const answer = await produce(baseUrl, name, batch([...Array(1000).keys()].map((n) => `{"payload":${n}}`)))
-    assert.equal(answer.text, `{"topic":"${name}","offset":1,"last_offset":1000,"count":1000}`)
-    const { messages, next_offset: next } = JSON.parse(await lines(name, '?limit=1000')
-      .then((text) => text.replaceAll('"timestamp":T', '"t":0'))) as { messages: Array<{ payload: number }>, next_offset: number }
+    const answer = await produce(baseUrl, name, batch([...Array(65_536).keys()].map((n) => `{"payload":${n}}`)))
+    assert.equal(answer.text, `{"topic":"${name}","offset":1,"last_offset":65536,"count":65536}`)
+    const { messages, next_offset: next } = JSON.parse(
+      await lines(name, '?limit=1000').then((text) => text.replaceAll('"timestamp":T', '"t":0'))
+    ) as { messages: Array<{ payload: number }>, next_offset: number }
     assert.deepEqual([messages.map(({ payload }) => payload), next], [[...Array(1000).keys()], 1001])
     assert.equal(await lines(name, '?offset=500&limit=1'), '{"messages":[{"offset":500,"payload":499,"timestamp":T}],"next_offset":501}')
   })

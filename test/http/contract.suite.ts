@@ -225,8 +225,48 @@ async function service (t: TestContext, baseUrl: string): Promise<void> {
     assert.equal(specification.openapi, '3.1.0')
     assert.deepEqual(Object.fromEntries(Object.entries(specification.paths).map(([path, methods]) => [path,
       Object.entries(methods).map(([method, { operationId, responses }]) => [method, operationId, Object.keys(responses)])])), {
-      '/topics/{topic}/produce': [['post', 'produce', ['200', '400', '408', '413', '415', '421', '431', '500', '501', '503', '507']]],
-      '/topics/{topic}/consume': [['get', 'consume', ['200', '400', '408', '421', '431', '500', '501', '503']]],
+      '/topics/{topic}/produce': [
+        [
+          'post',
+          'produce',
+          ['200', '400', '403', '404', '408', '409', '413', '415', '421', '422', '429', '431', '500', '501', '503', '507']
+        ]
+      ],
+      '/topics/{topic}/consume': [['get', 'consume', ['200', '204', '400', '408', '421', '431', '500', '501', '503']]],
+      '/topics': [['get', 'listTopics', ['200', '400', '408', '421', '431', '500', '501', '503']]],
+      '/topics/{topic}': [
+        ['get', 'describeTopic', ['200', '400', '404', '408', '421', '431', '500', '501', '503']],
+        ['put', 'putTopic', ['200', '201', '400', '408', '413', '415', '421', '431', '500', '501', '503', '507']],
+        ['delete', 'deleteTopic', ['204', '400', '404', '408', '421', '431', '500', '501', '503', '507']]
+      ],
+      '/topics/{topic}/trim': [['post', 'trimTopic', ['200', '400', '404', '408', '413', '415', '421', '431', '500', '501', '503', '507']]],
+      '/topics/{topic}/close': [
+        ['post', 'closeTopic', ['200', '400', '404', '408', '409', '413', '415', '421', '431', '500', '501', '503', '507']]
+      ],
+      '/topics/{topic}/groups/{group}/receive': [
+        ['post', 'receive', ['200', '400', '408', '413', '415', '421', '431', '500', '501', '503', '507']]
+      ],
+      '/topics/{topic}/groups/{group}/ack': [
+        ['post', 'ack', ['200', '400', '404', '408', '409', '413', '415', '421', '431', '500', '501', '503', '507']]
+      ],
+      '/topics/{topic}/groups/{group}/nack': [
+        ['post', 'nack', ['200', '400', '404', '408', '409', '413', '415', '421', '431', '500', '501', '503', '507']]
+      ],
+      '/topics/{topic}/groups/{group}/extend': [
+        ['post', 'extend', ['200', '400', '404', '408', '409', '413', '415', '421', '431', '500', '501', '503', '507']]
+      ],
+      '/topics/{topic}/groups': [['get', 'listGroups', ['200', '400', '408', '421', '431', '500', '501', '503']]],
+      '/topics/{topic}/groups/{group}': [
+        ['get', 'describeGroup', ['200', '400', '404', '408', '421', '431', '500', '501', '503']],
+        ['put', 'putGroup', ['200', '201', '400', '404', '408', '409', '413', '415', '421', '431', '500', '501', '503', '507']],
+        ['delete', 'deleteGroup', ['204', '400', '404', '408', '409', '421', '431', '500', '501', '503', '507']]
+      ],
+      '/topics/{topic}/groups/{group}/offset': [
+        ['put', 'seekGroup', ['200', '400', '408', '409', '413', '415', '421', '431', '500', '501', '503', '507']]
+      ],
+      '/topics/{topic}/groups/{group}/redrive': [
+        ['post', 'redriveGroup', ['200', '400', '404', '408', '413', '415', '421', '431', '500', '501', '503', '507']]
+      ],
       '/health': [['get', 'health', ['200', '400', '408', '421', '431', '500', '501']]],
       '/ready': [['get', 'ready', ['200', '400', '408', '421', '431', '500', '501', '503']]]
     })

@@ -306,9 +306,10 @@ test('fuzzing HTTP', async (t) => {
   })
 
   await t.test('numbers of members: taken exactly when they are within the bounds', async () => {
-    const count = fc.oneof(fc.integer({ min: 0, max: 4 }), fc.integer({ min: 995, max: 1_005 }), fc.integer({ min: 2_000, max: 50_000 }))
-    const name = fc.constantFrom((i: number) => String(i), (i: number) => `n${i}`, (i: number) => 'é'.repeat(i % 7) + i,
-      (i: number) => `\\u0061${i}`)
+    const count = fc.oneof(fc.integer({ min: 0, max: 4 }), fc.integer({ min: 65_533, max: 65_540 }), fc.integer({ min: 995, max: 50_000 }))
+    const name = fc.constantFrom(
+      (i: number) => String(i), (i: number) => `n${i}`, (i: number) => 'é'.repeat(i % 7) + i, (i: number) => `\\u0061${i}`
+    )
     await check(100, fc.record({
       count,
       name,
@@ -324,10 +325,7 @@ test('fuzzing HTTP', async (t) => {
       }[what]
       const bytes = names.reduce((sum, text) => sum + Buffer.byteLength(JSON.parse(`"${text}"`) as string) + 1, 0)
       const good = {
-        headers: bytes <= 8_192,
-        others: count === 0,
-        batch: count >= 1 && count <= 1_000,
-        lines: count >= 1 && count <= 1_000
+        headers: bytes <= 8_192, others: count === 0, batch: count >= 1 && count <= 65_536, lines: count >= 1 && count <= 65_536
       }[what]
       const answer = await ask(baseUrl, {
         method: 'POST',

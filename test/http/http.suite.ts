@@ -3,11 +3,14 @@ import { test, type TestContext } from 'node:test'
 import { badBodies } from './bad-bodies.suite.ts'
 import { badRequests } from './bad-requests.suite.ts'
 import { batches } from './batches.suite.ts'
+import { conditionalAppends } from './conditions.suite.ts'
 import { contract } from './contract.suite.ts'
 import { encodings } from './encodings.suite.ts'
 import { live } from './live.suite.ts'
 import { ndjson } from './ndjson.suite.ts'
 import { exactPayloads } from './payloads.suite.ts'
+import { readingByTime } from './time.suite.ts'
+import { topics } from './topics.suite.ts'
 
 /**
  * What becomes of a path on its way to the app. `normalized`: it is made a URL, so `..` and bad encodings don't arrive.
@@ -51,5 +54,8 @@ export function httpSuite (name: string, start: (t: TestContext) => Promise<{ ba
     await t.test('batches', (t) => batches(t, subject))
     await t.test('NDJSON', (t) => ndjson(t, subject))
     await t.test('encodings', (t) => encodings(t, subject))
+    await t.test('topics', (t) => topics(t, subject))
+    await t.test('conditional appends', (t) => conditionalAppends(t, subject))
+    await t.test('time and lag', (t) => readingByTime(t, subject))
   })
 }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { request } from 'node:http'
 import type { TestContext } from 'node:test'
 import { follow } from '../support/http/events.ts'
-import { ask, assertProblem, consume, produce } from '../support/http/requests.ts'
+import { ask, assertProblem, consume, produce, send } from '../support/http/requests.ts'
 import type { Subject } from './http.suite.ts'
 
 export async function live (t: TestContext, subject: Subject): Promise<void> {
@@ -98,6 +98,42 @@ async function streams (t: TestContext, { baseUrl, topic }: Subject): Promise<vo
       .split(/,(?=\{"offset")/)
     assert.deepEqual(events, lines.map((data, i) => ({ id: String(i + 1), event: undefined, data })))
     assert(events[5]!.data.includes('12345678901234567890'))
+  })
+
+  await t.test('a stream of a topic that is closed ends, and is answered 204 when it comes again', async (t) => {
+    const name = topic()
+    await fill(baseUrl, name, 1, 2)
+    const following = await follow(t, baseUrl, name)
+    await following.atLeast(2)
+    await send(baseUrl, 'POST', `/topics/${name}/close`)
+    const late = await follow(t, baseUrl, name, '?offset=2')
+    const closed = { id: '2', event: 'closed', data: '{"next_offset":3}' }
+    for (const reader of [following, late]) {
+      await reader.until(({ ended }) => ended)
+      assert.deepEqual(reader.events.at(-1), closed)
+      assert.equal(reader.lastEventId, '2')
+    }
+    assert.deepEqual(late.events.map(({ id, event }) => [id, event]), [['2', undefined], ['2', 'closed']])
+    const again = await ask(baseUrl, { path: `/topics/${name}/consume`, headers: { accept: 'text/event-stream', 'last-event-id': '2' } })
+    assert.deepEqual([again.status, again.text], [204, ''])
+    const resumed = await follow(t, baseUrl, name, '', { 'last-event-id': '1' })
+    await resumed.until(({ ended }) => ended)
+    assert.deepEqual(resumed.events.map(({ id, event }) => [id, event]), [['2', undefined], ['2', 'closed']])
+    // A stream that begins at the end hears of it, and is not taken for one that comes again.
+    const atEnd = await follow(t, baseUrl, name, '?offset=latest')
+    await atEnd.until(({ ended }) => ended)
+    assert.deepEqual(atEnd.events, [closed])
+  })
+
+  await t.test('a long poll at the end of a topic that is closed meanwhile ends', async () => {
+    const name = topic()
+    await fill(baseUrl, name, 1, 1)
+    const began = Date.now()
+    const waiting = consume(baseUrl, name, '?offset=2&wait=20')
+    await soon(300)
+    await send(baseUrl, 'POST', `/topics/${name}/close`)
+    assert.equal((await waiting).text, '{"messages":[],"next_offset":2,"closed":true}')
+    assert(Date.now() - began < 10_000)
   })
 
   await t.test('a stream from the end, that hears nothing before it breaks, resumes where it was', async (t) => {

@@ -41,9 +41,9 @@ const invalid: Record<string, [body: string | Buffer, code: string, detail: stri
     '{"payload":1}\n{"payload":1,"key":5}', 'invalid_request', 'line 2: key: expected a string of at most 1024 bytes, got 5'
   ],
   'a header that is no string': ['{"payload":1,"headers":{"a b":5}}', 'invalid_request', 'line 1: headers."a b": expected a string, got 5'],
-  '1,001 messages': ['{"payload":1}\n'.repeat(1001), 'invalid_request', 'body: expected 1 to 1000 messages, got 1001'],
-  '1,001 messages, one of them wrong': [
-    '{"payload":1}\n'.repeat(1000) + '\n{}', 'invalid_request', 'body: expected 1 to 1000 messages, got 1001'
+  '65,537 messages': ['{"payload":1}\n'.repeat(65_537), 'invalid_request', 'body: expected 1 to 65536 messages, got 65537'],
+  '65,537 messages, one of them wrong': [
+    '{"payload":1}\n'.repeat(65_536) + '\n{}', 'invalid_request', 'body: expected 1 to 65536 messages, got 65537'
   ],
   'too large by a byte': [
     `{"payload":"${'x'.repeat(4 * 1024 * 1024 - 13)}"}`, 'body_too_large', 'body: expected at most 4194304 bytes, got more'
@@ -94,10 +94,11 @@ async function bodies (t: TestContext, { baseUrl, topic }: Subject): Promise<voi
     }
   })
 
-  await t.test('1,000 lines', async () => {
+  await t.test('65,536 lines', async () => {
     const name = topic()
-    assert.equal((await send(baseUrl, name, '{"payload":1}\n'.repeat(1000))).text,
-      `{"topic":"${name}","offset":1,"last_offset":1000,"count":1000}`)
+    assert.equal(
+      (await send(baseUrl, name, '{"payload":1}\n'.repeat(65_536))).text, `{"topic":"${name}","offset":1,"last_offset":65536,"count":65536}`
+    )
   })
 
   for (const [name, [body, code, detail]] of Object.entries(invalid)) {

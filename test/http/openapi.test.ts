@@ -5,7 +5,7 @@ import fc from 'fast-check'
 import { hurried, listeningApp } from '../support/http/app.ts'
 import { anyText, check } from '../support/http/fuzz.ts'
 import { mostlyDescribed, type OpenApi, type Operation, type Schema } from '../support/http/openapi.ts'
-import { type Answer, ask } from '../support/http/requests.ts'
+import { type Answer, ask, produce, send } from '../support/http/requests.ts'
 
 /** The extensions that the document carries, written again from their description. */
 function validator (document: OpenApi): Ajv2020 {
@@ -15,10 +15,10 @@ function validator (document: OpenApi): Ajv2020 {
   const ajv = new Ajv2020({ strict: true, allErrors: true })
   ajv.addVocabulary(['x-expected', 'example', 'openapi', 'info', 'components', 'paths', 'tags', 'servers'])
   ajv.addKeyword({ keyword: 'x-max-bytes', type: ['string', 'object'], validate: (max: number, data: unknown) => bytes(data) <= max })
+  ajv.addKeyword({ keyword: 'x-well-formed', type: 'string', validate: (_: true, data: string) => data.isWellFormed() })
+  ajv.addFormat('date-time', (text: string) => /^\d{4}-/.test(text) && !Number.isNaN(Date.parse(text)))
   ajv.addKeyword({
-    keyword: 'x-max-number',
-    type: 'string',
-    validate: (max: number, data: string) => !/^[0-9]+$/.test(data) || BigInt(data) <= BigInt(max)
+    keyword: 'x-max-number', type: 'string', validate: (max: number, data: string) => !/^[0-9]+$/.test(data) || BigInt(data) <= BigInt(max)
   })
   ajv.addSchema(document, 'api')
   return ajv
@@ -29,7 +29,7 @@ function compiled (ajv: Ajv2020, schema: Schema): ValidateFunction {
 }
 
 test('the service is what /openapi.json says', async (t) => {
-  const { baseUrl } = await listeningApp(t, { timeLeft: hurried })
+  const { baseUrl } = await listeningApp(t, { timeLeft: hurried, limits: { gapWaitMs: 1 } })
   const document = JSON.parse((await ask(baseUrl, { path: '/openapi.json' })).text) as OpenApi
   const ajv = validator(document)
   assert.equal(document.openapi, '3.1.0')
@@ -47,16 +47,19 @@ test('each error in the document has an example that is an answer of its status'
   const valid = compiled(validator(document), { $ref: '#/components/schemas/Problem' })
   for (const [path, methods] of Object.entries(document.paths)) {
     for (const { responses } of Object.values(methods)) {
-      for (const [status, { description, content = {} }] of Object.entries(responses).filter(([status]) => status !== '200')) {
+      for (const [status, { description, content = {} }] of Object.entries(responses).filter(([status]) => Number(status) >= 400)) {
         const { examples = {} } = content['application/problem+json']!
         assert.deepEqual(Object.keys(examples), [...description.matchAll(/`(\w+)`:/g)].map(([, code]) => code))
         for (const [code, { value }] of Object.entries(examples)) {
           assert(valid(value), `${path} ${code}: ${JSON.stringify(valid.errors)}`)
           const { status: its, code: itsCode, written, end } = value as { status: number, code: string, written?: string, end?: number }
           assert.deepEqual([its, itsCode], [Number(status), code])
-          assert.equal(end !== undefined, code === 'offset_out_of_range')
-          assert.equal(written !== undefined, path.endsWith('/produce') && code !== 'request_timeout' &&
-            code !== 'request_headers_too_large', `${path} ${code}`)
+          assert.equal(end !== undefined, ['offset_out_of_range', 'offset_mismatch', 'topic_closed'].includes(code))
+          assert.equal(
+            written !== undefined,
+            /\/(produce|close)$/.test(path) && code !== 'request_timeout' && code !== 'request_headers_too_large',
+            `${path} ${code}`
+          )
         }
       }
     }
@@ -68,9 +71,13 @@ test('parameters are numbers for clients', async (t) => {
   const document = JSON.parse((await ask(baseUrl, { path: '/openapi.json' })).text) as OpenApi
   const { parameters = [] } = document.paths['/topics/{topic}/consume']!['get']!
   assert.deepEqual(parameters.map(({ name, schema }) => [name, schema.type ?? schema.anyOf?.map(({ type }) => type)]), [
-    [
-      'offset', ['integer', 'string']
-    ], ['limit', 'integer'], ['max_bytes', 'integer'], ['wait', 'number'], ['topic', 'string'], ['last-event-id', 'integer']
+    ['offset', ['integer', 'string']],
+    ['timestamp', ['integer', 'string']],
+    ['limit', 'integer'],
+    ['max_bytes', 'integer'],
+    ['wait', 'number'],
+    ['topic', 'string'],
+    ['last-event-id', 'integer']
   ])
 })
 
@@ -81,10 +88,37 @@ const headerText = /^([!-~\u00a1-\u00ff]([\t -~\u00a1-\u00ff]*[!-~\u00a1-\u00ff]
 const withoutWaiting = (seconds: string): string => /^[1-9][0-9]*$/.test(seconds) ? '0' : seconds
 
 /** A parameter's text as the value that a client means by it: numbers are plain digits, with decimals where the type is not integer. */
-function meant ({ type }: Schema, text: string): string | number {
+function meant ({ type }: Schema, text: string): string | number | boolean {
   if (type === 'string') return text
+  if (type === 'boolean') return text === 'true' || (text === 'false' ? false : text)
   return (type === 'number' ? /^(0|[1-9][0-9]*)(\.[0-9]{1,3})?$/ : /^(0|[1-9][0-9]*)$/).test(text) ? Number(text) : text
 }
+
+/** A topic that exists, and a group of it, unless they were just deleted. */
+const KNOWN = 'known'
+
+async function makeKnown (baseUrl: string): Promise<void> {
+  // It may have been closed.
+  await ask(baseUrl, { method: 'DELETE', path: `/topics/${KNOWN}` })
+  await ask(baseUrl, { method: 'PUT', path: `/topics/${KNOWN}` })
+  await ask(baseUrl, { method: 'PUT', path: `/topics/${KNOWN}/groups/${KNOWN}` })
+}
+
+/** The id of a lease of the known group, with one message. The group is made anew, lest its bounds are reached. */
+async function knownLease (baseUrl: string): Promise<string> {
+  await ask(baseUrl, { method: 'DELETE', path: `/topics/${KNOWN}/groups/${KNOWN}?force=true` })
+  await produce(baseUrl, KNOWN, '{"payload":1}')
+  const { text } = await send(baseUrl, 'POST', `/topics/${KNOWN}/groups/${KNOWN}/receive`, { limit: 1 })
+  return (JSON.parse(text) as { lease: { id: string } }).lease.id
+}
+
+const stateCodes = [
+  'offset_out_of_range', 'topic_not_found', 'producer_\\w+', 'offset_mismatch', 'topic_closed', 'out_of_order', 'idempotency_conflict',
+  'message_too_large', 'rate_limited', 'group_not_found', 'invalid_group_config', 'lease_lost', 'group_busy', 'offset_conflict'
+]
+/** An id in the form of one, or an offset of another lease. */
+const noSuchLease = /lease_id: expected the id of a lease, got \\"[\w-]{48}\\"|the last offset of the lease/
+const refusedByState = new RegExp(`"code":"(${stateCodes.join('|')})"`)
 
 interface Sent { readonly type: string, readonly text: string, readonly valid: boolean }
 
@@ -96,6 +130,13 @@ function inType (type: string, body: unknown, valid: ValidateFunction): Sent {
   return { type, text: lines.map((line) => JSON.stringify(line) + '\n').join(''), valid: valid(lines) }
 }
 
+/** The same with the id of a lease, if it has one that is none. */
+async function withLease (baseUrl: string, sent: Sent): Promise<Sent> {
+  const body = JSON.parse(sent.text) as Record<string, unknown>
+  if (!sent.valid) return sent
+  return { ...sent, text: JSON.stringify({ ...body, lease_id: await knownLease(baseUrl), offsets: undefined }) }
+}
+
 async function conforms (baseUrl: string, ajv: Ajv2020, path: string, method: string, operation: Operation): Promise<void> {
   const { parameters = [], requestBody, responses } = operation
   const validParameter = parameters.map(({ schema }) => compiled(ajv, schema))
@@ -103,13 +144,20 @@ async function conforms (baseUrl: string, ajv: Ajv2020, path: string, method: st
   const answers = new Map(Object.entries(responses).map(([status, { content = {} }]) =>
     [status, new Map(Object.entries(content).map(([type, { schema }]) => [type, compiled(ajv, schema)]))]))
 
+  const isOfLease = bodies.some(({ schema: { properties } }) => properties?.['lease_id'] !== undefined)
   const requests = fc.record({
+    leased: fc.constant(isOfLease).chain((possible) => possible ? fc.boolean() : fc.constant(false)),
     values: fc.tuple(...parameters.map(({ name, in: where, schema, required }) => {
       const text = mostlyDescribed(schema).map((value) => typeof value === 'string' ? value : JSON.stringify(value))
       const sendable = where === 'header'
         ? text.filter((value) => headerText.test(value))
         : name === 'wait' ? text.map(withoutWaiting) : text
-      return required ? sendable : fc.option(sendable)
+      // Without a name, it would be the path of the list.
+      const value = where === 'path' ? fc.oneof(sendable.filter((name) => name !== ''), fc.constant(KNOWN)) : sendable
+      // Most requests have few of many parameters.
+      return required
+        ? value
+        : fc.oneof({ weight: parameters.length > 6 ? 1 : 5, arbitrary: value }, { weight: 2, arbitrary: fc.constant(null) })
     })),
     sent: bodies.length === 0
       ? fc.constant(undefined)
@@ -121,11 +169,12 @@ async function conforms (baseUrl: string, ajv: Ajv2020, path: string, method: st
     }, { weight: 1, arbitrary: fc.constantFrom('text/plain', 'application/xml') })
   })
   const seen = new Set<string>()
-  await check(parameters.length === 0 ? 10 : 300, requests, async ({ values, sent, unknown, otherType }) => {
+  await check(parameters.length === 0 ? 10 : 300, requests, async ({ values, sent: sentAnyhow, leased, unknown, otherType }) => {
+    const sent = leased ? await withLease(baseUrl, sentAnyhow!) : sentAnyhow
     const given = parameters.map(({ name, in: where, schema }, i) => ({
       name,
       where,
-      value: values[i] ?? null,
+      value: leased && where === 'path' ? KNOWN : values[i] ?? null,
       schema,
       valid: validParameter[i]!
     }))
@@ -138,6 +187,7 @@ async function conforms (baseUrl: string, ajv: Ajv2020, path: string, method: st
       else if (where === 'header') headers[name] = value
       else query.push(`${name}=${encodeURIComponent(value)}`)
     }
+    if (method === 'DELETE' || seen.size === 0) await makeKnown(baseUrl)
     const answer = await ask(baseUrl, {
       method,
       path: query.length === 0 ? url : `${url}?${query.join('&')}`,
@@ -151,12 +201,16 @@ async function conforms (baseUrl: string, ajv: Ajv2020, path: string, method: st
       (sent === undefined || (otherType === undefined && sent.valid))
     // Parameters that no operation documents are refused where there are documented ones, and do no harm elsewhere.
     const strict = parameters.some(({ in: where }) => where === 'query') && unknown !== undefined
-    // What is valid by itself can still be beyond the end of the topic.
-    const beyond = answer.text.includes('"code":"offset_out_of_range"')
-    if (valid && !strict && !beyond) assert.equal(answer.status, 200, `valid by the document: ${answer.text}`)
+    // What is valid by itself can contradict the topic's state, or another part of the request.
+    const contradicts = refusedByState.test(answer.text) || / got both"| because of /.test(answer.text) ||
+      noSuchLease.test(answer.text)
+    if (valid && !strict && !contradicts) assert(answer.status < 300, `valid by the document: ${answer.text}`)
     else assert(answer.status >= 400 && answer.status < 500, `not valid by the document: ${answer.status} ${answer.text}`)
   })
-  assert(seen.has('200') && (parameters.length === 0 || seen.has('400')), `not much of a test: only ${[...seen].join()}`)
+  assert(
+    [...seen].some((status) => status < '300') && (parameters.length === 0 || seen.has('400')),
+    `not much of a test: only ${[...seen].join()}`
+  )
 }
 
 function documented (answer: Answer, answers: ReadonlyMap<string, ReadonlyMap<string, ValidateFunction>>): void {
@@ -164,6 +218,10 @@ function documented (answer: Answer, answers: ReadonlyMap<string, ReadonlyMap<st
   assert(status < 500, text)
   const types = answers.get(String(status))
   assert(types !== undefined, `status ${status} is not documented`)
+  if (status === 204) {
+    assert.equal(text, '')
+    return
+  }
   const [type] = (headers['content-type'] as string).split(';')
   const validate = types.get(type!)
   assert(validate !== undefined, `${type} is not documented for ${status}`)

@@ -92,7 +92,8 @@ export function observeAnswers (
         } catch (error) {
           markSent(error)
           // The deserializer, which runs inside of this middleware, adds the response to its error.
-          observe((error as { $response?: unknown }).$response, sentAt)
+          const time = observe((error as { $response?: unknown }).$response, sentAt)
+          if (typeof error === 'object' && error !== null) responseTimes.set(error, time)
           throw error
         }
       }, { step: 'deserialize', priority: 'high', name: 'answersMiddleware', override: true })
@@ -102,6 +103,7 @@ export function observeAnswers (
 
 /**
  * The service's clock at the time of this response, in ms (whole seconds).
+ * @param output of the SDK, or the error that it made of the response
  * @throws StoreError `misconfigured` if the response has no valid `Date`, which HTTP requires of every server with a clock
  */
 export function serverTime (output: object): number {

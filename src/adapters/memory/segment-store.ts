@@ -1,10 +1,10 @@
 import { StoreError } from '../../ports/errors.ts'
-import { PUT_ACCEPTED_MS, type SegmentObject, type SegmentStore } from '../../ports/segment-store.ts'
+import { PUT_ACCEPTED_MS, type NamedSegmentStore, type SegmentObject } from '../../ports/segment-store.ts'
 
 interface StoredObject { readonly object: SegmentObject, readonly lastModified: number }
 
 /** Keeps objects in memory. Each topic has an ascending array of keys; a new key belongs at its end, or close to it. */
-export function createMemorySegmentStore (now: () => number = Date.now): SegmentStore {
+export function createMemorySegmentStore (now: () => number = Date.now): NamedSegmentStore {
   const topics = new Map<string, { keys: number[], objects: Map<number, StoredObject> }>()
 
   return {
@@ -41,6 +41,11 @@ export function createMemorySegmentStore (now: () => number = Date.now): Segment
       if (segments === undefined) return
       for (const last of lasts) segments.objects.delete(last)
       segments.keys = segments.keys.filter((last) => segments.objects.has(last))
+    },
+
+    async topics (after, limit) {
+      const names = [...topics].filter(([topic, { keys }]) => topic > after && keys.length > 0).map(([topic]) => topic).sort()
+      return { topics: names.slice(0, limit), truncated: names.length > limit }
     },
 
     async check () {}

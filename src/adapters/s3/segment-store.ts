@@ -4,10 +4,11 @@ import {
   type GetObjectCommandOutput
 } from '@aws-sdk/client-s3'
 import { StoreError } from '../../ports/errors.ts'
-import type { CallOptions, SegmentEntry, SegmentObject, SegmentStore } from '../../ports/segment-store.ts'
+import type { CallOptions, NamedSegmentStore, SegmentEntry, SegmentObject } from '../../ports/segment-store.ts'
 import { clientConfig, hasAnswered, isAws, observeAnswers, sendOptions, serverTime, type AwsSettings } from '../aws/client.ts'
 import { withStoreErrors, markSent, statusOf, toStoreError, type CallContext, type Remedies } from '../aws/errors.ts'
 import { deadlinePlugin, DeadlineSigner, StoreClock } from './deadline.ts'
+import { listNames, type NameLists } from './topic-names.ts'
 
 export interface S3Settings extends AwsSettings {
   readonly bucket: string
@@ -23,7 +24,7 @@ const PROBE_KEY = 'topics/#check'
  * Stores segments as objects of a bucket, `topics/{topic}/{last}.json` with `last` in 20 digits (log §2.1). It creates its
  * own client, because `putIfAbsent` needs the signer of deadline.ts.
  */
-export function createS3SegmentStore (settings: S3Settings): SegmentStore & { close (): void } {
+export function createS3SegmentStore (settings: S3Settings): NamedSegmentStore & { close (): void } {
   const { bucket } = settings
   const clock = new StoreClock()
   const client = createS3Client(settings)
@@ -148,6 +149,34 @@ export function createS3SegmentStore (settings: S3Settings): SegmentStore & { cl
         }
         ContinuationToken = next
       }
+    },
+
+    async topics (after, limit, options) {
+      const Prefix = 'topics/'
+      const lists: NameLists = {
+        list: async (above, token) => {
+          const command = new ListObjectsV2Command({
+            Bucket: bucket,
+            Prefix,
+            Delimiter: '/',
+            StartAfter: Prefix + above,
+            ContinuationToken: token,
+            // One more than `limit` tells whether the list goes on, and `after` may be listed, too.
+            MaxKeys: Math.min(limit + 2, KEYS_MAX)
+          })
+          const context = callContext(`ListObjectsV2 ${Prefix}`, options)
+          const output = await withStoreErrors(context, () => client.send(command, sendOptions(options)))
+          const { IsTruncated: truncated, NextContinuationToken: next, CommonPrefixes = [] } = output
+          if (truncated === undefined) throw unsafeStore('answers a list without IsTruncated')
+          if (truncated && (next === undefined || next === token)) {
+            throw unsafeStore('answers a list that is truncated without a new NextContinuationToken')
+          }
+          const names = CommonPrefixes.map(({ Prefix: name = '' }) => name.slice(Prefix.length, -1))
+          return { names, token: truncated ? next : undefined }
+        },
+        hasObjects: async (topic) => (await this.list(topic, 1, 1, options)).entries.length > 0
+      }
+      return await listNames(lists, after, limit)
     },
 
     async remove (topic, lasts, options) {

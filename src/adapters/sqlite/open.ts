@@ -4,25 +4,31 @@ import {
 } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import type { OffsetCounter } from '../../ports/offset-counter.ts'
-import type { SegmentStore } from '../../ports/segment-store.ts'
+import type { GroupStore } from '../../ports/group-store.ts'
+import type { RecordStore } from '../../ports/record-store.ts'
+import type { NamedSegmentStore } from '../../ports/segment-store.ts'
+import type { TopicStore } from '../../ports/topic-store.ts'
 import { copyDatabase } from './backup.ts'
 import { createStoreClock } from './clock.ts'
 import * as sqlite from './errors.ts'
 import { SqliteStartError } from './errors.ts'
 import { createFile, DATABASE_FILE, flushFolder, FOLDER_MODE, LOG_FILE } from './files.ts'
 import { belongTogether } from './generation.ts'
+import { createSqliteGroupStore } from './group-store.ts'
 import { Journal, type Sync } from './journal.ts'
-import { createSqliteOffsetCounter } from './offset-counter.ts'
-import { APPLICATION_ID, PAGE_BYTES, SCHEMA, SCHEMA_VERSION } from './schema.ts'
+import { createSqliteRecordStore } from './record-store.ts'
+import { APPLICATION_ID, MIGRATIONS, PAGE_BYTES, SCHEMA, SCHEMA_VERSION } from './schema.ts'
 import { createSqliteSegmentStore } from './segment-store.ts'
 import { freeBytesOf } from './space.ts'
+import { createSqliteTopicStore } from './topic-store.ts'
 
 export { SqliteStartError, type SqliteStartFailure } from './errors.ts'
 
 export interface SqliteStore {
-  readonly segments: SegmentStore
-  readonly counter: OffsetCounter
+  readonly segments: NamedSegmentStore
+  readonly topics: TopicStore
+  readonly records: RecordStore
+  readonly groups: GroupStore
   /**
    * Copies the store to a new folder, with everything that was acknowledged before the call. Other calls continue.
    * @throws BackupError, StoreError
@@ -68,7 +74,9 @@ export function openSqliteStore (folder: string, options: SqliteStoreOptions = {
     const journal = new Journal(database, { wal, walPages, sync, freeBytes, elapsed })
     return {
       segments: createSqliteSegmentStore(database, journal, clock),
-      counter: createSqliteOffsetCounter(database, journal, clock),
+      topics: createSqliteTopicStore(database, journal, clock),
+      records: createSqliteRecordStore(database, journal),
+      groups: createSqliteGroupStore(database, journal, clock),
       backup: async (target) => {
         journal.read(() => {})
         await copyDatabase(database, target)
@@ -161,14 +169,19 @@ function prepare (database: DatabaseSync, path: string): boolean {
   // No files outside the folder.
   database.exec('PRAGMA temp_store = MEMORY')
   const empty = isEmpty(database)
+  const older = MIGRATIONS[Number(pragma(database, 'user_version'))]
   try {
     // Also writes if the tables exist, so that a start fails if the database is not writable.
-    database.exec(`BEGIN IMMEDIATE; ${SCHEMA} COMMIT`)
+    database.exec(`BEGIN IMMEDIATE; ${older ?? ''} ${SCHEMA} COMMIT`)
     // What a killed process left in the WAL may not be on the disk yet, but calls will return it.
     database.exec('PRAGMA wal_checkpoint(TRUNCATE)')
     return true
   } catch (error) {
     if (sqlite.sqliteCode(error) !== sqlite.SQLITE_FULL || empty) throw error
+    if (older !== undefined) {
+      throw new SqliteStartError('full', `DATA_DIR: no space is left for the folder ${path}, which an older version wrote: ` +
+        'free some space, so that it can be converted', { cause: error })
+    }
     // The disk is full, but the store can still be read.
     if (database.isTransaction) database.exec('ROLLBACK')
     rewrite(join(path, LOG_FILE))
@@ -216,7 +229,8 @@ function newestTime (database: DatabaseSync): number {
     SELECT max(
       coalesce((SELECT modified_ms FROM segments ORDER BY rowid DESC LIMIT 1), 0),
       coalesce((SELECT max(reserved_at) FROM topics), 0),
-      coalesce((SELECT max(created_at) FROM topics), 0)
+      coalesce((SELECT max(created_at) FROM topics), 0),
+      coalesce((SELECT max(modified_ms) FROM groups), 0)
     ) AS newest`).get() as { newest: number }
   return row.newest
 }

@@ -1,6 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite'
 import { StoreError } from '../../ports/errors.ts'
-import { PUT_ACCEPTED_MS, type SegmentEntry, type SegmentStore } from '../../ports/segment-store.ts'
+import { PUT_ACCEPTED_MS, type NamedSegmentStore, type SegmentEntry } from '../../ports/segment-store.ts'
 import { PAGE_BYTES } from './schema.ts'
 import type { Journal } from './journal.ts'
 
@@ -8,6 +8,8 @@ import type { Journal } from './journal.ts'
 const REMOVED_AT_ONCE = 100
 /** Rows returned by one list. Its cost grows with the rows, and a page rarely needs more; the reader lists again if it does. */
 const LISTED_AT_ONCE = 32
+/** The same of topics. */
+const NAMES_AT_ONCE = 1_000
 /** Bytes that are read in one turn of the event loop; then other calls get a turn. */
 const READ_IN_TURN_BYTES = 1024 * 1024
 /** Pages that a small change writes: a leaf of the table, a leaf of its index, and sometimes one above. */
@@ -20,7 +22,7 @@ interface SegmentRow {
   readonly metadata: string
 }
 
-export function createSqliteSegmentStore (database: DatabaseSync, journal: Journal, now: () => number): SegmentStore {
+export function createSqliteSegmentStore (database: DatabaseSync, journal: Journal, now: () => number): NamedSegmentStore {
   const insert = database.prepare(`
     INSERT INTO segments (topic, last, modified_ms, content_type, content_encoding, metadata, body) VALUES (?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT DO NOTHING`)
@@ -30,6 +32,15 @@ export function createSqliteSegmentStore (database: DatabaseSync, journal: Journ
     SELECT last AS lastOffset, length(body) AS size, modified_ms AS lastModified
     FROM segments WHERE topic = ? AND last >= ? ORDER BY last LIMIT ?`)
   const remove = database.prepare('DELETE FROM segments WHERE topic = ? AND last IN (SELECT value FROM json_each(?))')
+
+  // One step in the index for each name, however many segments a topic has.
+  const names = database.prepare(`
+    WITH RECURSIVE names (topic) AS (
+      SELECT (SELECT min(topic) FROM segments WHERE topic > ?)
+      UNION ALL
+      SELECT (SELECT min(topic) FROM segments WHERE topic > names.topic) FROM names WHERE names.topic IS NOT NULL
+    )
+    SELECT topic FROM names WHERE topic IS NOT NULL LIMIT ?`)
 
   /** Bytes read in this turn of the event loop. */
   const turn = { bytes: 0 }
@@ -81,6 +92,13 @@ export function createSqliteSegmentStore (database: DatabaseSync, journal: Journ
         journal.write('upkeep', some.length * PAGES_PER_CHANGE, () => remove.run(topic, JSON.stringify(some)))
         await journal.durable('unknown')
       }
+    },
+
+    async topics (after, most) {
+      const limit = Math.min(most, NAMES_AT_ONCE)
+      const rows = journal.read(() => names.all(after, limit + 1)) as Array<{ topic: string }>
+      await journal.durable('none')
+      return { topics: rows.slice(0, limit).map(({ topic }) => topic), truncated: rows.length > limit }
     },
 
     async check () {

@@ -2,7 +2,7 @@ import fastifyCors, { type FastifyCorsOptions } from '@fastify/cors'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 
 /** Response headers that scripts of other origins may read, in addition to those that they always may. */
-const exposedHeaders = ['allow', 'next-offset', 'retry-after', 'x-request-id']
+const exposedHeaders = ['allow', 'earliest-offset', 'end-offset', 'next-offset', 'retry-after', 'topic-closed', 'x-request-id']
 
 /** How long browsers may cache the response to a preflight request. */
 const maxAgeSeconds = 600
@@ -11,7 +11,7 @@ const maxAgeSeconds = 600
 export function addCors (app: FastifyInstance, origins: readonly string[]): void {
   const common: FastifyCorsOptions = {
     origin: origins.includes('*') ? '*' : [...origins],
-    methods: ['GET', 'HEAD', 'POST'],
+    methods: ['DELETE', 'GET', 'HEAD', 'POST', 'PUT'],
     exposedHeaders,
     maxAge: maxAgeSeconds
   }

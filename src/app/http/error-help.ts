@@ -59,10 +59,36 @@ export const errorHelp: { readonly [Code in ErrorCode]: HelpOf<Code> } = {
     remedy: 'Use another name.',
     detail: 'topic: expected 1 to 249 characters of A-Z, a-z, 0-9, ".", "_" and "-", and not "." or "..", got "a b"'
   },
+  invalid_group: {
+    cause: 'The name of the consumer group in the path has a character that is not allowed, or is too long.',
+    remedy: 'Use the name that `detail` describes.',
+    detail: 'group: expected 1 to 249 characters of A-Z, a-z, 0-9, ".", "_" and "-", and not "." or "..", got "a b"'
+  },
+  invalid_group_config: {
+    cause: 'The members of the config do not fit together: messages that may die need a dead-letter topic, which is not the topic itself.',
+    remedy: 'Set `dead_letter_topic`, or set `max_attempts` to `null` and do not reject messages.',
+    detail: 'max_attempts: expected null, because the group has no dead_letter_topic to which messages could go'
+  },
+  producer_fenced: {
+    cause: 'An append with the same `producer.id` and a higher `producer.epoch` was accepted before: this instance was replaced.',
+    remedy: 'Stop. If this instance is the right one, begin a higher epoch with `seq` 0.',
+    detail: 'producer.epoch: expected at least 4: another instance of this producer has begun it',
+    details: { epoch: 4 }
+  },
   not_found: {
     cause: 'No operation has this path. A topic that nobody has written to is not an error: it is empty.',
     remedy: 'Compare the path with those at `/docs`.',
     detail: 'There is nothing at this path; see /docs for all paths.'
+  },
+  topic_not_found: {
+    cause: 'The topic was never created, or was deleted, and this server does not create topics by their first message.',
+    remedy: 'Create it with `PUT /topics/{topic}`.',
+    detail: 'topic: expected a topic that exists, got "orders"'
+  },
+  group_not_found: {
+    cause: 'The topic has no consumer group of this name.',
+    remedy: 'Create it with `PUT`, or by receiving from it.',
+    detail: 'The topic orders has no consumer group billing. A receive or a PUT makes one.'
   },
   method_not_allowed: {
     cause: 'The path exists, but not with this method. For `OPTIONS` from a browser: CORS is off.',
@@ -74,10 +100,68 @@ export const errorHelp: { readonly [Code in ErrorCode]: HelpOf<Code> } = {
     remedy: 'Send smaller batches over slow connections, then retry.',
     detail: 'The request did not arrive in time.'
   },
+  producer_gap: {
+    cause: '`producer.seq` is above the one that comes next: the append before it has not arrived, or failed.',
+    remedy: 'Send the appends from `expected_seq` on, in order.',
+    detail: 'producer.seq: expected 7, got 9',
+    details: { expected_seq: 7 }
+  },
+  producer_seq_old: {
+    cause: '`producer.seq` is more than 5 below the newest, or its segment was removed before anybody knew whether it stood.',
+    remedy: 'Repeat an append before the next 5 are acknowledged. A program that starts anew must begin a higher `epoch`.',
+    detail: 'producer.seq: 2 was used before, and its outcome is not known any more',
+    details: { written: 'unknown' }
+  },
+  offset_mismatch: {
+    cause: 'Others have appended since, or their appends are on their way. It may come from an append that is never written.',
+    remedy: 'Read up to `end`, decide anew, and append with `expected_offset` = `end`.',
+    detail: 'expected_offset: expected 12, the end of the topic, got 10',
+    details: { end: 12 }
+  },
+  topic_closed: {
+    cause: 'The topic was closed with `POST /topics/{topic}/close` or by an append with `close`. It is never opened again.',
+    remedy: 'Write to another topic, or delete this one to begin anew.',
+    detail: 'topic: expected one that is open, got one that is closed at 12',
+    details: { end: 12 }
+  },
+  out_of_order: {
+    cause: '`order` must be above, as bytes of UTF-8, that of the last append that has one.',
+    remedy: 'Look at `order`: if the append was repeated, it is there already.',
+    detail: 'order: expected a string above "b", got "a"',
+    details: { order: 'b' }
+  },
+  idempotency_unknown: {
+    cause: 'Its segment was trimmed before anybody knew whether it stood.',
+    remedy: 'Look for the message, or send it with another key if it may be there twice.',
+    detail: 'idempotency-key: it is not known whether the append with this key was written',
+    details: { written: 'unknown' }
+  },
+  lease_lost: {
+    cause: 'The lease ended before this request: its time was over, the group was moved to another offset, or it was made anew.',
+    remedy: 'Stop working on the `offsets`. They are delivered again, or were already.',
+    detail: 'The lease has ended: what of it was not acknowledged is delivered again, or was already.',
+    details: { offsets: [7, 8] }
+  },
+  group_busy: {
+    cause: 'The change is possible only while no messages are pending.',
+    remedy: 'Retry when the workers are done. `detail` says what is pending.',
+    detail: 'mode: expected the same while messages are pending: 1 leases are live, 0 messages wait to be delivered again.'
+  },
+  offset_conflict: {
+    cause: 'Another consumer of the group has stored its position since `expected` was read.',
+    remedy: 'Go on at `committed_offset`, or stop this consumer.',
+    detail: 'expected: the committed offset is 7, not 5.',
+    details: { committed_offset: 7 }
+  },
   body_too_large: {
-    cause: 'The body, after decompression, has more than 4 MiB.',
+    cause: 'The body, after decompression, has more than 4 MiB; one that manages something, more than `detail` says.',
     remedy: 'Split the batch. A file of lines: `split -l 1000`.',
     detail: 'body: expected at most 4194304 bytes, got more'
+  },
+  message_too_large: {
+    cause: 'The topic\'s config has `max_message_bytes`, and a message has more: its payload, key and headers together, as JSON.',
+    remedy: 'Send less, or raise `max_message_bytes` with `PUT /topics/{topic}`.',
+    detail: 'messages.0: expected at most 1024 bytes, the max_message_bytes of the topic, got 2000'
   },
   unsupported_media_type: {
     cause: 'The `Content-Type` is neither `application/json` nor `application/x-ndjson`, the charset is not UTF-8, ' +
@@ -90,6 +174,18 @@ export const errorHelp: { readonly [Code in ErrorCode]: HelpOf<Code> } = {
       'under their own name (DNS rebinding).',
     remedy: 'Put the name into `ALLOWED_HOSTS`, or let the proxy send `Host: localhost`.',
     detail: 'host: expected localhost, 127.0.0.1, [::1] or a name from the setting ALLOWED_HOSTS, got "streams.example.com"'
+  },
+  idempotency_conflict: {
+    cause: 'An append with this `Idempotency-Key`, or this `producer.seq`, stands at `offset`, and its messages are different.',
+    remedy: 'Use a new key or the next seq for new messages.',
+    detail: 'idempotency-key: expected the messages that came with it first, got others',
+    details: { offset: 12 }
+  },
+  rate_limited: {
+    cause: 'The topic\'s config has a `rate`, and this server process has taken as much in the last second.',
+    remedy: 'Wait for the seconds in `Retry-After`, and send more messages with one request.',
+    detail: 'rate: expected at most 100 messages a second',
+    details: { retry_after: 1 }
   },
   request_headers_too_large: {
     cause: 'The request line and the headers have more than 16 KiB together.',
@@ -150,6 +246,16 @@ export const errorHelp: { readonly [Code in ErrorCode]: HelpOf<Code> } = {
     cause: 'The server is stopping and takes no new messages.',
     remedy: 'Retry: another server, or this one after its restart, takes the message.',
     detail: 'The server is shutting down.'
+  },
+  group_contended: {
+    cause: 'Many servers changed the group at the same time, and this one lost each time. Nothing was changed.',
+    remedy: 'Retry after `Retry-After`. Larger leases, or fewer servers for a group, help.',
+    detail: 'Too many others changed the consumer group at the same time.'
+  },
+  group_corrupt: {
+    cause: 'Another program has changed the stored group, or a newer version of this service has written it.',
+    remedy: 'Update the service, restore the table, or delete the group with `force=true`.',
+    detail: 'What is stored of the group billing of topic orders cannot be read.'
   },
   storage_full: {
     cause: 'The disk of the data folder, or a quota of the storage, has no room for more messages. Reading goes on.',

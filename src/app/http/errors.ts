@@ -113,11 +113,11 @@ export function createClientErrorHandler ({ stalledConnectionMs }: Limits): Hand
 
 /** Refuses a CONNECT, which Node does not report as a request, so Fastify does not see it. */
 export function refuseConnect (log: FastifyBaseLogger, request: IncomingMessage, socket: Duplex): void {
-  const error = new LogError('method_not_allowed', 'method: expected GET, HEAD, POST, got CONNECT')
+  const error = new LogError('method_not_allowed', 'method: expected DELETE, GET, HEAD, POST, PUT, got CONNECT')
   const id = requestId(request)
   log.info({ request_id: id, status: statusOf[error.code], code: error.code, method: 'CONNECT' }, 'request refused before routing')
   socket.on('error', () => {})
-  sendRaw(socket, error, { 'x-request-id': id, allow: 'GET, HEAD, POST' })
+  sendRaw(socket, error, { 'x-request-id': id, allow: 'DELETE, GET, HEAD, POST, PUT' })
 }
 
 function sendRaw (socket: Duplex, error: LogError, more: Record<string, string>): void {

@@ -2,11 +2,12 @@ import { randomUUID } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { ErrorCode, Written } from '../../domain/errors.ts'
-import type { StorageCalls } from '../../domain/operation.ts'
+import type { Operation, StorageCalls } from '../../domain/operation.ts'
 
 /** Fields that a handler adds to its request's log line. Must not contain anything of a message. */
 export class RequestLogFields {
   topic: string | undefined = undefined
+  group: string | undefined = undefined
   /** The first offset that was appended, or at which the read began. */
   offset: number | undefined = undefined
   messages: number | undefined = undefined
@@ -14,6 +15,14 @@ export class RequestLogFields {
   code: ErrorCode | undefined = undefined
   /** For a failed append whose error has no `written`: `unknown` as soon as the log has been called. */
   written: Written = 'no'
+
+  /** Notes whose group an operation is for, and what calls it will have made. @returns the operation */
+  ofGroup ({ topic, group }: { readonly topic: string, readonly group: string }, operation: Operation): Operation {
+    this.topic = topic
+    this.group = group
+    this.storage = operation.calls
+    return operation
+  }
 }
 
 declare module 'fastify' {
@@ -74,7 +83,7 @@ export function logRequest (
   log: FastifyInstance['log'], request: FastifyRequest, reply: FastifyReply, platform?: PlatformLogFields, aborted = false
 ): void {
   if (log.level === 'silent') return
-  const { topic, offset, messages, storage, code } = request.logFields
+  const { topic, group, offset, messages, storage, code } = request.logFields
   log.info({
     request_id: request.id,
     method: request.method,
@@ -84,6 +93,7 @@ export function logRequest (
     aborted: aborted ? true : undefined,
     code,
     topic,
+    group,
     offset,
     messages,
     duration_ms: Math.round(reply.elapsedTime * 1000) / 1000,

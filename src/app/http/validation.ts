@@ -8,6 +8,7 @@ import { LogError } from '../../domain/errors.ts'
  *   x-expected         the expected value in words, for error messages
  *   x-max-bytes        the most bytes of a string in UTF-8, or of all names and string values of an object
  *   x-max-number       the largest number that a string of digits may have as its value
+ *   x-well-formed      true: a string without halves of surrogate pairs, which UTF-8 can't encode
  *   x-openapi          the type of a parameter for clients, in OpenAPI
  */
 
@@ -39,6 +40,13 @@ function withKeywords (ajv: Ajv): Ajv {
       schemaType: 'number',
       errors: false,
       validate: (max: number, data: unknown) => isShort(data, max) || bytesOf(data) <= max
+    })
+    .addKeyword({
+      keyword: 'x-well-formed',
+      schemaType: 'boolean',
+      type: 'string',
+      errors: false,
+      validate: (_: true, data: string) => data.isWellFormed()
     })
     .addKeyword({
       keyword: 'x-max-number',
@@ -102,14 +110,19 @@ export function validationError (errors: ReadonlyArray<Partial<FastifySchemaVali
     const name = String(error.params['missingProperty'])
     return invalid(`${field(name)}: expected ${schema.properties?.[name]?.['x-expected']}, got nothing`)
   }
-  const detail = `${field() || context}: expected ${schema['x-expected']}, got ${gotOf(error)}`
-  return context === 'params' ? new LogError('invalid_topic', detail) : invalid(detail)
+  const got = gotOf(error)
+  const detail = `${field() || context}: expected ${schema['x-expected']}, got ${got}`
+  if (context !== 'params') return invalid(detail)
+  return new LogError(path[0] === 'group' ? 'invalid_group' : 'invalid_topic', detail)
 }
 
 function gotOf ({ keyword, data }: ValidationError): string {
   switch (keyword) {
     case 'x-max-bytes': return `${bytesOf(data)} bytes`
+    case 'x-well-formed': return `half of a surrogate pair in ${show.value(data)}`
     case 'minItems': return 'none'
+    case 'maxItems': return `an array of ${(data as unknown[]).length}`
+    case 'minProperties': return 'an empty object'
     default: return show.value(data)
   }
 }

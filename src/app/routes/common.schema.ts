@@ -38,7 +38,7 @@ export function problems (...codes: ErrorCode[]): Record<number, unknown> {
   }
   return Object.fromEntries([...byStatus].map(([status, all]) => [status, {
     description: all.map((code) => `\`${code}\`: ${errorKinds[code].title}.`).join(' '),
-    ...status === 503 ? { headers: retryAfter } : {},
+    ...[429, 503, 507].includes(status) ? { headers: retryAfter } : {},
     content: {
       [problemType]: {
         schema: Type.Ref(ProblemSchema),

@@ -1,11 +1,12 @@
-import type { TopicState } from '../../ports/offset-counter.ts'
+import type { TopicItem } from '../../ports/topic-store.ts'
 import type { Ms, Offset } from '../../ports/units.ts'
 import { LogError } from '../errors.ts'
 import { addCalls, createOperation, type Operation, type StorageCalls } from '../operation.ts'
 import type { MessageSegment } from '../segments/segment.ts'
+import { closedOf, closingOf, earliestOf, endOf } from '../topics/state.ts'
 import { unlessLater } from '../wait.ts'
 import { pageOf, type Page, type PageSize } from './page.ts'
-import { endOf, readPage } from './read.ts'
+import { readPage } from './read.ts'
 import { TopicStorage, type LogContext } from './topic-storage.ts'
 
 /** Reads from an offset on, and waits if there are no messages yet. */
@@ -17,22 +18,23 @@ export interface Follower {
    * Returns the next messages. The page is empty if there are none within `waitMs`, or if the follower is closed. A read that
    * has begun may take longer than `waitMs`, up to `readTimeoutMs`, or until its operation has taken its time. One call at a
    * time.
+   * @param timeoutMs bounds this call as the operation's time bounds all of them
    * @throws LogError as a read; the follower can go on after it
    */
-  next (size: PageSize, waitMs: Ms): Promise<Page>
+  next (size: PageSize, waitMs: Ms, timeoutMs?: Ms): Promise<Page>
   /** Ends the wait of a call in progress. A topic is watched until all its followers are closed. */
   close (): void
 }
 
 /**
- * Sent to waiting followers: the page, if this process appended it; otherwise a hint to read, with the topic's state if a poll
+ * Sent to waiting followers: the page, if this process appended it; otherwise a hint to read, with the topic's item if a poll
  * has just read it.
  */
 interface TailUpdate {
   /** The topic's version after this update. */
   readonly version: number
   readonly page?: Page
-  readonly state?: TopicState | undefined
+  readonly item?: TopicItem | undefined
 }
 
 /** A page, and the calls that the read has made, which count for each follower that shares it. */
@@ -65,9 +67,17 @@ export class FollowedTopics {
     return new TailFollower(this.#context, followed, from, operation)
   }
 
-  /** To be called with each segment that this process has written, after it is acknowledged. */
-  appended (topic: string, segment: MessageSegment): void {
-    this.#topics.get(topic)?.appended(segment)
+  /**
+   * To be called with each segment that this process has written, after it is acknowledged.
+   * @param closes whether the segment closed the topic
+   */
+  appended (topic: string, segment: MessageSegment, closes: boolean): void {
+    this.#topics.get(topic)?.appended(segment, closes)
+  }
+
+  /** To be called when this process has closed the topic without a message. */
+  closed (topic: string): void {
+    this.#topics.get(topic)?.changed()
   }
 }
 
@@ -111,14 +121,14 @@ class FollowedTopic {
   /**
    * Reads a page. Followers at the same offset share the read: an update for a thousand of them costs one.
    * @param until monotonic ms by which a read ends that is not shared yet
-   * @param state the topic's item, if it has just been read
+   * @param item the topic's, if it has just been read
    * @returns `undefined` if a read that is shared takes longer than `until`
    */
-  read (from: Offset, size: PageSize, until: Ms, state: TopicState | undefined): Promise<ReadResult | undefined> {
+  read (from: Offset, size: PageSize, until: Ms, item: TopicItem | undefined): Promise<ReadResult | undefined> {
     const key = `${this.version} ${from} ${size.limit} ${size.maxBytes}`
     const underway = this.#reading.get(key)?.catch((error: unknown) => this.#readIfOutOfRange(error, from, size, until))
     if (underway !== undefined) return this.by(until, underway)
-    const reading = this.#read(from, size, until, state).finally(() => { this.#reading.delete(key) })
+    const reading = this.#read(from, size, until, item).finally(() => { this.#reading.delete(key) })
     this.#reading.set(key, reading)
     return reading
   }
@@ -129,11 +139,11 @@ class FollowedTopic {
     return until === Infinity ? promise : unlessLater(clock, until - clock.monotonic(), promise, undefined)
   }
 
-  async #read (from: Offset, size: PageSize, until: Ms, state: TopicState | undefined): Promise<ReadResult> {
+  async #read (from: Offset, size: PageSize, until: Ms, item: TopicItem | undefined): Promise<ReadResult> {
     const { clock, limits } = this.#context
     const mayList = clock.monotonic() - this.#lastEmptyListMs >= limits.followListMs
     const operation = createOperation({ timeoutMs: until - clock.monotonic() })
-    const page = await readPage(this.#context, this.#topic, { from, ...size, mayList, state }, operation)
+    const page = await readPage(this.#context, this.#topic, { from, ...size, mayList, item }, operation)
     if (operation.calls.list > 0 && page.nextOffset === from) this.#lastEmptyListMs = clock.monotonic()
     return { page, calls: operation.calls }
   }
@@ -164,7 +174,13 @@ class FollowedTopic {
     })
   }
 
-  appended (segment: MessageSegment): void {
+  /** Makes waiting followers read, because the item has changed without a new segment. */
+  changed (): void {
+    this.version++
+    for (const { notify } of [...this.#waiting]) notify({ version: this.version })
+  }
+
+  appended (segment: MessageSegment, closes: boolean): void {
     this.version++
     if (this.#waiting.size === 0) return
     // The reservation of this append has returned the same end as a poll would.
@@ -178,7 +194,8 @@ class FollowedTopic {
         continue
       }
       const key = `${from} ${size.limit} ${size.maxBytes}`
-      const page = pages.get(key) ?? pageOf(segment, from, size)
+      const earliest = earliestOf(this.#context.beliefs.of(this.#topic).item)
+      const page = pages.get(key) ?? pageOf(segment, from, size, { earliest, closes })
       pages.set(key, page)
       notify({ version: this.version, page })
     }
@@ -190,9 +207,9 @@ class FollowedTopic {
     this.#cancelPoll = this.#context.clock.timer(this.#pollMs, () => {
       this.#cancelPoll = undefined
       this.#polling = true
-      new TopicStorage(this.#context, this.#topic, createOperation()).state().catch(() => undefined).then((state) => {
+      new TopicStorage(this.#context, this.#topic, createOperation()).item().catch(() => undefined).then((item) => {
         this.#polling = false
-        this.#polled(state)
+        this.#polled(item)
         this.#schedulePoll()
       }, () => {})
     })
@@ -203,15 +220,17 @@ class FollowedTopic {
     this.#cancelPoll = undefined
   }
 
-  /** @param state `undefined` if the topic was never written to, or the poll failed; the next poll follows soon */
-  #polled (state: TopicState | undefined): void {
+  /** @param item `undefined` if the topic was never written to, or the poll failed; the next poll follows soon */
+  #polled (item: TopicItem | undefined): void {
     const { followPollMinMs, followPollMaxMs } = this.#context.limits
-    const end = endOf(state)
+    const end = endOf(item)
     this.#pollMs = end > this.#end ? followPollMinMs : Math.min(this.#pollMs * 1.5, followPollMaxMs)
     this.#end = Math.max(this.#end, end)
-    const behind = [...this.#waiting].filter(({ from }) => from < end)
+    // At the end of a closed topic nobody waits.
+    const ends = closedOf(item) !== undefined || closingOf(item) !== undefined
+    const behind = [...this.#waiting].filter(({ from }) => ends || from < end)
     if (behind.length > 0) this.version++
-    for (const { notify } of behind) notify({ version: this.version, state })
+    for (const { notify } of behind) notify({ version: this.version, item })
   }
 }
 
@@ -227,6 +246,8 @@ class TailFollower implements Follower {
   /** The topic's version at which this follower had read everything. */
   #readUpToVersion = -1
   #cancelWait: (() => void) | undefined
+  #earliest = 1
+  #end = 1
 
   constructor (context: LogContext, topic: FollowedTopic, from: Offset, operation: Operation) {
     this.#context = context
@@ -240,30 +261,33 @@ class TailFollower implements Follower {
     else signal?.addEventListener('abort', this.#abort, { once: true })
   }
 
-  async next (size: PageSize, waitMs: Ms): Promise<Page> {
+  async next (size: PageSize, waitMs: Ms, timeoutMs: Ms = Infinity): Promise<Page> {
     const { clock, limits } = this.#context
     const startedAt = clock.monotonic()
-    const deadline = Math.min(startedAt + waitMs, this.#deadline)
-    const nothing = (): Page => ({ runs: [], count: 0, nextOffset: this.position, end: this.position })
-    let state: TopicState | undefined
+    const readsEndAt = Math.min(startedAt + timeoutMs, this.#deadline)
+    const deadline = Math.min(startedAt + waitMs, readsEndAt)
+    const nothing = (): Page => ({
+      runs: [], count: 0, nextOffset: this.position, end: Math.max(this.#end, this.position), earliest: this.#earliest, closed: false
+    })
+    let item: TopicItem | undefined
     let waited = false
     for (;;) {
       if (this.#readUpToVersion !== this.#topic.version) {
         const { version } = this.#topic
         // The first read fails if it takes too long; one that follows a wait has found nothing then.
-        const until = waited ? Math.min(startedAt + Math.max(waitMs, limits.readTimeoutMs), this.#deadline) : Infinity
-        const reading = this.#topic.read(this.position, size, waited ? Infinity : this.#deadline, state)
+        const until = waited ? Math.min(startedAt + Math.max(waitMs, limits.readTimeoutMs), readsEndAt) : Infinity
+        const reading = this.#topic.read(this.position, size, waited ? Infinity : readsEndAt, item)
         const read = await this.#topic.by(until, reading)
         if (read === undefined) return nothing()
         addCalls(this.#operation.calls, read.calls)
         const page = this.#take(read.page, version)
-        if (page.count > 0) return page
+        if (page.count > 0 || page.closed) return page
       }
       const left = deadline - clock.monotonic()
       if (this.closed || left <= 0) return nothing()
       const update = await this.#topic.wait(this.position, size, left, (cancel) => { this.#cancelWait = cancel })
       if (update?.page !== undefined) return this.#take(update.page, update.version)
-      state = update?.state
+      item = update?.item
       waited = true
     }
   }
@@ -271,6 +295,8 @@ class TailFollower implements Follower {
   /** After a full page, the next one is read at once. At a hole, the next read waits for an update. */
   #take (page: Page, version: number): Page {
     this.position = page.nextOffset
+    this.#earliest = page.earliest
+    this.#end = Math.max(this.#end, page.end)
     if (page.nextOffset >= page.end || page.count === 0) this.#readUpToVersion = version
     return page
   }

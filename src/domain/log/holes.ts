@@ -1,4 +1,4 @@
-import type { TopicState } from '../../ports/offset-counter.ts'
+import type { TopicItem } from '../../ports/topic-store.ts'
 import type { Ms, Offset } from '../../ports/units.ts'
 import type { Limits } from '../limits.ts'
 import { encodeSeal, type Segment } from '../segments/segment.ts'
@@ -10,16 +10,29 @@ import type { TopicStorage } from './topic-storage.ts'
  */
 export type Verdict = 'wait' | 'pass' | 'seal'
 
+/** Of a hole below a segment. Times are by the segment store's clock. */
+export interface HoleBelow {
+  /** The segment right above. */
+  readonly above: Segment
+  /** How many offsets the hole has. */
+  readonly offsets: number
+  /** Of the oldest segment above. */
+  readonly lastModified: Ms
+  /** Of the listing that named them. */
+  readonly now: Ms
+}
+
 /**
- * Decides about a hole below a segment. The hole was reserved before the segment, so it is at least as old.
+ * Decides about a hole below segments. The hole was reserved before each of them, so it is at least as old.
  *
- * If the segment's time is in the future, the store's clock was wrong, and the age is not known. The hole is then sealed at
- * once: a seal is safe at any age, and the clock may take years to reach that time.
- * @param times of the segment, and of the listing that named it; both by the segment store's clock
+ * If that time is in the future, the store's clock was wrong, and the age is not known. The hole is then sealed at once: a seal
+ * is safe at any age, and the clock may take years to reach that time.
  */
-export function judgeHoleBelow (above: Segment, times: { readonly lastModified: Ms, readonly now: Ms }, limits: Limits): Verdict {
-  const age = times.now - times.lastModified
+export function judgeHoleBelow ({ above, offsets, lastModified, now }: HoleBelow, limits: Limits): Verdict {
+  const age = now - lastModified
   if (age > limits.holeUnfillableAfterMs) return 'pass'
+  // So many seals would take longer than the wait, and cost more than all messages did.
+  if (offsets > limits.holeSealsMax && -age <= limits.holeGraceMs) return 'wait'
   // The reader that put this seal had examined everything below it, too.
   if (above.kind === 'seal' && above.sealed === 'hole') return 'seal'
   return Math.abs(age) > limits.holeGraceMs ? 'seal' : 'wait'
@@ -34,7 +47,9 @@ export function judgeHoleBelow (above: Segment, times: { readonly lastModified: 
  * little, so a time that is ahead by less than the grace is accepted.
  * @param now the segment store's own clock, ms
  */
-export function judgeTailHole ({ writerReservedAtMs }: TopicState, now: Ms, limits: Limits): 'wait' | 'seal' | 'correct' {
+export function judgeTailHole (
+  { reservedAtMs: writerReservedAtMs }: Pick<TopicItem, 'reservedAtMs'>, now: Ms, limits: Limits
+): 'wait' | 'seal' | 'correct' {
   if (writerReservedAtMs === undefined || writerReservedAtMs - now > limits.holeGraceMs) return 'correct'
   return now - writerReservedAtMs > limits.holeGraceMs ? 'seal' : 'wait'
 }

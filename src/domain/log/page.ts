@@ -25,6 +25,10 @@ export interface Page {
   readonly nextOffset: Offset
   /** The topic's end, as far as the read knows. If `nextOffset` is equal to it, everything has been read. */
   readonly end: Offset
+  /** The topic's earliest offset, as far as the read knows. */
+  readonly earliest: Offset
+  /** The topic is closed, and the page goes up to its end. */
+  readonly closed: boolean
   /** The same lines in compressed form, if the page is exactly one segment that is stored compressed. */
   readonly stored?: StoredBody | undefined
 }
@@ -70,11 +74,13 @@ export class PageBuilder {
 }
 
 /** The page from offset `from` on, which is in `segment`. The segment was just written, so no call to storage is needed. */
-export function pageOf (segment: MessageSegment, from: Offset, size: PageSize): Page {
+export function pageOf (
+  segment: MessageSegment, from: Offset, size: PageSize, { earliest, closes }: { earliest: Offset, closes: boolean }
+): Page {
   const page = new PageBuilder(size)
   const nextOffset = page.take(segment, from)
   const { runs, count, stored } = page
-  return { runs, count, nextOffset, end: segment.last + 1, stored }
+  return { runs, count, nextOffset, end: segment.last + 1, earliest, closed: closes && nextOffset > segment.last, stored }
 }
 
 /** Yields the messages of a page. */

@@ -1,10 +1,12 @@
 import { StoreError } from '../../ports/errors.ts'
-import type { TopicState } from '../../ports/offset-counter.ts'
 import type { SegmentEntry, SegmentListing } from '../../ports/segment-store.ts'
+import type { TopicItem } from '../../ports/topic-store.ts'
 import type { Ms, Offset } from '../../ports/units.ts'
 import { LogError, type OffsetRange } from '../errors.ts'
 import type { Operation } from '../operation.ts'
 import type { Segment } from '../segments/segment.ts'
+import { closedOf, closingOf, earliestOf, endOf } from '../topics/state.ts'
+import { decodeClosing } from './facts.ts'
 import { judgeHoleBelow, judgeTailHole, sealDown } from './holes.ts'
 import { Lookahead, SizeEstimate } from './lookahead.ts'
 import { PageBuilder, type Page, type PageSize } from './page.ts'
@@ -14,7 +16,7 @@ export interface ReadRequest extends PageSize {
   /** An offset from 1. */
   readonly from: Offset
   /** The topic's item, where the caller has just read it. */
-  readonly state?: TopicState | undefined
+  readonly item?: TopicItem | undefined
   /**
    * False: near the end, the page ends where a LIST would be needed, and holes are not examined. Followers set it for
    * `followListMs` after a LIST that found nothing.
@@ -54,6 +56,8 @@ class Reader {
   #expected: Offset
   /** The topic's end, as far as it is known. */
   #end = 1
+  /** As last read. */
+  #item: TopicItem | undefined
   #sealsLeft: number
   #cancelFill: (() => void) | undefined
   #late = false
@@ -88,7 +92,8 @@ class Reader {
       this.#stopFill()
     }
     const { runs, count, stored } = this.#page
-    return { runs, count, nextOffset: this.#expected, end: this.#end, stored }
+    const closed = await this.#reachedClose()
+    return { runs, count, nextOffset: this.#expected, end: this.#end, earliest: earliestOf(this.#item), closed, stored }
   }
 
   #stopFill (): void {
@@ -108,12 +113,12 @@ class Reader {
 
   /** Goes on at the topic's earliest offset if `from` is below it. @returns the topic's end @throws LogError `offset_out_of_range` */
   async #begin (): Promise<number> {
-    const { from: first, state: known } = this.#request
-    // A handed state that ends before `from` is outdated: only a fresh one can say that `from` is out of range.
-    const state = known !== undefined && first <= endOf(known) ? known : await this.#storage.state()
-    const end = this.#end = endOf(state)
-    if (first > end) throw outOfRange(first, { earliest: state?.earliest ?? 1, end })
-    if (state !== undefined) this.#expected = Math.max(first, state.earliest)
+    const { from: first, item: known } = this.#request
+    // A handed item that ends before `from` is outdated: only a fresh one can say that `from` is out of range.
+    const item = this.#item = known !== undefined && first <= endOf(known) ? known : await this.#storage.item()
+    const end = this.#end = endOf(item)
+    if (first > end) throw outOfRange(first, { earliest: earliestOf(item), end })
+    this.#expected = Math.max(first, earliestOf(item))
     return end
   }
 
@@ -181,7 +186,7 @@ class Reader {
     const { readConcurrency: concurrency, readAheadBytes: aheadBytes } = this.#context.limits
     const load = (entry: SegmentEntry): Promise<Segment | undefined> => this.#storage.segment(entry.lastOffset, entry.size)
     const lookahead = new Lookahead(entries, load, { sizes: this.#sizes, concurrency, aheadBytes })
-    for (const [i, entry] of entries.entries()) {
+    for (let i = 0; i < entries.length; i++) {
       if (this.#context.clock.monotonic() >= this.#deadline) return 'done'
       lookahead.plan(i, {
         lastOffset: this.#expected + this.#request.limit - this.#page.count - 1,
@@ -192,8 +197,10 @@ class Reader {
       // Deleted since the listing, by a trim or a lifecycle rule: a hole, judged by the segment above it.
       if (segment === undefined) continue
       if (segment.last < this.#expected) continue
+      if (segment.first > (closedOf(this.#item) ?? Infinity)) return 'done'
       if (segment.first > this.#expected) {
-        const filled = await this.#holeBelow(segment, entry.lastModified, now)
+        const lastModified = entries.slice(i).reduce((oldest, above) => Math.min(oldest, above.lastModified), Infinity)
+        const filled = await this.#holeBelow(segment, lastModified, now)
         if (filled !== 'pass') return filled
       }
       this.#take(segment)
@@ -212,7 +219,7 @@ class Reader {
   /** `pass`: go on with the segment; `again`: list anew; `done`: the page ends before the hole. */
   async #holeBelow (above: Segment, lastModified: Ms, now: Ms): Promise<'pass' | 'again' | 'done'> {
     if (await this.#trimmed()) return 'again'
-    const verdict = judgeHoleBelow(above, { lastModified, now }, this.#context.limits)
+    const verdict = judgeHoleBelow({ above, offsets: above.first - this.#expected, lastModified, now }, this.#context.limits)
     if (verdict === 'pass') this.#expected = above.first
     if (verdict !== 'seal') return verdict === 'pass' ? 'pass' : 'done'
     return await this.#seal(above.first - 1) ? 'again' : 'done'
@@ -220,30 +227,43 @@ class Reader {
 
   /** @returns whether it is worth listing again */
   async #tailHole (now: Ms): Promise<boolean> {
-    const state = await this.#state()
-    if (state === undefined) return false
-    if (state.earliest > this.#expected) {
-      this.#expected = state.earliest
-      return this.#expected <= state.currentOffset
+    const item = await this.#readItem()
+    if (item === undefined) return false
+    if (earliestOf(item) > this.#expected) {
+      this.#expected = earliestOf(item)
+      return this.#expected < endOf(item)
     }
-    const verdict = judgeTailHole(state, now, this.#context.limits)
-    const { currentOffset } = state
+    const verdict = judgeTailHole(item, now, this.#context.limits)
+    const { currentOffset } = item
     if (verdict === 'correct') await this.#unlessFull(this.#storage.correctReservedAt({ currentOffset, reservedAtMs: now }))
-    return verdict === 'seal' && await this.#seal(state.currentOffset)
+    return verdict === 'seal' && await this.#seal(endOf(item) - 1)
   }
 
   /** Whether the topic was trimmed past `expected`, which is then the new `earliest`. */
   async #trimmed (): Promise<boolean> {
-    const state = await this.#state()
-    if (state === undefined || state.earliest <= this.#expected) return false
-    this.#expected = state.earliest
+    const earliest = earliestOf(await this.#readItem())
+    if (earliest <= this.#expected) return false
+    this.#expected = earliest
     return true
   }
 
-  async #state (): Promise<TopicState | undefined> {
-    const state = await this.#storage.state()
-    this.#end = Math.max(this.#end, endOf(state))
-    return state
+  async #readItem (): Promise<TopicItem | undefined> {
+    const item = this.#item = await this.#storage.item()
+    this.#end = Math.max(this.#end, endOf(item))
+    return item
+  }
+
+  /**
+   * Whether the page ends at the end of a closed topic. For a closing append that the item does not resolve, its segment must
+   * have been seen (log §6.8).
+   */
+  async #reachedClose (): Promise<boolean> {
+    const closed = closedOf(this.#item)
+    if (closed !== undefined) return this.#expected > closed
+    const closing = closingOf(this.#item)
+    if (closing === undefined || this.#expected <= closing.last) return false
+    const segment = await this.#readIfAvailable(closing.last)
+    return segment?.kind === 'messages' && segment.writer === decodeClosing(closing.text).writer
   }
 
   async #seal (top: Offset): Promise<boolean> {
@@ -268,9 +288,4 @@ class Reader {
 
 function outOfRange (from: Offset, range: OffsetRange): LogError {
   return new LogError('offset_out_of_range', `offset: expected at most ${range.end}, the end of the topic, got ${from}`, range)
-}
-
-/** The offset that the next message would get. */
-export function endOf (state: TopicState | undefined): Offset {
-  return state === undefined ? 1 : Math.max(state.currentOffset + 1, state.earliest)
 }

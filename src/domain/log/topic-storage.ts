@@ -1,30 +1,39 @@
 import type { Clock } from '../../ports/clock.ts'
 import { isPassing, StoreError } from '../../ports/errors.ts'
-import type { OffsetCounter, Reservation, ReservationTime, TopicState } from '../../ports/offset-counter.ts'
+import type { RecordName, RecordStore } from '../../ports/record-store.ts'
 import type { SegmentListing, SegmentObject, SegmentStore } from '../../ports/segment-store.ts'
 import type { Telemetry } from '../../ports/telemetry.ts'
+import type {
+  Belief, Changed, Fact, Refused, ReservationTime, Reserved, Resolved, TopicItem, TopicStore, Wanted
+} from '../../ports/topic-store.ts'
 import type { Bytes, Ms, Offset } from '../../ports/units.ts'
 import { LogError, withWritten, type Written } from '../errors.ts'
 import { checkLimits, defaultLimits, type Limits } from '../limits.ts'
 import type { Operation, StorageCalls } from '../operation.ts'
 import { decodeSegment, type Compression, type Segment } from '../segments/segment.ts'
-import { observedCounter, observedSegments } from '../telemetry.ts'
+import { observedRecords, observedSegments, observedTopics } from '../telemetry.ts'
 import { Turns } from '../turns.ts'
 import { sleep, within } from '../wait.ts'
+import { TopicBeliefs } from './belief.ts'
 import { LinkWindow } from './link-window.ts'
 import { SegmentCache } from './segment-cache.ts'
+import { StoreTime } from './store-time.ts'
+import { TopicRules } from './topic-rules.ts'
 
 /** The assumed size of a segment until it is known. */
 const UNKNOWN_SIZE_BYTES = 64 * 1024
 
 export interface LogDeps {
   readonly segments: SegmentStore
-  readonly counter: OffsetCounter
+  readonly topics: TopicStore
+  readonly records: RecordStore
   readonly clock: Clock
   readonly compression: Compression
   readonly limits?: Limits
   /** A number in [0, 1), for delays and writer ids. */
   readonly random?: () => number
+  /** Whether a topic is created by its first message; true by default. */
+  readonly createsTopics?: boolean
   /** Gets each call to the stores. Without it, nothing is reported. */
   readonly telemetry?: Telemetry
 }
@@ -38,23 +47,33 @@ export interface LogContext extends Required<Omit<LogDeps, 'telemetry'>> {
   readonly putWindow: LinkWindow
   /** The window for GETs of segments. */
   readonly getWindow: LinkWindow
+  readonly storeTime: StoreTime
+  /** This process's copies of the topics' items. */
+  readonly beliefs: TopicBeliefs
+  /** What topics' configs allow. */
+  readonly rules: TopicRules
 }
 
 /** @throws Error when the limits contradict each other */
 export function createLogContext (deps: LogDeps): LogContext {
-  const { segments, counter, clock, compression, random = Math.random, telemetry } = deps
+  const { segments, topics, records, clock, compression, random = Math.random, createsTopics = true, telemetry } = deps
   const limits = checkLimits(deps.limits ?? defaultLimits)
   return {
     segments: telemetry === undefined ? segments : observedSegments(segments, telemetry, clock),
-    counter: telemetry === undefined ? counter : observedCounter(counter, telemetry, clock),
+    topics: telemetry === undefined ? topics : observedTopics(topics, telemetry, clock),
+    records: telemetry === undefined ? records : observedRecords(records, telemetry, clock),
     clock,
     compression,
     random,
+    createsTopics,
     limits,
     cache: new SegmentCache(limits.segmentCacheBytes),
     turns: new Turns((callback) => { clock.afterCurrentInput(callback) }),
     putWindow: new LinkWindow(clock, limits),
-    getWindow: new LinkWindow(clock, limits)
+    getWindow: new LinkWindow(clock, limits),
+    storeTime: new StoreTime(clock),
+    beliefs: new TopicBeliefs(),
+    rules: new TopicRules(clock)
   }
 }
 
@@ -65,7 +84,8 @@ export interface PutTimes {
 }
 
 const SEGMENTS = 'the segment store'
-const COUNTER = 'the offset counter'
+const TOPICS = 'the topic store'
+const RECORDS = 'the record store'
 
 /** How long to wait before the next attempt at a call, ms. @param attempt the one that failed, from 1 */
 export function retryDelay ({ limits, random }: LogContext, attempt: number): Ms {
@@ -106,14 +126,34 @@ export class TopicStorage {
     return within(clock, Math.min(ms, this.#deadline - clock.monotonic()), what, call)
   }
 
-  reserve (count: number, ms: Ms): Promise<Reservation> {
-    const { clock, counter } = this.#context
-    return this.#repeated('reserve', COUNTER, ms, (signal) => counter.reserve(this.#topic, count, { now: clock.wall(), signal }))
+  /**
+   * If an attempt was applied, but its answer was lost, and the update has facts, the next attempt is refused; its item then
+   * has a fact with the caller's writer.
+   */
+  reserve (wanted: Wanted, belief: Belief, ms: Ms): Promise<Reserved | Refused> {
+    const { clock, topics } = this.#context
+    return this.#repeated('reserve', TOPICS, ms, (signal) => topics.reserve(this.#topic, wanted, belief, { now: clock.wall(), signal }))
   }
 
-  state (): Promise<TopicState | undefined> {
-    const { counter, limits } = this.#context
-    return this.#repeated('state', COUNTER, limits.getTimeoutMs, (signal) => counter.read(this.#topic, { signal }))
+  item (): Promise<TopicItem | undefined> {
+    const { topics, limits } = this.#context
+    return this.#repeated('state', TOPICS, limits.getTimeoutMs, (signal) => topics.read(this.#topic, { signal }))
+  }
+
+  markClosed (closing: Offset): Promise<void> {
+    const { topics, limits } = this.#context
+    return this.#repeated('reserve', TOPICS, limits.getTimeoutMs, (signal) => topics.markClosed(this.#topic, closing, { signal }))
+  }
+
+  record (name: RecordName): Promise<Fact | undefined> {
+    const { records, limits } = this.#context
+    return this.#repeated('state', RECORDS, limits.getTimeoutMs, (signal) => records.read(name, { signal }))
+  }
+
+  replaceRecord (name: RecordName, record: Fact, seen: Offset | null, ttlMs: Ms): Promise<'replaced' | Fact | undefined> {
+    const { records, limits, clock } = this.#context
+    return this.#repeated('reserve', RECORDS, limits.getTimeoutMs, (signal) =>
+      records.replace(name, record, seen, { expiresAtMs: clock.wall() + ttlMs, signal }))
   }
 
   put (last: Offset, object: SegmentObject, { reservedAtMs, timeoutMs }: PutTimes): Promise<'created' | 'exists'> {
@@ -130,20 +170,19 @@ export class TopicStorage {
     return listing
   }
 
-  correctReservedAt (reservation: ReservationTime): Promise<void> {
-    const { counter, limits } = this.#context
-    return this.#repeated(undefined, COUNTER, limits.getTimeoutMs,
-      (signal) => counter.correctReservedAt(this.#topic, reservation, { signal }))
+  correctReservedAt (time: ReservationTime): Promise<void> {
+    const { topics, limits } = this.#context
+    return this.#repeated(undefined, TOPICS, limits.getTimeoutMs, (signal) => topics.correctReservedAt(this.#topic, time, { signal }))
   }
 
-  raiseEarliest (to: Offset): Promise<void> {
-    const { counter, limits } = this.#context
-    return this.#repeated(undefined, COUNTER, limits.getTimeoutMs, (signal) => counter.raiseEarliest(this.#topic, to, { signal }))
+  raiseEarliest (to: Offset, resolved: Resolved): Promise<Changed | Refused> {
+    const { topics, limits } = this.#context
+    return this.#repeated(undefined, TOPICS, limits.getTimeoutMs, (signal) => topics.raiseEarliest(this.#topic, to, resolved, { signal }))
   }
 
-  markDeleted (currentOffset: Offset): Promise<void> {
-    const { counter, limits } = this.#context
-    return this.#repeated(undefined, COUNTER, limits.getTimeoutMs, (signal) => counter.markDeleted(this.#topic, currentOffset, { signal }))
+  markDeleted (currentOffset: Offset): Promise<Changed | Refused> {
+    const { topics, limits } = this.#context
+    return this.#repeated(undefined, TOPICS, limits.getTimeoutMs, (signal) => topics.markDeleted(this.#topic, currentOffset, { signal }))
   }
 
   remove (lastOffsets: readonly Offset[]): Promise<void> {
@@ -237,7 +276,7 @@ export class TopicStorage {
  * Refuses a store whose lists are out of order or without dates, since they would lead readers past messages (log §2.6).
  * @throws StoreError `misconfigured`
  */
-function checkListing ({ entries, now }: SegmentListing, from: Offset): void {
+export function checkListing ({ entries, now }: SegmentListing, from: Offset): void {
   let above = from - 1
   for (const { lastOffset, lastModified } of entries) {
     if (lastOffset <= above) throw wrongListing(`a key above ${above}, got ${lastOffset}`)

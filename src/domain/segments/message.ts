@@ -1,5 +1,5 @@
 import type { Offset } from '../../ports/units.ts'
-import { onOneLine } from './json-scanner.ts'
+import { codeUnits, JsonScanner, onOneLine, parseValue } from './json-scanner.ts'
 
 /** A message to append. Payload and headers are JSON text that is never parsed again. */
 export interface NewMessage {
@@ -19,8 +19,27 @@ export function encodeMessage (message: NewMessage, offset: Offset, timestamp: s
   return beforePayload(offset) + onOneLine(message.payload) + afterPayload(message, timestamp)
 }
 
-/** Yields the same text in pieces with about `chars` characters of the payload each, which end between two code points. */
-export function * messagePieces (message: NewMessage, offset: Offset, timestamp: string, chars: number): Generator<string> {
+/**
+ * Yields the messages as `encodeMessage` encodes them, with a line feed between two, in pieces of `chars` to about twice as
+ * many characters, which end between two code points; the last one may be shorter. For work that is done in turn with other work.
+ * @param first the offset of the first message
+ */
+export function * linePieces (messages: readonly NewMessage[], first: Offset, timestamp: string, chars: number): Generator<string> {
+  let text = ''
+  for (const [i, message] of messages.entries()) {
+    if (i > 0) text += '\n'
+    for (const part of messagePieces(message, first + i, timestamp, chars)) {
+      text += part
+      if (text.length < chars) continue
+      yield text
+      text = ''
+    }
+  }
+  yield text
+}
+
+/** Yields one message in pieces with about `chars` characters of the payload each. */
+function * messagePieces (message: NewMessage, offset: Offset, timestamp: string, chars: number): Generator<string> {
   const { payload } = message
   yield beforePayload(offset)
   for (let start = 0; start < payload.length;) {
@@ -50,4 +69,39 @@ function isHighSurrogate (c: number): boolean {
 /** The beginning of each line that `encodeMessage` returns: a cheap check that a line has the expected offset. */
 export function lineStart (offset: Offset): string {
   return `{"offset":${offset},"`
+}
+
+/** The parts of a stored line, as text that is not parsed further, but for the key. */
+export interface StoredMessage {
+  readonly payload: string
+  /** JSON text: a number, if this service wrote it. */
+  readonly timestamp: string | undefined
+  readonly key: string | undefined
+  /** JSON text of an object. */
+  readonly headers: string | undefined
+}
+
+/**
+ * Finds the parts of a line at its outermost level. Lines of other implementations may have other members, in any order.
+ * @throws Error if the line is not a JSON object
+ */
+export function parseMessage (line: Uint8Array): StoredMessage {
+  const text = Buffer.from(line.buffer, line.byteOffset, line.length).toString()
+  const members = new Map<string, string>()
+  let name = ''
+  let depth = 0
+  const scanner = new JsonScanner(codeUnits(text, line), {
+    begin: () => depth++ === 0,
+    end: (start, end) => { depth--; members.set(name, text.slice(start, end)) },
+    name: (start, end) => { name = parseValue(text.slice(start, end)) as string },
+    leave: () => { depth-- }
+  }, Infinity)
+  scanner.run(Infinity)
+  const key = members.get('key')
+  return {
+    payload: members.get('payload') ?? 'null',
+    timestamp: members.get('timestamp'),
+    key: key?.startsWith('"') === true ? parseValue(key) as string : undefined,
+    headers: members.get('headers')
+  }
 }

@@ -7,7 +7,7 @@ import { LogError } from '../errors.ts'
 import type { Turns } from '../turns.ts'
 import { onOneLine } from './json-scanner.ts'
 import { Lines } from './lines.ts'
-import { encodeMessage, lineStart, messagePieces, type NewMessage } from './message.ts'
+import { encodeMessage, lineStart, linePieces, type NewMessage } from './message.ts'
 
 /*
  * The object of a segment (log §2.1):
@@ -16,7 +16,8 @@ import { encodeMessage, lineStart, messagePieces, type NewMessage } from './mess
  *   a batch       application/x-ndjson   LINE "\n" LINE "\n" … LINE "\n"
  *   a seal        application/json       {"offset":N,"sealed_from":F}
  *
- * Metadata: first, count, writer, crc32 (of the body before compression, 8 hex digits), or sealed (hole | range).
+ * Metadata: first, count, writer, crc32 (of the body before compression, 8 hex digits), and closed (true; absent otherwise), or
+ * sealed (hole | range).
  * An object without `crc32` was written by another implementation; every line of it is parsed and checked before any is used.
  */
 
@@ -57,6 +58,8 @@ export interface EncodeOptions {
   readonly first: Offset
   readonly timestamp: Ms
   readonly writer: string
+  /** The metadata `closed` tells other implementations that nothing follows (log §6.8). */
+  readonly closes?: boolean
   readonly compression: Compression
   /** Bodies up to this many bytes are not compressed. */
   readonly compressOverBytes: Bytes
@@ -105,24 +108,16 @@ export async function encodeLargeSegment (
 ): Promise<EncodedSegment> {
   const pieces: Buffer[] = []
   let checksum = 0
-  let text = ''
-  const addPiece = (): void => {
+  const addPiece = (text: string): void => {
     const piece = Buffer.from(text, 'utf8')
     checksum = crc32(piece, checksum)
     pieces.push(piece)
-    text = ''
   }
-  const timestamp = String(options.timestamp)
-  for (const [i, message] of messages.entries()) {
-    for (const part of messagePieces(message, options.first + i, timestamp, sliceChars)) {
-      text += part
-      if (text.length < sliceChars) continue
-      addPiece()
-      await turns.next()
-    }
-    if (messages.length > 1) text += '\n'
+  for (const text of linePieces(messages, options.first, String(options.timestamp), sliceChars)) {
+    addPiece(text)
+    if (text.length >= sliceChars) await turns.next()
   }
-  addPiece()
+  if (messages.length > 1) addPiece('\n')
   const plain = Buffer.concat(pieces)
   const { compression } = options
   const compressed = compression !== 'none' && isCompressed(plain, options) ? await compressInThread(plain, compression) : plain
@@ -135,11 +130,12 @@ function isCompressed (plain: Buffer, { compression, compressOverBytes }: Encode
 
 /** @param compressed not used if it is not smaller than `plain` */
 function encoded (count: number, plain: Buffer, checksum: number, compressed: Buffer, options: EncodeOptions): EncodedSegment {
-  const { first, writer, compression } = options
+  const { first, writer, compression, closes = false } = options
   const stored: StoredBody | undefined = compression === 'none' || compressed.length >= plain.length
     ? undefined
     : { encoding: compression, body: compressed }
-  const metadata = { first: String(first), count: String(count), writer, crc32: checksum.toString(16).padStart(8, '0') }
+  const crc = checksum.toString(16).padStart(8, '0')
+  const metadata = { first: String(first), count: String(count), writer, crc32: crc, ...closes && { closed: 'true' } }
   const contentType = count === 1 ? 'application/json' : 'application/x-ndjson'
   return {
     object: stored === undefined

@@ -6,9 +6,13 @@ export const topicExpected = '1 to 249 characters of A-Z, a-z, 0-9, ".", "_" and
 
 const rule = new RegExp(topicPattern)
 
+export function isTopic (name: string): boolean {
+  return rule.test(name)
+}
+
 /** @throws LogError `invalid_topic` */
 export function checkTopic (name: string): string {
-  if (!rule.test(name)) {
+  if (!isTopic(name)) {
     const shown = JSON.stringify(name.length > 60 ? name.slice(0, 60) + '…' : name)
     throw new LogError('invalid_topic', `topic: expected ${topicExpected}, got ${shown}`)
   }

@@ -2,11 +2,16 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import { test } from 'node:test'
-import { createMemoryOffsetCounter } from '../../../src/adapters/memory/offset-counter.ts'
+import { createMemorySegmentStore } from '../../../src/adapters/memory/segment-store.ts'
+import { createMemoryTopicStore } from '../../../src/adapters/memory/topic-store.ts'
+import type { Limits } from '../../../src/domain/limits.ts'
+import type { NamedSegmentStore } from '../../../src/ports/segment-store.ts'
+import type { TopicStore } from '../../../src/ports/topic-store.ts'
 import { listeningApp } from '../../support/http/app.ts'
+import { follow } from '../../support/http/events.ts'
 import { logLines } from '../../support/http/log-lines.ts'
-import { ask, assertProblem, consume, exchange, problem } from '../../support/http/requests.ts'
-import { withFaults } from '../../support/storage/faults.ts'
+import { ask, assertProblem, consume, exchange, problem, produce } from '../../support/http/requests.ts'
+import { type Faults, withFaults } from '../../support/storage/faults.ts'
 
 function parsed (received: string): { statusLine: string, headers: string[], body: unknown } {
   const [head = '', body = ''] = received.split('\r\n\r\n')
@@ -126,31 +131,54 @@ test('a page of 1,000 is the largest there is', async (t) => {
   assert.deepEqual([messages.length, next], [1000, 1001])
 })
 
+const later = (ms: number) => async <T>(call: () => Promise<T>): Promise<T> => {
+  await new Promise((resolve) => { setTimeout(resolve, ms) })
+  return call()
+}
+
+/** A connection is stalled soon after a request has taken all its time. */
+const soonStalled: Partial<Limits> = {
+  readTimeoutMs: 500,
+  waitMaxMs: 500,
+  groupAnswerMs: 500,
+  stalledConnectionMs: 700,
+  memoryWaitMs: 100,
+  appendTimeoutMs: 500,
+  resolveBySealMs: 100,
+  putTimeoutMs: 100,
+  holeGraceMs: 250,
+  reserveTimeoutMs: 100,
+  getTimeoutMs: 199,
+  heartbeatMs: 300,
+  streamRetryMs: 100
+}
+
 // The time of a long poll is the sum of a lookup of the offset, a read, and a wait, each with a time-out of its own. While it is
 // under way the connection has no traffic, and would be closed as one whose client has stalled.
 test('a long poll over a slow storage is answered before its connection counts as stalled', async (t) => {
-  const slow = async <T>(call: () => Promise<T>): Promise<T> => {
-    await new Promise((resolve) => { setTimeout(resolve, 180) })
-    return call()
-  }
-  const { baseUrl } = await listeningApp(t, {
-    counter: withFaults(createMemoryOffsetCounter(), { read: slow }),
-    limits: {
-      readTimeoutMs: 500,
-      waitMaxMs: 500,
-      stalledConnectionMs: 700,
-      memoryWaitMs: 100,
-      appendTimeoutMs: 500,
-      resolveBySealMs: 100,
-      putTimeoutMs: 100,
-      reserveTimeoutMs: 100,
-      getTimeoutMs: 199,
-      heartbeatMs: 300,
-      streamRetryMs: 100
-    }
-  })
+  const { baseUrl } = await listeningApp(t, { topics: withFaults(createMemoryTopicStore(), { read: later(180) }), limits: soonStalled })
   for (const query of ['?wait=0.5', '?offset=latest&wait=0.5']) {
     const answer = await consume(baseUrl, 't', query)
     assert.equal(answer.text, '{"messages":[],"next_offset":1}', query)
   }
+})
+
+// Each of the two may take as long as a read.
+test('the search for a time and the beginning of a stream from it together take no longer than a read', async (t) => {
+  const topics: Faults<TopicStore> = {}
+  const segments: Faults<NamedSegmentStore> = {}
+  const { baseUrl } = await listeningApp(t, {
+    topics: withFaults(createMemoryTopicStore(), topics),
+    segments: withFaults(createMemorySegmentStore(), segments),
+    limits: { ...soonStalled, segmentCacheBytes: 0 }
+  })
+  for (let n = 1; n <= 3; n++) await produce(baseUrl, 't', `{"payload":${n}}`)
+  // Three calls for the search, and as many for the page.
+  topics.read = segments.list = segments.get = later(150)
+  const stream = { path: '/topics/t/consume?timestamp=1', headers: { accept: 'text/event-stream' } }
+  assertProblem(await ask(baseUrl, stream), 'storage_unavailable', 'The storage did not answer in time.')
+
+  topics.read = segments.list = segments.get = later(1)
+  const reader = await follow(t, baseUrl, 't', '?timestamp=1')
+  assert.deepEqual((await reader.atLeast(3)).map(({ id }) => id), ['1', '2', '3'])
 })

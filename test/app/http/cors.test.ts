@@ -14,19 +14,24 @@ const corsHeaders = (headers: Record<string, unknown>): Record<string, unknown> 
 const preflight = (origin: string, method: string, requested?: string): Record<string, string> =>
   ({ origin, 'access-control-request-method': method, ...requested === undefined ? {} : { 'access-control-request-headers': requested } })
 
-const shared = { 'access-control-allow-origin': page, 'access-control-expose-headers': 'allow, next-offset, retry-after, x-request-id' }
+const shared = {
+  'access-control-allow-origin': page,
+  'access-control-expose-headers': 'allow, earliest-offset, end-offset, next-offset, retry-after, topic-closed, x-request-id'
+}
 
 test('a preflight of an origin that may is answered with what is allowed', async (t) => {
   const { app } = memoryApp(t, { corsOrigins })
   for (const [url, method, requested] of [
-    ['/topics/a/produce', 'POST', 'content-type,x-request-id'], ['/v1/topics/a/consume?offset=1', 'GET', 'last-event-id']
+    ['/topics/a/produce', 'POST', 'content-type,x-request-id,idempotency-key,producer-id'],
+    ['/topics/a', 'DELETE', 'x-request-id'],
+    ['/v1/topics/a/consume?offset=1', 'GET', 'last-event-id']
   ] as const) {
     const answer = await app.inject({ method: 'OPTIONS', url, headers: preflight(page, method, requested) })
     assert.equal(answer.statusCode, 204)
     assert.equal(answer.body, '')
     assert.deepEqual(corsHeaders(answer.headers), {
       ...shared,
-      'access-control-allow-methods': 'GET, HEAD, POST',
+      'access-control-allow-methods': 'DELETE, GET, HEAD, POST, PUT',
       'access-control-allow-headers': requested,
       'access-control-max-age': '600'
     })

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { Writable } from 'node:stream'
 import { test } from 'node:test'
-import { createMemoryOffsetCounter } from '../../../src/adapters/memory/offset-counter.ts'
+import { createMemoryTopicStore } from '../../../src/adapters/memory/topic-store.ts'
 import { MemoryBudget } from '../../../src/app/http/bounds/memory-budget.ts'
 import { EventStream, type EventStreamOptions } from '../../../src/app/http/live/event-stream.ts'
 import { LogError } from '../../../src/domain/errors.ts'
@@ -13,21 +13,20 @@ import { StoreError } from '../../../src/ports/errors.ts'
 import { listeningApp, memoryApp } from '../../support/http/app.ts'
 import { follow } from '../../support/http/events.ts'
 import { ask, assertProblem, consume, problem, produce } from '../../support/http/requests.ts'
+import { withFaults } from '../../support/storage/faults.ts'
 
 const soon = (ms: number): Promise<void> => new Promise((resolve) => { setTimeout(resolve, ms) })
 
-/** A counter whose reads are counted, and fail on demand. */
-function watchedCounter () {
-  const inner = createMemoryOffsetCounter()
+/** A topic store whose reads are counted, and fail on demand. */
+function watchedTopics () {
   const watched = { reads: 0, failure: undefined as Error | undefined }
-  const counter: typeof inner = {
-    ...inner,
-    read: (...args) => {
+  const topics = withFaults(createMemoryTopicStore(), {
+    read: (call) => {
       watched.reads++
-      return watched.failure === undefined ? inner.read(...args) : Promise.reject(watched.failure)
+      return watched.failure === undefined ? call() : Promise.reject(watched.failure)
     }
-  }
-  return { counter, watched }
+  })
+  return { topics, watched }
 }
 
 test('closing the server ends streams and waits in order', async (t) => {
@@ -45,8 +44,8 @@ test('closing the server ends streams and waits in order', async (t) => {
 })
 
 test('who goes away is not polled for any more', async (t) => {
-  const { counter, watched } = watchedCounter()
-  const { baseUrl } = await listeningApp(t, { counter, limits: { followPollMinMs: 5, followPollMaxMs: 5 } })
+  const { topics, watched } = watchedTopics()
+  const { baseUrl } = await listeningApp(t, { topics, limits: { followPollMinMs: 5, followPollMaxMs: 5 } })
   const controller = new AbortController()
   const asked = fetch(`${baseUrl}/topics/t/consume?wait=20`, { signal: controller.signal }).catch(() => {})
   const reader = await follow(t, baseUrl, 't')
@@ -75,6 +74,7 @@ test('a reader that stops reading gets everything when it goes on', async (t) =>
 
 test('a stream that is delivered only when it is complete ends without messages, too', async (t) => {
   const { app } = memoryApp(t, { streamBounds: { bytes: 1_000, buffered: true }, limits: { bufferedStreamMs: 300 } })
+  await app.ready()
   const began = performance.now()
   const { payload } = await app.inject({ url: '/topics/t/consume', headers: { accept: 'text/event-stream' } })
   const tookMs = performance.now() - began
@@ -83,8 +83,8 @@ test('a stream that is delivered only when it is complete ends without messages,
 })
 
 test('a stream that cannot begin is refused with a problem, and nobody is left waiting', async (t) => {
-  const { counter, watched } = watchedCounter()
-  const { baseUrl } = await listeningApp(t, { counter, limits: { followPollMinMs: 5, followPollMaxMs: 5 } })
+  const { topics, watched } = watchedTopics()
+  const { baseUrl } = await listeningApp(t, { topics, limits: { followPollMinMs: 5, followPollMaxMs: 5 } })
   watched.failure = new StoreError('misconfigured', 'none', 'no such table')
   const accept = 'text/event-stream'
   assertProblem(await ask(baseUrl, { path: '/topics/t/consume', headers: { accept } }), 'storage_misconfigured',
@@ -115,7 +115,7 @@ function scripted (...answers: Array<Partial<Page> | LogError>): Follower & { re
       const answer = answers.shift()
       if (answer instanceof LogError) return Promise.reject(answer)
       if (answer === undefined) closed = true
-      return Promise.resolve({ runs: [], count: 0, nextOffset: 1, end: 1, ...answer })
+      return Promise.resolve({ runs: [], count: 0, nextOffset: 1, end: 1, earliest: 1, closed: false, ...answer })
     },
     close () { closed = true }
   }

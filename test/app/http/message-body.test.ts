@@ -20,7 +20,7 @@ interface Case {
 
 const keyExpected = 'key: expected a string of at most 1024 bytes, got'
 const headersExpected = 'headers: expected an object of strings, at most 8192 bytes together, got'
-const member = 'expected one of payload, key, headers, got an unknown member'
+const member = 'expected one of payload, key, headers, producer, expected_offset, close, order, got an unknown member'
 const nested = (depth: number): string => '['.repeat(depth) + ']'.repeat(depth)
 const many = (count: number, part: (i: number) => string): string => Array.from({ length: count }, (_, i) => part(i)).join()
 
@@ -33,14 +33,10 @@ const refused: Record<string, Case> = {
   },
   'a body of 2 million arrays': { body: nested(2_000_000), code: 'invalid_request', detail: 'body: expected a JSON object, got an array' },
   'an array of 2 million numbers': {
-    body: `[${'1,'.repeat(2_000_000)}1]`,
-    code: 'invalid_request',
-    detail: 'body: expected a JSON object, got an array'
+    body: `[${'1,'.repeat(2_000_000)}1]`, code: 'invalid_request', detail: 'body: expected a JSON object, got an array'
   },
   '4 million brackets that stay open': {
-    body: '['.repeat(4 * MiB),
-    code: 'invalid_request',
-    detail: 'body: expected a JSON object, got an array'
+    body: '['.repeat(4 * MiB), code: 'invalid_request', detail: 'body: expected a JSON object, got an array'
   },
   'a payload of 4 million brackets': {
     body: `{"payload":${'['.repeat(4_000_000)}`,
@@ -48,24 +44,22 @@ const refused: Record<string, Case> = {
     detail: 'payload: expected at most 512 levels of nesting, got more'
   },
   'an unknown member of 2 million arrays': {
-    body: `{"payload":1,"foo":${nested(2_000_000)}}`,
-    code: 'invalid_request',
-    detail: `foo: ${member}`
+    body: `{"payload":1,"foo":${nested(2_000_000)}}`, code: 'invalid_request', detail: `foo: ${member}`
   },
   'messages of 2 million objects': {
     body: `{"messages":${'{"a":'.repeat(700_000)}`,
     code: 'invalid_request',
-    detail: 'messages: expected 1 to 1000 messages, got an object'
+    detail: 'messages: expected 1 to 65536 messages, got an object'
   },
   'a message of 2 million arrays': {
     body: `{"messages":[{"payload":1},${nested(2_000_000)}]}`,
     code: 'invalid_request',
     detail: 'messages.1: expected a JSON object, got an array'
   },
-  'a 1,001st message of 2 million arrays': {
-    body: `{"messages":[${'{"payload":1},'.repeat(1000)}${nested(2_000_000)}]}`,
+  'a 65,537th message of a million arrays': {
+    body: `{"messages":[${'{"payload":1},'.repeat(65_536)}${nested(1_000_000)}]}`,
     code: 'invalid_request',
-    detail: 'messages: expected 1 to 1000 messages, got more'
+    detail: 'messages: expected 1 to 65536 messages, got more'
   },
   'a payload of a batch nested too deeply': {
     body: `{"messages":[{"payload":1},{"payload":${nested(513)}}]}`,
@@ -78,9 +72,7 @@ const refused: Record<string, Case> = {
     detail: 'headers.a: expected a string, got an object'
   },
   '350,000 unknown members': {
-    body: `{"payload":1,${many(350_000, (i) => `"m${i}":1`)}}`,
-    code: 'invalid_request',
-    detail: `m0: ${member}`
+    body: `{"payload":1,${many(350_000, (i) => `"m${i}":1`)}}`, code: 'invalid_request', detail: `m0: ${member}`
   },
   '250,000 headers with numbers as names': {
     body: `{"payload":1,"headers":{${many(250_000, (i) => `"${i}":"x"`)}}}`,
@@ -88,30 +80,57 @@ const refused: Record<string, Case> = {
     detail: `${headersExpected} 1638890 bytes`
   },
   'a header of 4 MB': {
-    body: `{"payload":1,"headers":{"a":"${'x'.repeat(4_000_000)}"}}`,
-    code: 'invalid_request',
-    detail: `${headersExpected} more`
+    body: `{"payload":1,"headers":{"a":"${'x'.repeat(4_000_000)}"}}`, code: 'invalid_request', detail: `${headersExpected} more`
   },
   'a header name of 4 MB': {
-    body: `{"payload":1,"headers":{"${'x'.repeat(4_000_000)}":""}}`,
-    code: 'invalid_request',
-    detail: `${headersExpected} more`
+    body: `{"payload":1,"headers":{"${'x'.repeat(4_000_000)}":""}}`, code: 'invalid_request', detail: `${headersExpected} more`
   },
   'a key of 4 MB': { body: `{"payload":1,"key":"${'x'.repeat(4_000_000)}"}`, code: 'invalid_request', detail: `${keyExpected} more` },
   'a member name of 4 MB': {
-    body: `{"payload":1,"${'x'.repeat(4_000_000)}":1}`,
-    code: 'invalid_request',
-    detail: `"${'x'.repeat(60)}…": ${member}`
+    body: `{"payload":1,"${'x'.repeat(4_000_000)}":1}`, code: 'invalid_request', detail: `"${'x'.repeat(60)}…": ${member}`
   },
   'a key of 4 million digits': {
-    body: `{"payload":1,"key":${'1'.repeat(4_000_000)}}`,
-    code: 'invalid_request',
-    detail: `${keyExpected} Infinity`
+    body: `{"payload":1,"key":${'1'.repeat(4_000_000)}}`, code: 'invalid_request', detail: `${keyExpected} Infinity`
   },
   '1,000 messages with keys of 4,000 bytes': {
     body: `{"messages":[${many(1000, () => `{"payload":1,"key":"${'k'.repeat(4_000)}"}`)}]}`,
     code: 'invalid_request',
     detail: `messages.0.${keyExpected} 4000 bytes`
+  },
+  'a producer of 2 million arrays': {
+    body: `{"payload":1,"producer":${nested(2_000_000)}}`,
+    code: 'invalid_request',
+    detail: 'producer: expected an object with id, epoch and seq, got an array'
+  },
+  'a producer\'s id of 2 million arrays': {
+    body: `{"payload":1,"producer":{"id":${nested(2_000_000)}}}`,
+    code: 'invalid_request',
+    detail: 'producer.id: expected a string of 1 to 256 bytes, got an array'
+  },
+  'an unknown member of a producer of 2 million arrays': {
+    body: `{"payload":1,"producer":{"foo":${nested(2_000_000)}}}`,
+    code: 'invalid_request',
+    detail: 'producer.foo: expected one of id, epoch, seq, got an unknown member'
+  },
+  '350,000 unknown members of a producer': {
+    body: `{"payload":1,"producer":{${many(350_000, (i) => `"m${i}":1`)}}}`,
+    code: 'invalid_request',
+    detail: 'producer.id: expected a string of 1 to 256 bytes, got nothing'
+  },
+  'a producer\'s id of 4 MB': {
+    body: `{"payload":1,"producer":{"id":"${'x'.repeat(4_000_000)}","epoch":0,"seq":0}}`,
+    code: 'invalid_request',
+    detail: 'producer.id: expected a string of 1 to 256 bytes, got more'
+  },
+  'an order of 4 MB': {
+    body: `{"messages":[{"payload":1}],"order":"${'x'.repeat(4_000_000)}"}`,
+    code: 'invalid_request',
+    detail: 'order: expected a string of 1 to 256 bytes, got more'
+  },
+  'an expected offset of 4 million digits': {
+    body: `{"payload":1,"expected_offset":${'1'.repeat(4_000_000)}}`,
+    code: 'invalid_request',
+    detail: 'expected_offset: expected a whole number from 1 to 9007199254740991, got Infinity'
   },
   'a syntax error at the end of 4 MB': {
     body: `{"payload":[${'1,'.repeat(2_000_000)}]}`,
@@ -119,27 +138,16 @@ const refused: Record<string, Case> = {
     detail: 'body: expected valid JSON, got a syntax error at position 4000012'
   },
   'a string of 4 MB that stays open': {
-    body: `{"payload":"${'x'.repeat(4_000_000)}`,
-    code: 'malformed_json',
-    detail: 'body: expected valid JSON, got a syntax error'
+    body: `{"payload":"${'x'.repeat(4_000_000)}`, code: 'malformed_json', detail: 'body: expected valid JSON, got a syntax error'
   },
   '4 MiB of line feeds': {
-    body: '\n'.repeat(4 * MiB),
-    code: 'missing_body',
-    detail: 'body: expected a JSON object on each line, got nothing',
-    lines: true
+    body: '\n'.repeat(4 * MiB), code: 'missing_body', detail: 'body: expected a JSON object on each line, got nothing', lines: true
   },
   '4 MiB of spaces': {
-    body: ' '.repeat(4 * MiB),
-    code: 'missing_body',
-    detail: 'body: expected a JSON object on each line, got nothing',
-    lines: true
+    body: ' '.repeat(4 * MiB), code: 'missing_body', detail: 'body: expected a JSON object on each line, got nothing', lines: true
   },
   '2 million lines': {
-    body: '1\n'.repeat(2 * MiB),
-    code: 'invalid_request',
-    detail: 'body: expected 1 to 1000 messages, got 2097152',
-    lines: true
+    body: '1\n'.repeat(2 * MiB), code: 'invalid_request', detail: 'body: expected 1 to 65536 messages, got 2097152', lines: true
   },
   'a line of 2 million arrays': {
     body: `{"payload":1}\n${nested(2_000_000)}`,

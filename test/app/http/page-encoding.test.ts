@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { test, type TestContext } from 'node:test'
 import { gunzipSync, zstdDecompressSync } from 'node:zlib'
-import { createMemoryOffsetCounter } from '../../../src/adapters/memory/offset-counter.ts'
+import { createMemoryRecordStore } from '../../../src/adapters/memory/record-store.ts'
 import { createMemorySegmentStore } from '../../../src/adapters/memory/segment-store.ts'
+import { createMemoryTopicStore } from '../../../src/adapters/memory/topic-store.ts'
 import { systemClock } from '../../../src/adapters/system/clock.ts'
 import { createLog, type Log } from '../../../src/domain/log/log.ts'
 import { listeningApp } from '../../support/http/app.ts'
@@ -18,7 +19,8 @@ async function compressing (t: TestContext, compression: 'gzip' | 'zstd'): Promi
   read: (query: string, acceptEncoding: string, accept?: string) => Promise<Answer>
 }> {
   const segments = createMemorySegmentStore()
-  const log = createLog({ segments, counter: createMemoryOffsetCounter(), clock: systemClock, compression })
+  const [topics, records] = [createMemoryTopicStore(), createMemoryRecordStore()]
+  const log = createLog({ segments, topics, records, clock: systemClock, compression })
   const { baseUrl } = await listeningApp(t, { log })
   return {
     log,

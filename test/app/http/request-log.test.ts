@@ -41,7 +41,8 @@ test('one line a request, with exactly these fields', async (t) => {
     { ...produced, route: '/topics/:topic/produce', offset: 1, storage: { ...none, reserve: 1, put: 1 } },
     { ...produced, route: '/v1/topics/:topic/produce', offset: 2, storage: { ...none, reserve: 1, put: 1 } },
     { ...consume, status: 200, topic: 'orders', offset: 1, messages: 2, storage: { ...none, state: 1 } },
-    { ...consume, status: 200, topic: 'orders', offset: 3, messages: 0, storage: { ...none, state: 1 } },
+    // The lookup of the offset, and the read.
+    { ...consume, status: 200, topic: 'orders', offset: 3, messages: 0, storage: { ...none, state: 2 } },
     { ...consume, status: 400, code: 'invalid_request' },
     { ...request, method: 'DELETE', status: 405, code: 'method_not_allowed' },
     { ...request, method: 'GET', status: 404, code: 'not_found' },

@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict'
 import { test, type TestContext } from 'node:test'
-import { createMemoryOffsetCounter } from '../../../src/adapters/memory/offset-counter.ts'
 import { createMemorySegmentStore } from '../../../src/adapters/memory/segment-store.ts'
+import { createMemoryTopicStore } from '../../../src/adapters/memory/topic-store.ts'
 import type { StoreCheck } from '../../../src/app/routes/service/health.ts'
 import type { Limits } from '../../../src/domain/limits.ts'
 import type { Log } from '../../../src/domain/log/log.ts'
 import { StoreError } from '../../../src/ports/errors.ts'
-import type { OffsetCounter } from '../../../src/ports/offset-counter.ts'
-import type { SegmentStore } from '../../../src/ports/segment-store.ts'
+import type { NamedSegmentStore } from '../../../src/ports/segment-store.ts'
+import type { TopicStore } from '../../../src/ports/topic-store.ts'
 import { listeningApp } from '../../support/http/app.ts'
 import { logLines } from '../../support/http/log-lines.ts'
 import { ask, assertProblem, consume, produce } from '../../support/http/requests.ts'
@@ -17,6 +17,7 @@ const limits: Partial<Limits> = {
   appendTimeoutMs: 700,
   resolveBySealMs: 250,
   putTimeoutMs: 80,
+  holeGraceMs: 300,
   reserveTimeoutMs: 150,
   readTimeoutMs: 300,
   getTimeoutMs: 100,
@@ -27,16 +28,16 @@ const body = '{"payload":1}'
 
 async function breakable (
   t: TestContext, more: Partial<Limits> = {}
-): Promise<{ baseUrl: string, segments: Faults<SegmentStore>, counter: Faults<OffsetCounter> }> {
-  const segments: Faults<SegmentStore> = {}
-  const counter: Faults<OffsetCounter> = {}
+): Promise<{ baseUrl: string, segments: Faults<NamedSegmentStore>, topics: Faults<TopicStore> }> {
+  const segments: Faults<NamedSegmentStore> = {}
+  const topics: Faults<TopicStore> = {}
   const { baseUrl } = await listeningApp(t, {
     segments: withFaults(createMemorySegmentStore(), segments),
-    counter: withFaults(createMemoryOffsetCounter(), counter),
+    topics: withFaults(createMemoryTopicStore(), topics),
     // What was just appended would be read from the cache.
     limits: { ...limits, segmentCacheBytes: 0, ...more }
   })
-  return { baseUrl, segments, counter }
+  return { baseUrl, segments, topics }
 }
 
 const reached = 'The storage could not be reached.'
@@ -56,20 +57,20 @@ const unhurried: Partial<Limits> = { appendTimeoutMs: 20_000, reserveTimeoutMs: 
 
 for (const [name, fault, code, detail, retryAfter] of failures) {
   const more = fault === hanging ? {} : unhurried
-  test(`produce while the counter ${name}: nothing was written`, async (t) => {
-    const { baseUrl, counter } = await breakable(t, more)
-    counter.reserve = fault
+  test(`produce while the topics' store ${name}: nothing was written`, async (t) => {
+    const { baseUrl, topics } = await breakable(t, more)
+    topics.reserve = fault
     const answer = await produce(baseUrl, 'a', body)
     assertProblem(answer, code, detail, 'no')
     assert.equal(answer.headers['retry-after'], retryAfter)
-    delete counter.reserve
+    delete topics.reserve
     assert.equal((await produce(baseUrl, 'a', body)).status, 200)
     assert.equal(messages(await consume(baseUrl, 'a')), 1)
   })
 
-  test(`consume while the counter ${name}`, async (t) => {
-    const { baseUrl, counter } = await breakable(t, more)
-    counter.read = fault
+  test(`consume while the topics' store ${name}`, async (t) => {
+    const { baseUrl, topics } = await breakable(t, more)
+    topics.read = fault
     const answer = await consume(baseUrl, 'a')
     assertProblem(answer, code, detail)
     assert.equal(answer.headers['retry-after'], retryAfter)
@@ -130,9 +131,9 @@ test('produce while the storage is full: refused after one try, as are those beh
 })
 
 test('consume at a tail hole whose time has to be corrected, while the storage is full', async (t) => {
-  const { baseUrl, counter } = await breakable(t)
-  counter.read = async () => ({ currentOffset: 1, earliest: 1 })
-  counter.correctReservedAt = failing('full', 'none')
+  const { baseUrl, topics } = await breakable(t)
+  topics.read = async () => ({ currentOffset: 1, earliest: 1, moves: 0, producers: new Map() })
+  topics.correctReservedAt = failing('full', 'none')
   assert.equal((await consume(baseUrl, 'a')).text, '{"messages":[],"next_offset":1}')
 })
 
@@ -177,8 +178,8 @@ test('a mistake of our own: the answer says nothing of it, the log all', async (
 
 test('a failed append leaves its cause in the log', async (t) => {
   const { logger, lines } = logLines()
-  const counter = withFaults(createMemoryOffsetCounter(), { reserve: failing('unavailable', 'none') })
-  const { baseUrl } = await listeningApp(t, { counter, logger, limits })
+  const topics = withFaults(createMemoryTopicStore(), { reserve: failing('unavailable', 'none') })
+  const { baseUrl } = await listeningApp(t, { topics, logger, limits })
   assert.equal((await produce(baseUrl, 'a', body)).status, 503)
   const error = lines().find(({ level }) => level === 'error') as { request_id: string, msg: string, err: { stack: string } }
   assert.equal(error.msg, 'request failed')

@@ -6,7 +6,7 @@ import type { LambdaAnswer } from '../../support/lambda/bridge.ts'
 import { functionUrlEvent, httpApiEvent, httpApiEventV1, lambdaContext, restEvent, type Sent } from '../../support/lambda/events.ts'
 
 Object.assign(process.env, { DATA_DIR: ':memory:', LOG_LEVEL: 'silent', BUCKET_NAME: '', COUNTERS_TABLE: '' })
-const { handler } = await import('../../../src/lambda.ts')
+const { handler, sweepHandler } = await import('../../../src/lambda.ts')
 
 const invoke = async (event: unknown): Promise<LambdaAnswer> => await handler(event, lambdaContext()) as LambdaAnswer
 const post = (topic: string, body: string | Buffer): Sent => ({
@@ -36,7 +36,7 @@ const withBody: Record<string, (sent: Sent) => object> = {
     basePath: 'streams',
     stage: 'prod'
   }),
-  'HTTP API, custom domain with a mapping like a part of the path': (sent) => httpApiEvent(sent, { basePath: 'topics' }),
+  'HTTP API, custom domain with a mapping like a part of the path': (sent) => httpApiEvent(sent, { basePath: 'health' }),
   'HTTP API, custom domain with the mapping v1': (sent) => httpApiEvent(sent, { basePath: 'v1' }),
   'HTTP API, payload 1.0, $default': (sent) => httpApiEventV1(sent),
   'HTTP API, payload 1.0, named stage, $default route': (sent) => httpApiEventV1(sent, { stage: 'prod' }),
@@ -83,7 +83,7 @@ test('routes of their own for each path, below a base path', async () => {
 
 test('on a custom domain a path that is none of ours stays unknown, and 405 names the methods', async () => {
   const mapped = (method: string, url: string): object => httpApiEvent({ method, url }, { basePath: 'streams' })
-  assert.equal((await invoke(mapped('GET', '/topics/a'))).statusCode, 404)
+  assert.equal((JSON.parse((await invoke(mapped('GET', '/topics/a/nope'))).body) as { code: string }).code, 'not_found')
   const answer = await invoke(mapped('DELETE', '/health'))
   assert.deepEqual([answer.statusCode, answer.headers['allow']], [405, 'GET, HEAD'])
 })
@@ -190,4 +190,18 @@ test('requests of the same environment at the same time', async () => {
   const name = topic()
   const answers = await Promise.all([...Array(20).keys()].map((n) => invoke(functionUrlEvent(post(name, `{"payload":${n}}`)))))
   assert.equal(new Set(answers.map(({ body }) => body)).size, 20)
+})
+
+test('a schedule sweeps, and gets what was removed and what it cost', async () => {
+  const name = topic()
+  await invoke(functionUrlEvent({
+    ...get(`/topics/${name}`), method: 'PUT', headers: { 'content-type': 'application/json' }, body: Buffer.from('{"retention_bytes":1}')
+  }))
+  // What is as small as a seal stays for some minutes.
+  for (let n = 0; n < 3; n++) await invoke(functionUrlEvent(post(name, `{"payload":"${'x'.repeat(100)}"}`)))
+  const swept = await sweepHandler({ source: 'aws.events' }, lambdaContext())
+  assert.equal(swept.segments, 2)
+  assert(swept.topics >= 1 && swept.bytes > 100 && swept.calls.remove === 1, JSON.stringify(swept))
+  const page = JSON.parse((await invoke(functionUrlEvent(get(`/topics/${name}/consume`)))).body) as { messages: Array<{ offset: number }> }
+  assert.deepEqual(page.messages.map(({ offset }) => offset), [3])
 })

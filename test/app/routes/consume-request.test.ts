@@ -31,8 +31,19 @@ test('a request with a time to wait is a poll, but HEAD never waits', () => {
 })
 
 test('a request for events is a stream, which resumes after the last event, but HEAD is a page', () => {
-  assert.deepEqual(read({ headers: events, query: { offset: '3', wait: '5' } }), { mode: 'stream', start: 3 })
-  assert.deepEqual(read({ headers: { ...events, 'last-event-id': '41' }, query: { offset: '3' } }), { mode: 'stream', start: 42 })
+  assert.deepEqual(read({ headers: events, query: { offset: '3', wait: '5' } }), { mode: 'stream', start: 3, resumes: false })
+  assert.deepEqual(
+    read({ headers: { ...events, 'last-event-id': '41' }, query: { offset: '3' } }), { mode: 'stream', start: 42, resumes: true }
+  )
   assert.deepEqual(read({ method: 'HEAD', headers: { ...events, 'last-event-id': '41' } }), { mode: 'page', start: 1, size })
   assert.deepEqual(read({ headers: { 'last-event-id': '41' } }), { mode: 'page', start: 1, size })
+})
+
+test('a time in place of an offset, in ms or as a date', () => {
+  assert.deepEqual(read({ query: { timestamp: '1702000000000' } }), { mode: 'page', start: { sinceMs: 1_702_000_000_000 }, size })
+  for (const timestamp of ['2024-02-29T12:00:00.5Z', '2024-02-29t12:00:00.500z', '2024-02-29T14:30:00.5+02:30']) {
+    assert.deepEqual(read({ query: { timestamp } }), { mode: 'page', start: { sinceMs: Date.UTC(2024, 1, 29, 12, 0, 0, 500) }, size })
+  }
+  assert.throws(() => read({ query: { timestamp: '2023-02-29T12:00:00Z' } }), { code: 'invalid_request' })
+  assert.throws(() => read({ query: { timestamp: '1', offset: '1' } }), { code: 'invalid_request' })
 })

@@ -9,6 +9,7 @@ import { createOperation, type StorageCalls } from '../../../src/domain/operatio
 import { encodeSegment } from '../../../src/domain/segments/segment.ts'
 import { StoreError } from '../../../src/ports/errors.ts'
 import { offsetsOf, payloadsOf } from '../../support/http/pages.ts'
+import { reserve } from '../../support/storage/reserve.ts'
 import { testLog, type TestLog, type TestLogOptions } from '../../support/test-log.ts'
 
 const size = { limit: 100, maxBytes: 1_000_000 }
@@ -122,28 +123,28 @@ test('a message that lands between a look and the wait is not missed', async (t)
 })
 
 test('two segments that are acknowledged in the same turn are both heard of', async (t) => {
-  const { segments, counter, deps } = testLog(t, { limits: { followPollMinMs: 5_000, followPollMaxMs: 5_000 } })
+  const { segments, topics, deps } = testLog(t, { limits: { followPollMinMs: 5_000, followPollMaxMs: 5_000 } })
   const followedTopics = new FollowedTopics(createLogContext(deps))
   const reader = followedTopics.follow('t', 1, createOperation())
   t.after(() => { reader.close() })
   await reader.next(size, 0)
   const first = reader.next(size, long)
   for (const offset of [1, 2]) {
-    const { last } = await counter.reserve('t', 1, { now: 0 })
+    const { last } = await reserve(topics, 't', 1, { now: 0 })
     const { object } = encodeSegment(messages(offset), { first: offset, ...encoding })
     await segments.putIfAbsent('t', last, object, { reservedAtMs: null })
   }
-  for (const offset of [1, 2]) followedTopics.appended('t', encodeSegment(messages(offset), { first: offset, ...encoding }).segment)
+  for (const offset of [1, 2]) followedTopics.appended('t', encodeSegment(messages(offset), { first: offset, ...encoding }).segment, false)
   assert.deepEqual(payloadsOf(await first), [1])
   assert.deepEqual(payloadsOf(await reader.next(size, 1_000)), [2])
 })
 
 test('a range that is reserved, but not put yet, costs no LIST every poll, and is judged in time', async (t) => {
-  const { log, other, clock, calls, counter } = setUp(t, { limits: { putTimeoutMs: 50, holeGraceMs: 300 } })
+  const { log, other, clock, calls, topics } = setUp(t, { limits: { putTimeoutMs: 50, holeGraceMs: 300 } })
   const reader = follower(t, log)
   await reader.next(size, 0)
   const next = reader.next(size, long)
-  await counter.reserve('t', 1, { now: clock.wall() }) // its writer is dead
+  await reserve(topics, 't', 1, { now: clock.wall() }) // its writer is dead
   await other.append('t', messages(2))
   const page = await next
   assert.deepEqual(payloadsOf(page), [2])
@@ -165,7 +166,7 @@ test('closing ends the wait; a follower that is closed does not wait', async (t)
 test('a poll that fails is one that found nothing; a read that fails is the caller\'s, who can go on', async (t) => {
   let down = false
   const { log, other, clock } = setUp(t, {
-    faults: { counter: { read: (call) => down ? Promise.reject(new StoreError('unavailable', 'none', 'down')) : call() } }
+    faults: { topics: { read: (call) => down ? Promise.reject(new StoreError('unavailable', 'none', 'down')) : call() } }
   })
   const reader = follower(t, log)
   const next = reader.next(size, long)
@@ -194,7 +195,7 @@ test('a refusal that was looked up before the offset came into range is not shar
   let first = true
   const { log, other } = setUp(t, {
     faults: {
-      counter: {
+      topics: {
         read: async (call) => {
           const state = await call()
           if (!first) return state

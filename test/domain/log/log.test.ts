@@ -10,6 +10,7 @@ import { StoreError } from '../../../src/ports/errors.ts'
 import type { SegmentObject } from '../../../src/ports/segment-store.ts'
 import { payloadsOf } from '../../support/http/pages.ts'
 import { answerLost, failing } from '../../support/storage/faults.ts'
+import { reserve } from '../../support/storage/reserve.ts'
 import { testLog } from '../../support/test-log.ts'
 
 const everything = { limit: 1_000, maxBytes: 1_000_000 }
@@ -54,7 +55,7 @@ test('409 is tried again at the same key', async (t) => {
   const { log, faults, calls } = testLog(t)
   faults.segments.putIfAbsent = (call) => calls.put < 3 ? Promise.reject(new StoreError('conflict', 'none', '409')) : call()
   const operation = createOperation()
-  const { first } = await log.append('t', [{ payload: '1' }], operation)
+  const { first } = await log.append('t', [{ payload: '1' }], {}, operation)
   assert.deepEqual([first, operation.calls.reserve, operation.calls.put], [1, 1, 3])
 })
 
@@ -103,11 +104,11 @@ test('a clear refusal is "not written" without any doubt', async (t) => {
 // The put landed and its answer was lost; a reader saw the message, a trim deleted it, and the writer's seal found its
 // place empty. "Not written" would be said of a message that was read; the simulation found this.
 test('a segment that was trimmed before its writer gave up is not called "not written"', async (t) => {
-  const { log, counter, segments, faults } = testLog(t)
+  const { log, topics, segments, faults } = testLog(t)
   faults.segments.putIfAbsent = async (call, [topic, last,, { reservedAtMs }]) => {
     if (reservedAtMs === null) return call()
     if (await call() === 'created') {
-      await counter.raiseEarliest(topic, last + 1)
+      await topics.raiseEarliest(topic, last + 1, {})
       await segments.remove(topic, [last])
     }
     throw new StoreError('expired', 'unknown', 'too old')
@@ -117,10 +118,10 @@ test('a segment that was trimmed before its writer gave up is not called "not wr
 
 test('a young hole ends the page; an old one is sealed from the top down; a dead one is passed without a write', async (t) => {
   const puts: number[] = []
-  const { log, segments, counter, clock } = testLog(t, {
+  const { log, segments, topics, clock } = testLog(t, {
     faults: { segments: { putIfAbsent: (call, [, last]) => { puts.push(last); return call() } } }
   })
-  await counter.reserve('t', 4, { now: clock.wallMs })
+  await reserve(topics, 't', 4, { now: clock.wallMs })
   await segments.putIfAbsent('t', 1, segment(1, '1'), { reservedAtMs: clock.wallMs })
   await segments.putIfAbsent('t', 4, segment(4, '4'), { reservedAtMs: clock.wallMs })
   assert.deepEqual(await payloads(log), { found: [1], next: 2 })
@@ -136,8 +137,8 @@ test('a young hole ends the page; an old one is sealed from the top down; a dead
 })
 
 test('a hole at the end is sealed, however old it is', async (t) => {
-  const { log, segments, counter, clock } = testLog(t)
-  await counter.reserve('t', 2, { now: clock.wallMs })
+  const { log, segments, topics, clock } = testLog(t)
+  await reserve(topics, 't', 2, { now: clock.wallMs })
   await segments.putIfAbsent('t', 1, segment(1, '1'), { reservedAtMs: clock.wallMs })
   assert.deepEqual(await payloads(log), { found: [1], next: 2 })
   clock.wallMs += defaultLimits.holeUnfillableAfterMs + 1
@@ -147,16 +148,16 @@ test('a hole at the end is sealed, however old it is', async (t) => {
 
 for (const [what, reservedAt] of [['absent, as other implementations leave it', undefined], ['years ahead', 4_000_000_000_000]] as const) {
   test(`a tail hole whose time is ${what}, gets the store's time, and is sealed after the grace`, async (t) => {
-    const { log, counter, clock } = testLog(t)
-    await counter.reserve('t', 2, { now: reservedAt ?? NaN })
+    const { log, topics, clock } = testLog(t)
+    await reserve(topics, 't', 2, { now: reservedAt ?? NaN })
     if (reservedAt === undefined) {
-      const inner = { ...counter }
+      const inner = { ...topics }
       let corrected: number | undefined
-      counter.read = async (topic) => ({ ...(await inner.read(topic))!, writerReservedAtMs: corrected })
-      counter.correctReservedAt = async (_topic, { reservedAtMs: at }) => { corrected ??= at }
+      topics.read = async (topic) => ({ ...(await inner.read(topic))!, reservedAtMs: corrected })
+      topics.correctReservedAt = async (_topic, { reservedAtMs: at }) => { corrected ??= at }
     }
     assert.deepEqual(await payloads(log), { found: [], next: 1 })
-    assert.equal((await counter.read('t'))?.writerReservedAtMs, clock.wallMs)
+    assert.equal((await topics.read('t'))?.reservedAtMs, clock.wallMs)
     clock.wallMs += defaultLimits.holeGraceMs
     assert.deepEqual(await payloads(log), { found: [], next: 1 }, 'at the grace, not over it')
     clock.wallMs += 1
@@ -165,17 +166,17 @@ for (const [what, reservedAt] of [['absent, as other implementations leave it', 
 }
 
 test('a tail hole whose time is a little ahead is waited for without a write: two clocks are never quite the same', async (t) => {
-  const { log, counter, clock } = testLog(t)
+  const { log, topics, clock } = testLog(t)
   const ahead = clock.wallMs + defaultLimits.holeGraceMs
-  await counter.reserve('t', 1, { now: ahead })
+  await reserve(topics, 't', 1, { now: ahead })
   assert.deepEqual(await payloads(log), { found: [], next: 1 })
-  assert.equal((await counter.read('t'))?.writerReservedAtMs, ahead)
+  assert.equal((await topics.read('t'))?.reservedAtMs, ahead)
 })
 
 // The store's clock was wrong, and may take years to get there.
 test('a hole below a segment from the future is sealed at once', async (t) => {
-  const { log, segments, counter, clock } = testLog(t)
-  await counter.reserve('t', 3, { now: clock.wallMs })
+  const { log, segments, topics, clock } = testLog(t)
+  await reserve(topics, 't', 3, { now: clock.wallMs })
   await segments.putIfAbsent('t', 3, segment(3, '3'), { reservedAtMs: clock.wallMs })
   clock.wallMs -= defaultLimits.holeGraceMs
   assert.deepEqual(await payloads(log), { found: [], next: 1 }, 'a little ahead: waited for')
@@ -184,13 +185,42 @@ test('a hole below a segment from the future is sealed at once', async (t) => {
 })
 
 test('a hole longer than the seals of one read is sealed by several', async (t) => {
-  const { log, segments, counter, clock } = testLog(t, { limits: { sealsPerReadMax: 4 } })
-  await counter.reserve('t', 10, { now: clock.wallMs })
+  const { log, segments, topics, clock } = testLog(t, { limits: { sealsPerReadMax: 4 } })
+  await reserve(topics, 't', 10, { now: clock.wallMs })
   await segments.putIfAbsent('t', 10, segment(10, '10'), { reservedAtMs: clock.wallMs })
   clock.wallMs += 6_000
   assert.deepEqual(await payloads(log), { found: [], next: 1 })
   assert.deepEqual(await payloads(log), { found: [], next: 1 }, 'below a hole seal there is no second grace')
   assert.deepEqual(await payloads(log), { found: [10], next: 11 })
+})
+
+test('a hole is as old as the oldest segment above it, and only of those', async (t) => {
+  const { log, segments, topics, clock } = testLog(t, { limits: { segmentCacheBytes: 0 } })
+  await reserve(topics, 't', 1, { now: clock.wallMs })
+  await segments.putIfAbsent('t', 1, segment(1, '1'), { reservedAtMs: clock.wallMs })
+  clock.wallMs += defaultLimits.holeUnfillableAfterMs + 1
+  await reserve(topics, 't', 3, { now: clock.wallMs })
+  await segments.putIfAbsent('t', 4, segment(4, '4'), { reservedAtMs: clock.wallMs })
+  assert.deepEqual(await payloads(log), { found: [1], next: 2 }, 'what is below is not counted')
+  clock.wallMs += defaultLimits.holeUnfillableAfterMs + 1
+  await segments.putIfAbsent('t', 3, segment(3, '3'), { reservedAtMs: null })
+  assert.deepEqual(await payloads(log), { found: [1, 3, 4], next: 5 })
+  assert.equal(await segments.get('t', 2), undefined, 'not sealed: nobody can put there')
+})
+
+// A lifecycle rule has removed the newest segments, or a batch of many messages was lost with its writer.
+test('a very long hole gets one read\'s seals, and is passed over when nobody can put there', async (t) => {
+  const { log, segments, topics, clock } = testLog(t, { limits: { sealsPerReadMax: 4, holeSealsMax: 10, segmentCacheBytes: 0 } })
+  const stored = async (): Promise<number> => (await segments.list('t', 1, 1_000)).entries.length
+  await reserve(topics, 't', 20, { now: clock.wallMs })
+  clock.wallMs += 24 * 3_600_000
+  for (let read = 1; read <= 3; read++) assert.deepEqual(await payloads(log), { found: [], next: 1 })
+  assert.equal(await stored(), 4)
+  clock.wallMs += defaultLimits.holeUnfillableAfterMs
+  assert.deepEqual(await payloads(log), { found: [], next: 1 })
+  clock.wallMs += 1
+  assert.deepEqual(await payloads(log), { found: [], next: 21 })
+  assert.equal(await stored(), 4)
 })
 
 test('a segment that can\'t be loaded ends the page before it, and fails a read that begins with it', async (t) => {
@@ -201,8 +231,8 @@ test('a segment that can\'t be loaded ends the page before it, and fails a read 
 })
 
 test('a damaged segment is reported, and not skipped', async (t) => {
-  const { log, segments, counter, clock } = testLog(t)
-  await counter.reserve('t', 3, { now: clock.wallMs })
+  const { log, segments, topics, clock } = testLog(t)
+  await reserve(topics, 't', 3, { now: clock.wallMs })
   await segments.putIfAbsent('t', 1, segment(1, '1'), { reservedAtMs: null })
   await segments.putIfAbsent('t', 2, { ...segment(2, '2'), body: Buffer.from('?') }, { reservedAtMs: null })
   await segments.putIfAbsent('t', 3, segment(3, '3'), { reservedAtMs: null })
@@ -307,8 +337,8 @@ test('trim moves earliest and deletes what is wholly below it; a deleted topic g
 
 // Without the seal a put that is late would be acknowledged at an offset that readers have passed.
 test('trim leaves a seal for as long as a put may still come to its place', async (t) => {
-  const { log, segments, counter, clock } = testLog(t)
-  await counter.reserve('t', 1, { now: clock.wallMs })
+  const { log, segments, topics, clock } = testLog(t)
+  await reserve(topics, 't', 1, { now: clock.wallMs })
   await segments.putIfAbsent('t', 1, encodeSeal(1, 1, 'hole'), { reservedAtMs: null })
   const reservedAt = clock.wallMs
   await log.append('t', [{ payload: `"${'x'.repeat(100)}"` }])
@@ -334,7 +364,7 @@ test('a closed log refuses appends after those under way are answered', async (t
 test('bounds that contradict each other stop the start', () => {
   assert.throws(() => checkLimits({ ...defaultLimits, putTimeoutMs: 3_000 }), /a put and one retry fit into holeGraceMs/)
   assert.throws(() => checkLimits({ ...defaultLimits, holeUnfillableAfterMs: 15 * 60_000 }), /a hole is unfillable only/)
-  assert.throws(() => checkLimits({ ...defaultLimits, stalledConnectionMs: 25_000 }), /a connection that waits for its answer/)
+  assert.throws(() => checkLimits({ ...defaultLimits, stalledConnectionMs: 25_000 }), /the beginning of a stream, is not stalled/)
 })
 
 test('with a linger, appends wait for each other, but not longer, and not when a segment is full', async (t) => {

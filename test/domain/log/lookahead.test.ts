@@ -6,6 +6,7 @@ import { defaultLimits, type Limits } from '../../../src/domain/limits.ts'
 import type { Log } from '../../../src/domain/log/log.ts'
 import { encodeSegment } from '../../../src/domain/segments/segment.ts'
 import { textsOf } from '../../support/http/pages.ts'
+import { reserve } from '../../support/storage/reserve.ts'
 import { testLog } from '../../support/test-log.ts'
 
 /** A segment to be: so many messages, each of so many bytes, that zstd makes so many times smaller. */
@@ -22,7 +23,7 @@ const noise = randomBytes(64 * KiB).toString('base64')
 async function topicOf (
   t: TestContext, shapes: readonly Shape[], { hole, limits: more }: { hole?: number, limits?: Partial<Limits> } = {}
 ) {
-  const { log, clock, segments, counter, faults } = testLog(t, { compression: 'zstd', limits: { ...limits, ...more } })
+  const { log, clock, segments, topics, faults } = testLog(t, { compression: 'zstd', limits: { ...limits, ...more } })
   const stored = new Map<number, Stored>()
   const fetched: number[] = []
   /** GETs under way; answered together, they are a round trip. */
@@ -43,8 +44,8 @@ async function topicOf (
     return object
   }
   for (const [s, { count, length, ratio }] of shapes.entries()) {
-    if (s === hole) await counter.reserve('t', 1, { now: clock.wall() })
-    const { first, last } = await counter.reserve('t', count, { now: clock.wall() })
+    if (s === hole) await reserve(topics, 't', 1, { now: clock.wall() })
+    const { first, last } = await reserve(topics, 't', count, { now: clock.wall() })
     const messages = Array.from({ length: count }, (_, i) => {
       const random = Math.round(length / ratio * 0.75)
       const at = (s * 7_919 + i * 104_729) % (noise.length - random)

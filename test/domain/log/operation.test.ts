@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { createMemoryOffsetCounter } from '../../../src/adapters/memory/offset-counter.ts'
+import { createMemoryRecordStore } from '../../../src/adapters/memory/record-store.ts'
 import { createMemorySegmentStore } from '../../../src/adapters/memory/segment-store.ts'
 import { createMemoryTelemetry } from '../../../src/adapters/memory/telemetry.ts'
+import { createMemoryTopicStore } from '../../../src/adapters/memory/topic-store.ts'
 import { systemClock } from '../../../src/adapters/system/clock.ts'
 import { LogError } from '../../../src/domain/errors.ts'
 import { defaultLimits } from '../../../src/domain/limits.ts'
@@ -16,17 +17,20 @@ const limits = { ...defaultLimits, segmentCacheBytes: 0, callAttemptsMax: 2, ret
 
 function setUp () {
   const segments = createMemorySegmentStore()
-  const counter = createMemoryOffsetCounter()
+  const topics = createMemoryTopicStore()
+  const records = createMemoryRecordStore()
   const faults: Faults<typeof segments> = {}
   const telemetry = createMemoryTelemetry()
-  const log = createLog({ segments: withFaults(segments, faults), counter, clock: systemClock, compression: 'none', limits, telemetry })
-  return { log, segments, counter, faults, telemetry }
+  const log = createLog({
+    segments: withFaults(segments, faults), topics, records, clock: systemClock, compression: 'none', limits, telemetry
+  })
+  return { log, segments, topics, records, faults, telemetry }
 }
 
 test('each append of a group commit is told of all calls of the group', async () => {
   const { log } = setUp()
   const operations = [createOperation(), createOperation()]
-  await Promise.all(operations.map((operation) => log.append('t', [{ payload: '1' }], operation)))
+  await Promise.all(operations.map((operation) => log.append('t', [{ payload: '1' }], {}, operation)))
   assert.deepEqual(operations.map(({ calls }) => calls), Array(2).fill({ reserve: 1, state: 0, put: 1, get: 0, list: 0 }))
 })
 
@@ -34,13 +38,13 @@ test('the calls of a failed append are counted, too', async () => {
   const { log, faults } = setUp()
   faults.putIfAbsent = failing('misconfigured', 'none')
   const operation = createOperation()
-  await assert.rejects(log.append('t', [{ payload: '1' }], operation), LogError)
+  await assert.rejects(log.append('t', [{ payload: '1' }], {}, operation), LogError)
   assert.deepEqual(operation.calls, { reserve: 1, state: 0, put: 2, get: 0, list: 0 }, 'the message and the seal')
 })
 
 test('followers that share a read are each told of its calls', async (t) => {
-  const { log, segments, counter } = setUp()
-  const other = createLog({ segments, counter, clock: systemClock, compression: 'none' })
+  const { log, segments, topics, records } = setUp()
+  const other = createLog({ segments, topics, records, clock: systemClock, compression: 'none' })
   await other.append('t', [{ payload: '1' }])
   const operations = [createOperation(), createOperation()]
   const followers = operations.map((operation) => log.follow('t', 1, operation))
@@ -85,7 +89,7 @@ test('a read after a wait ends when the operation has taken its time, and has fo
 
 test('a first read that the operation has no time for fails; one that is shared is left to the others', async (t) => {
   const { log, clock, faults } = testLog(t)
-  faults.counter.read = (call) => clock.sleep(4_000).then(call)
+  faults.topics.read = (call) => clock.sleep(4_000).then(call)
   const next = async (timeoutMs: number): Promise<number> => {
     const follower = log.follow('t', 1, createOperation({ timeoutMs }))
     return (await follower.next(size, 0).finally(() => { follower.close() })).count
@@ -128,15 +132,15 @@ test('telemetry gets every attempt, with its outcome, and the bytes of objects',
   const bytes = telemetry.counters.get('streams_store_bytes_total{store="segments",operation="put"}')!
   assert(bytes > 60 && bytes < 200, `${bytes} bytes`)
   assert.deepEqual(Object.fromEntries(telemetry.counters), {
-    'streams_store_calls_total{store="offsets",operation="reserve",outcome="ok"}': 2,
+    'streams_store_calls_total{store="topics",operation="reserve",outcome="ok"}': 2,
     'streams_store_calls_total{store="segments",operation="put",outcome="ok"}': 2,
     'streams_store_bytes_total{store="segments",operation="put"}': bytes,
-    'streams_store_calls_total{store="offsets",operation="state",outcome="ok"}': 4,
+    'streams_store_calls_total{store="topics",operation="state",outcome="ok"}': 4,
     'streams_store_calls_total{store="segments",operation="list",outcome="throttled"}': 2,
     'streams_store_calls_total{store="segments",operation="list",outcome="internal"}': 1,
     'streams_store_calls_total{store="segments",operation="list",outcome="ok"}': 2,
     'streams_store_calls_total{store="segments",operation="get",outcome="ok"}': 1,
     'streams_store_bytes_total{store="segments",operation="get"}': bytes / 2,
-    'streams_store_calls_total{store="offsets",operation="raise_earliest",outcome="ok"}': 1
+    'streams_store_calls_total{store="topics",operation="raise_earliest",outcome="ok"}': 1
   })
 })

@@ -6,6 +6,7 @@ import { SegmentCache } from '../../../src/domain/log/segment-cache.ts'
 import { createOperation } from '../../../src/domain/operation.ts'
 import { encodeSegment } from '../../../src/domain/segments/segment.ts'
 import { offsetsOf, textsOf } from '../../support/http/pages.ts'
+import { reserve } from '../../support/storage/reserve.ts'
 import { testLog } from '../../support/test-log.ts'
 
 const everything = { limit: 1_000, maxBytes: 4_000_000 }
@@ -50,8 +51,8 @@ test('a page that is less than a segment, or more, or not compressed, has no sto
 
 test('a segment of another implementation, has no stored form', async (t) => {
   const { object } = encodeSegment(long(2), { first: 1, timestamp: 1, writer: 'w', compression: 'zstd', compressOverBytes: 0 })
-  const { log, segments, counter } = testLog(t, { compression: 'zstd' })
-  await counter.reserve('t', 2, { now: 1 })
+  const { log, segments, topics } = testLog(t, { compression: 'zstd' })
+  await reserve(topics, 't', 2, { now: 1 })
   await segments.putIfAbsent('t', 2, { ...object, metadata: {} }, { reservedAtMs: null })
   const page = await read(log)
   assert.deepEqual([page.count, page.stored], [2, undefined])
@@ -69,13 +70,13 @@ test('the cache counts the stored form, too', () => {
 })
 
 test('a page says where its messages are, and where the topic ends', async (t) => {
-  const { log, clock, counter } = testLog(t)
+  const { log, clock, topics } = testLog(t)
   assert.equal((await read(log)).end, 1)
   await log.append('t', [{ payload: '1' }, { payload: '2' }, { payload: '3' }])
   assert.equal((await read(log, 1, { limit: 1 })).end, 4)
   assert.deepEqual(offsetsOf(await read(log, 2)), [2, 3])
   assert.equal((await read(log, 4)).end, 4)
-  await counter.reserve('t', 2, { now: clock.wall() })
+  await reserve(topics, 't', 2, { now: clock.wall() })
   const page = await read(log)
   assert.deepEqual([page.nextOffset, page.end], [4, 6], 'reserved, and not yet stored')
   await log.deleteTopic('t')
@@ -83,22 +84,22 @@ test('a page says where its messages are, and where the topic ends', async (t) =
 })
 
 test('a read that is given the topic\'s item does not fetch it', async (t) => {
-  const { log, counter } = testLog(t)
+  const { log, topics } = testLog(t)
   await log.append('t', [{ payload: '1' }])
-  const state = await counter.read('t')
+  const item = await topics.read('t')
   await log.append('t', [{ payload: '2' }])
   const operation = createOperation()
-  const page = await log.read('t', { from: 1, ...everything, state }, operation)
+  const page = await log.read('t', { from: 1, ...everything, item }, operation)
   assert.deepEqual([page.count, page.end, operation.calls], [1, 2, { reserve: 0, state: 0, put: 0, get: 1, list: 0 }])
 })
 
 test('a topic\'s item that is older than the offset read from refuses nothing: it is fetched again', async (t) => {
-  const { log, counter } = testLog(t)
+  const { log, topics } = testLog(t)
   await log.append('t', [{ payload: '1' }])
-  const state = await counter.read('t')
+  const item = await topics.read('t')
   await log.append('t', [{ payload: '2' }])
   const operation = createOperation()
-  const page = await log.read('t', { from: 3, ...everything, state }, operation)
+  const page = await log.read('t', { from: 3, ...everything, item }, operation)
   assert.deepEqual([page.count, page.nextOffset, page.end, operation.calls.state], [0, 3, 3, 1])
 })
 

@@ -28,14 +28,14 @@ function failsFirst (
 describe('a call whose failure may pass is repeated', () => {
   test('twice, and counted each time', async (t) => {
     const { log, faults } = testLog(t)
-    faults.counter.reserve = failsFirst(2, 'throttled')
+    faults.topics.reserve = failsFirst(2, 'throttled')
     const append = createOperation()
-    const { first } = await log.append('t', [{ payload: '1' }], append)
+    const { first } = await log.append('t', [{ payload: '1' }], {}, append)
     assert.deepEqual([first, append.calls.reserve], [1, 3])
     await log.append('t', [{ payload: '2' }])
     await log.append('t', [{ payload: '3' }])
     await log.append('t', [{ payload: '4' }])
-    faults.counter.read = failsFirst(2, 'unavailable')
+    faults.topics.read = failsFirst(2, 'unavailable')
     faults.segments.list = failsFirst(2, 'unavailable')
     const read = createOperation()
     const page = await log.read('t', everything, read)
@@ -44,13 +44,13 @@ describe('a call whose failure may pass is repeated', () => {
 
   test('but not for ever', async (t) => {
     const { log, faults } = testLog(t)
-    faults.counter.reserve = failsFirst(3, 'throttled')
+    faults.topics.reserve = failsFirst(3, 'throttled')
     assert.deepEqual(await failureOf(log.append('t', [{ payload: '1' }])), ['storage_throttled', 'injected: throttled'])
   })
 
   test('and one that will not pass is not repeated', async (t) => {
     const { log, faults } = testLog(t)
-    faults.counter.reserve = failsFirst(1, 'misconfigured')
+    faults.topics.reserve = failsFirst(1, 'misconfigured')
     assert.deepEqual(await failureOf(log.append('t', [{ payload: '1' }])), ['storage_misconfigured', 'injected: misconfigured'])
     assert.equal((await log.append('t', [{ payload: '1' }])).first, 1)
   })

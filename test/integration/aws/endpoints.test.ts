@@ -12,7 +12,7 @@ async function asked (t: TestContext, name: (servers: Record<'general' | 's3' | 
   Object.assign(process.env, credentials)
   t.after(() => { for (const variable of Object.keys(credentials)) delete process.env[variable] })
   const named = name({ general: general!.endpoint, s3: s3!.endpoint, dynamo: dynamo!.endpoint })
-  const wiring = await wire(loadSettings({ ...environment, ...named }))
+  const wiring = await wire(loadSettings({ ...environment, ...named }), () => {})
   await Promise.allSettled(wiring.checks.map(({ check }) => check({ signal: AbortSignal.timeout(10_000) })))
   await wiring.close()
   return [general!, s3!, dynamo!].map(({ requests }) => requests.map(({ url }) => decodeURIComponent(url).replace(/\?.*/, '')).sort())

@@ -3,10 +3,12 @@ import { describe, test, type TestContext } from 'node:test'
 import { isAws } from '../../../src/adapters/aws/client.ts'
 import { errorTable, findError, sources, type ErrorRow } from '../../../src/adapters/aws/error-table.ts'
 import { toStoreError } from '../../../src/adapters/aws/errors.ts'
-import { createDynamoClient, createDynamoOffsetCounter } from '../../../src/adapters/dynamodb/offset-counter.ts'
+import { createDynamoClient } from '../../../src/adapters/dynamodb/client.ts'
+import { createDynamoTopicStore } from '../../../src/adapters/dynamodb/topic-store.ts'
 import { createS3SegmentStore } from '../../../src/adapters/s3/segment-store.ts'
 import { StoreError } from '../../../src/ports/errors.ts'
 import type { SegmentObject } from '../../../src/ports/segment-store.ts'
+import { OPEN } from '../../support/storage/items.ts'
 import { dynamoError, s3Error, scriptedServer, type ScriptedAnswer } from '../../support/storage/scripted-server.ts'
 
 const object: SegmentObject = { body: Buffer.from('{"offset":1}'), contentType: 'application/json', metadata: { writer: 'w1' } }
@@ -25,7 +27,7 @@ async function failureOfReservation (t: TestContext, answer: ScriptedAnswer): Pr
   const { endpoint, requests } = await scriptedServer(t, [answer])
   const client = createDynamoClient({ ...reached, endpoint })
   t.after(() => { client.destroy() })
-  return describeFailure(createDynamoOffsetCounter({ client, table: 'table' }).reserve('t', 1, { now: 1 }), requests)
+  return describeFailure(createDynamoTopicStore({ client, table: 'table' }).reserve('t', { count: 1 }, OPEN, { now: 1 }), requests)
 }
 
 async function describeFailure (call: Promise<unknown>, requests: readonly unknown[]): Promise<string> {

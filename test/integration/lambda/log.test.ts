@@ -3,9 +3,12 @@ import { execFile } from 'node:child_process'
 import { test } from 'node:test'
 import { promisify } from 'node:util'
 import { functionUrlEvent, lambdaContext } from '../../support/lambda/events.ts'
+import { dynamoError, scriptedServer } from '../../support/storage/scripted-server.ts'
+
+const memory = { DATA_DIR: ':memory:' }
 
 /** What a process of its own prints, that loads the handlers as plain Node does and calls one. */
-async function lines (call: string, event: object): Promise<Array<Record<string, string>>> {
+async function lines (call: string, event: object, settings: Record<string, string> = memory): Promise<Array<Record<string, string>>> {
   const script = `
     import { Writable } from 'node:stream'
     // As the AWS SDK makes it where Lambda's runtime has not.
@@ -16,7 +19,7 @@ async function lines (call: string, event: object): Promise<Array<Record<string,
     const [event, context] = [JSON.parse(process.env.EVENT), JSON.parse(process.env.CONTEXT)]
     await ${call}`
   const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '--eval', script], {
-    env: { PATH: process.env['PATH'], DATA_DIR: ':memory:', EVENT: JSON.stringify(event), CONTEXT: JSON.stringify(lambdaContext()) }
+    env: { PATH: process.env['PATH'], ...settings, EVENT: JSON.stringify(event), CONTEXT: JSON.stringify(lambdaContext()) }
   })
   return stdout.trim().split('\n').map((line) => JSON.parse(line) as Record<string, string>)
 }
@@ -41,3 +44,22 @@ for (const call of ['handler(event, context)', 'streamHandler(event, out, contex
     ])
   })
 }
+
+test('a table without the index that lists topics: the log says what to do', async (t) => {
+  const scan = { status: 200, headers: { 'content-type': 'application/x-amz-json-1.0' }, body: '{}' }
+  const dynamo = await scriptedServer(t, [dynamoError(400, 'ValidationException'), scan])
+  const printed = await lines('handler(event, context)', functionUrlEvent({ method: 'GET', url: '/topics' }), {
+    BUCKET_NAME: 'my-bucket',
+    COUNTERS_TABLE: 'my-table',
+    AWS_REGION: 'eu-central-1',
+    AWS_ENDPOINT_URL_DYNAMODB: dynamo.endpoint,
+    AWS_ENDPOINT_URL_S3: 'http://127.0.0.1:1',
+    AWS_ACCESS_KEY_ID: 'test',
+    AWS_SECRET_ACCESS_KEY: 'test'
+  })
+  const warnings = printed.filter(({ level }) => level === 'warn').map(({ msg }) => msg!.replace(/ \(.*?\)/, ''))
+  assert.deepEqual(warnings, [
+    'The table "my-table" lacks the index "topics", so each list of topics reads the whole table: run scripts/create-storage.ts, ' +
+    'which adds it'
+  ])
+})

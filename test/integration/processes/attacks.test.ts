@@ -170,7 +170,7 @@ for (const [what, request, code, detail] of [
     'CONNECT',
     'CONNECT example.com:443 HTTP/1.1\r\nhost: example.com:443\r\n\r\n',
     'method_not_allowed',
-    'method: expected GET, HEAD, POST, got CONNECT'
+    'method: expected DELETE, GET, HEAD, POST, PUT, got CONNECT'
   ]
 ] as const) {
   test(`${what}: refused`, async (t) => {

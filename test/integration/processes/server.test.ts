@@ -11,7 +11,7 @@ import { promisify } from 'node:util'
 import { eventually } from '../../support/eventually.ts'
 import { ask, assertProblem, consume, produce } from '../../support/http/requests.ts'
 import { failedStart, type ServerProcess, startServer } from '../../support/processes/server.ts'
-import { scriptedServer } from '../../support/storage/scripted-server.ts'
+import { dynamoError, scriptedServer } from '../../support/storage/scripted-server.ts'
 import { temporaryFolder } from '../../support/temporary-folder.ts'
 
 const root = fileURLToPath(new URL('../../..', import.meta.url))
@@ -246,6 +246,25 @@ test('storage that does not answer yet: it starts, warns, and is not ready', asy
     .filter(({ level }) => level === 'warn')
   assert.deepEqual(warnings.map(({ store, msg }) => [store, msg]),
     [['bucket', 'store did not respond at the start'], ['table', 'store did not respond at the start']])
+})
+
+test('a table without the index that lists topics: the log says once what to do', async (t) => {
+  const found = { status: 200, headers: { 'content-type': 'application/x-amz-json-1.0' }, body: '{}' }
+  const list = [dynamoError(400, 'ValidationException'), found]
+  const dynamo = await scriptedServer(t, [found, ...list, ...list])
+  const { baseUrl, lines } = await startServer(t, { ...aws(dynamo.endpoint), AWS_ENDPOINT_URL_S3: 'http://127.0.0.1:1' })
+  for (const requests of [3, 5]) {
+    await ask(baseUrl, { path: '/topics' })
+    // The bucket is down, so the answer may come first.
+    await eventually(() => dynamo.requests.length === requests)
+  }
+  assert.deepEqual(dynamo.requests.map(({ headers }) => String(headers['x-amz-target']).replace(/.*\./, '')),
+    ['GetItem', 'Query', 'Scan', 'Query', 'Scan'])
+  await eventually(() => lines.filter((line) => line.includes('"route":"/topics"')).length === 2)
+  assert.deepEqual(warningsIn(lines).filter((text) => text.startsWith('The table')), [
+    'The table "my-table" lacks the index "topics" (partition key kind, sort key pk, both strings, KEYS_ONLY), so each list of topics ' +
+    'reads the whole table: run scripts/create-storage.ts, which adds it'
+  ])
 })
 
 test('on an address that others can reach, it warns that there is no access control; on loopback it does not', async (t) => {

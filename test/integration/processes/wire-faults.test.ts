@@ -2,15 +2,20 @@ import assert from 'node:assert/strict'
 import { randomInt } from 'node:crypto'
 import { describe, test, type TestContext } from 'node:test'
 import { setTimeout as wait } from 'node:timers/promises'
-import { createDynamoClient, createDynamoOffsetCounter } from '../../../src/adapters/dynamodb/offset-counter.ts'
+import { createDynamoClient, type TableSettings } from '../../../src/adapters/dynamodb/client.ts'
+import { createDynamoGroupStore } from '../../../src/adapters/dynamodb/group-store.ts'
+import { createDynamoRecordStore } from '../../../src/adapters/dynamodb/record-store.ts'
+import { createDynamoTopicStore } from '../../../src/adapters/dynamodb/topic-store.ts'
 import { createS3SegmentStore } from '../../../src/adapters/s3/segment-store.ts'
 import { systemClock } from '../../../src/adapters/system/clock.ts'
 import { LogError } from '../../../src/domain/errors.ts'
 import { defaultLimits, type Limits } from '../../../src/domain/limits.ts'
 import { createLog, type Log } from '../../../src/domain/log/log.ts'
 import { createOperation } from '../../../src/domain/operation.ts'
-import { offsetCounterContract } from '../../contracts/offset-counter.contract.ts'
+import { groupStoreContract } from '../../contracts/group-store.contract.ts'
+import { recordStoreContract } from '../../contracts/record-store.contract.ts'
 import { segmentStoreContract } from '../../contracts/segment-store.contract.ts'
+import { topicStoreContract } from '../../contracts/topic-store.contract.ts'
 import { Random } from '../../simulation/engine/random.ts'
 import { Checker, type ReadOperation } from '../../simulation/log/checker.ts'
 import { payloadsOf } from '../../support/http/pages.ts'
@@ -34,12 +39,16 @@ async function reached (t: TestContext, { settings, bucket, table }: Localstack,
     t.after(() => { segments.close() })
     return segments
   }
-  const counter = (): ReturnType<typeof createDynamoOffsetCounter> => {
+  const tableSettings = (): TableSettings => {
     const client = createDynamoClient({ ...settings, endpoint: proxy.endpoint })
     t.after(() => { client.destroy() })
-    return createDynamoOffsetCounter({ client, table })
+    return { client, table }
   }
-  return { proxy, store, counter }
+  const stores = () => {
+    const table = tableSettings()
+    return { segments: store(), topics: createDynamoTopicStore(table), records: createDynamoRecordStore(table) }
+  }
+  return { proxy, store, tableSettings, stores }
 }
 
 describe('the contracts hold through a proxy', () => {
@@ -51,7 +60,7 @@ describe('the contracts hold through a proxy', () => {
   const hidden = ({ operation, nth }: WireRequest): WireFaultRates => {
     if (nth % 3 === 0) return {}
     const nowhere = { reset: 0.025, refuse: 0.025 }
-    return ['GetObject', 'ListObjectsV2', 'GetItem'].includes(operation) ? { ...nowhere, drop: 0.05, cut: 0.05 } : nowhere
+    return ['GetObject', 'ListObjectsV2', 'GetItem', 'Query'].includes(operation) ? { ...nowhere, drop: 0.05, cut: 0.05 } : nowhere
   }
 
   for (const [how, rates] of [['without faults', () => ({})], ['with faults, and calls that are repeated', hidden]] as const) {
@@ -59,12 +68,22 @@ describe('the contracts hold through a proxy', () => {
       io: true,
       skip: withoutLocalstack
     })
-    offsetCounterContract(
-      `DynamoDB through a proxy ${how}`,
-      async (t) => repeating((await reached(t, await localstack(t), rates)).counter()),
-      { io: true, skip: withoutLocalstack, reservations: 200 }
-    )
   }
+
+  topicStoreContract('DynamoDB through a proxy with faults, and calls that are repeated', async (t) => {
+    const { tableSettings } = await reached(t, await localstack(t), hidden)
+    return [repeating(createDynamoTopicStore(tableSettings())), repeating(createDynamoTopicStore(tableSettings()))]
+  }, { io: true, skip: withoutLocalstack, reservations: 200 })
+
+  recordStoreContract('DynamoDB through a proxy with faults, and calls that are repeated', async (t) => {
+    const { tableSettings } = await reached(t, await localstack(t), hidden)
+    return [repeating(createDynamoRecordStore(tableSettings())), repeating(createDynamoRecordStore(tableSettings()))]
+  }, { io: true, ownExpiry: true, skip: withoutLocalstack })
+
+  groupStoreContract('DynamoDB through a proxy with faults, and calls that are repeated', async (t) => {
+    const { tableSettings } = await reached(t, await localstack(t), hidden)
+    return [repeating(createDynamoGroupStore(tableSettings())), repeating(createDynamoGroupStore(tableSettings()))]
+  }, { io: true, skip: withoutLocalstack })
 })
 
 /** As the defaults relate to each other, and short enough that ranges are given up, sealed and contended in seconds. */
@@ -81,7 +100,9 @@ const limits: Limits = {
   readTimeoutMs: 4_000,
   getTimeoutMs: 800,
   holeGraceMs: 800,
-  listMax: 50
+  listMax: 50,
+  topicsPageMax: 50,
+  topicsPageDefault: 50
 }
 const FAULTS: WireFaultRates = { reset: 0.1, refuse: 0.1, 'late request': 0.05, 'late answer': 0.05, drop: 0.1, conflict: 0.1 }
 /** Of what a reader asks; less, so that there are readers that find the others' holes while their writers still try. */
@@ -110,9 +131,9 @@ test('two processes on a bad network lose, double, reorder and misreport nothing
   t.diagnostic(`WIRE_SEED=${seed}`)
   const started = performance.now()
   const process = async (name: string, rates: Rates): Promise<Party> => {
-    const { proxy, store, counter } = await reached(t, services, rates, name)
+    const { proxy, stores } = await reached(t, services, rates, name)
     const random = new Random(seed, name).next
-    return { proxy, log: createLog({ segments: store(), counter: counter(), clock: systemClock, compression: 'gzip', limits, random }) }
+    return { proxy, log: createLog({ ...stores(), clock: systemClock, compression: 'gzip', limits, random }) }
   }
   /** The processes have their bad spells in turn, and then there is none for a while. */
   const rates = (p: number): Rates => ({ operation }) => {
@@ -141,12 +162,12 @@ test('two processes on a bad network lose, double, reorder and misreport nothing
 // The workload above seldom gets there: on a slow machine its readers come too late, and a 412 is always one's own.
 test('a writer whose range a reader sealed meanwhile takes another one', { skip: withoutLocalstack, timeout: 60_000 }, async (t) => {
   const services = await localstack(t)
-  const log = ({ store, counter }: Awaited<ReturnType<typeof reached>>): Log =>
-    createLog({ segments: store(), counter: counter(), clock: systemClock, compression: 'none', limits })
+  const log = ({ stores }: Awaited<ReturnType<typeof reached>>): Log =>
+    createLog({ ...stores(), clock: systemClock, compression: 'none', limits })
   const held = await reached(t, services, ({ operation }) => operation === 'PutObject' ? { conflict: 1 } : {}, 'held back')
   const reader = log(await reached(t, services, () => ({}), 'free'))
   const operation = createOperation()
-  const append = log(held).append(TOPIC, [{ payload: '"late"' }], operation)
+  const append = log(held).append(TOPIC, [{ payload: '"late"' }], {}, operation)
   let next = 1
   for (const started = performance.now(); next === 1; await wait(100)) {
     assert.ok(performance.now() - started < 5_000, 'the reader does not seal the hole')
@@ -192,7 +213,7 @@ class History {
         ({ payload: JSON.stringify(`${id}.${i}`), key: 'k'.repeat(random.int(0, 200)) }))
       try {
         const operation = createOperation()
-        const { first, last } = await log.append(TOPIC, messages, operation)
+        const { first, last } = await log.append(TOPIC, messages, {}, operation)
         this.#checker.acknowledged(append, first, last)
         this.#count('acknowledged')
         if (operation.calls.reserve > 1) this.#count('acknowledged, at another range after a seal')

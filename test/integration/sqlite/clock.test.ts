@@ -7,6 +7,7 @@ import { systemClock } from '../../../src/adapters/system/clock.ts'
 import { defaultLimits } from '../../../src/domain/limits.ts'
 import { createLog, type Log } from '../../../src/domain/log/log.ts'
 import { offsetsOf } from '../../support/http/pages.ts'
+import { reserve } from '../../support/storage/items.ts'
 import { openStore } from '../../support/storage/sqlite.ts'
 import { temporaryFolder } from '../../support/temporary-folder.ts'
 
@@ -62,9 +63,9 @@ describe('the embedded store after its clock was wrong', () => {
       const restarts = new Restarts(t, machine)
       machine.wall += jump
       const { store, log } = restarts.open()
-      await store.counter.reserve('below', 1, { now: machine.wall }) // its writer dies
+      await reserve(store.topics, 'below', 1) // its writer dies
       await log.append('below', [{ payload: '2' }])
-      await store.counter.reserve('tail', 2, { now: machine.wall })
+      await reserve(store.topics, 'tail', 2)
 
       machine.wall = now
       const { log: later } = restarts.open()
@@ -81,14 +82,14 @@ describe('the embedded store after its clock was wrong', () => {
         machine.wall = now + offset
         const { store, log } = restarts.open()
         for (const topic of ['t', `only ${times.length}`]) {
-          await store.counter.reserve(topic, 1, { now: machine.wall })
+          await reserve(store.topics, topic, 1)
           await log.append(topic, [{ payload: '1' }])
         }
-        await store.counter.reserve('t', 1, { now: machine.wall })
+        await reserve(store.topics, 't', 1)
         times.push((await store.segments.list('t', 1, 1)).now)
         machine.pass(graceOverMs)
         assert.equal((await readToEnd(log, 't')).length, times.length)
-        const { writerReservedAtMs: reservedAt } = (await store.counter.read('t'))!
+        const { reservedAtMs: reservedAt } = (await store.topics.read('t'))!
         assert.ok(Number.isSafeInteger(reservedAt))
       }
       assert.deepEqual(times, times.toSorted((a, b) => a - b))
@@ -99,7 +100,7 @@ describe('the embedded store after its clock was wrong', () => {
     const machine = new Machine()
     const restarts = new Restarts(t, machine)
     const { store, log } = restarts.open()
-    await store.counter.reserve('t', 1, { now })
+    await reserve(store.topics, 't', 1)
     await log.append('t', [{ payload: '2' }])
     await log.append('later', [{ payload: '1' }])
     store.close()

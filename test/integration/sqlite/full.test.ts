@@ -10,9 +10,11 @@ import { RESERVE_BYTES } from '../../../src/adapters/sqlite/space.ts'
 import { systemClock } from '../../../src/adapters/system/clock.ts'
 import { createLog } from '../../../src/domain/log/log.ts'
 import { StoreError } from '../../../src/ports/errors.ts'
+import { exactly, reserve } from '../../support/storage/items.ts'
 import { ask, assertProblem, consume, produce } from '../../support/http/requests.ts'
 import { startServer } from '../../support/processes/server.ts'
 import { bodyOf } from '../../support/processes/sqlite.ts'
+import { createVersion1 } from '../../support/storage/sqlite-v1.ts'
 import { append, object, openStore, startFailure, startProcess } from '../../support/storage/sqlite.ts'
 
 const body = Buffer.alloc(20_000, 'x')
@@ -30,7 +32,7 @@ describe('the embedded store on a full disk', { skip: mountFails() }, () => {
     await assert.rejects(append(store, 't', body), full)
     await assert.rejects(append(store, 't', 'small'), full)
     await assert.rejects(store.segments.check(), full)
-    assert.equal((await store.counter.read('t'))!.currentOffset, 300, 'no offset is taken for what is refused')
+    assert.equal((await store.topics.read('t'))!.currentOffset, 300, 'no offset is taken for what is refused')
     assert.equal((await lastsOf(store)).length, 300)
     for (let last = 1; last <= 300; last++) assert.ok(body.equals((await store.segments.get('t', last))!.body), `${last}`)
 
@@ -86,6 +88,34 @@ describe('the embedded store on a full disk', { skip: mountFails() }, () => {
     assert.equal(await append(openStore(t, folder), 't', 'x'), 1)
   })
 
+  test('does not start with a file of an older version, which it would have to convert, and leaves it as it is', async (t) => {
+    const disk = smallDisk(t)
+    const folder = join(disk.path, 'old')
+    mkdirSync(folder)
+    createVersion1(folder)()
+    disk.fill()
+    for (const start of [1, 2]) assert.throws(() => openStore(t, folder), startFailure('full', folder, 'older version'), `start ${start}`)
+    disk.free()
+    assert.equal(await append(openStore(t, folder), 'kept', 'x'), 8)
+  })
+
+  test('does not believe what was rolled back', async (t) => {
+    const disk = smallDisk(t)
+    const store = openStore(t, join(disk.path, 'data'))
+    const producers = new Map(Array.from({ length: 64 }, (_, i) => [`producer ${i}`, 'x'.repeat(1_000)]))
+    const { item } = await reserve(store.topics, 't', 64, { producers })
+    disk.fill()
+    // Upkeep uses what is free, and here nothing is.
+    const found = new Map([...producers.keys()].map((id) => [id, { last: 64, text: 'y'.repeat(1_000) }]))
+    const refused = async (): Promise<boolean> => await store.topics.raiseEarliest('t', 2, { producers: found }).then(() => false, full)
+    assert.ok(await refused() && await refused())
+    assert.deepEqual(exactly(await store.topics.read('t')), exactly(item))
+    disk.free()
+    await sleep(300)
+    const raised = await store.topics.raiseEarliest('t', 2, { producers: found })
+    assert.deepEqual([raised.kind, raised.item?.producers], ['changed', found])
+  })
+
   test('a server answers reads, refuses appends with 507, is not ready, and goes on by itself, over a restart too', async (t) => {
     const disk = smallDisk(t)
     const environment = { DATA_DIR: join(disk.path, 'data') }
@@ -133,7 +163,7 @@ describe('the embedded store and the space it keeps free', () => {
     const log = createLog({ ...store, clock: systemClock, compression: 'none' })
     const message = [{ payload: `"${'x'.repeat(1_000_000)}"` }]
     for (let i = 0; i < 15; i++) await log.append('t', message)
-    const { last, reservedAtMs: at } = await store.counter.reserve('t', 1, { now: 0 })
+    const { last, reservedAtMs: at } = await reserve(store.topics, 't', 1)
 
     free = 1
     time += 1_000 // The space is asked for again.

@@ -6,6 +6,7 @@ import {
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { describe, test, type TestContext } from 'node:test'
+import { SCHEMA_VERSION } from '../../../src/adapters/sqlite/schema.ts'
 import { append, openStore, startFailure, startProcess, type Line } from '../../support/storage/sqlite.ts'
 import { temporaryFolder } from '../../support/temporary-folder.ts'
 
@@ -18,14 +19,14 @@ describe('the embedded store at its start', () => {
     const big = Buffer.alloc(5 * 1024 * 1024, 'big')
     assert.equal(await append(store, 't', 'small'), 1)
     assert.equal(await append(store, 't', big), 2)
-    await store.counter.raiseEarliest('t', 2)
+    await store.topics.raiseEarliest('t', 2, {})
     store.close()
     assert.deepEqual(readdirSync(folder), ['streams.db'])
 
     const again = openStore(t, folder)
     assert.equal(Buffer.from((await again.segments.get('t', 1))!.body).toString(), 'small')
     assert.ok(big.equals((await again.segments.get('t', 2))!.body))
-    const { currentOffset, earliest } = (await again.counter.read('t'))!
+    const { currentOffset, earliest } = (await again.topics.read('t'))!
     assert.deepEqual({ currentOffset, earliest }, { currentOffset: 2, earliest: 2 })
     assert.equal(await append(again, 't', 'next'), 3)
   })
@@ -33,9 +34,10 @@ describe('the embedded store at its start', () => {
   test('refuses a folder that a newer version wrote, and leaves it as it is', (t) => {
     const folder = temporaryFolder(t)
     openStore(t, folder).close()
-    const version = setVersion(folder, 2)
-    assert.throws(() => openStore(t, folder), startFailure('newer', folder, 'format 2', 'newer version'))
-    assert.equal(version(), 2)
+    const version = setVersion(folder, SCHEMA_VERSION + 1)
+    const expected = `format ${SCHEMA_VERSION + 1}, this one knows ${SCHEMA_VERSION}`
+    assert.throws(() => openStore(t, folder), startFailure('newer', folder, expected, 'newer version'))
+    assert.equal(version(), SCHEMA_VERSION + 1)
   })
 
   test('refuses the database of another program', (t) => {

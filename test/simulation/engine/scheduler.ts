@@ -105,7 +105,8 @@ export class Process {
   readonly name: string
   readonly #scheduler: Scheduler
   readonly #skewMs: number
-  #frozenMs = 0
+  /** How long its monotonic clock has stood still. */
+  frozenMs = 0
 
   constructor (scheduler: Scheduler, name: string, skewMs: number) {
     this.#scheduler = scheduler
@@ -126,13 +127,13 @@ export class Process {
     const more = until - Math.max(this.pausedUntil, this.#scheduler.now)
     this.pausedUntil = until
     this.pausedMs += more
-    if (frozen) this.#frozenMs += more
+    if (frozen) this.frozenMs += more
     this.#scheduler.note(this.name, `PAUSES for ${Math.round(ms / 1000)} s${frozen ? ', its clock with it' : ''}`)
   }
 
   readonly clock: Clock = {
     wall: () => Math.floor(this.#scheduler.now + this.#skewMs),
-    monotonic: () => this.#scheduler.now - this.#frozenMs,
+    monotonic: () => this.#scheduler.now - this.frozenMs,
     timer: (ms, callback) => this.#scheduler.at(this.#scheduler.now + ms, this, callback),
     afterCurrentInput: (callback) => { this.#scheduler.at(this.#scheduler.now, this, callback) }
   }

@@ -1,6 +1,8 @@
 import type { StoreError } from '../../../src/ports/errors.ts'
-import type { OffsetCounter } from '../../../src/ports/offset-counter.ts'
+import type { GroupItem, GroupStore } from '../../../src/ports/group-store.ts'
+import type { RecordStore } from '../../../src/ports/record-store.ts'
 import type { SegmentListing, SegmentObject, SegmentStore } from '../../../src/ports/segment-store.ts'
+import type { Fact, TopicItem, TopicStore, Wanted } from '../../../src/ports/topic-store.ts'
 import { Random } from './random.ts'
 import type { Process, Scheduler } from './scheduler.ts'
 
@@ -42,6 +44,8 @@ export interface WorldOptions {
   readonly without?: ReadonlySet<string>
 }
 
+export interface Stores { readonly segments: SegmentStore, readonly topics: TopicStore, readonly records: RecordStore }
+
 /** Stores behind a network that loses, delays and repeats, under the scheduler's time. */
 export class World {
   /** Faults that were injected, by name. */
@@ -50,19 +54,17 @@ export class World {
   readonly #scheduler: Scheduler
   readonly #StoreError: typeof StoreError
   readonly #options: WorldOptions
-  readonly #segments: SegmentStore
-  readonly #counter: OffsetCounter
+  readonly #stores: Stores
   readonly #calls = new Map<string, number>()
   /** How likely it is for one listing; drawn apart from the other rates, whose seeds stay what they were. */
   readonly #brokenListings: number
   #restarts = 0
 
-  constructor (scheduler: Scheduler, storeError: typeof StoreError, options: WorldOptions, segments: SegmentStore, counter: OffsetCounter) {
+  constructor (scheduler: Scheduler, storeError: typeof StoreError, options: WorldOptions, stores: Stores) {
     this.#scheduler = scheduler
     this.#StoreError = storeError
     this.#options = options
-    this.#segments = segments
-    this.#counter = counter
+    this.#stores = stores
     const random = new Random(options.seed, 'broken listings')
     this.#brokenListings = random.chance(0.3) ? random.next() : 0
   }
@@ -73,8 +75,8 @@ export class World {
   }
 
   /** The stores as `process` reaches them. */
-  stores (process: Process): { segments: SegmentStore, counter: OffsetCounter } {
-    const { segments, counter } = { segments: this.#segments, counter: this.#counter }
+  stores (process: Process): Stores {
+    const { segments, topics, records } = this.#stores
     const call = <T>(
       what: string, apply: (cut: Random | undefined) => Promise<T>, show: (result: T) => unknown, kinds: readonly FaultKind[] = READ_FAULTS
     ): Promise<T> =>
@@ -91,23 +93,46 @@ export class World {
         remove: (topic, lasts) => call(`remove ${lasts.join(' ')}`, () => segments.remove(topic, lasts), () => 'done'),
         check: () => segments.check()
       },
-      counter: {
-        reserve: (topic, count, options) => call(`reserve ${count}`, () => counter.reserve(topic, count, options),
-          (reservation) => `${reservation.first}…${reservation.last}`, WRITE_FAULTS),
-        read: (topic) => call('read the counter', () => counter.read(topic), (state) => state === undefined
-          ? 'nothing'
-          : `current ${state.currentOffset}, earliest ${state.earliest}`),
-        correctReservedAt: (topic, reservation) => call(
-          `correct the time of ${reservation.currentOffset}`,
-          () => counter.correctReservedAt(topic, reservation),
-          () => 'done',
-          WRITE_FAULTS
-        ),
-        raiseEarliest: (topic, to) => call(`raise earliest to ${to}`, () => counter.raiseEarliest(topic, to), () => 'done', WRITE_FAULTS),
-        markDeleted: (topic, currentOffset) =>
-          call('mark deleted', () => counter.markDeleted(topic, currentOffset), () => 'done', WRITE_FAULTS),
-        check: () => counter.check()
+      topics: {
+        reserve: (topic, wanted, belief, options) => call(`reserve ${showWanted(wanted)}`,
+          () => topics.reserve(topic, wanted, belief, options),
+          (answer) => answer.kind === 'reserved' ? `${answer.first}…${answer.last}` : `REFUSED: ${showItem(answer.item)}`, WRITE_FAULTS),
+        read: (topic) => call('read the item', () => topics.read(topic), showItem),
+        markClosed: (topic, closing) => call(`mark closed at ${closing}`, () => topics.markClosed(topic, closing),
+          () => 'done', WRITE_FAULTS),
+        raiseEarliest: (topic, to, resolved) => call(`raise earliest to ${to}`, () => topics.raiseEarliest(topic, to, resolved),
+          (answer) => `${answer.kind}: ${showItem(answer.item)}`, WRITE_FAULTS),
+        markDeleted: (topic, currentOffset) => call(`mark deleted at ${currentOffset}`, () => topics.markDeleted(topic, currentOffset),
+          (answer) => answer.kind, WRITE_FAULTS),
+        configure: (topic, config, seen, options) => call('configure', () => topics.configure(topic, config, seen, options),
+          (answer) => answer.kind, WRITE_FAULTS),
+        noteSwept: (topic, swept) => call('note what was swept', () => topics.noteSwept(topic, swept), () => 'done', WRITE_FAULTS),
+        correctReservedAt: (topic, time) => call(`correct the time of ${time.currentOffset}`, () => topics.correctReservedAt(topic, time),
+          () => 'done', WRITE_FAULTS),
+        list: (after, limit) => call('list topics', () => topics.list(after, limit), (listing) => listing.topics.join(' ')),
+        check: () => topics.check()
+      },
+      records: {
+        read: (name) => call(`read the record of ${name.kind} ${name.id}`, () => records.read(name), showFact),
+        replace: (name, record, seen, options) => call(`replace the record of ${name.kind} ${name.id}, ${seen}, by ${showFact(record)}`,
+          () => records.replace(name, record, seen, options),
+          (answer) => answer === 'replaced' ? answer : `REFUSED: ${showFact(answer)}`, WRITE_FAULTS),
+        removeExpired: (nowMs, limit) => records.removeExpired(nowMs, limit)
       }
+    }
+  }
+
+  /** A group store as `process` reaches it. */
+  groups (process: Process, groups: GroupStore): GroupStore {
+    const call = <T>(what: string, apply: () => Promise<T>, show: (result: T) => unknown, kinds = READ_FAULTS): Promise<T> =>
+      this.#call(process, what, apply, show, kinds)
+    return {
+      read: (name) => call('read the group', () => groups.read(name), ({ item }) => showGroup(item)),
+      write: (name, item, expected) => call(`write the group ${showGroup(item)}`, () => groups.write(name, item, expected),
+        (answer) => answer.kind === 'written' ? answer.kind : `REFUSED: ${showGroup(answer.item)}`, WRITE_FAULTS),
+      remove: (name, expected) => call(`remove the group ${expected.gen.slice(0, 4)}/${expected.rev}`, () => groups.remove(name, expected),
+        (answer) => answer.kind === 'written' ? 'removed' : `REFUSED: ${showGroup(answer.item)}`, WRITE_FAULTS),
+      list: (topic, after, limit) => call('list groups', () => groups.list(topic, after, limit), (listing) => listing.groups.join(' '))
     }
   }
 
@@ -201,6 +226,31 @@ export class World {
     this.injected.push(name)
     return chosen
   }
+}
+
+function showGroup (item: GroupItem | undefined): string {
+  return item === undefined ? 'nothing' : `${item.gen.slice(0, 4)}/${item.rev}`
+}
+
+function showFact (fact: Fact | undefined): string {
+  return fact === undefined ? 'nothing' : `${fact.last}: ${fact.text}`
+}
+
+function showWanted ({ count, producers, closing, order, movedOut }: Wanted): string {
+  const facts = [...producers ?? []].map(([id, text]) => `${id}=${text}`)
+  const parts = [count, ...facts, closing !== undefined ? 'closing' : '', order ?? '', ...(movedOut ?? []).map((id) => `-${id}`)]
+  return parts.filter((part) => part !== '').join(' ')
+}
+
+function showItem (item: TopicItem | undefined): string {
+  if (item === undefined) return 'nothing'
+  const { currentOffset, earliest, deletedAtOffset, closed, closing, order, moves, producers } = item
+  const facts: Array<[string, unknown]> = [
+    ['deleted at', deletedAtOffset], ['closed', closed], ['closing', closing?.last], ['order', order && showFact(order)],
+    ['moves', moves === 0 ? undefined : moves], ...[...producers].map(([id, fact]): [string, unknown] => [id, showFact(fact)])
+  ]
+  const shown = facts.filter(([, value]) => value !== undefined).map(([name, value]) => `, ${name} ${String(value)}`)
+  return `current ${currentOffset}, earliest ${earliest}${shown.join('')}`
 }
 
 function nameOf ({ metadata, body }: SegmentObject, last: number): string {

@@ -2,6 +2,7 @@ import type { LogError, OffsetRange } from '../../../src/domain/errors.ts'
 import type { Page } from '../../../src/domain/log/log.ts'
 import { textsOf } from '../../support/http/pages.ts'
 import { Violation } from '../engine/scheduler.ts'
+import { Identities } from './identities.ts'
 
 /** One append of the history. Its messages are `id.0`, `id.1`, …, each of them unique in the run. */
 export interface AppendOperation {
@@ -29,6 +30,7 @@ export interface ReadOperation {
  * against the rest of it. The order of answers is the scheduler's, so "before" and "after" are certain.
  */
 export class Checker {
+  readonly identities = new Identities(() => this.#tick++, (id, count) => this.startAppend(id, count))
   readonly appends = new Map<string, AppendOperation>()
   readonly reads: ReadOperation[] = []
   /** Below this, a trim has been asked for: what is there may be gone, or be skipped. */
@@ -43,6 +45,13 @@ export class Checker {
   #tick = 0
   /** The highest offset that some reader was told to go on at, or that follows an acknowledged message. */
   knownEnd = 1
+
+  constructor () {
+    this.identities.onAcknowledged = (append, first, last) => {
+      // The first answer ends the operation.
+      if (append.outcome !== 'acknowledged') this.acknowledged(append, first, last)
+    }
+  }
 
   startAppend (id: string, count: number): AppendOperation {
     const append: AppendOperation = { kind: 'append', id, count, start: this.#tick++, end: Infinity, first: undefined, outcome: 'open' }

@@ -1,5 +1,5 @@
-import type { OffsetCounter } from '../../../src/ports/offset-counter.ts'
 import type { SegmentStore } from '../../../src/ports/segment-store.ts'
+import type { TopicStore } from '../../../src/ports/topic-store.ts'
 import type { Random } from '../engine/random.ts'
 import { type Scheduler, Violation } from '../engine/scheduler.ts'
 import type { Subject } from './workload.ts'
@@ -45,7 +45,7 @@ export class EmbeddedClock {
   }
 
   /** The stores, with what they write of times kept for the next start. */
-  watch (segments: SegmentStore, counter: OffsetCounter): { segments: SegmentStore, counter: OffsetCounter } {
+  watch (segments: SegmentStore, topics: TopicStore): { segments: SegmentStore, topics: TopicStore } {
     return {
       segments: {
         ...segments,
@@ -64,11 +64,11 @@ export class EmbeddedClock {
           return listing
         }
       },
-      counter: {
-        ...counter,
-        reserve: (topic, count, options) => {
+      topics: {
+        ...topics,
+        reserve: (topic, wanted, belief, options) => {
           this.#newestReservation = this.now()
-          return counter.reserve(topic, count, { ...options, now: this.#newestReservation })
+          return topics.reserve(topic, wanted, belief, { ...options, now: this.#newestReservation })
         }
       }
     }

@@ -1,9 +1,14 @@
 import { hash } from 'node:crypto'
+import type { LogError } from '../../../src/domain/errors.ts'
+import type { Limits } from '../../../src/domain/limits.ts'
+import type { Log } from '../../../src/domain/log/log.ts'
 import type { Clock } from '../../../src/ports/clock.ts'
-import type { OffsetCounter } from '../../../src/ports/offset-counter.ts'
-import type { SegmentStore } from '../../../src/ports/segment-store.ts'
+import type { RecordStore } from '../../../src/ports/record-store.ts'
+import type { SegmentObject, SegmentStore } from '../../../src/ports/segment-store.ts'
+import type { TopicStore } from '../../../src/ports/topic-store.ts'
 import { Violation } from '../engine/scheduler.ts'
 import { Checker } from './checker.ts'
+import type { Identity } from './identities.ts'
 import type { Subject } from './workload.ts'
 
 /**
@@ -13,18 +18,28 @@ import type { Subject } from './workload.ts'
 type Fate = 'ok' | 'lost' | 'never' | 'crash'
 
 /** What one process does; it is over when the promise is. */
-export type Role = { readonly append: number } | { readonly reads: number, readonly limit: number }
+export type Role =
+  | { readonly append: number }
+  | { readonly reads: number, readonly limit: number }
+  /** Appends with an identity, each of one message, all at once. Two processes that send the same one send copies. */
+  | { readonly send: readonly Identity[] }
+  | { readonly expectedOffset: number }
+  /** With so many messages. */
+  | { readonly close: number }
+  | { readonly trimTo: number }
 
 export interface SmallCase {
   readonly roles: readonly Role[]
   /** How many calls, of all processes together, may meet with another fate than `ok`. */
   readonly faults: number
+  readonly limits?: Partial<Limits>
 }
 
 /** Small enough to be explored in a second. */
 export const twoWritersAndAReader: SmallCase = { roles: [{ append: 2 }, { append: 1 }, { reads: 1, limit: 10 }], faults: 0 }
 
 interface Pending {
+  readonly id: number
   readonly who: number
   readonly what: string
   readonly changes: boolean
@@ -77,12 +92,15 @@ class SmallRun {
   readonly #subject: Subject
   readonly #small: SmallCase
   readonly #pending = new Map<number, Pending>()
+  readonly #dead = new Set<number>()
   readonly #heard: string[]
   readonly #checker = new Checker()
   readonly #segments: SegmentStore
-  readonly #counter: OffsetCounter
+  readonly #topics: TopicStore
+  readonly #records: RecordStore
   readonly #stored: string[] = []
   #time = 0
+  #calls = 0
   #faults = 0
   #failure: unknown
 
@@ -91,14 +109,14 @@ class SmallRun {
     this.#small = small
     this.#heard = small.roles.map(() => '')
     this.#segments = subject.createMemorySegmentStore(() => this.#time)
-    this.#counter = subject.createMemoryOffsetCounter(() => this.#time)
+    this.#topics = subject.createMemoryTopicStore(() => this.#time)
+    this.#records = subject.createMemoryRecordStore()
   }
 
   async start (): Promise<void> {
     for (const [who, role] of this.#small.roles.entries()) {
       const log = this.#log(who, who + 1)
-      const work = 'append' in role ? this.#append(log, `w${who}`, role.append) : this.#read(log, `r${who}`, role)
-      work.catch((error: unknown) => { this.#failure ??= error })
+      this.#play(role, log, who).catch((error: unknown) => { this.#failure ??= error })
     }
     await this.#settle()
   }
@@ -115,22 +133,30 @@ class SmallRun {
     const { call, fate } = this.choices()[i]!
     this.taken.push(i)
     this.#time += 6_000
-    this.#pending.delete(call.who)
+    this.#pending.delete(call.id)
     if (fate !== 'ok') this.#faults++
     let result: unknown
     let error: Error | undefined
     if (fate !== 'never') await call.apply().then((value) => { result = value }, (reason: Error) => { error = reason })
-    const said = JSON.stringify(error === undefined ? result ?? null : error.message)
+    const said = show(error === undefined ? result ?? null : error.message)
     this.#heard[call.who] += `|${call.what}:${heardOf(fate, said)}`
     this.story.push(`process ${call.who}: ${call.what} -> ` +
       `${fate === 'ok' ? '' : fate.toUpperCase() + ' '}${fate === 'never' ? '' : said.slice(0, 90)}`)
-    if (fate !== 'crash') call.settle(fate, result, error)
+    if (fate === 'crash') this.#crash(call.who)
+    else call.settle(fate, result, error)
     await this.#settle()
   }
 
+  #crash (who: number): void {
+    this.#dead.add(who)
+    for (const [id, call] of this.#pending) if (call.who === who) this.#pending.delete(id)
+  }
+
   async key (): Promise<string> {
-    const counter = withoutTimes(JSON.stringify(await this.#counter.read(topic) ?? null))
-    return hash('sha1', [...this.#heard, this.#stored.toSorted().join(' '), counter].join('\n'), 'base64')
+    const item = await this.#topics.read(topic)
+    const pending = [...this.#pending.values()].map(({ who, what }) => `${who}: ${what}`).sort()
+    const stored = [...this.#stored].sort()
+    return hash('sha1', [...this.#heard, ...stored, ...pending, withoutTimes(show(item ?? null))].join('\n'), 'base64')
   }
 
   /** With nobody left, a new reader must get to the end, and see everything that was acknowledged. */
@@ -147,6 +173,7 @@ class SmallRun {
       at = page.nextOffset
     }
     this.#checker.whole()
+    this.#checker.identities.whole()
   }
 
   async #settle (): Promise<void> {
@@ -159,7 +186,10 @@ class SmallRun {
     const call = <T>(changes: boolean, what: string, apply: () => Promise<T>): Promise<T> => who === -1
       ? apply()
       : new Promise<T>((resolve, reject) => {
-        this.#pending.set(who, {
+        if (this.#dead.has(who)) return
+        const id = ++this.#calls
+        this.#pending.set(id, {
+          id,
           who,
           what,
           changes,
@@ -177,30 +207,135 @@ class SmallRun {
         const result = await this.#segments.putIfAbsent(t, last, object, { ...options, reservedAtMs: null })
         if (result === 'created') {
           this.#stored.push(`${last}:${object.metadata['writer'] ?? 'hole'}:${object.metadata['sealed'] ?? ''}`)
-          if (object.metadata['sealed'] === undefined) this.#checker.stored(Number(object.metadata['first']), last)
+          if (object.metadata['sealed'] === undefined) {
+            const first = Number(object.metadata['first'])
+            this.#checker.stored(first, last)
+            this.#checker.identities.stored(first, payloadsOf(object))
+          }
         }
         return result
       }),
       get: (t, last) => call(false, `get ${last}`, () => this.#segments.get(t, last)),
-      list: (t, from, limit) => call(false, `list ${from}`, () => this.#segments.list(t, from, limit))
+      list: (t, from, limit) => call(false, `list ${from}`, () => this.#segments.list(t, from, limit)),
+      remove: (t, lasts) => call(true, `remove ${lasts.join(' ')}`, async () => {
+        await this.#segments.remove(t, lasts)
+        this.#stored.push(`removed ${lasts.join(' ')}`)
+      })
     }
-    const counter: OffsetCounter = {
-      ...this.#counter,
-      reserve: (t, count) => call(true, `reserve ${count}`, () => this.#counter.reserve(t, count, { now: this.#time })),
-      read: (t) => call(false, 'state', () => this.#counter.read(t))
+    const topics: TopicStore = {
+      ...this.#topics,
+      reserve: (t, wanted, belief) => call(true, `reserve ${wanted.count}`,
+        () => this.#topics.reserve(t, wanted, belief, { now: this.#time })),
+      read: (t) => call(false, 'item', () => this.#topics.read(t)),
+      markClosed: (t, closing) => call(true, 'mark closed', () => this.#topics.markClosed(t, closing)),
+      raiseEarliest: (t, to, resolved) => call(true, 'raise earliest', () => this.#topics.raiseEarliest(t, to, resolved))
     }
+    const records: RecordStore = {
+      ...this.#records,
+      read: (name) => call(false, 'record', () => this.#records.read(name)),
+      replace: (name, record, seen, options) => call(true, `replace record of ${name.id}`, async () => {
+        const answer = await this.#records.replace(name, record, seen, options)
+        if (answer === 'replaced') this.#stored.push(`${name.id} ${record.last} ${record.text}`)
+        return answer
+      })
+    }
+    const { defaultLimits } = this.#subject
+    let elapsed = 0
+    let draws = 0
     const clock: Clock = {
       wall: () => 0,
-      monotonic: () => 0,
-      // Delays before a retry pass at once; time-outs never come.
+      monotonic: () => elapsed,
+      // Delays before a retry pass at once; time-outs never come. Who waits for another's range looks once more, and then seals it.
       timer: (ms, callback) => {
-        if (ms <= this.#subject.defaultLimits.retryDelayMaxMs) queueMicrotask(callback)
+        if (ms === defaultLimits.factPollMs) elapsed += 6_000
+        if (ms <= defaultLimits.retryDelayMaxMs) queueMicrotask(callback)
         return () => {}
       },
       afterCurrentInput: queueMicrotask
     }
-    const limits = { ...this.#subject.defaultLimits, readConcurrency: 1, segmentCacheBytes: 0 }
-    return this.#subject.createLog({ segments, counter, clock, compression: 'none', limits, random: () => seed / 10 })
+    const limits = {
+      ...defaultLimits,
+      readConcurrency: 1,
+      segmentCacheBytes: 0,
+      appendTimeoutMs: 800_000,
+      reservationTtlMs: 800_000,
+      stalledConnectionMs: 900_000,
+      ...this.#small.limits
+    }
+    const random = (): number => (seed + draws++ / 1_000) / 10
+    return this.#subject.createLog({ segments, topics, records, clock, compression: 'none', limits, random })
+  }
+
+  async #play (role: Role, log: Log, who: number): Promise<void> {
+    if ('append' in role) return this.#append(log, `w${who}`, role.append)
+    if ('reads' in role) return this.#read(log, `r${who}`, role)
+    if ('send' in role) {
+      await Promise.all(role.send.map((identity) => this.#send(log, identity)))
+      return
+    }
+    if ('expectedOffset' in role) return this.#expect(log, `x${who}`, role.expectedOffset)
+    return 'close' in role ? this.#close(log, `c${who}`, role.close) : this.#trim(log, role.trimTo)
+  }
+
+  async #send (log: Log, identity: Identity): Promise<void> {
+    const { identities } = this.#checker
+    const append = identities.start(identity, 1)
+    const asked = identities.ask(identity)
+    const conditions = identity.kind === 'key' ? { key: identity.id } : { producer: identity }
+    try {
+      const appended = await log.append(topic, [{ payload: `"${append.id}.0"` }], conditions)
+      this.story.push(`${append.id} acknowledged at ${appended.first}${appended.duplicate === true ? ' (duplicate)' : ''}`)
+      identities.acknowledged(identity, appended)
+    } catch (error) {
+      this.story.push(`${append.id}: ${(error as LogError).code}, written: ${this.#known(error).written}`)
+      identities.refused(identity, this.#known(error), asked)
+    }
+  }
+
+  async #expect (log: Log, id: string, expectedOffset: number): Promise<void> {
+    const append = this.#checker.startAppend(id, 1)
+    try {
+      const { first, last } = await log.append(topic, [{ payload: `"${id}.0"` }], { expectedOffset })
+      this.#checker.acknowledged(append, first, last)
+      this.#checker.identities.expected(id, expectedOffset, first)
+      this.story.push(`${id} acknowledged at ${first}`)
+    } catch (error) {
+      const { code, written = 'unknown' } = this.#known(error)
+      this.#checker.failed(append, written)
+      if (code === 'topic_closed') this.#checker.identities.refusedAsClosed(append.start)
+      this.story.push(`${id}: ${code}, written: ${written}`)
+    }
+  }
+
+  async #close (log: Log, id: string, count: number): Promise<void> {
+    const append = count === 0 ? undefined : this.#checker.startAppend(id, count)
+    this.#checker.identities.startClose()
+    try {
+      const messages = Array.from({ length: count }, (_, i) => ({ payload: `"${id}.${i}"` }))
+      const { first, last } = await log.append(topic, messages, { close: true })
+      if (append !== undefined) this.#checker.acknowledged(append, first, last)
+      this.#checker.identities.closed(last + 1)
+      this.story.push(`${id} closed the topic at ${last}`)
+    } catch (error) {
+      if (append !== undefined) this.#checker.failed(append, this.#known(error).written ?? 'unknown')
+      this.story.push(`${id}: ${this.#known(error).code}`)
+    }
+  }
+
+  async #trim (log: Log, before: number): Promise<void> {
+    this.#checker.trimmedTo = Math.max(this.#checker.trimmedTo, before)
+    try {
+      this.story.push(`trimmed to ${await log.trim(topic, before)}`)
+    } catch (error) {
+      this.#known(error)
+    }
+  }
+
+  /** @throws what no caller may get */
+  #known (error: unknown): LogError {
+    const known = error as LogError
+    if (known.name !== 'LogError' || known.code === 'internal' || known.code === 'segment_corrupt') throw error
+    return known
   }
 
   async #append (log: ReturnType<Subject['createLog']>, id: string, count: number): Promise<void> {
@@ -224,6 +359,7 @@ class SmallRun {
       try {
         const page = await log.read(topic, { from: at, limit: role.limit, maxBytes: 1_000_000 })
         this.#checker.page(id, start, at, page)
+        if (page.closed) this.#checker.identities.seenClosed(start, page.nextOffset)
         at = page.nextOffset
         this.story.push(`${id} goes on at ${at}`)
       } catch (error) {
@@ -238,7 +374,16 @@ function heardOf (fate: Fate, said: string): string {
   return fate === 'ok' ? withoutTimes(said) : fate === 'crash' ? 'dead' : 'broken'
 }
 
+function payloadsOf ({ body }: SegmentObject): string[] {
+  return Buffer.from(body).toString().trim().split('\n').map((line) => (JSON.parse(line) as { payload: string }).payload)
+}
+
+/** As JSON, with the entries of maps. */
+function show (value: unknown): string {
+  return JSON.stringify(value, (_, member: unknown) => member instanceof Map ? [...member as Map<unknown, unknown>] : member)
+}
+
 /** Times differ between schedules that are alike in everything else. */
 function withoutTimes (json: string): string {
-  return json.replace(/"(reservedAtMs|writerReservedAtMs|lastModified|now)":\d+/g, '')
+  return json.replace(/"(reservedAtMs|createdAtMs|lastModified|now)":\d+/g, '').replace(/,\d+,(\\?"[0-9a-f]{24})/g, ',$1')
 }

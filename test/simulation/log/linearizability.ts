@@ -1,77 +1,78 @@
 import type { AppendOperation, ReadOperation } from './checker.ts'
 
-type Operation = { readonly start: number, readonly end: number } & (
-  | { readonly kind: 'append', readonly first: number, readonly messages: readonly string[] }
-  | Pick<ReadOperation, 'kind' | 'from' | 'next' | 'messages'>
-)
+interface Interval { readonly start: number, readonly end: number }
 
-/** The model: a log that only grows. `floor` is below any offset that may still be given to a message. */
-interface Model { readonly content: ReadonlyMap<number, string>, readonly floor: number }
+interface Offsets { readonly first: number, readonly count: number }
 
-/**
- * Is there one order of all operations, each at some moment between its start and its end, in which a plain log would
- * have given these answers? Wing and Gong's search with Lowe's memory of visited states, as in Porcupine.
- *
- * An append whose outcome is unknown may have happened at any time after its start, or never: one that a reader saw
- * has no end, one that nobody saw is left out. A read may stop early anywhere, but may not pass a message by.
- */
-export function isLinearizable (appends: Iterable<AppendOperation>, reads: readonly ReadOperation[]): boolean {
-  const operations: Operation[] = [...reads]
-  for (const append of appends) {
-    if (append.first === undefined) continue
-    const messages = Array.from({ length: append.count }, (_, i) => `${append.id}.${i}`)
-    operations.push({
-      kind: 'append',
-      start: append.start,
-      end: append.outcome === 'acknowledged' ? append.end : Infinity,
-      first: append.first,
-      messages
-    })
-  }
-  operations.sort((a, b) => a.start - b.start)
-  const visited = new Set<string>()
-
-  const search = (done: bigint, model: Model): boolean => {
-    // Only an operation that started before every other pending one ended can come next.
-    let horizon = Infinity
-    const candidates: number[] = []
-    for (let i = 0; i < operations.length; i++) {
-      if ((done >> BigInt(i)) & 1n) continue
-      if (operations[i]!.start > horizon) break
-      candidates.push(i)
-      horizon = Math.min(horizon, operations[i]!.end)
-    }
-    if (candidates.length === 0 || horizon === Infinity) return true
-    for (const i of candidates) {
-      if (operations[i]!.start > horizon) continue
-      const next = step(model, operations[i]!)
-      if (next === undefined) continue
-      const state = `${done | (1n << BigInt(i))}/${next.floor}`
-      if (visited.has(state)) continue
-      visited.add(state)
-      if (search(done | (1n << BigInt(i)), next)) return true
-    }
-    return false
-  }
-  return search(0n, { content: new Map(), floor: 1 })
+interface Closes {
+  readonly close?: Interval
+  /** The operations that were told that the topic is closed. */
+  readonly told?: readonly Interval[]
 }
 
-/** The model after the operation, or `undefined` where a log could not have answered so. */
-function step (model: Model, operation: Operation): Model | undefined {
-  if (operation.kind === 'append') {
-    if (operation.first < model.floor) return undefined
-    const content = new Map(model.content)
-    for (const [i, message] of operation.messages.entries()) content.set(operation.first + i, message)
-    return { content, floor: operation.first + operation.messages.length }
+/**
+ * Is there one order of all operations, each at some moment between its start and its end, in which a plain log would have
+ * given these answers (Herlihy and Wing 1990)?
+ *
+ * Offsets decide much of the order: a log gives them in ascending order, so the appends come in the order of their offsets, and
+ * a read comes after the appends of its messages. What it passed by without a message never gets one. So nothing has to be
+ * searched: whatever may come next, by this order and by real time, is taken, reads first, until nothing is left.
+ *
+ * An append whose outcome is unknown may have happened at any time after its start: one that somebody saw has no end, one
+ * that nobody saw is left out. A read may stop early anywhere. A close comes after all appends, and whoever was told that the
+ * topic is closed was told after it.
+ */
+export function isLinearizable (appends: Iterable<AppendOperation>, reads: readonly ReadOperation[], closes: Closes = {}): boolean {
+  const log = [...appends].filter(({ first }) => first !== undefined).sort((a, b) => a.first! - b.first!)
+    .map(({ id, first, count, start, end: answeredAt, outcome }) => {
+      const end = outcome === 'acknowledged' ? answeredAt : Infinity
+      return { id, first: first!, count, start, end }
+    })
+  const placeOf = new Map<string, number>()
+  for (const [i, { id, first, count }] of log.entries()) {
+    const before = log[i - 1]
+    if (before !== undefined && before.first + before.count > first) return false
+    for (let m = 0; m < count; m++) placeOf.set(`${first + m} ${id}.${m}`, i)
   }
-  let found = 0
-  for (let offset = operation.from; offset < operation.next; offset++) {
-    const message = model.content.get(offset)
-    if (message === undefined) continue
-    const answered = operation.messages[found++]
-    if (answered === undefined || answered[0] !== offset || answered[1] !== message) return undefined
+  const { close, told = [] } = closes
+  // Each comes after so many of the appends, and then of the close.
+  const others: Array<Interval & { readonly after: number }> = told.map((operation) => ({ ...operation, after: log.length + 1 }))
+  for (const read of reads) {
+    const after = placesOf(read, placeOf, log)
+    if (after === undefined) return false
+    others.push({ start: read.start, end: read.end, after })
   }
-  if (found !== operation.messages.length) return undefined
-  // A page that got nowhere says nothing about the offsets below it.
-  return operation.next === operation.from ? model : { content: model.content, floor: Math.max(model.floor, operation.next) }
+  const chain: Interval[] = close === undefined ? log : [...log, close]
+  return fitsRealTime(chain, others)
+}
+
+/** @returns after how many appends the read comes; `undefined` if no log would have answered so */
+function placesOf (
+  { from, next, messages }: ReadOperation, placeOf: ReadonlyMap<string, number>, log: readonly Offsets[]
+): number | undefined {
+  let after = 0
+  for (const [offset, message] of messages) {
+    const place = placeOf.get(`${offset} ${message}`)
+    if (place === undefined) return undefined
+    after = Math.max(after, place + 1)
+  }
+  let there = 0
+  for (const { first, count } of log) there += Math.max(0, Math.min(next, first + count) - Math.max(from, first))
+  return there === messages.length ? after : undefined
+}
+
+/** Takes what may come next until nothing is left: an operation that began before all others that are left ended. */
+function fitsRealTime (chain: readonly Interval[], others: ReadonlyArray<Interval & { readonly after: number }>): boolean {
+  let left = [...others]
+  let done = 0
+  for (;;) {
+    const horizon = Math.min(...chain.slice(done).map(({ end }) => end), ...left.map(({ end }) => end))
+    const before = left.length
+    left = left.filter(({ start, after }) => after > done || start > horizon)
+    if (left.length < before) continue
+    const next = chain[done]
+    if (next === undefined) return left.length === 0
+    if (next.start > horizon) return false
+    done++
+  }
 }

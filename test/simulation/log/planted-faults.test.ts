@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Thread } from '../../support/threads/thread.ts'
+import { plantedConditionFaults } from './planted-condition-faults.ts'
 import { plantedFaults } from './planted-faults.ts'
 import type { tasks } from './tasks.ts'
 
@@ -13,7 +14,7 @@ test('a copy of the code without a fault planted is as sound as the original', a
   assert.equal(await thread.run('firstViolation', none, 200), undefined)
 })
 
-for (const fault of plantedFaults) {
+for (const fault of [...plantedFaults, ...plantedConditionFaults]) {
   test(`planted fault: ${fault.name}`, async (t) => {
     const found = await thread.run('firstViolation', fault, seedsPerFault)
     assert.ok(found !== undefined, `not caught by any interleaving of a small case, nor by ${seedsPerFault} seeds`)

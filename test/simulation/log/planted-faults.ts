@@ -1,3 +1,5 @@
+import type { SmallCase } from './interleavings.ts'
+
 /**
  * Deliberate faults in the protocol, each a small change of the source. The simulation must catch every one: if it
  * can't see a planted bug, it proves nothing. A text that is no longer found exactly once fails the check, so that the
@@ -10,6 +12,8 @@ export interface PlantedFault {
   readonly by: string
   /** The seed to begin with, for a fault that takes a rare coincidence to show: a little before one that shows it. */
   readonly from?: number
+  /** A small case that shows it, all of whose interleavings are tried first. */
+  readonly small?: SmallCase
 }
 
 export const plantedFaults: readonly PlantedFault[] = [
@@ -39,14 +43,14 @@ export const plantedFaults: readonly PlantedFault[] = [
   {
     name: 'pass a hole without judging it',
     file: 'domain/log/read.ts',
-    replace: 'const verdict = judgeHoleBelow(above, { lastModified, now }, this.#context.limits)',
-    by: 'const verdict = judgeHoleBelow(above, { lastModified, now }, this.#context.limits) && \'pass\''
+    replace: 'const verdict = judgeHoleBelow({ above, offsets: above.first - this.#expected, lastModified, now }, this.#context.limits)',
+    by: 'const verdict = judgeHoleBelow({ above, offsets: above.first - this.#expected, lastModified, now }, this.#context.limits) && \'pass\''
   },
   {
     name: 'skip a segment that can\'t be loaded',
     file: 'domain/log/read.ts',
     replace: 'const segment = await lookahead.take(i)',
-    by: 'const segment = await lookahead.take(i).catch(() => ({ kind: \'seal\', sealed: \'hole\', first: this.#expected, last: entry.lastOffset, writer: undefined, bytes: 0 }) as Segment)'
+    by: 'const segment = await lookahead.take(i).catch(() => ({ kind: \'seal\', sealed: \'hole\', first: this.#expected, last: entries[i]!.lastOffset, writer: undefined, bytes: 0 }) as Segment)'
   },
   {
     name: 'believe a list that is out of order',
@@ -63,27 +67,27 @@ export const plantedFaults: readonly PlantedFault[] = [
   },
   {
     name: 'acknowledge on 412 without looking',
-    file: 'domain/log/append.ts',
+    file: 'domain/log/reservation-writer.ts',
     replace: 'return put === \'created\' ? \'written\' : this.#resolveExisting()',
     by: 'return \'written\''
   },
   {
     name: 'say "not written" after a time-out without sealing',
-    file: 'domain/log/append.ts',
+    file: 'domain/log/reservation-writer.ts',
     replace: '    return this.#resolveBySeal(failure)',
     by: '    throw this.#notWritten(failure)'
   },
   {
     name: 'say "not written" when the range was trimmed meanwhile',
     from: 3100,
-    file: 'domain/log/append.ts',
-    replace: 'return state !== undefined && state.earliest <= this.#reservation.first',
+    file: 'domain/log/reservation-writer.ts',
+    replace: 'return item !== undefined && earliestOf(item) <= this.#reservation.first',
     by: 'return true'
   },
   {
     name: 'sign a late put with the current time',
     from: 2700,
-    file: 'domain/log/append.ts',
+    file: 'domain/log/reservation-writer.ts',
     replace: 'this.#storage.put(last, object, { reservedAtMs, ',
     by: 'this.#storage.put(last, object, { reservedAtMs: clock.wall() + 0 * reservedAtMs, '
   },
@@ -97,8 +101,15 @@ export const plantedFaults: readonly PlantedFault[] = [
   {
     name: 'judge a hole by the reader\'s clock',
     file: 'domain/log/read.ts',
-    replace: 'const verdict = judgeHoleBelow(above, { lastModified, now }, this.#context.limits)',
-    by: 'const verdict = judgeHoleBelow(above, { lastModified, now: now * 0 + this.#context.clock.wall() }, this.#context.limits)'
+    replace: 'const verdict = judgeHoleBelow({ above, offsets: above.first - this.#expected, lastModified, now }, this.#context.limits)',
+    by: 'const verdict = judgeHoleBelow({ above, offsets: above.first - this.#expected, lastModified, now: now * 0 + this.#context.clock.wall() }, this.#context.limits)'
+  },
+  {
+    name: 'judge a hole by the age of a segment below it',
+    from: 4500,
+    file: 'domain/log/read.ts',
+    replace: 'entries.slice(i).reduce(',
+    by: 'entries.reduce('
   },
   {
     name: 'wait for a hole below a segment from the future',
@@ -121,8 +132,8 @@ export const plantedFaults: readonly PlantedFault[] = [
   {
     name: 'pass a tail hole over as dead',
     file: 'domain/log/read.ts',
-    replace: 'return verdict === \'seal\' && await this.#seal(state.currentOffset)',
-    by: 'if (state.writerReservedAtMs !== undefined && now - state.writerReservedAtMs > this.#context.limits.holeUnfillableAfterMs) { this.#expected = state.currentOffset + 1; return false }\n    return verdict === \'seal\' && await this.#seal(state.currentOffset)',
+    replace: 'return verdict === \'seal\' && await this.#seal(endOf(item) - 1)',
+    by: 'if (item.reservedAtMs !== undefined && now - item.reservedAtMs > this.#context.limits.holeUnfillableAfterMs) { this.#expected = item.currentOffset + 1; return false }\n    return verdict === \'seal\' && await this.#seal(endOf(item) - 1)',
     from: 330
   },
   {
@@ -139,28 +150,28 @@ export const plantedFaults: readonly PlantedFault[] = [
   },
   {
     name: 'hand offsets out again after a topic was deleted',
-    file: 'adapters/memory/offset-counter.ts',
-    replace: 'topics.set(topic, { ...before, deletedAtOffset: currentOffset })',
-    by: 'topics.set(topic, { ...before, currentOffset: 0 * currentOffset, earliest: 1 })'
+    file: 'ports/topic-changes.ts',
+    replace: 'return { currentOffset, reservedAtMs, earliest: currentOffset + 1, deletedAtOffset: currentOffset, moves',
+    by: 'return { currentOffset: 0 * currentOffset, reservedAtMs, earliest: 1, moves'
   },
   {
     name: 'delete before moving earliest',
     file: 'domain/log/trim.ts',
-    replace: '  await storage.raiseEarliest(earliest)\n',
-    by: '  await storage.remove([earliest, earliest - 1, earliest - 2])\n  await storage.raiseEarliest(earliest)\n'
+    replace: '    const answer = await storage.raiseEarliest(',
+    by: '    await storage.remove([earliest, earliest - 1, earliest - 2])\n    const answer = await storage.raiseEarliest('
   },
   {
     name: 'a trim that deletes a young seal',
     from: 3600,
-    file: 'domain/log/trim.ts',
+    file: 'domain/log/removal.ts',
     replace: 'return size <= SEAL_BYTES_MAX && ',
     by: 'return size < 0 * SEAL_BYTES_MAX && '
   },
   {
     name: 'a deadline that a look at the item may exceed',
-    file: 'domain/log/append.ts',
-    replace: 'const storage = new TopicStorage(context, topic, operation, deadline)',
-    by: 'const storage = new TopicStorage(context, topic, operation)'
+    file: 'domain/log/group-commit.ts',
+    replace: 'return new TopicStorage(this.#context, this.#topic, this.#operation, deadline)',
+    by: 'return new TopicStorage(this.#context, this.#topic, this.#operation, deadline * 2)'
   },
   {
     name: 'a deadline of a read that its seals may exceed',
@@ -177,16 +188,15 @@ export const plantedFaults: readonly PlantedFault[] = [
   },
   {
     name: 'send an append whose deadline can\'t be met',
-    file: 'domain/log/group-commit.ts',
+    file: 'domain/log/append-queue.ts',
     replace: 'return deadline - this.#context.limits.resolveBySealMs - this.#context.limits.putTimeoutMs',
-    by: 'return deadline + 60_000',
-    from: 860
+    by: 'return deadline + 60_000'
   },
   {
     name: 'a reservation that is read, then written',
-    file: 'adapters/memory/offset-counter.ts',
-    replace: 'const before = topics.get(topic) ?? none\n      const last',
-    by: 'const before = topics.get(topic) ?? none\n      if (before.currentOffset % 5 === 4) return { first: before.currentOffset, last: before.currentOffset - 1 + count, reservedAtMs: now() }\n      const last'
+    file: 'adapters/memory/topic-store.ts',
+    replace: 'const last = done.item.currentOffset',
+    by: 'const last = done.item.currentOffset % 5 === 4 ? done.item.currentOffset - 1 : done.item.currentOffset'
   },
   {
     name: 'a put that replaces what is there',
@@ -196,17 +206,17 @@ export const plantedFaults: readonly PlantedFault[] = [
   },
   {
     name: 'put the first message of a batch by itself, then the batch',
-    file: 'domain/log/append.ts',
+    file: 'domain/log/reservation-writer.ts',
     replace: '    return await this.#putSegment(object) === \'written\' ? segment : \'sealed\'',
-    by: `    const alone = encodeSegment(this.#messages.slice(0, 1), { first, timestamp: 0, writer: this.#writer, compression, compressOverBytes: limits.compressOverBytes })
-    if (this.#messages.length > 1) await this.#storage.put(first, alone.object, { reservedAtMs: null, timeoutMs: limits.putTimeoutMs }).catch(() => {})
+    by: `    const alone = encodeSegment(messages.slice(0, 1), { ...options, timestamp: 0 })
+    if (messages.length > 1) await this.#storage.put(options.first, alone.object, { reservedAtMs: null, timeoutMs: limits.putTimeoutMs }).catch(() => {})
     return await this.#putSegment(object) === 'written' ? segment : 'sealed'`
   },
   {
     name: 'give each caller of a group commit the first offset',
     file: 'domain/log/group-commit.ts',
-    replace: 'offset += entry.messages.length',
-    by: 'offset += 0'
+    replace: 'offset = next',
+    by: 'offset += 0 * next'
   },
   {
     name: 'tell a reader to go on behind the page although it stopped inside a segment',
@@ -218,7 +228,7 @@ export const plantedFaults: readonly PlantedFault[] = [
     name: 'hand a segment to a follower that waits below it',
     file: 'domain/log/follow.ts',
     replace: 'if (from < segment.first) {',
-    by: 'if (from < segment.first) notify({ version: this.version, page: pageOf(segment, segment.first, size) })\n      if (from < 0) {'
+    by: 'if (from < segment.first) notify({ version: this.version, page: pageOf(segment, segment.first, size, { earliest: 1, closes }) })\n      if (from < 0) {'
   },
   {
     name: 'tell a follower to go on behind a segment of which it got a part',

@@ -1,17 +1,20 @@
-import { simulate, type Scenario, type Subject } from './workload.ts'
+import type { Outcome, Scenario } from './workload.ts'
 
 /**
  * Makes a failing scenario small: a smaller workload first, then without every fault that the violation does not need
  * (halves, quarters, … single ones: delta debugging). Any violation counts as the same.
+ * @param simulate runs a scenario
  * @returns the smallest scenario found, and its trace as a story of who did what
  */
-export async function shrink (subject: Subject, failing: Scenario, runsMax = 400): Promise<{ scenario: Scenario, story: string }> {
+export async function shrink (
+  simulate: (scenario: Scenario) => Promise<Outcome>, failing: Scenario, runsMax = 400
+): Promise<{ scenario: Scenario, story: string }> {
   let scenario = failing
-  let outcome = await simulate(subject, scenario)
+  let outcome = await simulate(scenario)
   let runs = 1
   const attempt = async (smaller: Scenario): Promise<boolean> => {
     if (runs++ > runsMax) return false
-    const result = await simulate(subject, smaller)
+    const result = await simulate(smaller)
     if (result.violation === undefined) return false
     scenario = smaller
     outcome = result

@@ -1,5 +1,6 @@
-import { createMemoryOffsetCounter } from '../../../src/adapters/memory/offset-counter.ts'
+import { createMemoryRecordStore } from '../../../src/adapters/memory/record-store.ts'
 import { createMemorySegmentStore } from '../../../src/adapters/memory/segment-store.ts'
+import { createMemoryTopicStore } from '../../../src/adapters/memory/topic-store.ts'
 import { createStoreClock } from '../../../src/adapters/sqlite/clock.ts'
 import { defaultLimits } from '../../../src/domain/limits.ts'
 import { createLog } from '../../../src/domain/log/log.ts'
@@ -10,7 +11,8 @@ import type { Subject } from './workload.ts'
 export const subject: Subject = {
   createLog,
   createMemorySegmentStore,
-  createMemoryOffsetCounter,
+  createMemoryTopicStore,
+  createMemoryRecordStore,
   createStoreClock,
   defaultLimits,
   StoreError

@@ -17,7 +17,7 @@ export const tasks = {
     for (let seed = from; seed <= to; seed++) {
       const { violation } = await simulate(subject, { seed })
       if (violation === undefined) continue
-      const { story } = await shrink(subject, { seed })
+      const { story } = await shrink((scenario) => simulate(subject, scenario), { seed })
       return `${story}\n\nseed ${seed}: ${violation.message}\nreplay: npm run simulate -- --seed ${seed}`
     }
     return undefined
@@ -29,21 +29,23 @@ export const tasks = {
       let seed = 1
       while ((await simulate(broken, { seed })).violation === undefined) seed++
       const before = await simulate(broken, { seed })
-      const { scenario, story } = await shrink(broken, { seed })
+      const { scenario, story } = await shrink((scenario) => simulate(broken, scenario), { seed })
       const { violation, injected } = await simulate(broken, scenario)
       return { before: before.injected.length, after: injected.length, violation: violation?.message, story }
     }),
 
   /** A few seeds, then every interleaving of a small case, then more seeds: each sees what the others are slow to. */
   firstViolation: (fault: PlantedFault, seedsMax: number): Promise<string | undefined> => planted(fault, async (broken) => {
-    const { from = 1 } = fault
+    const { from = 1, small } = fault
+    const explored = async (one: SmallCase): Promise<string | undefined> => explore(broken, one).then(() => undefined, (error: unknown) => (
+      `small case: ${String(error).split('\n')[0]}`
+    ))
+    const found = small === undefined ? undefined : await explored(small)
+    if (found !== undefined) return found
     for (let seed = from; seed < from + seedsMax; seed++) {
       if (seed === from + 60) {
-        try {
-          await explore(broken, twoWritersAndAReader)
-        } catch (error) {
-          return `small case: ${String(error).split('\n')[0]}`
-        }
+        const inSmallCase = await explored(twoWritersAndAReader)
+        if (inSmallCase !== undefined) return inSmallCase
       }
       const { violation } = await simulate(broken, { seed })
       if (violation !== undefined) return `seed ${seed}: ${violation.message}`

@@ -1,15 +1,18 @@
-import type { createMemoryOffsetCounter } from '../../../src/adapters/memory/offset-counter.ts'
+import type { createMemoryRecordStore } from '../../../src/adapters/memory/record-store.ts'
 import type { createMemorySegmentStore } from '../../../src/adapters/memory/segment-store.ts'
+import type { createMemoryTopicStore } from '../../../src/adapters/memory/topic-store.ts'
 import type { createStoreClock } from '../../../src/adapters/sqlite/clock.ts'
 import type { LogError } from '../../../src/domain/errors.ts'
 import type { defaultLimits, Limits } from '../../../src/domain/limits.ts'
 import type { createLog, Follower, Log, PageSize } from '../../../src/domain/log/log.ts'
 import type { StoreError } from '../../../src/ports/errors.ts'
 import type { SegmentStore } from '../../../src/ports/segment-store.ts'
+import type { TopicStore } from '../../../src/ports/topic-store.ts'
 import { Random } from '../engine/random.ts'
 import { Process, Scheduler, Violation } from '../engine/scheduler.ts'
 import { drawRates, World } from '../engine/world.ts'
 import { Checker } from './checker.ts'
+import { Clients } from './clients.ts'
 import { EmbeddedClock } from './embedded-clock.ts'
 import { isLinearizable } from './linearizability.ts'
 
@@ -17,7 +20,8 @@ import { isLinearizable } from './linearizability.ts'
 export interface Subject {
   readonly createLog: typeof createLog
   readonly createMemorySegmentStore: typeof createMemorySegmentStore
-  readonly createMemoryOffsetCounter: typeof createMemoryOffsetCounter
+  readonly createMemoryTopicStore: typeof createMemoryTopicStore
+  readonly createMemoryRecordStore: typeof createMemoryRecordStore
   readonly createStoreClock: typeof createStoreClock
   readonly defaultLimits: typeof defaultLimits
   readonly StoreError: typeof StoreError
@@ -73,6 +77,9 @@ class Run {
   /** In some runs the stores are an embedded one: all processes are one process, which is killed and started again. */
   readonly #embedded: EmbeddedClock | undefined
   readonly #processes = new Set<Process>()
+  readonly #clients: Clients
+  readonly #withClients: boolean
+  readonly #servers = new Map<Process, Log>()
   #active = 0
   #restarts = 0
 
@@ -86,13 +93,27 @@ class Run {
     const now = this.#embedded?.now ?? (() => this.scheduler.now)
     const memory = {
       segments: subject.createMemorySegmentStore(this.#embedded?.now ?? (() => now() + skewOfStoreMs)),
-      counter: subject.createMemoryOffsetCounter(now)
+      topics: subject.createMemoryTopicStore(now)
     }
-    const { segments, counter } = this.#embedded?.watch(memory.segments, memory.counter) ?? memory
+    const { segments, topics } = this.#embedded?.watch(memory.segments, memory.topics) ?? memory
     this.world = new World(this.scheduler, subject.StoreError, {
       seed: scenario.seed, rates: drawRates(random), latencyMs: random.pick([5, 30, 300, 1_000]), without: scenario.without ?? new Set()
-    }, this.#watched(segments), counter)
+    }, { segments: this.#watched(segments), topics: this.#watchedTopics(topics), records: subject.createMemoryRecordStore() })
     this.#withTrims = random.chance(0.25)
+    const conditions = new Random(scenario.seed, 'conditions')
+    this.#withClients = conditions.chance(0.5)
+    const churns = conditions.chance(0.2)
+    this.#clients = new Clients({
+      seed: scenario.seed,
+      scheduler: this.scheduler,
+      checker: this.#checker,
+      topic,
+      servers: () => [...this.#servers].filter(([process]) => !process.dead).map(([, log]) => log),
+      known: (error) => this.#known(error),
+      closes: conditions.chance(0.3),
+      churns,
+      keys: this.#withTrims && conditions.chance(0.5)
+    })
     this.#batchMax = new Random(scenario.seed, 'batches').pick([4, 4, 10])
     this.#limits = {
       ...subject.defaultLimits,
@@ -100,6 +121,14 @@ class Run {
       lingerMs: random.pick([0, 0, 20]),
       segmentCacheBytes: random.pick([0, 1_000_000]),
       sealsPerReadMax: random.pick([1, 3, 64]),
+      holeSealsMax: new Random(scenario.seed, 'long holes').pick([64, 64, 64, 1]),
+      // The machine's clock jumps by years, which would look like ranges that are lost.
+      ...this.#embedded !== undefined && { factAgeMaxMs: Infinity },
+      ...this.#withClients && (churns || conditions.chance(0.5)) && {
+        inlineRecordsBytes: 50,
+        inlineRecordsMax: churns ? 1 : conditions.pick([1, 1, 2, 64]),
+        producerIdleMs: conditions.pick([0, 10_000])
+      },
       ...new Random(scenario.seed, 'window').pick([
         {}, {}, { windowBytesInitial: 100, windowBytesMin: 50 }, { windowBytesInitial: 400, windowBytesMin: 100, storeCallsMax: 2 }
       ])
@@ -127,6 +156,11 @@ class Run {
       const position = { at: random.chance(0.7) ? 1 : random.int(1, 10), polls: random.int(6, 25) }
       this.#inProcess(`reader${r}`, (log, process) => this.#read(log, process, position, away))
     }
+    if (this.#withClients) {
+      this.#clients.start()
+      const servers = new Random(this.#scenario.seed, 'servers').int(1, 3)
+      for (let s = servers; s > 0; s--) this.#inProcess(`server${s}`, (log, process) => this.#serve(log, process))
+    }
     if (this.#withTrims) this.#inProcess('trimmer', (log, process) => this.#trim(log, process))
     if (this.#embedded !== undefined) this.#scheduleRestarts()
     await this.scheduler.run(() => this.#active === 0, stepsMax)
@@ -135,6 +169,7 @@ class Run {
   /** All writers dead, no more faults: a new reader reaches the end in bounded time, and everything is there (§7.6). */
   async calm (): Promise<void> {
     this.world.faultsOn = false
+    for (const process of this.#servers.keys()) process.dead = true
     // What is still on the wire arrives first. With an embedded store nothing is, after a start at which the clock is right.
     this.#restart(0)
     let quiet = false
@@ -146,17 +181,25 @@ class Run {
     const inspect = async (): Promise<void> => {
       const end = await log.position(topic, 'latest')
       let at = await log.position(topic, 'earliest')
-      const pollsMax = 2 * end / Math.min(this.#limits.sealsPerReadMax, 10) + 20
+      const { sealsPerReadMax, holeSealsMax, holeUnfillableAfterMs } = this.#limits
+      const pollMs = holeSealsMax === 1 ? 60_000 : 6_000
+      // Most holes grow old at the same time; each below a segment from the future, and the one at the end, from its first seal on.
+      const waits = holeSealsMax === 1 ? end / 2 * holeUnfillableAfterMs / pollMs : 0
+      const pollsMax = 2 * end / Math.min(sealsPerReadMax, 10) + 20 + waits
       for (let polls = 0; at < end; polls++) {
         if (polls > pollsMax) throw new Violation(`an undisturbed reader is still at ${at} of ${end} after ${polls} polls`)
         at = await this.#poll(log, process, at, 1_000, 1_000_000)
-        await this.#sleep(process, 6_000)
+        await this.#sleep(process, pollMs)
       }
+      // Where everything was trimmed, only this read tells whether the topic is closed.
+      await this.#poll(log, process, at, 1_000, 1_000_000)
       this.#checker.whole()
-      await this.#hears(end)
+      this.#checker.identities.whole()
+      const { isClosed } = this.#checker.identities
+      if (!isClosed) await this.#hears(end)
       const calls = { reserve: 0, state: 0, put: 0, get: 0, list: 0 }
-      await log.read(topic, { from: end + 1, limit: 10, maxBytes: 1_000 }, { calls })
-      if (calls.state !== 1 || calls.get + calls.list + calls.put + calls.reserve > 0) {
+      await log.read(topic, { from: isClosed ? end : end + 1, limit: 10, maxBytes: 1_000 }, { calls })
+      if (calls.state !== 1 || calls.get + calls.list + calls.put + calls.reserve > (isClosed ? 1 : 0)) {
         throw new Violation(`an idle poll took ${JSON.stringify(calls)}`)
       }
     }
@@ -164,7 +207,9 @@ class Run {
     await this.scheduler.run(() => finished, stepsMax)
     if (!finished) throw new Violation('the last reader got stuck')
     const { appends, reads } = this.#checker
-    if (!this.#withTrims && !isLinearizable(appends.values(), reads)) throw new Violation('the history is not linearizable')
+    const { close, told } = this.#checker.identities
+    const closes = { ...close !== undefined && { close }, told }
+    if (!this.#withTrims && !isLinearizable(appends.values(), reads, closes)) throw new Violation('the history is not linearizable')
   }
 
   /** A follower at the end hears of what another process appends, in the time that a poll takes. */
@@ -222,12 +267,18 @@ class Run {
     role(this.#log(process), process, life).then(end, (error: unknown) => this.scheduler.fail(error))
     process.onDeath = () => {
       if (over) return
-      if (life < 3 && this.#restarts++ < 6) {
+      if ((life < 3 && this.#restarts++ < 6) || name.startsWith('server')) {
         this.#active++
         this.scheduler.at(this.scheduler.now + 5_000, undefined, () => { this.#active--; this.#inProcess(name, role, life + 1) })
       }
       end()
     }
+  }
+
+  /** Takes the appends of clients, until they have done their work. */
+  async #serve (log: Log, process: Process): Promise<void> {
+    this.#servers.set(process, log)
+    while (!this.#clients.done) await this.#sleep(process, 1_000)
   }
 
   async #write (log: Log, process: Process, life: number, appendsMax: number): Promise<void> {
@@ -304,6 +355,7 @@ class Run {
       inTime()
       this.scheduler.note(name, `heard from ${from}: ${page.count} messages, go on at ${page.nextOffset}`)
       this.#checker.page(name, start, from, page, 'live')
+      if (page.closed) this.#checker.identities.seenClosed(start, page.nextOffset)
       if (page.nextOffset !== follower.position) {
         throw new Violation(`${name} is at ${follower.position} after a page up to ${page.nextOffset}`)
       }
@@ -325,6 +377,7 @@ class Run {
       inTime()
       this.scheduler.note(process.name, `read from ${from}: ${page.count} messages, go on at ${page.nextOffset}`)
       this.#checker.page(process.name, start, from, page)
+      if (page.closed) this.#checker.identities.seenClosed(start, page.nextOffset)
       return page.nextOffset
     } catch (error) {
       this.#checker.outOfRange(process.name, from, knownEnd, this.#known(error))
@@ -341,7 +394,7 @@ class Run {
       await this.#sleep(process, random.heavyTail(pauseMs))
       try {
         const end = await log.position(topic, 'latest')
-        if (random.chance(0.3)) {
+        if (random.chance(0.3) && !this.#withClients) {
           // The end that deletion goes by is read after this: anything acknowledged until then may go.
           this.#checker.trimmedTo = Infinity
           await log.deleteTopic(topic)
@@ -385,6 +438,18 @@ class Run {
     return new Promise((resolve) => { process.clock.timer(ms, resolve) })
   }
 
+  /** Tells the checker of each update the moment that it is applied. */
+  #watchedTopics (store: TopicStore): TopicStore {
+    return {
+      ...store,
+      reserve: async (topic, wanted, belief, options) => {
+        const answer = await store.reserve(topic, wanted, belief, options)
+        if (answer.kind === 'reserved') this.#checker.identities.updated(wanted)
+        return answer
+      }
+    }
+  }
+
   /** Tells the checker of each segment the moment that it is stored, before anybody else can act. */
   #watched (store: SegmentStore): SegmentStore {
     return {
@@ -393,7 +458,10 @@ class Run {
         const result = await store.putIfAbsent(topic, last, object, options)
         if (result !== 'created' || object.metadata['sealed'] !== undefined) return result
         try {
-          this.#checker.stored(Number(object.metadata['first']), last)
+          const first = Number(object.metadata['first'])
+          this.#checker.stored(first, last)
+          const lines = Buffer.from(object.body).toString().trim().split('\n')
+          this.#checker.identities.stored(first, lines.map((line) => (JSON.parse(line) as { payload: string }).payload))
         } catch (error) {
           // Nobody hears the answer to a put that is late.
           this.scheduler.fail(error)

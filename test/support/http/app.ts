@@ -1,51 +1,76 @@
 import type { TestContext } from 'node:test'
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
-import { createMemoryOffsetCounter } from '../../../src/adapters/memory/offset-counter.ts'
+import { createMemoryGroupStore } from '../../../src/adapters/memory/group-store.ts'
+import { createMemoryRecordStore } from '../../../src/adapters/memory/record-store.ts'
 import { createMemorySegmentStore } from '../../../src/adapters/memory/segment-store.ts'
+import { createMemoryTopicStore } from '../../../src/adapters/memory/topic-store.ts'
 import { systemClock } from '../../../src/adapters/system/clock.ts'
 import { buildApp } from '../../../src/app/build-app.ts'
 import type { StreamBounds } from '../../../src/app/http/live/event-stream.ts'
 import type { PlatformLogFields } from '../../../src/app/http/request-log.ts'
 import type { StoreCheck } from '../../../src/app/routes/service/health.ts'
-import type { TimeLeft } from '../../../src/app/routes/topics/consume.ts'
+import type { TimeLeft } from '../../../src/app/routes/time-left.ts'
+import { createCatalog, type Catalog, type Retention } from '../../../src/domain/catalog/catalog.ts'
+import { createGroups, type Groups } from '../../../src/domain/groups/groups.ts'
 import { defaultLimits, type Limits } from '../../../src/domain/limits.ts'
 import { createLog, type Log } from '../../../src/domain/log/log.ts'
-import type { OffsetCounter } from '../../../src/ports/offset-counter.ts'
-import type { SegmentStore } from '../../../src/ports/segment-store.ts'
+import type { GroupStore } from '../../../src/ports/group-store.ts'
+import type { RecordStore } from '../../../src/ports/record-store.ts'
+import type { NamedSegmentStore } from '../../../src/ports/segment-store.ts'
+import type { TopicStore } from '../../../src/ports/topic-store.ts'
 
 export interface MemoryAppOptions {
-  readonly segments?: SegmentStore
-  readonly counter?: OffsetCounter
+  readonly segments?: NamedSegmentStore
+  readonly topics?: TopicStore
+  readonly records?: RecordStore
+  readonly groupStore?: GroupStore
   readonly checks?: readonly StoreCheck[]
   readonly limits?: Partial<Limits>
   readonly logger?: FastifyBaseLogger
   readonly log?: Log
+  readonly createsTopics?: boolean
+  readonly retention?: Retention
   readonly platformLogFields?: PlatformLogFields
   readonly timeLeft?: TimeLeft
   readonly streamBounds?: StreamBounds
   readonly servedHosts?: readonly string[] | undefined
   readonly corsOrigins?: readonly string[]
+  readonly bufferedBytesMax?: number
 }
+
+export interface MemoryApp { readonly app: FastifyInstance, readonly log: Log, readonly catalog: Catalog, readonly groups: Groups }
 
 /** For requests of any kind: those that wait, wait for a few milliseconds. */
 export const hurried: TimeLeft = () => 2_005
 
-/** The app over a log on memory adapters, or on those handed in. */
-export function memoryApp (t: TestContext, options: MemoryAppOptions = {}): { app: FastifyInstance, log: Log } {
+/** The app over a log and a catalog on memory adapters, or on those handed in. */
+export function memoryApp (t: TestContext, options: MemoryAppOptions = {}): MemoryApp {
+  const { segments = createMemorySegmentStore(), topics = createMemoryTopicStore(), records = createMemoryRecordStore() } = options
   const {
-    segments = createMemorySegmentStore(), counter = createMemoryOffsetCounter(), checks = [], logger, platformLogFields, timeLeft,
-    streamBounds, servedHosts, corsOrigins
+    checks = [], createsTopics = true, retention = {}, logger, platformLogFields, timeLeft, streamBounds, servedHosts, corsOrigins,
+    bufferedBytesMax
   } = options
   const limits = { ...defaultLimits, ...options.limits }
-  const log = options.log ?? createLog({ segments, counter, clock: systemClock, compression: 'none', limits })
+  const stores = { segments, topics, records, clock: systemClock, limits }
+  const log = options.log ?? createLog({ ...stores, compression: 'none', createsTopics })
+  const catalog = createCatalog({
+    ...stores,
+    retention,
+    raiseEarliest: (topic, before) => log.raiseEarliest(topic, before),
+    resolveClosing: (topic, item) => log.isClosed(topic, item)
+  })
+  const groups = createGroups({ store: options.groupStore ?? createMemoryGroupStore(), topics, log, clock: systemClock, limits })
   const app = buildApp({
     log,
+    catalog,
+    groups,
     limits,
     checks,
     ...logger === undefined ? {} : { logger },
     ...platformLogFields === undefined ? {} : { platformLogFields },
     ...timeLeft === undefined ? {} : { timeLeft },
     ...streamBounds === undefined ? {} : { streamBounds: () => streamBounds },
+    ...bufferedBytesMax === undefined ? {} : { bufferedBytesMax },
     ...corsOrigins === undefined ? {} : { corsOrigins },
     servedHosts
   })
@@ -53,13 +78,11 @@ export function memoryApp (t: TestContext, options: MemoryAppOptions = {}): { ap
     await app.close()
     await log.close()
   })
-  return { app, log }
+  return { app, log, catalog, groups }
 }
 
 /** The same, listening on a free port. */
-export async function listeningApp (
-  t: TestContext, options: MemoryAppOptions = {}
-): Promise<{ app: FastifyInstance, log: Log, baseUrl: string }> {
+export async function listeningApp (t: TestContext, options: MemoryAppOptions = {}): Promise<MemoryApp & { baseUrl: string }> {
   const made = memoryApp(t, options)
   return { ...made, baseUrl: await made.app.listen({ host: '127.0.0.1', port: 0 }) }
 }

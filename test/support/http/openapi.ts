@@ -4,7 +4,8 @@ import { anyText } from './fuzz.ts'
 /** Of JSON Schema what the document uses. */
 export interface Schema {
   readonly $ref?: string
-  readonly type?: string
+  readonly type?: string | readonly string[]
+  readonly format?: string
   readonly pattern?: string
   readonly enum?: readonly unknown[]
   readonly anyOf?: readonly Schema[]
@@ -15,6 +16,7 @@ export interface Schema {
   readonly additionalProperties?: boolean | Schema
   readonly items?: Schema
   readonly minItems?: number
+  readonly minProperties?: number
 }
 
 interface Media {
@@ -41,16 +43,34 @@ export interface OpenApi { readonly openapi: string, readonly paths: Readonly<Re
 /** Values that a schema describes, but for the keywords beyond JSON Schema. A keyword it does not know is an error, lest it be ignored. */
 export function described (schema: Schema): fc.Arbitrary<unknown> {
   const {
-    type, pattern, properties = {}, required = [], additionalProperties = true, items = {}, minItems = 0, minimum = -Infinity,
+    type,
+    pattern,
+    format,
+    properties = {},
+    required = [],
+    additionalProperties = true,
+    items = {},
+    minItems = 0,
+    minProperties = 0,
+    minimum = -Infinity,
     maximum = Infinity
   } = schema
   if (schema.$ref !== undefined) throw new Error('a reference in a request')
   if (schema.enum !== undefined) return fc.constantFrom(...schema.enum)
   if (schema.anyOf !== undefined) return fc.oneof(...schema.anyOf.map(described))
+  if (Array.isArray(type)) return fc.oneof(...(type as string[]).map((one) => described({ ...schema, type: one })))
   switch (type) {
+    case 'null': return fc.constant(null)
     case undefined: return fc.jsonValue({ maxDepth: 2 })
-    case 'string': return pattern === undefined ? anyText : matching(pattern)
-    case 'integer': return fc.maxSafeInteger().filter((n) => n >= minimum && n <= maximum)
+    case 'string':
+      if (format === 'date-time') {
+        return fc.date({ min: new Date(0), max: new Date('9999-12-31T23:59:59Z'), noInvalidDate: true }).map((date) => date.toISOString())
+      }
+      return pattern === undefined ? anyText : matching(pattern)
+    // Within narrow bounds, a filter would find hardly any.
+    case 'integer': return maximum < 2 ** 31
+      ? fc.integer({ min: Math.max(minimum, -(2 ** 31)), max: maximum })
+      : fc.maxSafeInteger().filter((n) => n >= minimum && n <= maximum)
     case 'number': return fc.integer({ min: Math.max(minimum, -1e6), max: Math.min(maximum, 1e6) }).map((n) => n / 1_000)
     case 'boolean': return fc.boolean()
     case 'array': return fc.array(described(items), { minLength: minItems, maxLength: minItems + 4 })
@@ -58,11 +78,11 @@ export function described (schema: Schema): fc.Arbitrary<unknown> {
       const known = fc.record(Object.fromEntries(Object.entries(properties).map(([name, of]) => [name, described(of)])), {
         requiredKeys: [...required]
       })
-      if (typeof additionalProperties === 'boolean') return known
+      if (typeof additionalProperties === 'boolean') return known.filter((value) => Object.keys(value).length >= minProperties)
       const others = fc.dictionary(anyText, described(additionalProperties), { maxKeys: 4 })
       return fc.tuple(others, known).map(([more, own]) => ({ ...more, ...own as object }))
     }
-    default: throw new Error(`no values for type ${type}`)
+    default: throw new Error(`no values for type ${String(type)}`)
   }
 }
 

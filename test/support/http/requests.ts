@@ -32,7 +32,7 @@ export function ask (baseUrl: string, { method = 'GET', path, headers = {}, body
           headers: answer.headers,
           bytes,
           text: bytes.toString('utf8'),
-          ofAppend: method === 'POST' && /\/topics\/[^/]*\/produce(\?|$)/.test(path)
+          ofAppend: method === 'POST' && /\/topics\/[^/]*\/(produce|close)(\?|$)/.test(path)
         })
       })
     })
@@ -60,6 +60,11 @@ export function consume (baseUrl: string, topic: string, query = ''): Promise<An
   return ask(baseUrl, { path: `/topics/${topic}/consume${query}` })
 }
 
+/** A request with a JSON body, as those that manage topics have. */
+export function send (baseUrl: string, method: string, path: string, body?: object): Promise<Answer> {
+  return ask(baseUrl, { method, path, ...body === undefined ? {} : { headers: json, body: JSON.stringify(body) } })
+}
+
 const titles: Record<string, [number, string, boolean]> = {
   malformed_request: [400, 'The request is not valid HTTP', false],
   missing_body: [400, 'The request has no body', false],
@@ -68,16 +73,34 @@ const titles: Record<string, [number, string, boolean]> = {
   invalid_request: [400, 'A field of the request is not valid', false],
   offset_out_of_range: [400, 'The offset is beyond the end of the topic', false],
   invalid_topic: [400, 'The topic name is not valid', false],
+  invalid_group: [400, 'The name of the consumer group is not valid', false],
+  invalid_group_config: [400, 'The settings of the consumer group contradict each other', false],
+  producer_fenced: [403, 'Another instance of the producer has begun a higher epoch', false],
   not_found: [404, 'There is nothing at this path', false],
+  topic_not_found: [404, 'The topic does not exist', false],
+  group_not_found: [404, 'The consumer group does not exist', false],
   method_not_allowed: [405, 'The path does not take this method', false],
   request_timeout: [408, 'The request did not arrive in time', true],
+  producer_gap: [409, 'The append before this one is missing', true],
+  producer_seq_old: [409, 'The seq was used before, and its outcome is not known any more', false],
+  offset_mismatch: [409, 'The topic does not end at the expected offset', false],
+  topic_closed: [409, 'The topic is closed', false],
+  out_of_order: [409, 'The order is not above the last one', false],
+  idempotency_unknown: [409, 'It is not known whether the append with this key was written', false],
+  lease_lost: [409, 'The lease has ended, and its messages are delivered again', false],
+  group_busy: [409, 'Messages of the consumer group are pending', true],
+  offset_conflict: [409, 'The committed offset is not the expected one', false],
   body_too_large: [413, 'The body is too large', false],
+  message_too_large: [413, 'A message is larger than the topic allows', false],
   unsupported_media_type: [415, 'The content type is not supported', false],
   misdirected_request: [421, 'The server is not served under this host name', false],
+  idempotency_conflict: [422, 'The same producer seq or key came with other messages', false],
+  rate_limited: [429, 'More comes than the topic takes', true],
   request_headers_too_large: [431, 'The request headers are too large', false],
   internal: [500, 'Internal server error', false],
   not_implemented: [501, 'The request needs what this server does not implement', false],
   segment_corrupt: [500, 'A stored segment is damaged', false],
+  group_corrupt: [500, 'The stored consumer group cannot be read', false],
   overloaded: [503, 'More messages wait than can be written in time', true],
   server_busy: [503, 'The server has too much in memory', true],
   storage_throttled: [503, 'The storage asked to slow down', true],
@@ -85,6 +108,7 @@ const titles: Record<string, [number, string, boolean]> = {
   storage_misconfigured: [503, 'The storage is not set up for this service', false],
   append_timeout: [503, 'The message could not be written in time', true],
   append_contended: [503, 'Readers sealed the offsets before the message was written', true],
+  group_contended: [503, 'Too many others changed the consumer group at the same time', true],
   shutting_down: [503, 'The server is shutting down', true],
   storage_full: [507, 'The storage is full', true]
 }

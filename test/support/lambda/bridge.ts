@@ -58,7 +58,14 @@ async function pass (answer: IncomingMessage, response: ServerResponse): Promise
 }
 
 function writable (response: ServerResponse): Promise<void> {
-  return new Promise((resolve) => { response.once('drain', resolve).once('close', resolve) })
+  return new Promise((resolve) => {
+    // Both, or each full buffer of a large page would leave a listener behind.
+    const done = (): void => {
+      response.off('drain', done).off('close', done)
+      resolve()
+    }
+    response.on('drain', done).on('close', done)
+  })
 }
 
 async function sentOf (request: IncomingMessage): Promise<Sent> {

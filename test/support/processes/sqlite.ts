@@ -9,6 +9,7 @@
  */
 import { writeSync } from 'node:fs'
 import { openSqliteStore, SqliteStartError, type SqliteStore } from '../../../src/adapters/sqlite/open.ts'
+import { reserve } from '../storage/items.ts'
 
 const NOBODY = 65_534
 const [, , mode, folder = ''] = process.argv
@@ -29,11 +30,11 @@ function print (line: object): void {
   writeSync(1, `${JSON.stringify(line)}\n`)
 }
 
-async function append ({ counter, segments }: SqliteStore, topic: string): Promise<void> {
+async function append ({ topics, segments }: SqliteStore, topic: string): Promise<void> {
   for (;;) {
-    const { first, last, reservedAtMs: at } = await counter.reserve(topic, 1 + Math.floor(Math.random() * 3), { now: Date.now() })
+    const { first, last, reservedAtMs } = await reserve(topics, topic, 1 + Math.floor(Math.random() * 3))
     const body = Buffer.from(bodyOf(topic, last))
-    await segments.putIfAbsent(topic, last, { body, contentType: 'application/json', metadata: {} }, { reservedAtMs: at })
+    await segments.putIfAbsent(topic, last, { body, contentType: 'application/json', metadata: {} }, { reservedAtMs })
     print({ topic, first, last })
   }
 }

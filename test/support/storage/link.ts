@@ -1,7 +1,9 @@
-import { createMemoryOffsetCounter } from '../../../src/adapters/memory/offset-counter.ts'
+import { createMemoryRecordStore } from '../../../src/adapters/memory/record-store.ts'
 import { createMemorySegmentStore } from '../../../src/adapters/memory/segment-store.ts'
-import type { OffsetCounter } from '../../../src/ports/offset-counter.ts'
-import type { CallOptions, SegmentStore } from '../../../src/ports/segment-store.ts'
+import { createMemoryTopicStore } from '../../../src/adapters/memory/topic-store.ts'
+import type { RecordStore } from '../../../src/ports/record-store.ts'
+import type { CallOptions, NamedSegmentStore } from '../../../src/ports/segment-store.ts'
+import type { TopicStore } from '../../../src/ports/topic-store.ts'
 import type { Scheduler } from '../../simulation/engine/scheduler.ts'
 
 interface Transfer { left: number, readonly done: () => void }
@@ -79,13 +81,17 @@ const HEADER_BYTES = 500
 /** An entry of a LIST in S3's XML. */
 const LIST_ENTRY_BYTES = 300
 
-export interface LinkedStores {
-  readonly segments: SegmentStore
-  readonly counter: OffsetCounter
+export interface Stores {
+  readonly segments: NamedSegmentStore
+  readonly topics: TopicStore
+  readonly records: RecordStore
+}
+
+export interface LinkedStores extends Stores {
   readonly up: Link
   readonly down: Link
   /** The same stores without the link between. */
-  readonly near: { readonly segments: SegmentStore, readonly counter: OffsetCounter }
+  readonly near: Stores
   /** Of both directions. */
   setBandwidth (bytesPerSecond: number): void
 }
@@ -95,49 +101,62 @@ export function linkedStores (
   scheduler: Scheduler, { bytesPerSecond, latencyMs }: { bytesPerSecond: number, latencyMs: number }
 ): LinkedStores {
   const now = (): number => Math.floor(scheduler.now)
-  const segments = createMemorySegmentStore(now)
-  const counter = createMemoryOffsetCounter(now)
+  const near: Stores = {
+    segments: createMemorySegmentStore(now), topics: createMemoryTopicStore(now), records: createMemoryRecordStore()
+  }
   const up = new Link(scheduler, bytesPerSecond)
   const down = new Link(scheduler, bytesPerSecond)
-
   const pass = (): Promise<void> => new Promise((resolve) => { scheduler.at(scheduler.now + latencyMs / 2, undefined, resolve) })
-  const call = async <T>(
-    options: CallOptions | undefined, bytesUp: number, apply: () => Promise<T>, bytesDown: (result: T) => number
-  ): Promise<T> => {
-    const signal = options?.signal
-    await up.transfer(HEADER_BYTES + bytesUp, signal)
-    await pass()
-    const result = await apply()
-    await down.transfer(HEADER_BYTES + bytesDown(result), signal)
-    await pass()
-    return result
+
+  /** The port at the other end. Calls that are not in `sizes` have no body worth counting in either direction. */
+  function linked<Port extends object> (port: Port, sizes: BodySizes<Port> = {}): Port {
+    return new Proxy(port, {
+      get (target, name: string & keyof Port) {
+        const method = target[name] as (...parameters: unknown[]) => Promise<unknown>
+        if (name === 'check') return method
+        const { up: bytesUp = none, down: bytesDown = none } = (sizes[name] ?? {})
+        return async (...parameters: unknown[]) => {
+          const { signal } = (parameters.at(-1) ?? {}) as CallOptions
+          await up.transfer(HEADER_BYTES + bytesUp(...parameters), signal)
+          await pass()
+          const result = await method.apply(target, parameters)
+          await down.transfer(HEADER_BYTES + bytesDown(result), signal)
+          await pass()
+          return result
+        }
+      }
+    })
   }
-  const small = (): number => 0
 
   return {
     up,
     down,
-    near: { segments, counter },
+    near,
     setBandwidth (value) {
       up.setBandwidth(value)
       down.setBandwidth(value)
     },
-    segments: {
-      putIfAbsent: (topic, last, object, options) =>
-        call(options, object.body.length, () => segments.putIfAbsent(topic, last, object, options), small),
-      get: (topic, last, options) => call(options, 0, () => segments.get(topic, last), (object) => object?.body.length ?? 0),
-      list: (topic, from, limit, options) =>
-        call(options, 0, () => segments.list(topic, from, limit), ({ entries }) => entries.length * LIST_ENTRY_BYTES),
-      remove: (topic, lasts, options) => call(options, 0, () => segments.remove(topic, lasts), small),
-      check: () => segments.check()
-    },
-    counter: {
-      reserve: (topic, count, options) => call(options, 0, () => counter.reserve(topic, count, options), small),
-      read: (topic, options) => call(options, 0, () => counter.read(topic), small),
-      correctReservedAt: (topic, reservation, options) => call(options, 0, () => counter.correctReservedAt(topic, reservation), small),
-      raiseEarliest: (topic, to, options) => call(options, 0, () => counter.raiseEarliest(topic, to), small),
-      markDeleted: (topic, currentOffset, options) => call(options, 0, () => counter.markDeleted(topic, currentOffset), small),
-      check: () => counter.check()
-    }
+    segments: linked(near.segments, {
+      putIfAbsent: { up: (_topic, _last, object) => object.body.length },
+      get: { down: (object) => object?.body.length ?? 0 },
+      list: { down: ({ entries }) => entries.length * LIST_ENTRY_BYTES }
+    }),
+    topics: linked(near.topics),
+    records: linked(near.records)
   }
+}
+
+/** Bytes of the bodies of a request and of its answer; absent: none. */
+interface BodySize<Parameters extends unknown[] = unknown[], Answer = unknown> {
+  readonly up?: (...parameters: Parameters) => number
+  readonly down?: (answer: Answer) => number
+}
+
+type BodySizes<Port> = {
+  [Method in keyof Port]?:
+  Port[Method] extends (...parameters: infer Parameters) => Promise<infer Answer> ? BodySize<Parameters, Answer> : never
+}
+
+function none (): number {
+  return 0
 }

@@ -4,6 +4,7 @@ import { CreateTableCommand, DeleteTableCommand, DynamoDBClient } from '@aws-sdk
 import {
   CreateBucketCommand, DeleteBucketCommand, DeleteObjectsCommand, paginateListObjectsV2, S3Client
 } from '@aws-sdk/client-s3'
+import { tableDefinition } from '../../../src/adapters/dynamodb/table.ts'
 
 const endpoint = process.env['TEST_LOCALSTACK_ENDPOINT']
 
@@ -42,18 +43,15 @@ export async function localstack (t: TestContext): Promise<Localstack> {
   })
   await Promise.all([
     s3.send(new CreateBucketCommand({ Bucket: bucket })),
-    dynamo.send(new CreateTableCommand({
-      TableName: table,
-      KeySchema: [{ AttributeName: 'pk', KeyType: 'HASH' }],
-      AttributeDefinitions: [{ AttributeName: 'pk', AttributeType: 'S' }],
-      BillingMode: 'PAY_PER_REQUEST'
-    }))
+    dynamo.send(new CreateTableCommand(tableDefinition(table)))
   ])
   return { settings, s3, dynamo, bucket, table }
 }
 
 /** The same for a process of its own. */
-export function environmentOf ({ settings: { endpoint, region, credentials }, bucket, table }: Localstack): Record<string, string> {
+export function environmentOf (
+  { settings: { endpoint, region, credentials }, bucket, table }: Pick<Localstack, 'settings' | 'bucket' | 'table'>
+): Record<string, string> {
   return {
     BUCKET_NAME: bucket,
     COUNTERS_TABLE: table,

@@ -4,6 +4,7 @@ import { createLog, type Log } from '../../../src/domain/log/log.ts'
 import { encodeSegment } from '../../../src/domain/segments/segment.ts'
 import { Process, Scheduler } from '../../simulation/engine/scheduler.ts'
 import { linkedStores, type LinkedStores } from './link.ts'
+import { reserve } from './reserve.ts'
 
 export interface AppendLoad {
   readonly topics: number
@@ -150,7 +151,7 @@ export async function runReads (options: ReadRunOptions): Promise<ReadRun> {
     const { object } = encodeSegment([{ payload }], { first, timestamp: begin, writer: 'w', compression: 'none', compressOverBytes: 0 })
     for (let r = 0; r < readers; r++) await stores.near.segments.putIfAbsent(`topic-${r}`, first, object, { reservedAtMs: null })
   }
-  for (let r = 0; r < readers; r++) await stores.near.counter.reserve(`topic-${r}`, segments, { now: begin })
+  for (let r = 0; r < readers; r++) await reserve(stores.near.topics, `topic-${r}`, segments, { now: begin })
   const pages: Array<{ end: number, bytes: number }> = []
   const bytes = new Array<number>(readers).fill(0)
   const outcomes: Record<string, number> = {}
@@ -197,11 +198,13 @@ export async function runReads (options: ReadRunOptions): Promise<ReadRun> {
 }
 
 function logOf (
-  scheduler: Scheduler, { segments, counter }: LinkedStores, create: typeof createLog, limits: Partial<Limits> | undefined
+  scheduler: Scheduler, { segments, topics, records }: LinkedStores, create: typeof createLog, limits: Partial<Limits> | undefined
 ): Log {
   let seed = 1
   // Park and Miller's generator: delays are random, runs can be repeated.
   const random = (): number => (seed = seed * 48_271 % 0x7fff_ffff) / 0x7fff_ffff
   const { clock } = new Process(scheduler, 'server', 0)
-  return create({ segments, counter, clock, compression: 'none', random, limits: { ...defaultLimits, segmentCacheBytes: 0, ...limits } })
+  return create({
+    segments, topics, records, clock, compression: 'none', random, limits: { ...defaultLimits, segmentCacheBytes: 0, ...limits }
+  })
 }

@@ -9,6 +9,7 @@ import {
 } from '../../../src/adapters/sqlite/open.ts'
 import type { SegmentObject } from '../../../src/ports/segment-store.ts'
 import { temporaryFolder } from '../temporary-folder.ts'
+import { reserve } from './items.ts'
 
 /** A store in the folder, a fresh one if none is named, that is closed with the test. */
 export function openStore (t: TestContext, folder: string = temporaryFolder(t), options?: SqliteStoreOptions): SqliteStore {
@@ -22,8 +23,8 @@ export function object (body: string | Uint8Array): SegmentObject {
 }
 
 export async function append (store: SqliteStore, topic: string, body: string | Uint8Array): Promise<number> {
-  const { last, reservedAtMs: at } = await store.counter.reserve(topic, 1, { now: Date.now() })
-  assert.equal(await store.segments.putIfAbsent(topic, last, object(body), { reservedAtMs: at }), 'created')
+  const { last, reservedAtMs } = await reserve(store.topics, topic, 1)
+  assert.equal(await store.segments.putIfAbsent(topic, last, object(body), { reservedAtMs }), 'created')
   return last
 }
 

@@ -9,6 +9,7 @@ import { createBodyReceiver, type ReceiveBody } from './receive-body.ts'
 
 export const jsonType = 'application/json'
 export const linesType = 'application/x-ndjson'
+const messageTypes = `${jsonType} or ${linesType}`
 
 /** Replaces Fastify's parsers, which would build the payload: re-serialized, it would differ from what was sent. */
 export function addBodyParsers (app: FastifyInstance, limits: Limits): void {
@@ -52,7 +53,7 @@ function addParser (app: FastifyInstance, type: string, { receive, decompress, p
 }
 
 /** Holds memory for the largest possible body until the real size is known. */
-function decompressorInHold (bytesMax: number): DecompressInHold {
+export function decompressorInHold (bytesMax: number): DecompressInHold {
   const decompress = createDecompressor(bytesMax)
   return async ({ hold }, body, encoding) => {
     await hold.add(bytesMax)
@@ -62,15 +63,17 @@ function decompressorInHold (bytesMax: number): DecompressInHold {
   }
 }
 
-function checkCharset (request: FastifyRequest): void {
+/** @param expected the types that the route takes @throws LogError `unsupported_media_type` */
+export function checkCharset (request: FastifyRequest, expected = messageTypes): void {
   const type = request.headers['content-type']
   if (type === undefined || !type.includes(';')) return
   const charset = /;\s*charset\s*=\s*"?([^";\s]*)/i.exec(type)?.[1]
-  if (charset !== undefined && !/^(utf-?8|us-ascii)$/i.test(charset)) throw unsupported(request)
+  if (charset !== undefined && !/^(utf-?8|us-ascii)$/i.test(charset)) throw unsupported(request, expected)
 }
 
-export function unsupported (request: FastifyRequest): LogError {
+export function unsupported (request: FastifyRequest, expected = messageTypes): LogError {
   const got = request.headers['content-type']
-  return new LogError('unsupported_media_type',
-    `content-type: expected ${jsonType} or ${linesType} in UTF-8, got ${got === undefined ? 'none' : show.text(got)}`)
+  return new LogError(
+    'unsupported_media_type', `content-type: expected ${expected} in UTF-8, got ${got === undefined ? 'none' : show.text(got)}`
+  )
 }

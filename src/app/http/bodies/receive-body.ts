@@ -13,7 +13,9 @@ import { serverBusy } from '../bounds/memory-budget.ts'
  */
 export type ReceiveBody = (request: FastifyRequest, payload: Readable, done: (error: Error | null, body?: Buffer) => void) => void
 
-export function createBodyReceiver ({ requestBytesMax, copiedPerTurnBytes }: Limits): ReceiveBody {
+export function createBodyReceiver (
+  { requestBytesMax, copiedPerTurnBytes }: Pick<Limits, 'requestBytesMax' | 'copiedPerTurnBytes'>
+): ReceiveBody {
   /** Without this limit, libuv would read up to 2 MiB from every connection in one turn. */
   const received = new LoopShare(copiedPerTurnBytes)
 

@@ -12,6 +12,8 @@ import { errorKinds, toProblem } from '../problem.ts'
  *                                         that has received nothing else resumes at the same offset
  *   id: OFFSET LF data: LINE LF LF        a message, in its wire form, which is one line
  *   : LF LF                               a heartbeat
+ *   event: closed LF id: N LF data: {"next_offset":N+1} LF LF
+ *                                         the last event at the end of a closed topic
  *   event: problem LF data: JSON LF LF    the last event of a stream that cannot go on
  */
 
@@ -68,15 +70,18 @@ export class EventStream extends Readable {
 
   /**
    * Reads the messages that are already there. To be called before the stream is read.
+   * @param timeoutMs the time until the client must have the beginning of the stream
+   * @returns false if the topic is closed and ends where the stream begins
    * @throws LogError
    */
-  async open (): Promise<void> {
+  async open (timeoutMs = Infinity): Promise<boolean> {
     const { follower, limits } = this.#options
     const opening = `retry: ${limits.streamRetryMs}\nid: ${this.#id}\n\n`
-    const page = await follower.next(this.#pageSize, 0)
+    const page = await follower.next(this.#pageSize, 0, timeoutMs)
     this.#opening = Buffer.concat([Buffer.from(opening), this.#take(page)])
     const { hold, raw } = this.#options.client
     raw.on('drain', () => { hold.resize(0) })
+    return !page.closed || page.count > 0
   }
 
   override _read (): void {
@@ -102,7 +107,7 @@ export class EventStream extends Readable {
     const left = Math.max(0, this.#endsAt - performance.now())
     try {
       const page = await follower.next(this.#pageSize, Math.min(limits.heartbeatMs, left))
-      if (page.count > 0) return this.#mayTake(page) ? this.#take(page) : null
+      if (page.count > 0 || page.closed) return this.#mayTake(page) ? this.#take(page) : null
       return follower.closed || performance.now() >= this.#endsAt ? null : this.#heartbeat()
     } catch (error) {
       const known = error instanceof LogError ? error : new LogError('internal', 'The stream could not be continued.', { cause: error })
@@ -136,11 +141,18 @@ export class EventStream extends Readable {
     const last = page.runs.at(-1)
     if (last !== undefined) this.#id = last.first + last.stop - last.start - 1
     this.#options.onPage(page.count)
-    const bytes = eventsOf(page)
+    const bytes = page.closed ? Buffer.concat([eventsOf(page), this.#closed(page)]) : eventsOf(page)
     this.#bytes += bytes.length
     // The client gets the response only at its end, so the stream ends now; messages that are already there are still sent.
     if (this.#options.bounds?.buffered === true && page.count > 0) this.#endsAt = 0
     return bytes
+  }
+
+  /** The stream ends. Its client gets 204 when it comes again, and then stays away. */
+  #closed ({ nextOffset }: Page): Buffer {
+    this.#ended = true
+    this.#id = nextOffset - 1
+    return Buffer.from(`event: closed\nid: ${this.#id}\ndata: {"next_offset":${nextOffset}}\n\n`)
   }
 
   /** Has an `id` if sealed offsets were passed, so that a client that resumes does not read them again. */

@@ -20,7 +20,8 @@ export function addDocs (app: FastifyInstance): void {
       },
       servers: [{ url: '/' }, { url: '/v1', description: 'The same operations, with the version in the path.' }],
       tags: [
-        { name: 'topics', description: 'Write to topics and read them.' },
+        { name: 'topics', description: 'Write to topics, read and manage them.' },
+        { name: 'groups', description: 'Consumer groups: workers share the messages of a topic.' },
         { name: 'service', description: 'Health of the service.' }
       ]
     },
@@ -29,6 +30,10 @@ export function addDocs (app: FastifyInstance): void {
   })
   app.register(fastifySwaggerUi, {
     routePrefix: '/docs',
+    // Relative, because the path may begin with a stage: `/prod/docs` loads `/prod/docs/static/…` and calls `/prod/topics/…`.
+    indexPrefix: '.',
+    transformSpecification: (specification) => ({ ...specification, servers: [{ url: '..' }, { url: '../v1' }] }),
+    transformSpecificationClone: false,
     staticCSP: true,
     // With this directive, pages could not load their scripts over plain HTTP from other hosts than localhost.
     transformStaticCSP: (header) => header.replace('upgrade-insecure-requests;', '')

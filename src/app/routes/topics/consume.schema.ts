@@ -2,6 +2,9 @@ import { Type } from '@sinclair/typebox'
 import type { Limits } from '../../../domain/limits.ts'
 
 const wholeNumber = '[1-9][0-9]*'
+/** RFC 3339, section 5.6. */
+const dateTime = '[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\\.[0-9]{1,9})?([Zz]|[+-][0-9]{2}:[0-9]{2})'
+export const timestampExpected = 'milliseconds since 1970, or a date such as 2026-01-31T12:00:00Z'
 
 /*
  * Parameters are validated as text: otherwise `1e3`, `0x10` or ` 1` would be accepted as numbers.
@@ -19,8 +22,19 @@ export function consumeQuery (limits: Limits) {
         default: 1,
         example: 1
       },
-      description: 'The first offset to return. `earliest` is the first offset of the topic, `latest` the offset of the next message ' +
-        'to be written. An offset below the first one is taken for `earliest`; an offset beyond the end of the topic is refused.'
+      description: 'The first offset to return. `earliest` is the first offset of the topic, `latest` the offset of the next message to ' +
+        'be written. An offset below the first one is taken for `earliest`, which `Earliest-Offset` tells; an offset beyond the end of ' +
+        'the topic is refused.'
+    })),
+    timestamp: Type.Optional(Type.String({
+      pattern: `^(0|[1-9][0-9]{0,14}|${dateTime})$`,
+      'x-expected': timestampExpected,
+      'x-openapi': {
+        anyOf: [{ type: 'integer', minimum: 0, maximum: 999_999_999_999_999 }, { type: 'string', format: 'date-time' }],
+        example: 1_702_000_000_000
+      },
+      description: 'In place of `offset`: begin at the first message at or after this time, in milliseconds since 1970 (UTC) or as a ' +
+        'date of RFC 3339. If there is none, begin at the end. Timestamps are those of the servers: see the guarantees.'
     })),
     limit: Type.Optional(Type.String({
       pattern: `^${wholeNumber}$`,
@@ -67,7 +81,10 @@ export const MessagePage = Type.Object({
     key: Type.Optional(Type.String()),
     headers: Type.Optional(Type.Record(Type.String(), Type.String()))
   })),
-  next_offset: Type.Integer({ minimum: 1, description: 'The `offset` of the next request.' })
+  next_offset: Type.Integer({ minimum: 1, description: 'The `offset` of the next request.' }),
+  closed: Type.Optional(
+    Type.Literal(true, { description: 'The topic is closed, and this page goes up to its end: nothing comes after it.' })
+  )
 }, {
   $id: 'MessagePage',
   description: 'Messages in ascending order of offsets, without gaps; no messages if there are none yet.',
@@ -76,9 +93,21 @@ export const MessagePage = Type.Object({
 
 /** The static type is `unknown`, because the handler sends bytes or a stream. */
 export const ConsumeAnswer = Type.Unsafe<unknown>({
-  description: 'A page: as JSON, or with `Accept: application/x-ndjson` one message per line. With `Accept: text/event-stream`, ' +
-    'a stream that does not end: each message is an event with its offset as `id` and the message as `data`; comments are heartbeats.',
+  description: 'A page: as JSON, or with `Accept: application/x-ndjson` one message per line. With `Accept: text/event-stream`, a stream ' +
+    'that does not end: each message is an event with its offset as `id` and the message as `data`; comments are heartbeats. At the end ' +
+    'of a closed topic, the event `closed` is the last one.',
   headers: {
+    'earliest-offset': {
+      type: 'integer',
+      minimum: 1,
+      description: 'Pages only: the first offset that was not removed. If it is above `offset`, the page begins there.'
+    },
+    'end-offset': {
+      type: 'integer',
+      minimum: 1,
+      description: 'Pages only: the end of the topic. The messages from `Next-Offset` up to it are still to be read.'
+    },
+    'topic-closed': { type: 'string', enum: ['true'], description: 'Pages only: the topic is closed, and this page goes up to its end.' },
     'next-offset': { type: 'integer', minimum: 1, description: 'Pages only: the `offset` of the next request.' },
     'content-encoding': {
       type: 'string',

@@ -1,4 +1,5 @@
 import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox'
+import { Type } from '@sinclair/typebox'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Limits } from '../../../domain/limits.ts'
 import type { Log, Page, PageSize } from '../../../domain/log/log.ts'
@@ -7,11 +8,9 @@ import { type SendPage, sizeOf } from '../../http/answers/page-body.ts'
 import { EventStream, type StreamBounds } from '../../http/live/event-stream.ts'
 import { LiveRequests } from '../../http/live/live-requests.ts'
 import { problems, storageProblems, TopicParams } from '../common.schema.ts'
+import { endMarginMs, type TimeLeft } from '../time-left.ts'
 import { eventStreamType, readRequest } from './consume-request.ts'
 import { ConsumeAnswer, ConsumeHeaders, consumeQuery } from './consume.schema.ts'
-
-/** Time in ms that the platform leaves for the request; `undefined`: unlimited. */
-export type TimeLeft = (request: FastifyRequest) => number | undefined
 
 export interface ConsumeRouteOptions {
   readonly log: Log
@@ -21,9 +20,6 @@ export interface ConsumeRouteOptions {
   readonly streamBounds: ((request: FastifyRequest) => StreamBounds) | undefined
   readonly hide: boolean
 }
-
-/** Part of the platform's time that is reserved for the end of the response. */
-const endMarginMs = 2_000
 
 /** `GET /topics/{topic}/consume` */
 export const consumeRoute: FastifyPluginCallbackTypebox<ConsumeRouteOptions> = (app, options, done) => {
@@ -47,6 +43,7 @@ export const consumeRoute: FastifyPluginCallbackTypebox<ConsumeRouteOptions> = (
       headers: ConsumeHeaders,
       response: {
         200: ConsumeAnswer,
+        204: Type.Null({ description: 'Streams only: `Last-Event-ID` is the end of a closed topic. Browsers then do not reconnect.' }),
         ...problems('invalid_request', 'invalid_topic', 'offset_out_of_range', 'server_busy', ...storageProblems, 'segment_corrupt')
       }
     }
@@ -54,17 +51,20 @@ export const consumeRoute: FastifyPluginCallbackTypebox<ConsumeRouteOptions> = (
     const { hold, logFields, params: { topic } } = request
     logFields.topic = topic
     const endsAt = performance.now() + Math.max(0, (timeLeft?.(request) ?? Infinity) - endMarginMs)
-    // All steps together: a connection without traffic for longer than `stalledConnectionMs` is closed.
+    // All steps up to the first byte: a connection without traffic for longer than `stalledConnectionMs` is closed.
     const deadline = performance.now() + Math.max(limits.readTimeoutMs, limits.waitMaxMs)
     const asked = readRequest(request, limits)
-    const from = logFields.offset = typeof asked.start === 'number' ? asked.start : await log.position(topic, asked.start)
+    const { calls } = createOperation()
+    const from = logFields.offset = typeof asked.start === 'number' ? asked.start : await log.position(topic, asked.start, { calls })
+    const exchange = { request, reply, topic, from, endsAt }
     if (asked.mode === 'stream') {
-      return stream(live, { request, reply, topic, from, operation: createOperation(), endsAt }, limits, streamBounds?.(request))
+      const options = { limits, bounds: streamBounds?.(request), resumes: asked.resumes }
+      return stream(live, { ...exchange, operation: { calls } }, { ...options, opensMs: deadline - performance.now() })
     }
     await hold.add(asked.size.maxBytes)
-    const operation = createOperation({ timeoutMs: deadline - performance.now() })
+    const operation = { calls, timeoutMs: deadline - performance.now() }
     const page = asked.mode === 'poll'
-      ? await poll(live, { request, reply, topic, from, operation, endsAt }, asked.size, asked.waitMs)
+      ? await poll(live, { ...exchange, operation }, asked.size, asked.waitMs)
       : await log.read(topic, { from, ...asked.size }, operation)
     logFields.messages = page.count
     logFields.storage = operation.calls
@@ -97,7 +97,7 @@ async function poll (live: LiveRequests, exchange: Exchange, size: PageSize, wai
   try {
     // Existing messages may be a large page. A request that waits needs memory only for the messages that arrive.
     let page = await follower.next(size, 0)
-    if (page.count === 0) {
+    if (page.count === 0 && !page.closed) {
       request.hold.resize(0)
       page = await follower.next(size, Math.min(waitMs, endsAt - performance.now()))
       await request.hold.add(sizeOf(page))
@@ -109,9 +109,22 @@ async function poll (live: LiveRequests, exchange: Exchange, size: PageSize, wai
   }
 }
 
-/** Sends messages as events until the client disconnects, the server stops, or the platform's bounds are reached. */
-async function stream (live: LiveRequests, exchange: Exchange, limits: Limits, bounds: StreamBounds | undefined): Promise<FastifyReply> {
+interface StreamOptions {
+  readonly limits: Limits
+  readonly bounds: StreamBounds | undefined
+  /** The client has received an earlier stream. */
+  readonly resumes: boolean
+  /** The time that is left until the client must have the beginning of the stream. */
+  readonly opensMs: number
+}
+
+/**
+ * Sends messages as events until the end of a closed topic, or until the client disconnects, the server stops, or the platform's
+ * bounds are reached.
+ */
+async function stream (live: LiveRequests, exchange: Exchange, options: StreamOptions): Promise<FastifyReply> {
   const { request, reply, topic, from, operation } = exchange
+  const { limits, bounds, resumes, opensMs } = options
   const { logFields } = request
   const endsAt = Math.min(exchange.endsAt, bounds?.buffered === true ? performance.now() + limits.bufferedStreamMs : Infinity)
   const follower = live.follow(topic, from, operation)
@@ -131,8 +144,13 @@ async function stream (live: LiveRequests, exchange: Exchange, limits: Limits, b
   events.on('close', () => { live.release(follower) })
   try {
     // Before the headers are sent, so that an error can still be the response.
-    await events.open()
+    const more = await events.open(opensMs)
     logFields.storage = operation.calls
+    if (!more && resumes) {
+      // An EventSource that gets 204 does not come again.
+      events.destroy()
+      return reply.code(204).send()
+    }
   } catch (error) {
     events.destroy()
     throw error

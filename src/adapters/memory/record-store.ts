@@ -1,0 +1,33 @@
+import type { RecordName, RecordStore } from '../../ports/record-store.ts'
+import type { Fact } from '../../ports/topic-store.ts'
+
+/** Keeps the records in memory. */
+export function createMemoryRecordStore (): RecordStore {
+  const records = new Map<string, { readonly record: Fact, readonly expiresAtMs: number }>()
+  const keyOf = ({ kind, topic, id }: RecordName): string => `${kind}#${topic}#${id}`
+
+  return {
+    async read (name) {
+      return records.get(keyOf(name))?.record
+    },
+
+    async replace (name, record, seen, { expiresAtMs }) {
+      const there = records.get(keyOf(name))?.record
+      const refused = name.kind === 'producer' ? (there?.last ?? 0) > record.last : (there?.last ?? null) !== seen
+      if (refused) return there
+      records.set(keyOf(name), { record, expiresAtMs })
+      return 'replaced'
+    },
+
+    async removeExpired (nowMs, limit) {
+      let removed = 0
+      for (const [key, { expiresAtMs }] of records) {
+        if (removed === limit) break
+        if (expiresAtMs > nowMs) continue
+        records.delete(key)
+        removed++
+      }
+      return removed
+    }
+  }
+}

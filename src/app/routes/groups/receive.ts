@@ -1,0 +1,102 @@
+import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox'
+import { Type } from '@sinclair/typebox'
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { Groups, ReceiveOptions } from '../../../domain/groups/groups.ts'
+import type { Limits } from '../../../domain/limits.ts'
+import { createOperation } from '../../../domain/operation.ts'
+import type { SendBody } from '../../http/answers/body-sender.ts'
+import { addManagementBodies } from '../../http/bodies/management-body.ts'
+import { clientGone } from '../../http/bounds/memory-budget.ts'
+import { problems } from '../common.schema.ts'
+import { endMarginMs, type TimeLeft } from '../time-left.ts'
+import { bodyProblems } from '../topics/topic.ts'
+import { GroupParams, writeProblems } from './fields.schema.ts'
+import { leasePartOf } from './lease-part.ts'
+import { type ReceiveBody, receiveBody, Received, receiveHeaders } from './lease.schema.ts'
+import { receiveAnswerBody } from './receive-body.ts'
+
+export interface ReceiveRouteOptions {
+  readonly groups: Groups
+  readonly limits: Limits
+  readonly sendBody: SendBody
+  readonly timeLeft: TimeLeft | undefined
+  readonly hide: boolean
+}
+
+/** `POST /topics/{topic}/groups/{group}/receive` */
+export const receiveRoute: FastifyPluginCallbackTypebox<ReceiveRouteOptions> = (app, options, done) => {
+  const { groups, limits, sendBody, timeLeft, hide } = options
+  addManagementBodies(app, limits, limits.groupBodyBytesMax)
+  // When the server stops, requests that wait get their answers at once.
+  const stopping = new AbortController()
+  app.addHook('preClose', (done) => {
+    stopping.abort()
+    done()
+  })
+
+  app.post('/topics/:topic/groups/:group/receive', {
+    schema: {
+      hide,
+      operationId: 'receive',
+      tags: ['groups'],
+      summary: 'Lease messages to a worker, or wait for some',
+      description: 'The messages are delivered to nobody else until they are acknowledged or the lease ends. If there is no such group, ' +
+        'it is made, with defaults and from the first message of the topic on. All members are optional, and so is the body.',
+      params: GroupParams,
+      headers: receiveHeaders(limits),
+      body: receiveBody(limits),
+      response: { 200: Type.Ref(Received), ...problems(...bodyProblems, ...writeProblems, 'segment_corrupt') }
+    }
+  }, async (request, reply) => {
+    const { hold, logFields, params, headers: { 'idempotency-key': key }, body } = request
+    const leftMs = (timeLeft?.(request) ?? Infinity) - endMarginMs
+    const asked = askedFor(body, limits, leftMs)
+    const operation = logFields.ofGroup(params, createOperation())
+    await hold.add(asked.maxBytes)
+    const answer = await unlessGone(reply, (signal) => groups.receive(params, {
+      ...asked, key, endsWait: stopping.signal, holds: (bytes) => holdMessages(request, bytes)
+    }, { ...operation, signal }))
+    logFields.messages = answer.lines.length
+    const answerBody = receiveAnswerBody(answer, body.ack !== undefined)
+    hold.resize(answerBody.size)
+    reply.header('content-type', 'application/json; charset=utf-8').header('vary', 'accept-encoding')
+    return sendBody(request, reply, answerBody)
+  })
+
+  done()
+}
+
+/** @throws LogError `invalid_request` */
+function askedFor (body: ReceiveBody, limits: Limits, leftMs: number): ReceiveOptions {
+  const { limit = limits.pageMessagesDefault, max_bytes: maxBytes, lease_ms: leaseMs, wait = 0, consumer, ack = [] } = body
+  return {
+    limit,
+    maxBytes: Math.min(maxBytes ?? limits.pageBytesMax, limits.pageBytesMax),
+    leaseMs,
+    consumer,
+    waitMs: Math.max(0, Math.min(Math.round(wait * 1_000), limits.waitMaxMs, leftMs)),
+    acks: ack.map((part, i) => leasePartOf(part, `ack.${i}.`))
+  }
+}
+
+/** A request that waits needs memory only for the messages that arrive. @throws LogError `server_busy`, `request_timeout` */
+async function holdMessages ({ hold }: FastifyRequest, bytes: number): Promise<void> {
+  if (bytes === 0) hold.resize(0)
+  else if (bytes > hold.bytes) await hold.add(bytes - hold.bytes)
+}
+
+/** Does the work with a signal that tells whether the client has gone. @throws LogError `request_timeout` if it has */
+async function unlessGone<T> ({ raw }: FastifyReply, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const client = new AbortController()
+  const gone = (): void => { client.abort() }
+  raw.once('close', gone)
+  // The client may have disconnected before.
+  if (raw.destroyed) gone()
+  try {
+    return await work(client.signal)
+  } catch (error) {
+    throw client.signal.aborted ? clientGone() : error
+  } finally {
+    raw.off('close', gone)
+  }
+}

@@ -1,0 +1,111 @@
+import assert from 'node:assert/strict'
+import { test, type TestContext } from 'node:test'
+import { createMemoryGroupStore } from '../../../src/adapters/memory/group-store.ts'
+import { createGroups, decodeLeaseId, type Groups, type LeasePart } from '../../../src/domain/groups/groups.ts'
+import { defaultLimits } from '../../../src/domain/limits.ts'
+import { messagesOf, type Log } from '../../../src/domain/log/log.ts'
+import { testLog, type TestLog } from '../../support/test-log.ts'
+
+const name = { topic: 't', group: 'g' }
+const options = { limit: 1, maxBytes: 1_000_000, waitMs: 0, acks: [] }
+const reject = { delayMs: 0, counted: true, reject: true }
+
+interface World extends TestLog {
+  /** A process whose appends go through `append`, if that is given. */
+  readonly groups: (append?: Log['append']) => Groups
+}
+
+function testGroups (t: TestContext): World {
+  const whole = testLog(t)
+  const store = createMemoryGroupStore(() => whole.clock.wall())
+  const groups = (append: Log['append'] = (...parameters) => whole.log.append(...parameters)): Groups => {
+    const { topics, log, clock } = whole
+    return createGroups({ store, topics, log: { ...log, append }, clock, limits: defaultLimits })
+  }
+  return { ...whole, groups }
+}
+
+async function lease (groups: Groups): Promise<LeasePart> {
+  const { lease } = await groups.receive(name, options)
+  return { id: decodeLeaseId(lease!.id)! }
+}
+
+async function lettersIn (log: Log, topic: string): Promise<string[]> {
+  const page = await log.read(topic, { from: 1, limit: 100, maxBytes: 1_000_000 })
+  return [...messagesOf(page)].map(({ line }) => (JSON.parse(Buffer.from(line).toString()) as { payload: string }).payload)
+}
+
+test('a rejected message is moved to the dead-letter topic behind the answer, and settled', async (t) => {
+  const { log, groups, clock } = testGroups(t)
+  await log.append('t', [{ payload: '"one"' }, { payload: '"two"' }])
+  const own = groups()
+  assert.deepEqual(await own.nack(name, await lease(own), reject), { nacked: 1, returned: [], dead: 1 })
+  await clock.sleep(1_000)
+  assert.deepEqual(await lettersIn(log, 't.dlq'), ['one'])
+  const { committedOffset, deadLettersWaiting } = await own.describe(name)
+  assert.deepEqual([committedOffset, deadLettersWaiting], [2, 0])
+})
+
+// Its mover had a claim, and has told nobody: the next one appends the same seq, and hears that it is there.
+test('a batch whose mover dies after the append is moved by another one, and there is one letter', async (t) => {
+  const { log, groups, clock } = testGroups(t)
+  await log.append('t', [{ payload: '"one"' }])
+  const dying = groups(async (...parameters) => {
+    await log.append(...parameters)
+    return await new Promise(() => {})
+  })
+  await dying.nack(name, await lease(dying), reject)
+  await clock.sleep(5_000)
+  const other = groups()
+  assert.equal((await other.receive(name, options)).lease, undefined)
+  await clock.sleep(1_000)
+  assert.equal((await other.describe(name)).deadLettersWaiting, 1, 'while it is claimed')
+  await clock.sleep(6_000)
+  await other.receive(name, options)
+  await clock.sleep(1_000)
+  assert.equal((await other.describe(name)).deadLettersWaiting, 0)
+  assert.deepEqual(await lettersIn(log, 't.dlq'), ['one'])
+})
+
+// With another dead-letter topic, the batches' numbers begin anew, so the number alone did not tell whose batch it was.
+test('a mover that wakes up after the dead-letter topic was changed confirms no batch of the other one', async (t) => {
+  const { log, groups, clock } = testGroups(t)
+  await log.append('t', [{ payload: '"one"' }, { payload: '"two"' }])
+  const fails: Log['append'] = (topic, ...rest) => topic === 'other' ? Promise.reject(new Error('down')) : log.append(topic, ...rest)
+  let isOver: (() => void) | undefined
+  const over = new Promise<void>((resolve) => { isOver = resolve })
+  const sleeps = groups(async (...parameters) => {
+    const appended = await log.append(...parameters)
+    await clock.sleep(11_000)
+    const other = groups(fails)
+    await other.receive(name, { ...options, limit: 1 })
+    await clock.sleep(1_000)
+    await other.put(name, { deadLetterTopic: 'other' })
+    await clock.sleep(40_000)
+    await other.nack(name, await lease(other), reject)
+    await clock.sleep(100)
+    isOver!()
+    return appended
+  })
+  await sleeps.nack(name, await lease(sleeps), reject)
+  await over
+  await clock.sleep(1_000)
+  const { deadLettersWaiting, committedOffset } = await groups(fails).describe(name)
+  assert.deepEqual([deadLettersWaiting, committedOffset], [1, 2], 'the second message has no letter yet')
+})
+
+// A read without a time-out was never answered, and the receive with it.
+test('a repeated receive does not wait forever for a read of the topic', async (t) => {
+  const whole = testGroups(t)
+  const { log, clock, topics } = whole
+  await log.append('t', [{ payload: '"one"' }])
+  let reads = 0
+  const store = createMemoryGroupStore(() => clock.wall())
+  const read: typeof topics.read = (topic) => ++reads > 2 ? new Promise(() => {}) : topics.read(topic)
+  const groups = createGroups({ store, topics: { ...topics, read }, log, clock, limits: defaultLimits })
+  await groups.receive(name, { ...options, key: 'k' })
+  reads = 1
+  const again = groups.receive(name, { ...options, key: 'k' })
+  const outcome = await Promise.race([again.then(() => 'answered', () => 'failed'), clock.sleep(600_000).then(() => 'waits')])
+  assert.notEqual(outcome, 'waits')
+})

@@ -98,6 +98,8 @@ export function buildApp (deps: AppDeps): FastifyInstance {
     }
   }).withTypeProvider<TypeBoxTypeProvider>()
 
+  // To compile one for each answer of each route takes a second of the start and 50 MiB, and saves less than a microsecond.
+  app.setSerializerCompiler(() => (data) => JSON.stringify(data))
   for (const schema of schemas) app.addSchema(schema)
   addBodyParsers(app, limits)
   app.setErrorHandler(handleError)

@@ -1,5 +1,6 @@
 import type { Clock } from '../ports/clock.ts'
 import { isPassing } from '../ports/errors.ts'
+import type { Ms } from '../ports/units.ts'
 import type { Limits } from './limits.ts'
 import { sleep, within } from './wait.ts'
 
@@ -55,21 +56,37 @@ export class StoreCalls {
    * @throws StoreError
    */
   make<T> (kind: keyof CallCounts, store: string, call: (signal: AbortSignal) => Promise<T>): Promise<T> {
-    const { clock, limits, random } = this.#deps
-    return within(clock, limits.getTimeoutMs, store, async (signal) => {
-      for (let attempt = 1; ; attempt++) {
-        this.counts[kind]++
-        try {
-          return await call(signal)
-        } catch (error) {
-          if (attempt >= limits.callAttemptsMax || !isPassing(error)) throw error
-          await sleep(clock, Math.min(limits.retryDelayMs * 2 ** (attempt - 1), limits.retryDelayMaxMs) * (0.5 + random() / 2))
-          // Nobody waits any more.
-          if (signal.aborted) throw error
-        }
-      }
+    return repeated(this.#deps, this.#deps.limits.getTimeoutMs, store, (signal) => {
+      this.counts[kind]++
+      return call(signal)
     })
   }
+}
+
+/**
+ * Calls until an attempt succeeds, fails for good, or is the last of `callAttemptsMax`; all of it within `ms` (log §2.6).
+ * @param store what is called, for messages
+ * @throws StoreError, or what `call` throws
+ */
+export function repeated<T> (deps: CallDeps, ms: Ms, store: string, call: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const { clock, limits } = deps
+  return within(clock, ms, store, async (signal) => {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await call(signal)
+      } catch (error) {
+        if (attempt >= limits.callAttemptsMax || !isPassing(error)) throw error
+        await sleep(clock, retryDelay(deps, attempt))
+        // The time-out has passed: nobody waits for an answer any more.
+        if (signal.aborted) throw error
+      }
+    }
+  })
+}
+
+/** How long to wait before the next attempt at a call, ms. @param attempt the one that failed, from 1 */
+export function retryDelay ({ limits, random }: Pick<CallDeps, 'limits' | 'random'>, attempt: number): Ms {
+  return Math.min(limits.retryDelayMs * 2 ** (attempt - 1), limits.retryDelayMaxMs) * (0.5 + random() / 2)
 }
 
 /** Runs `work` for each item, in order, at most `concurrency` at a time. The first failure ends it. */

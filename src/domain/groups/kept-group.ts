@@ -3,6 +3,7 @@ import type { GroupItem, GroupName, GroupWritten, StoreInstant } from '../../por
 import type { Ms } from '../../ports/units.ts'
 import { toLogError } from '../log/log.ts'
 import type { Operation } from '../operation.ts'
+import { repeated } from '../store-calls.ts'
 import { sleep, within } from '../wait.ts'
 import { encodeState } from './codec.ts'
 import { encodeGroupConfig } from './config.ts'
@@ -107,15 +108,13 @@ export class KeptGroup {
 
   async #read (startedAt: Ms, operations: readonly Operation[]): Promise<Kept> {
     const { limits, store } = this.#context
-    for (let attempt = 1; ; attempt++) {
-      try {
-        const { item } = await this.#call('state', operations, limits.getTimeoutMs, (signal) => store.read(this.#name, { signal }))
-        this.#outdated = false
-        return this.#keep(item, startedAt)
-      } catch (error) {
-        if (attempt >= limits.callAttemptsMax || !isPassing(error)) throw toLogError(error)
-        await this.#delay(attempt)
-      }
+    try {
+      const { item } = await repeated(this.#context, limits.getTimeoutMs, STORE, (signal) => (
+        this.#heard('state', operations, () => store.read(this.#name, { signal }))))
+      this.#outdated = false
+      return this.#keep(item, startedAt)
+    } catch (error) {
+      throw toLogError(error)
     }
   }
 
@@ -124,7 +123,7 @@ export class KeptGroup {
    * @param deadline monotonic ms, after which it is not repeated
    */
   async write (group: Group, base: Kept, deadline: Ms, operations: readonly Operation[]): Promise<WriteOutcome> {
-    const { clock, limits, store, randomHex } = this.#context
+    const { clock, limits, store, random, randomHex } = this.#context
     const { gen, rev, config, state } = group
     const item = { gen, rev: rev + 1, by: randomHex(BY_BYTES), config: encodeGroupConfig(config), state: encodeState(state) }
     let unanswered = false
@@ -133,8 +132,8 @@ export class KeptGroup {
       const timeoutMs = Math.min(limits.getTimeoutMs, Math.max(deadline - startedAt, limits.groupRetryMaxMs))
       let answer: GroupWritten
       try {
-        answer = await this.#call('reserve', operations, timeoutMs,
-          (signal) => store.write(this.#name, item, base.item ?? null, { signal }))
+        answer = await within(clock, timeoutMs, STORE, (signal) => (
+          this.#heard('reserve', operations, () => store.write(this.#name, item, base.item ?? null, { signal }))))
       } catch (error) {
         unanswered ||= mayHaveTakenEffect(error)
         if (!isPassing(error) || clock.monotonic() >= deadline) return { kind: 'failed', error, mayBeApplied: unanswered }
@@ -143,7 +142,7 @@ export class KeptGroup {
           this.#outdated = true
           return { kind: 'unknown' }
         }
-        await this.#delay(attempt)
+        await sleep(clock, random() * Math.min(limits.groupRetryMs * 2 ** attempt, limits.groupRetryMaxMs))
         continue
       }
       if (answer.kind === 'written' || answer.item?.by === item.by) {
@@ -175,20 +174,15 @@ export class KeptGroup {
     for (const listener of [...this.#listeners]) listener()
   }
 
-  /** One call. Its answer tells the store's time. */
-  async #call<Answer extends { readonly now: StoreInstant }> (
-    kind: 'state' | 'reserve', operations: readonly Operation[], timeoutMs: Ms, call: (signal: AbortSignal) => Promise<Answer>
+  /** One call, which is counted. Its answer tells the store's time. */
+  async #heard<Answer extends { readonly now: StoreInstant }> (
+    kind: 'state' | 'reserve', operations: readonly Operation[], call: () => Promise<Answer>
   ): Promise<Answer> {
     const { clock, storeClock } = this.#context
     for (const { calls } of operations) calls[kind]++
     const calledAt = clock.monotonic()
-    const answer = await within(clock, timeoutMs, STORE, call)
+    const answer = await call()
     storeClock.heard(answer.now, calledAt)
     return answer
-  }
-
-  async #delay (attempt: number): Promise<void> {
-    const { clock, limits, random } = this.#context
-    await sleep(clock, random() * Math.min(limits.groupRetryMs * 2 ** attempt, limits.groupRetryMaxMs))
   }
 }

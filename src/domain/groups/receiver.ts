@@ -55,6 +55,7 @@ export class Receiver {
   /** Of writes that this receive took part in. */
   readonly #tries = { refusals: 0 }
   #item: TopicItem | undefined
+  #hasLoaded = false
   /** Where pages begin that were left to the shared ones. If these have been forgotten since, this receive reads by itself. */
   readonly #shared = new Set<Offset>()
   #loaded = new LoadedLog({ earliest: 1, end: 1 })
@@ -194,7 +195,8 @@ export class Receiver {
     const { limit, maxBytes } = this.#options
     // With keys, many messages may be looked at and not be handed out. And if others were faster, what was read is theirs: read
     // ahead, or they will be faster again.
-    const isMore = this.#tries.refusals > 0 || (mode === 'keyed' && this.#loaded.bytes > 0)
+    const isMore = this.#tries.refusals > 0 || (mode === 'keyed' && this.#hasLoaded)
+    this.#hasLoaded = true
     const most = isMore ? limits.groupScanMessages : limit
     const maxPageBytes = Math.min(maxBytes, limits.pageBytesMax)
     await forEachBounded(parts, limits.readConcurrency, async ({ from, end }) => {
@@ -240,7 +242,8 @@ export class Receiver {
     // Nobody tells when a segment can be loaded again.
     const againMs = failure === undefined ? Infinity : this.#context.limits.groupPollMs
     const { earliest, end } = this.#loaded
-    // What was looked at so far is not kept while it waits.
+    // What was looked at so far is not kept while it waits, and the item is outdated then.
+    this.#item = undefined
     this.#loaded = new LoadedLog({ earliest, end }, this.#queue.reads.pages)
     await this.#options.holds?.(0)
     const due = dueAt === undefined ? Infinity : Math.max(dueAt - now.low, 0)

@@ -1,5 +1,5 @@
 import type { Clock } from '../../ports/clock.ts'
-import { isPassing, StoreError } from '../../ports/errors.ts'
+import { StoreError } from '../../ports/errors.ts'
 import type { RecordName, RecordStore } from '../../ports/record-store.ts'
 import type { SegmentListing, SegmentObject, SegmentStore } from '../../ports/segment-store.ts'
 import type { Telemetry } from '../../ports/telemetry.ts'
@@ -11,9 +11,10 @@ import { LogError, withWritten, type Written } from '../errors.ts'
 import { checkLimits, defaultLimits, type Limits } from '../limits.ts'
 import type { Operation, StorageCalls } from '../operation.ts'
 import { decodeSegment, type Compression, type Segment } from '../segments/segment.ts'
+import { repeated } from '../store-calls.ts'
 import { observedRecords, observedSegments, observedTopics } from '../telemetry.ts'
 import { Turns } from '../turns.ts'
-import { sleep, within } from '../wait.ts'
+import { within } from '../wait.ts'
 import { TopicBeliefs } from './belief.ts'
 import { LinkWindow } from './link-window.ts'
 import { SegmentCache } from './segment-cache.ts'
@@ -87,11 +88,6 @@ const SEGMENTS = 'the segment store'
 const TOPICS = 'the topic store'
 const RECORDS = 'the record store'
 
-/** How long to wait before the next attempt at a call, ms. @param attempt the one that failed, from 1 */
-export function retryDelay ({ limits, random }: LogContext, attempt: number): Ms {
-  return Math.min(limits.retryDelayMs * 2 ** (attempt - 1), limits.retryDelayMaxMs) * (0.5 + random() / 2)
-}
-
 /**
  * The calls to storage of one operation on one topic. Each attempt is counted. A call and its repetitions have one time-out,
  * and end by the operation's deadline. Calls are repeated if their failure may pass, but not `put` and `ownSegment`: append
@@ -122,7 +118,7 @@ export class TopicStorage {
 
   #within<T> (ms: Ms, what: string, call: (signal: AbortSignal) => Promise<T>): Promise<T> {
     const { clock } = this.#context
-    if (this.#signal?.aborted === true) return Promise.reject(new StoreError('timeout', 'none', `the caller no longer waited for ${what}`))
+    if (this.#signal?.aborted === true) return Promise.reject(noLonger(what))
     return within(clock, Math.min(ms, this.#deadline - clock.monotonic()), what, call)
   }
 
@@ -253,23 +249,18 @@ export class TopicStorage {
     return segment
   }
 
-  /** Calls until an attempt succeeds, fails for good, or is the last of `callAttemptsMax`; all of it within `ms`. */
+  /** One attempt after the other, each of them counted, by the operation's deadline. */
   #repeated<T> (counted: keyof StorageCalls | undefined, store: string, ms: Ms, call: (signal: AbortSignal) => Promise<T>): Promise<T> {
-    const { clock, limits } = this.#context
-    return this.#within(ms, store, async (signal) => {
-      for (let attempt = 1; ; attempt++) {
-        if (counted !== undefined) this.calls[counted]++
-        try {
-          return await call(signal)
-        } catch (error) {
-          if (attempt >= limits.callAttemptsMax || !isPassing(error)) throw error
-          await sleep(clock, retryDelay(this.#context, attempt))
-          // The time-out has passed: nobody waits for an answer any more.
-          if (signal.aborted) throw error
-        }
-      }
+    if (this.#signal?.aborted === true) return Promise.reject(noLonger(store))
+    return repeated(this.#context, Math.min(ms, this.#deadline - this.#context.clock.monotonic()), store, (signal) => {
+      if (counted !== undefined) this.calls[counted]++
+      return call(signal)
     })
   }
+}
+
+function noLonger (what: string): StoreError {
+  return new StoreError('timeout', 'none', `the caller no longer waited for ${what}`)
 }
 
 /**

@@ -93,7 +93,7 @@ export const plantedProcessFaults: readonly PlantedGroupFault[] = [
     file: 'domain/groups/many-groups.ts',
     replace: 'throw changes && !isOver ?',
     by: 'throw !changes && !isOver ?',
-    from: 660
+    from: 5_060
   },
   {
     name: 'expires_in_ms is counted from the answer',

@@ -5,9 +5,9 @@ import type { Log } from '../../../src/domain/log/log.ts'
 import type { GroupStore, StoreInstant } from '../../../src/ports/group-store.ts'
 import type { SegmentStore } from '../../../src/ports/segment-store.ts'
 import { Random } from '../engine/random.ts'
+import { outcomeOf, type Outcome, type Run, type Scenario } from '../engine/run.ts'
 import { Process, Scheduler, Violation } from '../engine/scheduler.ts'
 import { drawRates, World, type FaultRates, type Stores } from '../engine/world.ts'
-import type { Outcome, Scenario } from '../log/workload.ts'
 import { Answers } from './answers.ts'
 import { GroupsChecker } from './checker.ts'
 import type { Stored } from './history.ts'
@@ -26,24 +26,15 @@ const stepsMax = 60_000
 export interface Server { readonly log: Log, readonly groups: Groups, readonly process: Process }
 
 /** One seeded run: workers, servers that crash and stall over stores that fail, an operator who meddles, then a calm end. */
-export async function simulateGroups (subject: GroupsSubject, scenario: Scenario): Promise<Outcome> {
-  const run = new GroupsRun(subject, scenario)
-  let violation: Error | undefined
-  try {
-    await run.storm()
-    await run.calm()
-  } catch (error) {
-    violation = error instanceof Error ? error : new Error(String(error))
-    run.scheduler.note('checker', `VIOLATION: ${violation.message}`)
-  }
-  return { violation, trace: run.scheduler.trace, injected: run.world.injected, steps: run.scheduler.steps }
+export function simulateGroups (subject: GroupsSubject, scenario: Scenario): Promise<Outcome> {
+  return outcomeOf(new GroupsRun(subject, scenario))
 }
 
 function scaled (rates: FaultRates, by: number): FaultRates {
   return Object.fromEntries(Object.entries(rates).map(([kind, rate]) => [kind, rate * by])) as unknown as FaultRates
 }
 
-class GroupsRun {
+class GroupsRun implements Run {
   readonly scheduler = new Scheduler()
   readonly world: World
   readonly #subject: GroupsSubject

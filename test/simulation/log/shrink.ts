@@ -1,4 +1,4 @@
-import type { Outcome, Scenario } from './workload.ts'
+import type { Outcome, Scenario } from '../engine/run.ts'
 
 /**
  * Makes a failing scenario small: a smaller workload first, then without every fault that the violation does not need

@@ -9,6 +9,7 @@ import type { StoreError } from '../../../src/ports/errors.ts'
 import type { SegmentStore } from '../../../src/ports/segment-store.ts'
 import type { TopicStore } from '../../../src/ports/topic-store.ts'
 import { Random } from '../engine/random.ts'
+import { outcomeOf, type Outcome, type Run, type Scenario } from '../engine/run.ts'
 import { Process, Scheduler, Violation } from '../engine/scheduler.ts'
 import { drawRates, World } from '../engine/world.ts'
 import { Checker } from './checker.ts'
@@ -27,22 +28,6 @@ export interface Subject {
   readonly StoreError: typeof StoreError
 }
 
-export interface Scenario {
-  readonly seed: number
-  /** Faults to leave out, and a smaller workload: what shrinking changes. */
-  readonly without?: ReadonlySet<string>
-  readonly writersMax?: number
-  readonly appendsMax?: number
-  readonly readersMax?: number
-}
-
-export interface Outcome {
-  readonly violation: Error | undefined
-  readonly trace: readonly string[]
-  readonly injected: readonly string[]
-  readonly steps: number
-}
-
 const topic = 't'
 const skewMaxMs = 6 * 3_600_000
 /** No call is on its way for longer. */
@@ -50,20 +35,11 @@ const wireMaxMs = 61 * 60_000
 const stepsMax = 40_000
 
 /** One seeded run: writers and readers in processes that crash and stall over stores that fail, then a calm end. */
-export async function simulate (subject: Subject, scenario: Scenario): Promise<Outcome> {
-  const run = new Run(subject, scenario)
-  let violation: Error | undefined
-  try {
-    await run.storm()
-    await run.calm()
-  } catch (error) {
-    violation = error instanceof Error ? error : new Error(String(error))
-    run.scheduler.note('checker', `VIOLATION: ${violation.message}`)
-  }
-  return { violation, trace: run.scheduler.trace, injected: run.world.injected, steps: run.scheduler.steps }
+export function simulate (subject: Subject, scenario: Scenario): Promise<Outcome> {
+  return outcomeOf(new LogRun(subject, scenario))
 }
 
-class Run {
+class LogRun implements Run {
   readonly scheduler = new Scheduler()
   readonly world: World
   readonly #checker = new Checker()

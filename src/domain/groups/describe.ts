@@ -1,7 +1,7 @@
 import type { Ms, Offset } from '../../ports/units.ts'
 import type { GroupConfig } from './config.ts'
 import type { Group } from './group-context.ts'
-import { countOf } from './state.ts'
+import { countDead, countOf } from './state.ts'
 
 /** A live lease, without its id, which is its holder's secret. */
 export interface LeaseDescription {
@@ -38,7 +38,7 @@ export interface GroupDescription {
 export function describeGroup ({ config, state }: Group, { end, stateBytes, nowMs }: {
   readonly end: Offset, readonly stateBytes: number, readonly nowMs: Ms
 }): GroupDescription {
-  const { leases, retry, dead, next, committed } = state
+  const { leases, retry, next, committed } = state
   const leased = leases.flatMap(({ runs }) => runs)
   return {
     config,
@@ -50,7 +50,7 @@ export function describeGroup ({ config, state }: Group, { end, stateBytes, nowM
     retrying: countOf(retry),
     delayed: countOf(retry.filter(({ notBefore }) => notBefore > nowMs)),
     lockedKeys: config.mode === 'keyed' ? new Set(leased.flatMap(({ bucket }) => bucket ?? [])).size : 0,
-    deadLettersWaiting: dead.reduce((sum, { runs }) => sum + countOf(runs), 0),
+    deadLettersWaiting: countDead(state),
     stateBytes,
     leases: leases.map(({ consumer, expires, runs }) => {
       const last = runs.at(-1)!

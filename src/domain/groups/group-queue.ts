@@ -1,6 +1,6 @@
 import type { GroupName, StoreInstant } from '../../ports/group-store.ts'
 import type { Ms } from '../../ports/units.ts'
-import { LogError, withAppliedUnknown } from '../errors.ts'
+import { type LogError, withAppliedUnknown } from '../errors.ts'
 import { toLogError } from '../log/log.ts'
 import type { Operation } from '../operation.ts'
 import { sleep, unlessLater } from '../wait.ts'
@@ -9,6 +9,7 @@ import { claimMove } from './dead-letters.ts'
 import type { Group, GroupContext } from './group-context.ts'
 import { KeptGroup, type Kept } from './kept-group.ts'
 import { lifeOf } from './lease-id.ts'
+import { contended, notFound } from './refusals.ts'
 import { SharedReads } from './shared-reads.ts'
 import type { GroupState } from './state.ts'
 
@@ -197,10 +198,7 @@ export class GroupQueue {
   }
 
   #made ({ make }: Command<unknown>): Group {
-    if (make === undefined) {
-      const { topic, group } = this.#name
-      throw new LogError('group_not_found', `The topic ${topic} has no consumer group ${group}. A receive or a PUT makes one.`)
-    }
+    if (make === undefined) throw notFound(this.#name)
     const gen = this.#context.randomHex(GEN_BYTES)
     return { gen, life: lifeOf(gen), rev: 0, ...make() }
   }
@@ -281,8 +279,4 @@ function settle (answers: readonly Answered[]): void {
 function failureOf ({ command, mayBeApplied }: Waiting, cause: unknown): LogError {
   const error = toLogError(cause)
   return mayBeApplied && command.kind === 'settle' ? withAppliedUnknown(error) : error
-}
-
-function contended (): LogError {
-  return new LogError('group_contended', 'Too many others changed the consumer group at the same time.')
 }

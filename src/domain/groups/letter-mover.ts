@@ -16,7 +16,8 @@ import type { Run } from './state.ts'
  */
 export async function moveLetters (context: GroupContext, name: GroupName, queue: GroupQueue): Promise<void> {
   const operation = createOperation()
-  const { group } = await queue.kept.read(context.clock.monotonic(), [operation])
+  // A batch that somebody else has moved meanwhile is not stored twice.
+  const { group } = queue.kept.young ?? await queue.kept.read(context.clock.monotonic(), [operation])
   const first = group === undefined ? undefined : firstBatch(group.state)
   if (group === undefined || first === undefined) return
   const { deadLetterTopic, deadLetterProducer } = group.config

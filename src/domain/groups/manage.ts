@@ -1,11 +1,10 @@
 import type { Offset } from '../../ports/units.ts'
 import { LogError } from '../errors.ts'
-import type { Limits } from '../limits.ts'
 import { isTopic } from '../topics/name.ts'
 import type { GroupConfig } from './config.ts'
 import type { Group, GroupContext } from './group-context.ts'
 import type { Command } from './group-queue.ts'
-import { countOf, newGroup, pendingRuns, type GroupState } from './state.ts'
+import { countDead, countOf, newGroup, type GroupState } from './state.ts'
 
 /** A change of a group's config. Absent members stay as they are. */
 export type GroupChange = Partial<Omit<GroupConfig, 'deadLetterProducer'>>
@@ -27,7 +26,7 @@ export function defaultConfig (topic: string, { limits, randomHex }: Pick<GroupC
   }
 }
 
-/** @throws LogError `group_busy` while messages are pending that the change would concern; `invalid_config` */
+/** @throws LogError `group_busy` while messages are pending that the change would concern; `invalid_group_config` */
 export function changeGroup (
   { config, state }: Pick<Group, 'config' | 'state'>, change: GroupChange, topic: string, randomHex: GroupContext['randomHex']
 ): GroupConfig {
@@ -106,11 +105,6 @@ function hasPending (state: GroupState): boolean {
   return hasHandedOut(state) || state.dead.length > 0
 }
 
-/** How many more messages may be pending. */
-export function roomOf (state: GroupState, { maxInFlight }: GroupConfig, { groupInFlightMax }: Limits): number {
-  return Math.max(0, Math.min(maxInFlight, groupInFlightMax) - countOf(pendingRuns(state)))
-}
-
 /** @throws LogError `group_busy` if the group must not be deleted */
 export function checkDeletable (state: GroupState): void {
   if (state.leases.length > 0) throw busy('The group is deleted only with force=true', pendingText(state))
@@ -123,8 +117,8 @@ function pendingText (state: GroupState): string {
     `${lanes.length} keys have messages that were passed over, and ${deadText(state)}`
 }
 
-function deadText ({ dead }: GroupState): string {
-  return `${dead.reduce((sum, { runs }) => sum + countOf(runs), 0)} messages are on their way to the dead-letter topic`
+function deadText (state: GroupState): string {
+  return `${countDead(state)} messages are on their way to the dead-letter topic`
 }
 
 function busy (rule: string, what: string): LogError {

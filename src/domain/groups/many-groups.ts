@@ -18,6 +18,7 @@ import {
 import { progressOf, type GroupsProgress } from './progress.ts'
 import type { AckAnswer, ReceiveAnswer, ReceiveOptions } from './receive-answer.ts'
 import { ackCommand, Receiver } from './receiver.ts'
+import { contended, notFound } from './refusals.ts'
 import { redriveLetters, type RedriveAnswer, type RedriveOptions } from './redriver.ts'
 import { extend, nack, type LeasePart, type Nacked, type NackOptions } from './settle.ts'
 import { newGroup } from './state.ts'
@@ -133,7 +134,7 @@ export class ManyGroups {
         if (isGone) return
         item = answer.item
       }
-      throw new LogError('group_contended', 'Too many others changed the consumer group at the same time.')
+      throw contended()
     })
   }
 
@@ -236,8 +237,4 @@ function checkNames ({ topic, group }: GroupName): void {
   if (isTopic(group)) return
   const shown = JSON.stringify(group.length > 60 ? group.slice(0, 60) + '…' : group)
   throw new LogError('invalid_group', `group: expected ${topicExpected}, got ${shown}`)
-}
-
-function notFound ({ topic, group }: GroupName): LogError {
-  return new LogError('group_not_found', `The topic ${topic} has no consumer group ${group}. A receive or a PUT makes one.`)
 }

@@ -5,7 +5,9 @@ import type { GroupConfig } from './config.ts'
 import type { LoadedLog } from './loaded-log.ts'
 import { joinRuns } from './runs.ts'
 import { endExpired } from './settle.ts'
-import { countOf, pendingRuns, withCommitted, type GroupState, type Lane, type Lease, type RetryRun, type Run } from './state.ts'
+import {
+  countDead, countOf, pendingRuns, roomBeside, withCommitted, type GroupState, type Lane, type Lease, type RetryRun, type Run
+} from './state.ts'
 
 /** A receive as its caller asks for it. */
 export interface ReceiveRequest {
@@ -310,8 +312,7 @@ class Selection {
   /** Whether one more message may be pending that was not before. */
   #hasRoom (): boolean {
     if (this.#fresh < this.#room) return true
-    const dead = this.#state.dead.reduce((sum, { runs }) => sum + countOf(runs), 0)
-    this.#missing ??= dead * 2 > inFlight(this.#state) ? 'dead_letters' : 'acks'
+    this.#missing ??= countDead(this.#state) * 2 > countOf(pendingRuns(this.#state)) ? 'dead_letters' : 'acks'
     return false
   }
 
@@ -329,15 +330,10 @@ class Selection {
   }
 }
 
-/** How many messages are pending, apart from those in lanes. */
-function inFlight (state: GroupState): number {
-  return countOf(pendingRuns(state))
-}
-
-/** How many more messages may be pending (groups §2.3). */
-function roomIn (state: GroupState, { maxInFlight }: GroupConfig, { groupInFlightMax, groupRunsSoft }: Limits): number {
-  const runs = pendingRuns(state)
-  return runs.length >= groupRunsSoft ? 0 : Math.min(maxInFlight, groupInFlightMax) - countOf(runs)
+/** How many messages may be handed out that are not pending yet (groups §2.3). */
+function roomIn (state: GroupState, config: GroupConfig, limits: Limits): number {
+  const pending = pendingRuns(state)
+  return pending.length >= limits.groupRunsSoft ? 0 : roomBeside(pending, config, limits)
 }
 
 function hasChanged (before: GroupState, after: GroupState): boolean {

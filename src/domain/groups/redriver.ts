@@ -1,6 +1,5 @@
 import type { GroupName } from '../../ports/group-store.ts'
 import type { Offset } from '../../ports/units.ts'
-import { LogError } from '../errors.ts'
 import { messagesOf } from '../log/log.ts'
 import type { Operation } from '../operation.ts'
 import { earliestOf, endOf } from '../topics/state.ts'
@@ -8,7 +7,8 @@ import { foundLetter, redrive, type ReadLetters, type Redriven } from './dead-le
 import { readTopic, type Group, type GroupContext } from './group-context.ts'
 import type { GroupQueue } from './group-queue.ts'
 import { bucketOf } from './lease-id.ts'
-import { roomOf } from './manage.ts'
+import { contended } from './refusals.ts'
+import { pendingRuns, roomBeside } from './state.ts'
 
 /** Rounds of a redrive whose place was moved by another one meanwhile. */
 const ROUNDS_MAX = 5
@@ -48,14 +48,14 @@ export async function redriveLetters (
         const isOther = view.gen !== group?.gen || view.config.deadLetterProducer !== group.config.deadLetterProducer ||
           (options.from === undefined && view.state.redriven !== from)
         if (isOther) return { answer: 'again', tentative: true }
-        const room = roomOf(view.state, view.config, context.limits)
+        const room = roomBeside(pendingRuns(view.state), view.config, context.limits)
         const { state, answer } = redrive(view.state, letters, { earliest, room })
         return { state, answer: { ...answer, more: state.redriven < letters.end } }
       }
     }, operation)
     if (answer !== 'again') return answer
   }
-  throw new LogError('group_contended', 'Too many others changed the consumer group at the same time.')
+  throw contended()
 }
 
 async function readLetters (

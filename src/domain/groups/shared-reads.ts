@@ -1,6 +1,6 @@
 import type { TopicItem } from '../../ports/topic-store.ts'
-import type { Bytes, Offset } from '../../ports/units.ts'
-import type { Page, PageSize, ReadRequest } from '../log/log.ts'
+import type { Offset } from '../../ports/units.ts'
+import { pageBytes, type Page, type PageSize, type ReadRequest } from '../log/log.ts'
 import type { Operation } from '../operation.ts'
 import { parseMessage } from '../segments/message.ts'
 import { readTopic, type GroupContext } from './group-context.ts'
@@ -69,7 +69,7 @@ export class SharedReads {
   /** Keeps the page for all. @returns false if there is no room: then only the receive that has read it may use it */
   share (from: Offset, page: Page): boolean {
     const { pageBudget, limits } = this.#context
-    const size = sizeOf(page)
+    const size = pageBytes(page)
     if (size > limits.groupPagesBytes) return false
     if (this.pages.bytes + size > limits.groupPagesBytes) this.forget()
     if (!pageBudget.take(size)) return false
@@ -95,8 +95,4 @@ export class SharedReads {
     }
     return known.bucket
   }
-}
-
-function sizeOf ({ runs }: Page): Bytes {
-  return runs.reduce((sum, { lines, start, stop }) => sum + lines.end(stop - 1) + 1 - lines.start(start), 0)
 }

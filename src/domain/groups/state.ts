@@ -1,4 +1,6 @@
 import type { Ms, Offset } from '../../ports/units.ts'
+import type { Limits } from '../limits.ts'
+import type { GroupConfig } from './config.ts'
 
 /** `count` consecutive offsets from `first` on, each of which was read as a message (groups §2.1). */
 export interface Run {
@@ -77,6 +79,11 @@ export function countOf (runs: readonly Run[]): number {
   return runs.reduce((sum, { count }) => sum + count, 0)
 }
 
+/** Messages on their way to the dead-letter topic. */
+export function countDead ({ dead }: Pick<GroupState, 'dead'>): number {
+  return dead.reduce((sum, { runs }) => sum + countOf(runs), 0)
+}
+
 /** Called several times for each command, so it is a plain loop. */
 export function pendingRuns ({ leases, retry, dead }: Pick<GroupState, 'leases' | 'retry' | 'dead'>): Run[] {
   const pending: Run[] = []
@@ -84,6 +91,11 @@ export function pendingRuns ({ leases, retry, dead }: Pick<GroupState, 'leases' 
   for (const run of retry) pending.push(run)
   for (const { runs } of dead) for (const run of runs) pending.push(run)
   return pending
+}
+
+/** How many more messages may be pending beside these (groups §2.3). */
+export function roomBeside (pending: readonly Run[], { maxInFlight }: GroupConfig, { groupInFlightMax }: Limits): number {
+  return Math.max(0, Math.min(maxInFlight, groupInFlightMax) - countOf(pending))
 }
 
 /** The state with `committed` moved up to the lowest pending offset that is not below it. */

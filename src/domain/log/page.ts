@@ -83,6 +83,13 @@ export function pageOf (
   return { runs, count, nextOffset, end: segment.last + 1, earliest, closed: closes && nextOffset > segment.last, stored }
 }
 
+/** Bytes of a page's messages in their stored form, with one separator after each. */
+export function pageBytes ({ runs }: Page): Bytes {
+  let bytes = 0
+  for (const { lines, start, stop } of runs) bytes += lines.end(stop - 1) + 1 - lines.start(start)
+  return bytes
+}
+
 /** Yields the messages of a page. */
 export function * messagesOf (page: Pick<Page, 'runs'>): Generator<{ readonly offset: Offset, readonly line: Uint8Array }> {
   for (const { first, lines, start, stop } of page.runs) {

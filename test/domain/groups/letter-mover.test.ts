@@ -4,6 +4,7 @@ import { createMemoryGroupStore } from '../../../src/adapters/memory/group-store
 import { createGroups, decodeLeaseId, type Groups, type LeasePart } from '../../../src/domain/groups/groups.ts'
 import { defaultLimits } from '../../../src/domain/limits.ts'
 import { messagesOf, type Log } from '../../../src/domain/log/log.ts'
+import type { GroupStore } from '../../../src/ports/group-store.ts'
 import { testLog, type TestLog } from '../../support/test-log.ts'
 
 const name = { topic: 't', group: 'g' }
@@ -11,6 +12,7 @@ const options = { limit: 1, maxBytes: 1_000_000, waitMs: 0, acks: [] }
 const reject = { delayMs: 0, counted: true, reject: true }
 
 interface World extends TestLog {
+  readonly store: GroupStore
   /** A process whose appends go through `append`, if that is given. */
   readonly groups: (append?: Log['append']) => Groups
 }
@@ -22,7 +24,7 @@ function testGroups (t: TestContext): World {
     const { topics, log, clock } = whole
     return createGroups({ store, topics, log: { ...log, append }, clock, limits: defaultLimits })
   }
-  return { ...whole, groups }
+  return { ...whole, store, groups }
 }
 
 async function lease (groups: Groups): Promise<LeasePart> {
@@ -36,11 +38,15 @@ async function lettersIn (log: Log, topic: string): Promise<string[]> {
 }
 
 test('a rejected message is moved to the dead-letter topic behind the answer, and settled', async (t) => {
-  const { log, groups, clock } = testGroups(t)
+  const { log, store, groups, clock } = testGroups(t)
   await log.append('t', [{ payload: '"one"' }, { payload: '"two"' }])
   const own = groups()
-  assert.deepEqual(await own.nack(name, await lease(own), reject), { nacked: 1, returned: [], dead: 1 })
+  const part = await lease(own)
+  const reads = t.mock.method(store, 'read').mock
+  assert.deepEqual(await own.nack(name, part, reject), { nacked: 1, returned: [], dead: 1 })
   await clock.sleep(1_000)
+  // What the process has just written is known, so a batch costs no read of the group.
+  assert.equal(reads.callCount(), 0)
   assert.deepEqual(await lettersIn(log, 't.dlq'), ['one'])
   const { committedOffset, deadLettersWaiting } = await own.describe(name)
   assert.deepEqual([committedOffset, deadLettersWaiting], [2, 0])

@@ -1,3 +1,4 @@
+import { pendingRuns } from '../../../src/domain/groups/state.ts'
 import type { StoreInstant } from '../../../src/ports/group-store.ts'
 import { Violation } from '../engine/scheduler.ts'
 import {
@@ -179,7 +180,8 @@ export class GroupActions {
         ? [{ offset, key: undefined, at: i + 1, bucket: this.#one.bucketAt(offset)?.bucket }]
         : [])
       const read = { letters, next: whole.letters.length + 1 }
-      const { state } = machine.redrive(group, read, { earliest: whole.earliest, room: machine.roomOf(group, config, limits) })
+      const room = machine.roomBeside(pendingRuns(group), config, limits)
+      const { state } = machine.redrive(group, read, { earliest: whole.earliest, room })
       const used = this.#left(whole, { redrives: left.redrives - 1 })
       steps.push({ what: 'a redrive', next: this.#changes.change(used, state, { kind: 'redrive' }) })
     }

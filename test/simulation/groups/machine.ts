@@ -3,10 +3,10 @@ import type { decodeState, encodeState } from '../../../src/domain/groups/codec.
 import type { confirmMoved, firstBatch, redrive } from '../../../src/domain/groups/dead-letters.ts'
 import type { createGroups } from '../../../src/domain/groups/groups.ts'
 import type { decodeLeaseId, encodeLeaseId, lifeOf } from '../../../src/domain/groups/lease-id.ts'
-import type { roomOf, seekCommand } from '../../../src/domain/groups/manage.ts'
+import type { seekCommand } from '../../../src/domain/groups/manage.ts'
 import type { receive } from '../../../src/domain/groups/receive.ts'
 import type { ack, extend, nack } from '../../../src/domain/groups/settle.ts'
-import type { newGroup } from '../../../src/domain/groups/state.ts'
+import type { newGroup, roomBeside } from '../../../src/domain/groups/state.ts'
 import type { Subject } from '../log/workload.ts'
 
 /** The pure functions of a group: this project's, or those of a copy with a planted fault. */
@@ -16,7 +16,7 @@ export interface Machine {
   readonly extend: typeof extend
   readonly receive: typeof receive
   readonly seekCommand: typeof seekCommand
-  readonly roomOf: typeof roomOf
+  readonly roomBeside: typeof roomBeside
   readonly confirmMoved: typeof confirmMoved
   readonly firstBatch: typeof firstBatch
   readonly redrive: typeof redrive

@@ -3,10 +3,10 @@ import { decodeState, encodeState } from '../../../src/domain/groups/codec.ts'
 import { confirmMoved, firstBatch, redrive } from '../../../src/domain/groups/dead-letters.ts'
 import { createGroups } from '../../../src/domain/groups/groups.ts'
 import { decodeLeaseId, encodeLeaseId, lifeOf } from '../../../src/domain/groups/lease-id.ts'
-import { roomOf, seekCommand } from '../../../src/domain/groups/manage.ts'
+import { seekCommand } from '../../../src/domain/groups/manage.ts'
 import { receive } from '../../../src/domain/groups/receive.ts'
 import { ack, extend, nack } from '../../../src/domain/groups/settle.ts'
-import { newGroup } from '../../../src/domain/groups/state.ts'
+import { newGroup, roomBeside } from '../../../src/domain/groups/state.ts'
 import { subject } from '../log/subject.ts'
 import type { GroupsSubject } from './machine.ts'
 
@@ -20,7 +20,7 @@ export const groupsSubject: GroupsSubject = {
   extend,
   receive,
   seekCommand,
-  roomOf,
+  roomBeside,
   confirmMoved,
   firstBatch,
   redrive,

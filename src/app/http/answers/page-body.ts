@@ -1,5 +1,5 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import type { Page } from '../../../domain/log/log.ts'
+import { pageBytes, type Page } from '../../../domain/log/log.ts'
 import { linesType } from '../bodies/raw-body.ts'
 import type { SendBody } from './body-sender.ts'
 import { prefers } from './negotiation.ts'
@@ -18,8 +18,8 @@ export function createPageSender (sendBody: SendBody): SendPage {
       .header('vary', 'accept, accept-encoding')
     if (page.closed) reply.header('topic-closed', 'true')
     return sendBody(request, reply, asLines
-      ? { size: sizeOf(page), make: () => linesBody(page), stored: storedLines(page) }
-      : { size: sizeOf(page), make: () => jsonBody(page) })
+      ? { size: pageBytes(page), make: () => linesBody(page), stored: storedLines(page) }
+      : { size: pageBytes(page), make: () => jsonBody(page) })
   }
 }
 
@@ -40,7 +40,7 @@ const lineFeed = 0x0a
 function jsonBody (page: Page): Buffer {
   const closing = `],"next_offset":${page.nextOffset}${page.closed ? ',"closed":true' : ''}}`
   // One separator fewer than messages.
-  const body = Buffer.allocUnsafe(opening.length + Math.max(0, sizeOf(page) - 1) + closing.length)
+  const body = Buffer.allocUnsafe(opening.length + Math.max(0, pageBytes(page) - 1) + closing.length)
   body.set(opening)
   const at = copyRuns(page, body, opening.length, comma)
   body.write(closing, page.count === 0 ? at : at - 1, 'latin1')
@@ -49,16 +49,9 @@ function jsonBody (page: Page): Buffer {
 
 /** An NDJSON page: the stored lines, each with a line feed. */
 function linesBody (page: Page): Buffer {
-  const body = Buffer.allocUnsafe(sizeOf(page))
+  const body = Buffer.allocUnsafe(pageBytes(page))
   copyRuns(page, body, 0, lineFeed)
   return body
-}
-
-/** Bytes of a page's messages, with one separator after each. */
-export function sizeOf ({ runs }: Page): number {
-  let size = 0
-  for (const { lines, start, stop } of runs) size += lines.end(stop - 1) + 1 - lines.start(start)
-  return size
 }
 
 /** @returns the position after the copy, which ends with a `separator` */

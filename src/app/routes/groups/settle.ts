@@ -21,7 +21,7 @@ export interface GroupRoutesOptions {
 export const settleRoutes: FastifyPluginCallbackTypebox<GroupRoutesOptions> = (app, { groups, limits, hide }, done) => {
   addManagementBodies(app, limits, limits.groupBodyBytesMax)
   const shared = { hide, tags: ['groups'], params: GroupParams }
-  const refusals = problems(...bodyProblems, ...writeProblems, 'group_not_found', 'lease_lost')
+  const refusals = [...bodyProblems, ...writeProblems, 'group_not_found', 'lease_lost'] as const
 
   app.post('/topics/:topic/groups/:group/ack', {
     schema: {
@@ -30,7 +30,7 @@ export const settleRoutes: FastifyPluginCallbackTypebox<GroupRoutesOptions> = (a
       summary: 'Acknowledge messages: they are done',
       description: 'Also after the lease\'s time is over, as long as nobody else has the messages. It can be repeated.',
       body: ackBody(limits),
-      response: { 200: Type.Ref(Acked), ...refusals }
+      response: { 200: Type.Ref(Acked), ...problems(...refusals) }
     }
   }, async ({ params, body, logFields }) => {
     const part = leasePartOf(body)
@@ -45,7 +45,7 @@ export const settleRoutes: FastifyPluginCallbackTypebox<GroupRoutesOptions> = (a
       description: 'They are delivered again, at once or after `delay_ms`. With their last attempt, or with `reject`, they become ' +
         'dead letters.',
       body: nackBody(limits),
-      response: { 200: Type.Ref(Nacked), ...refusals, ...problems(...bodyProblems, ...writeProblems, 'lease_lost', 'invalid_group_config') }
+      response: { 200: Type.Ref(Nacked), ...problems(...refusals, 'invalid_group_config') }
     }
   }, async ({ params, body, logFields }) => {
     const { delay_ms: delayMs = 0, counted = true, reject = false, detail } = body
@@ -61,7 +61,7 @@ export const settleRoutes: FastifyPluginCallbackTypebox<GroupRoutesOptions> = (a
       operationId: 'extend',
       summary: 'Let a lease end later, or earlier',
       body: extendBody(limits),
-      response: { 200: Type.Ref(Extended), ...refusals }
+      response: { 200: Type.Ref(Extended), ...problems(...refusals) }
     }
   }, async ({ params, body, logFields }) => {
     const id = leaseIdOf(body.lease_id)

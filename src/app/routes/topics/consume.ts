@@ -2,9 +2,9 @@ import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebo
 import { Type } from '@sinclair/typebox'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Limits } from '../../../domain/limits.ts'
-import type { Log, Page, PageSize } from '../../../domain/log/log.ts'
+import { type Log, type Page, pageBytes, type PageSize } from '../../../domain/log/log.ts'
 import { createOperation, type Operation } from '../../../domain/operation.ts'
-import { type SendPage, sizeOf } from '../../http/answers/page-body.ts'
+import type { SendPage } from '../../http/answers/page-body.ts'
 import { EventStream, type StreamBounds } from '../../http/live/event-stream.ts'
 import { LiveRequests } from '../../http/live/live-requests.ts'
 import { problems, storageProblems, TopicParams } from '../common.schema.ts'
@@ -68,7 +68,7 @@ export const consumeRoute: FastifyPluginCallbackTypebox<ConsumeRouteOptions> = (
       : await log.read(topic, { from, ...asked.size }, operation)
     logFields.messages = page.count
     logFields.storage = operation.calls
-    hold.resize(sizeOf(page))
+    hold.resize(pageBytes(page))
     return sendPage(request, reply, page)
   })
 
@@ -100,7 +100,7 @@ async function poll (live: LiveRequests, exchange: Exchange, size: PageSize, wai
     if (page.count === 0 && !page.closed) {
       request.hold.resize(0)
       page = await follower.next(size, Math.min(waitMs, endsAt - performance.now()))
-      await request.hold.add(sizeOf(page))
+      await request.hold.add(pageBytes(page))
     }
     return page
   } finally {

@@ -6,7 +6,7 @@
  */
 /** @param {string} room */
 const door = (room) => `${room}/${room.split('/').at(-1)}.ts`
-const pure = ['src/domain/topics', 'src/domain/segments', 'src/domain/producers', 'src/domain/access']
+const pure = ['src/domain/topics', 'src/domain/segments', 'src/domain/producers']
 const edge = ['src/ports', 'src/domain/*', 'src/domain/segments', door('src/domain/log'), 'src/domain/[^/]+/errors.ts']
 
 /**
@@ -17,6 +17,8 @@ const rooms = {
   'src/ports': [],
   'src/domain/*': ['src/ports'],
   ...Object.fromEntries(pure.map((room) => [room, ['src/ports', 'src/domain/*']])),
+  // Grants are for topics.
+  'src/domain/access': ['src/ports', 'src/domain/*', 'src/domain/topics'],
   'src/domain/log': ['src/ports', 'src/domain/*', ...pure],
   'src/domain/catalog': ['src/ports', 'src/domain/*', ...pure, door('src/domain/log')],
   'src/domain/groups': ['src/ports', 'src/domain/*', ...pure, door('src/domain/log')],
@@ -29,9 +31,9 @@ const rooms = {
   'src/app/access': ['src/app/http', ...edge, 'src/domain/access'],
   'src/app/console': ['src/app/http'],
   'src/app/routes': [
-    'src/app/http', 'src/app/access', ...edge, ...pure, door('src/domain/catalog'), door('src/domain/groups')
+    'src/app/http', 'src/app/access', ...edge, ...pure, 'src/domain/access', door('src/domain/catalog'), door('src/domain/groups')
   ],
-  'src/app/*': ['src/app', ...edge, door('src/domain/catalog'), door('src/domain/groups')],
+  'src/app/*': ['src/app', ...edge, 'src/domain/access', door('src/domain/catalog'), door('src/domain/groups')],
   'src/*': ['src']
 }
 

@@ -69,6 +69,17 @@ export const errorHelp: { readonly [Code in ErrorCode]: HelpOf<Code> } = {
     remedy: 'Set `dead_letter_topic`, or set `max_attempts` to `null` and do not reject messages.',
     detail: 'max_attempts: expected null, because the group has no dead_letter_topic to which messages could go'
   },
+  unauthorized: {
+    cause: 'The server has access control, and the request has no `Authorization: Bearer …`, or its token is malformed, unknown, ' +
+      'revoked or expired.',
+    remedy: 'Send a valid token. An admin makes one with `POST /tokens`, whoever has the storage\'s credentials with `npm run token`.',
+    detail: 'authorization: expected a bearer token, got none'
+  },
+  forbidden: {
+    cause: 'The token is valid, and has no grant for this action on this topic. Whether the topic exists is not said.',
+    remedy: 'Ask an admin for a token with the grant that `detail` names.',
+    detail: 'The token does not allow consume:orders.'
+  },
   producer_fenced: {
     cause: 'An append with the same `producer.id` and a higher `producer.epoch` was accepted before: this instance was replaced.',
     remedy: 'Stop. If this instance is the right one, begin a higher epoch with `seq` 0.',
@@ -89,6 +100,11 @@ export const errorHelp: { readonly [Code in ErrorCode]: HelpOf<Code> } = {
     cause: 'The topic has no consumer group of this name.',
     remedy: 'Create it with `PUT`, or by receiving from it.',
     detail: 'The topic orders has no consumer group billing. A receive or a PUT makes one.'
+  },
+  token_not_found: {
+    cause: 'No token has this id: it was revoked, or never existed.',
+    remedy: 'Look for the id in `GET /tokens`.',
+    detail: 'There is no access token with the id 4fR2kQ9sLw0a.'
   },
   method_not_allowed: {
     cause: 'The path exists, but not with this method. For `OPTIONS` from a browser: CORS is off.',

@@ -7,6 +7,32 @@ import type { StoreOperation, Telemetry } from '../ports/telemetry.ts'
 import type { TopicStore } from '../ports/topic-store.ts'
 import type { Bytes } from '../ports/units.ts'
 
+const nothing = (): void => {}
+
+/** Reports nothing. */
+export const noTelemetry: Telemetry = {
+  storeCall: nothing,
+  capacityUsed: nothing,
+  append: nothing,
+  segmentWritten: nothing,
+  read: nothing,
+  delivered: nothing,
+  segmentLookup: nothing,
+  loadedAhead: nothing,
+  hole: nothing,
+  sealPut: nothing,
+  liveRequestBegan: nothing,
+  liveRequestEnded: nothing,
+  swept: nothing,
+  groupReceived: nothing,
+  groupAcked: nothing,
+  groupLeasesExpired: nothing,
+  groupDeadLettered: nothing,
+  bytesHeld: nothing,
+  refused: nothing,
+  request: nothing
+}
+
 /** The store, with each call reported to `telemetry`, apart from `check`. */
 export function observedSegments (store: SegmentStore, telemetry: Telemetry, clock: Clock): SegmentStore {
   const observe = observer(telemetry, clock)

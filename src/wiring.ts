@@ -4,13 +4,17 @@ import type { AwsStorage, Settings, StorageSettings } from './app/config.ts'
 import type { StoreCheck } from './app/routes/service/health.ts'
 import { createCatalog, type Catalog } from './domain/catalog/catalog.ts'
 import { createGroups, type Groups } from './domain/groups/groups.ts'
+import { tracedGroups } from './domain/groups/traced-groups.ts'
 import { defaultLimits, type Limits } from './domain/limits.ts'
 import { createLog, type Log } from './domain/log/log.ts'
+import { tracedLog } from './domain/log/traced-log.ts'
 import type { Compression } from './domain/segments/segment.ts'
+import { detachedTimers, tracedMethods, tracedStore } from './domain/traces.ts'
 import type { GroupStore } from './ports/group-store.ts'
 import type { RecordStore } from './ports/record-store.ts'
 import type { NamedSegmentStore } from './ports/segment-store.ts'
 import type { TopicStore } from './ports/topic-store.ts'
+import type { Traces } from './ports/traces.ts'
 
 export interface Wiring {
   readonly log: Log
@@ -47,30 +51,34 @@ interface Stores {
 export interface Platform {
   /** Whether the process goes on running when it has answered; true by default. */
   readonly runsOn?: boolean
+  /** Only while traces are on. Without it, nothing of what makes spans is there. */
+  readonly traces?: Traces | undefined
 }
 
 /**
  * @param warn gets what an operator should change about the storage, in words, when it is found out after the start; each text once
  * @throws StartError
  */
-export async function wire (settings: Settings, warn: (text: string) => void, { runsOn = true }: Platform = {}): Promise<Wiring> {
-  const stores = await openStores(settings.storage, warn)
+export async function wire (settings: Settings, warn: (text: string) => void, { runsOn = true, traces }: Platform = {}): Promise<Wiring> {
+  const opened = await openStores(settings.storage, warn)
+  const stores = traces === undefined ? opened : traced(opened, traces)
   const { segments, topics, records, checks, location, warnings = [] } = stores
   const compression = settings.compression === 'auto' ? stores.compression : settings.compression
   const limits = { ...defaultLimits, lingerMs: settings.lingerMs }
-  const shared = { segments, topics, records, clock: systemClock, limits }
-  const log = createLog({ ...shared, compression, createsTopics: settings.createsTopics })
+  const clock = traces === undefined ? systemClock : detachedTimers(systemClock, traces)
+  const shared = { segments, topics, records, clock, limits }
+  const log = createLog({ ...shared, compression, createsTopics: settings.createsTopics, traces })
   const catalog = createCatalog({
     ...shared,
     retention: settings.retention,
     raiseEarliest: (topic, before) => log.raiseEarliest(topic, before),
     resolveClosing: (topic, item) => log.isClosed(topic, item)
   })
-  const groups = createGroups({ store: stores.groups, topics, log, clock: systemClock, limits, runsOn })
+  const groups = createGroups({ store: stores.groups, topics, log, clock, limits, runsOn, traces })
   return {
-    log,
+    log: traces === undefined ? log : tracedLog(log, traces, limits),
     catalog,
-    groups,
+    groups: traces === undefined ? groups : tracedGroups(groups, traces, limits),
     limits,
     checks,
     location,
@@ -79,6 +87,17 @@ export async function wire (settings: Settings, warn: (text: string) => void, { 
       await log.close()
       stores.close()
     }
+  }
+}
+
+function traced (stores: Stores, traces: Traces): Stores {
+  return {
+    ...stores,
+    segments: tracedStore(stores.segments, tracedMethods.segments, traces),
+    topics: tracedStore(stores.topics, tracedMethods.topics, traces),
+    records: tracedStore(stores.records, tracedMethods.records, traces),
+    groups: tracedStore(stores.groups, tracedMethods.groups, traces),
+    checks: stores.checks.map(({ name, check }) => ({ name, check: (options) => traces.detached(() => check(options)) }))
   }
 }
 

@@ -170,6 +170,8 @@ export interface Settings {
   readonly retention: Retention
   /** 0: never. */
   readonly sweepIntervalMs: number
+  /** Whether the standard variables of OpenTelemetry ask for traces. Only the server makes them. */
+  readonly traces: boolean
 }
 
 /** The message has one line for each invalid variable: `NAME: expected …, got …`. */
@@ -196,7 +198,8 @@ export function loadSettings (environment: Environment): Settings {
     lingerMs: variables.LINGER_MS,
     createsTopics: variables.AUTO_CREATE_TOPICS === 'true',
     retention: { retentionMs: variables.RETENTION_MS, retentionBytes: variables.RETENTION_BYTES },
-    sweepIntervalMs: variables.SWEEP_INTERVAL_MS
+    sweepIntervalMs: variables.SWEEP_INTERVAL_MS,
+    traces: asksForTraces(environment)
   }
 }
 
@@ -210,6 +213,19 @@ export function loadLambdaSettings (environment: Environment): Settings {
   if (!environment['AWS_LAMBDA_FUNCTION_NAME'] || storage.kind !== 'folder') return settings
   throw new SettingsError('DATA_DIR: expected BUCKET_NAME and COUNTERS_TABLE in its place on AWS Lambda, where each environment has ' +
     `a folder of its own (or :memory:, to try it out), got ${show.text(storage.path)}`)
+}
+
+/**
+ * A collector is named, or an exporter. OpenTelemetry reads these and its other variables itself
+ * (https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/).
+ */
+function asksForTraces (environment: Environment): boolean {
+  const {
+    OTEL_SDK_DISABLED: disabled, OTEL_TRACES_EXPORTER: exporter,
+    OTEL_EXPORTER_OTLP_ENDPOINT: endpoint, OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: tracesEndpoint
+  } = environment
+  if (disabled?.trim().toLowerCase() === 'true' || exporter?.trim() === 'none') return false
+  return [exporter, endpoint, tracesEndpoint].some((value) => value !== undefined && value !== '')
 }
 
 /** The variables with their defaults. An invalid one stays as it is, and adds a line to `wrong`. */

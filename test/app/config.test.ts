@@ -15,7 +15,8 @@ const defaults: Settings = {
   lingerMs: 0,
   createsTopics: true,
   retention: { retentionMs: undefined, retentionBytes: undefined },
-  sweepIntervalMs: 300_000
+  sweepIntervalMs: 300_000,
+  traces: false
 }
 
 test('without variables the defaults hold', () => {

@@ -1,14 +1,10 @@
-import type { Attributes, Context, Link, Span } from '@opentelemetry/api'
+import type { Attributes, Context, Link, Span, Tracer } from '@opentelemetry/api'
 import type { OpenTelemetry } from '../../../tracing/start.mjs'
 import type { TracedOperation, TracedResult, TraceSpan, Traces } from '../../ports/traces.ts'
 import type { StoreOperation } from '../../ports/telemetry.ts'
 
-/** By the semantic conventions for messaging (https://opentelemetry.io/docs/specs/semconv/messaging/). */
-const messaging = {
-  'messaging.system': 'serverless_streams'
-} as const
-
-const scope = 'serverless-streams'
+/** Attributes are named by the conventions for messaging (https://opentelemetry.io/docs/specs/semconv/messaging/). */
+const system = { 'messaging.system': 'serverless_streams' }
 
 /** @param linksMax links of one span */
 export function createTraces (otel: OpenTelemetry, linksMax: number): Traces {
@@ -18,21 +14,25 @@ export function createTraces (otel: OpenTelemetry, linksMax: number): Traces {
 class OpenTelemetryTraces implements Traces {
   readonly #otel: OpenTelemetry
   readonly #linksMax: number
+  readonly #tracer: Tracer
   readonly #root: Context
 
   constructor (otel: OpenTelemetry, linksMax: number) {
     this.#otel = otel
     this.#linksMax = linksMax
+    this.#tracer = otel.trace.getTracer('serverless-streams')
     // Nothing that is done in it has a span, neither of ours nor of the AWS SDK.
     this.#root = otel.suppressTracing(otel.ROOT_CONTEXT)
   }
 
   current (): TraceSpan | undefined {
-    return this.#otel.trace.getActiveSpan() as TraceSpan | undefined
+    return this.#otel.trace.getActiveSpan() as unknown as TraceSpan | undefined
   }
 
   operation<T> (operation: TracedOperation, work: () => Promise<T>, describe: (answer: T) => TracedResult): Promise<T> {
     const parent = this.#otel.context.active()
+    // All samplers decide for the whole trace.
+    if (this.#otel.trace.getSpan(parent)?.isRecording() !== true) return work()
     const span = this.#start(nameOf(operation), attributesOf(operation), parent)
     return this.#within(span, parent, work, (answer) => { this.#describe(span, () => describe(answer)) })
   }
@@ -40,10 +40,11 @@ class OpenTelemetryTraces implements Traces {
   async wait<T> (
     operation: TracedOperation, within: TraceSpan | undefined, work: () => Promise<T>, describe: (answer: T) => TracedResult | undefined
   ): Promise<T> {
+    const request = within === undefined ? undefined : spanOf(within)
+    if (request?.isRecording() !== true) return await work()
     const startTime = Date.now()
-    const parent = this.#contextOf(within)
+    const parent = this.#contextOf(request)
     const answer = await this.#otel.context.with(parent, work)
-    if (!this.#isRecording(within)) return answer
     const result = this.#try(() => describe(answer))
     if (result === undefined) return answer
     const span = this.#tracer.startSpan(nameOf(operation), { attributes: attributesOf(operation), startTime }, parent)
@@ -53,12 +54,11 @@ class OpenTelemetryTraces implements Traces {
   }
 
   shared<T> (name: string, topic: string, operations: ReadonlyArray<TraceSpan | undefined>, work: () => Promise<T>): Promise<T> {
-    const recorded = operations.filter((span) => this.#isRecording(span)) as unknown[] as Span[]
-    const [first, ...others] = recorded
+    const [first, ...others] = operations.filter((span) => span !== undefined).map(spanOf).filter((span) => span.isRecording())
     if (first === undefined) return this.detached(work)
-    const parent = this.#contextOf(first as unknown as TraceSpan)
-    const span = this.#start(`${name} ${topic}`, { ...messaging, 'messaging.destination.name': topic }, parent,
-      others.slice(0, this.#linksMax).map((other) => ({ context: other.spanContext() })))
+    const parent = this.#contextOf(first)
+    const links = others.slice(0, this.#linksMax).map((other) => ({ context: other.spanContext() }))
+    const span = this.#start(`${name} ${topic}`, { ...system, 'messaging.destination.name': topic }, parent, links)
     if (operations.length > 1) span.setAttribute('serverless_streams.operations', operations.length)
     for (const other of others) other.addLink({ context: span.spanContext() })
     return this.#within(span, parent, work)
@@ -75,21 +75,12 @@ class OpenTelemetryTraces implements Traces {
     return this.#otel.context.with(this.#root, work)
   }
 
-  /** Asked for anew each time: it is cheap, and the provider may be set later. */
-  get #tracer () {
-    return this.#otel.trace.getTracer(scope)
-  }
-
   #start (name: string, attributes: Attributes, parent: Context, links: Link[] = []): Span {
     return this.#tracer.startSpan(name, { attributes, links }, parent)
   }
 
-  #contextOf (span: TraceSpan | undefined): Context {
-    return span === undefined ? this.#root : this.#otel.trace.setSpan(this.#otel.ROOT_CONTEXT, span as unknown as Span)
-  }
-
-  #isRecording (span: TraceSpan | undefined): boolean {
-    return (span as unknown as Span | undefined)?.isRecording() === true
+  #contextOf (span: Span): Context {
+    return this.#otel.trace.setSpan(this.#otel.ROOT_CONTEXT, span)
   }
 
   /** Ends the span with the work. The outcome is the work's. */
@@ -134,13 +125,17 @@ class OpenTelemetryTraces implements Traces {
   }
 }
 
+function spanOf (span: TraceSpan): Span {
+  return span as unknown as Span
+}
+
 function nameOf ({ name, topic }: TracedOperation): string {
   return `${name} ${topic}`
 }
 
 function attributesOf ({ kind, name, topic, group, offset }: TracedOperation): Attributes {
   return {
-    ...messaging,
+    ...system,
     'messaging.operation.type': kind,
     'messaging.operation.name': name,
     'messaging.destination.name': topic,

@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
 import { cpSync, symlinkSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 import { eventually } from '../../support/eventually.ts'
 import { produce } from '../../support/http/requests.ts'
 import { environmentFor, startCollector, withoutTracing } from '../../support/opentelemetry/collector.ts'
@@ -39,7 +41,11 @@ async function telemetryModules (t: TestContext, environment: Record<string, str
   const server = await startServer(t, { ...memory, ...environment, NODE_OPTIONS: `--import=${printsModules}` })
   await produce(server.baseUrl, 'orders', '{"payload":1}')
   await stop(server)
-  const modules = JSON.parse(server.errorLines.at(-1)!.replace('modules ', '')) as string[]
+  return telemetryIn(server.errorLines.at(-1)!)
+}
+
+function telemetryIn (line: string): string[] {
+  const modules = JSON.parse(line.replace('modules ', '')) as string[]
   assert.ok(modules.length > 100, 'modules are seen')
   return modules.filter((url) => /opentelemetry|\/tracing\//.test(url))
 }
@@ -49,6 +55,14 @@ test('nothing is loaded without the variables, or if they turn traces off', asyn
   assert.deepEqual(await telemetryModules(t, {}), [])
   assert.deepEqual(await telemetryModules(t, { ...endpoint, OTEL_SDK_DISABLED: 'true' }), [])
   assert.deepEqual(await telemetryModules(t, { ...endpoint, OTEL_TRACES_EXPORTER: 'none' }), [])
+})
+
+test('the function on Lambda loads nothing, since a layer does', async () => {
+  const code = `await import(${JSON.stringify(join(root, 'lambda.mjs'))}); process.exit()`
+  const { stderr } = await promisify(execFile)(process.execPath, [`--import=${printsModules}`, '--input-type=module', '-e', code], {
+    env: { ...memory, ...environmentFor(1), AWS_LAMBDA_FUNCTION_NAME: 'streams' }
+  })
+  assert.deepEqual(telemetryIn(stderr.split('\n').find((line) => line.startsWith('modules '))!), [])
 })
 
 test('with the variables, it is loaded', { skip }, async (t) => {

@@ -1,5 +1,5 @@
 // Loads OpenTelemetry. Only src/adapters/opentelemetry imports this file, and only if traces are on. The packages are installed
-// apart, by `npm ci --prefix tracing`, because they are as large as all others that the server needs.
+// apart, by `npm ci --prefix tracing`, because they are two thirds as large as all others that the server needs.
 import { createRequire } from 'node:module'
 import { context, diag, DiagLogLevel, ROOT_CONTEXT, SpanStatusCode, trace } from '@opentelemetry/api'
 import { getRPCMetadata, parseTraceParent, suppressTracing } from '@opentelemetry/core'

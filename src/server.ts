@@ -37,13 +37,15 @@ try {
 async function start (settings: Settings): Promise<void> {
   const logger = createLogger(settings.logLevel, bufferedOutput())
   const tracing = settings.traces ? await loadTracing(logger) : undefined
-  const wiring = await wire(settings, (text) => { logger.warn(text) }, { traces: tracing?.traces })
+  const wiring = await wire(settings, (text) => { logger.warn(text) }, { metrics: 'prometheus', traces: tracing?.traces })
   const failedChecks = await checkStores(wiring)
   const app = buildApp({
     log: wiring.log,
     catalog: wiring.catalog,
     groups: wiring.groups,
     limits: wiring.limits,
+    telemetry: wiring.telemetry,
+    exposition: wiring.exposition,
     checks: wiring.checks,
     logger,
     ...tracing !== undefined && observedBy(tracing),
@@ -54,6 +56,7 @@ async function start (settings: Settings): Promise<void> {
   limitConnections(app.server, {
     max: settings.connectionsMax,
     reservedFiles: wiring.limits.reservedFiles,
+    telemetry: wiring.telemetry,
     refused (count) { logger.warn({ count, max: app.server.maxConnections }, 'connections refused') }
   })
   const sweeper = settings.sweepIntervalMs === 0 ? undefined : startSweeping(wiring.catalog, settings.sweepIntervalMs, logger)

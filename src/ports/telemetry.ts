@@ -7,6 +7,7 @@ export const storeOperations = {
   put: 'segments',
   get: 'segments',
   list: 'segments',
+  list_names: 'segments',
   remove: 'segments',
   reserve: 'topics',
   state: 'topics',
@@ -38,13 +39,15 @@ export type HoleVerdict = 'wait' | 'pass' | 'seal' | 'correct'
 export type SealKind = 'hole' | 'range'
 
 /** Requests that stay open: a stream of events, a long poll, a receive of a consumer group that waits. */
-export type LiveKind = 'stream' | 'long_poll' | 'receive'
+export const liveKinds = ['stream', 'long_poll', 'receive'] as const
+export type LiveKind = typeof liveKinds[number]
 
 /**
  * What refused a request or a connection to protect the process: MAX_BUFFERED_BYTES, MAX_CONNECTIONS, the bound on live requests,
  * the backlog of appends, a rate limit, the bound on pipelined requests.
  */
-export type Bound = 'memory' | 'connections' | 'followers' | 'overload' | 'rate' | 'pipelining'
+export const bounds = ['memory', 'connections', 'followers', 'overload', 'rate', 'pipelining'] as const
+export type Bound = typeof bounds[number]
 
 /** What one sweep has done, dry runs apart. */
 export interface SweepReport {

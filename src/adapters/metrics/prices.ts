@@ -20,6 +20,7 @@ export const prices = {
 export const dollarsPerCall: Readonly<Partial<Record<StoreOperation, number>>> = {
   put: prices.perMillionPuts / 1e6,
   list: prices.perMillionLists / 1e6,
+  list_names: prices.perMillionLists / 1e6,
   get: prices.perMillionGets / 1e6
 }
 

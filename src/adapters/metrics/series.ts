@@ -8,6 +8,13 @@ export class Series {
   constructor (labels: readonly string[]) {
     this.labels = labels
   }
+
+  /** Sets the number to `left`. @returns what it was */
+  take (left = 0): number {
+    const { value } = this
+    this.value = left
+    return value
+  }
 }
 
 /** Observed values, counted by the smallest upper bound that is not below them. */
@@ -60,10 +67,13 @@ export class Sample {
     this.#skip = this.#stride - 1
   }
 
-  clear (): void {
+  /** Begins anew. @returns the values so far */
+  take (): number[] {
+    const { values } = this
     this.values = []
     this.#stride = 1
     this.#skip = 0
+    return values
   }
 }
 

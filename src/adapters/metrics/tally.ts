@@ -1,5 +1,5 @@
 import { metrics, type Metric } from '../../ports/metrics.ts'
-import { storeOperations, type StoreOperation, type StoreOutcome, type Telemetry } from '../../ports/telemetry.ts'
+import { bounds, liveKinds, storeOperations, type StoreOperation, type StoreOutcome, type Telemetry } from '../../ports/telemetry.ts'
 import { Groups, Topics, type TopicSeries } from './bounded.ts'
 import { methodLabel, routeLabel } from './labels.ts'
 import { dollarsOfUnits, dollarsPerCall } from './prices.ts'
@@ -62,6 +62,10 @@ export class Tally implements Telemetry {
     this.#misses = families.segmentLookups.at('miss')
     this.#held = families.bytesHeld.at()
     if (paid) this.#cost = families.cost.at()
+    for (const bound of bounds) families.refusals.at(bound)
+    for (const kind of liveKinds) families.live.at(kind)
+    for (const kind of ['hole', 'range']) families.seals.at(kind)
+    for (const outcome of ['ok', 'failed']) families.sweeps.at(outcome)
   }
 
   storeCall (operation: StoreOperation, outcome: StoreOutcome, ms: number, bytes: number): void {

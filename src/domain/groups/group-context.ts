@@ -1,5 +1,6 @@
 import type { Clock } from '../../ports/clock.ts'
 import type { GroupItem, GroupName, GroupStore } from '../../ports/group-store.ts'
+import type { Telemetry } from '../../ports/telemetry.ts'
 import type { TopicItem, TopicStore } from '../../ports/topic-store.ts'
 import type { Traces } from '../../ports/traces.ts'
 import { LogError } from '../errors.ts'
@@ -29,6 +30,7 @@ export interface GroupContext {
   readonly pageBudget: PageBudget
   /** Whether the process goes on running when it has answered; false for a function. */
   readonly runsOn: boolean
+  readonly telemetry: Telemetry
   /** Only while traces are on. */
   readonly traces?: Traces | undefined
 }

@@ -46,16 +46,12 @@ export function createSqliteSegmentStore (database: DatabaseSync, journal: Journ
   /** Bytes read in this turn of the event loop. */
   const turn = { bytes: 0 }
 
-  async function put (
-    use: 'append' | 'upkeep', topic: string, last: number, object: SegmentObject, time: number
-  ): Promise<'created' | 'exists'> {
+  /** @returns whether the object is new */
+  function write (use: 'append' | 'upkeep', topic: string, last: number, object: SegmentObject, time: number): boolean {
     const { body, contentType, contentEncoding = null, metadata } = object
     const pages = PAGES_PER_CHANGE + Math.ceil(body.length / PAGE_BYTES)
-    const created = journal.write(use, pages, () => (
+    return journal.write(use, pages, () => (
       insert.run(topic, last, time, contentType, contentEncoding, JSON.stringify(metadata), body).changes === 1))
-    // Also if the object exists already: its own put may not be flushed yet, and a power cut would then remove it.
-    await journal.durable(created ? 'unknown' : 'none')
-    return created ? 'created' : 'exists'
   }
 
   return {
@@ -64,11 +60,16 @@ export function createSqliteSegmentStore (database: DatabaseSync, journal: Journ
       if (reservedAtMs !== null && time - reservedAtMs > PUT_ACCEPTED_MS) {
         throw new StoreError('expired', 'none', `the reservation of offset ${last} is older than ${PUT_ACCEPTED_MS} ms`)
       }
-      return put(reservedAtMs === null ? 'upkeep' : 'append', topic, last, object, time)
+      const created = write(reservedAtMs === null ? 'upkeep' : 'append', topic, last, object, time)
+      // Also if the object exists already: its own put may not be flushed yet, and a power cut would then remove it.
+      await journal.durable(created ? 'unknown' : 'none')
+      return created ? 'created' : 'exists'
     },
 
     async restore (topic, last, object, storedAtMs) {
-      return put('append', topic, last, object, Math.min(storedAtMs, now()))
+      const created = write('append', topic, last, object, Math.min(storedAtMs, now()))
+      await journal.durable(created ? 'unknown' : 'none')
+      return created ? 'created' : 'exists'
     },
 
     async get (topic, last) {

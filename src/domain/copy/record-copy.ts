@@ -4,7 +4,7 @@ import type { Fact, TopicItem } from '../../ports/topic-store.ts'
 import { isKnownToStand } from '../log/log.ts'
 import { cutProducer, decodeProducer, encodeProducer } from '../producers/record.ts'
 import { earliestOf } from '../topics/state.ts'
-import { isNotAlone, type CopyContext } from './context.ts'
+import { CopyError, isNotAlone, type CopyContext } from './context.ts'
 
 /** Items of topics that are remembered. */
 const ITEMS_MAX = 1_000
@@ -43,6 +43,7 @@ export class RecordCopy {
   async #recordFor ({ name: { kind, topic, id }, record }: StoredRecord): Promise<Fact | undefined> {
     const item = await this.#itemOf(topic)
     if (item === undefined) return undefined
+    if (record.last > item.currentOffset) await this.#refuseNewLife(topic, item)
     if (kind === 'key') return await this.#stands(topic, item, record) ? record : undefined
     if (record.last <= item.currentOffset) return record
     // A record inside the item overrules the one outside.
@@ -58,6 +59,14 @@ export class RecordCopy {
     const { calls, target } = this.#context
     const { entries } = await calls.make('list', 'the target', (signal) => target.segments.list(topic, record.last, 1, { signal }))
     return entries[0]?.lastOffset === record.last
+  }
+
+  /** A record of a topic's next life says nothing of the life that was copied. */
+  async #refuseNewLife (topic: string, { deletedAtOffset = 0 }: TopicItem): Promise<void> {
+    const { calls, source } = this.#context
+    const now = await calls.make('read', 'the source', (signal) => source.topics.read(topic, { signal }))
+    if ((now?.deletedAtOffset ?? 0) <= deletedAtOffset) return
+    throw new CopyError(`topic ${topic} was deleted and written to again while it was copied: run the copy again`)
   }
 
   async #itemOf (topic: string): Promise<TopicItem | undefined> {

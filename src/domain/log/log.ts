@@ -23,6 +23,8 @@ export type { ReadRequest } from './read.ts'
 export type { Follower } from './follow.ts'
 export { bytesOf, mayBeYoungSeal, removeBelow, type Removed, type RemovalStorage } from './removal.ts'
 export { checkListing, toLogError } from './topic-storage.ts'
+export { isKnownToStand } from './keys.ts'
+export { settled } from './settled.ts'
 
 /** A place in a topic other than an offset. `sinceMs`: the first message at or after this time, ms since epoch. */
 export type Position = 'earliest' | 'latest' | { readonly sinceMs: Ms }

@@ -42,6 +42,9 @@ async function start (settings: Settings): Promise<void> {
     checks: wiring.checks,
     logger,
     bufferedBytesMax: settings.bufferedBytesMax,
+    followersMax: settings.followersMax,
+    addressRate: settings.addressRate,
+    trustedProxies: settings.trustedProxies,
     servedHosts: settings.servedHosts,
     corsOrigins: settings.corsOrigins
   })

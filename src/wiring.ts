@@ -1,7 +1,7 @@
 import { resolve } from 'node:path'
 import { systemClock } from './adapters/system/clock.ts'
 import type { AwsStorage, Settings, StorageSettings } from './app/config.ts'
-import type { StoreCheck } from './app/routes/service/health.ts'
+import type { StoreCheck } from './app/routes/service/readiness.ts'
 import { createCatalog, type Catalog } from './domain/catalog/catalog.ts'
 import { createGroups, type Groups } from './domain/groups/groups.ts'
 import { defaultLimits, type Limits } from './domain/limits.ts'

@@ -8,7 +8,7 @@ import { systemClock } from '../../../src/adapters/system/clock.ts'
 import { buildApp } from '../../../src/app/build-app.ts'
 import type { StreamBounds } from '../../../src/app/http/live/event-stream.ts'
 import type { PlatformLogFields } from '../../../src/app/http/request-log.ts'
-import type { StoreCheck } from '../../../src/app/routes/service/health.ts'
+import type { StoreCheck } from '../../../src/app/routes/service/readiness.ts'
 import type { TimeLeft } from '../../../src/app/routes/time-left.ts'
 import { createCatalog, type Catalog, type Retention } from '../../../src/domain/catalog/catalog.ts'
 import { createGroups, type Groups } from '../../../src/domain/groups/groups.ts'
@@ -40,6 +40,9 @@ export interface MemoryAppOptions {
   readonly bufferedBytesMax?: number
   readonly telemetry?: Telemetry
   readonly exposition?: Exposition
+  readonly followersMax?: number
+  readonly addressRate?: number
+  readonly trustedProxies?: readonly string[]
 }
 
 export interface MemoryApp { readonly app: FastifyInstance, readonly log: Log, readonly catalog: Catalog, readonly groups: Groups }
@@ -52,7 +55,7 @@ export function memoryApp (t: TestContext, options: MemoryAppOptions = {}): Memo
   const { segments = createMemorySegmentStore(), topics = createMemoryTopicStore(), records = createMemoryRecordStore() } = options
   const {
     checks = [], createsTopics = true, retention = {}, logger, platformLogFields, timeLeft, streamBounds, servedHosts, corsOrigins,
-    bufferedBytesMax, telemetry, exposition
+    bufferedBytesMax, telemetry, exposition, followersMax = Infinity, addressRate, trustedProxies = []
   } = options
   const limits = { ...defaultLimits, ...options.limits }
   const stores = { segments, topics, records, clock: systemClock, limits, ...telemetry === undefined ? {} : { telemetry } }
@@ -78,7 +81,10 @@ export function memoryApp (t: TestContext, options: MemoryAppOptions = {}): Memo
     ...streamBounds === undefined ? {} : { streamBounds: () => streamBounds },
     ...bufferedBytesMax === undefined ? {} : { bufferedBytesMax },
     ...corsOrigins === undefined ? {} : { corsOrigins },
-    servedHosts
+    servedHosts,
+    followersMax,
+    addressRate,
+    trustedProxies
   })
   t.after(async () => {
     await app.close()

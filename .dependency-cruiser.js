@@ -78,7 +78,7 @@ export default {
       comment: 'Nobody imports an entry file.',
       severity: 'error',
       from: { path: '^src/' },
-      to: { path: '^src/(server|lambda|backup|sweep|copy)\\.ts$' }
+      to: { path: '^src/(server|lambda|backup|sweep|copy|token)\\.ts$' }
     }
   ],
   options: {

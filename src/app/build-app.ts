@@ -1,5 +1,6 @@
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyRequest, LogController } from 'fastify'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
+import type { Tokens } from '../domain/access/tokens.ts'
 import type { Catalog } from '../domain/catalog/catalog.ts'
 import { LogError } from '../domain/errors.ts'
 import type { Groups } from '../domain/groups/groups.ts'
@@ -35,6 +36,8 @@ import { addDocs, addSpecification } from './routes/service/docs.ts'
 import { serviceRoutes } from './routes/service/health.ts'
 import { metricsRoute } from './routes/service/metrics.ts'
 import { Readiness, type StoreCheck } from './routes/service/readiness.ts'
+import { tokenRoutes } from './routes/tokens/token.ts'
+import { CreatedTokenBody, Token, TokenList } from './routes/tokens/token.schema.ts'
 import { closeRoute } from './routes/topics/close.ts'
 import { MessagePage } from './routes/topics/consume.schema.ts'
 import { consumeRoute } from './routes/topics/consume.ts'
@@ -49,6 +52,8 @@ export interface AppDeps {
   readonly log: Log
   readonly catalog: Catalog
   readonly groups: Groups
+  /** Without them, there are no routes that manage tokens. */
+  readonly tokens?: Tokens
   /** The same as those of the log. */
   readonly limits: Limits
   /** The limit for bytes that are held for clients (request bodies and responses); 256 MiB by default. */
@@ -121,6 +126,7 @@ export function buildApp (deps: AppDeps): FastifyInstance {
   // To compile one for each answer of each route takes a second of the start and 50 MiB, and saves less than a microsecond.
   app.setSerializerCompiler(() => (data) => JSON.stringify(data))
   for (const schema of schemas) app.addSchema(schema)
+  if (deps.tokens !== undefined) for (const schema of [Token, CreatedTokenBody, TokenList]) app.addSchema(schema)
   addBodyParsers(app, limits)
   app.setErrorHandler(handleError)
   addRequestLog(app, reports)
@@ -155,6 +161,7 @@ export function buildApp (deps: AppDeps): FastifyInstance {
       scope.register(closeRoute, { log, limits, hide })
       scope.register(receiveRoute, { groups, live, limits, sendBody, telemetry, timeLeft: deps.timeLeft, hide })
       for (const routes of [settleRoutes, groupRoutes, offsetRoutes]) scope.register(routes, { groups, limits, hide })
+      if (deps.tokens !== undefined) scope.register(tokenRoutes, { tokens: deps.tokens, limits, callerOf: () => 'a request', hide })
       scope.register(serviceRoutes, { readiness, hide })
       if (deps.exposition !== undefined) scope.register(metricsRoute, { exposition: deps.exposition, hide })
       addSpecification(scope)

@@ -171,12 +171,26 @@ export function buildApp (deps: AppDeps): FastifyInstance {
   return app
 }
 
-/** Refuses transfer codings that Node accepts although HTTP/1.1 requires an error (RFC 9112, 6.1). */
+/**
+ * Refuses transfer codings that Node accepts although HTTP/1.1 requires an error (RFC 9112, 6.1), and then closes the connection: a
+ * proxy in front may see another end of the request, and take what comes next for the answer to somebody else's.
+ */
 function addMessageChecks (app: FastifyInstance): void {
-  app.addHook('onRequest', (request, _reply, done) => {
-    const coding = request.raw.headers['transfer-encoding']
-    if (coding === undefined || coding.trim().toLowerCase() === 'chunked') done()
-    else done(new LogError('not_implemented', `transfer-encoding: expected chunked, got ${show.text(coding)}`))
+  app.addHook('onRequest', (request, reply, done) => {
+    const { headers: { 'transfer-encoding': coding }, httpVersion } = request.raw
+    if (coding === undefined) {
+      done()
+      return
+    }
+    const isChunked = coding.trim().toLowerCase() === 'chunked'
+    if (isChunked && httpVersion === '1.1') {
+      done()
+      return
+    }
+    reply.raw.shouldKeepAlive = false
+    done(isChunked
+      ? new LogError('malformed_request', `transfer-encoding: expected none with HTTP/${httpVersion}, got ${show.text(coding)}`)
+      : new LogError('not_implemented', `transfer-encoding: expected chunked, got ${show.text(coding)}`))
   })
 }
 

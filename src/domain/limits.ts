@@ -238,8 +238,16 @@ export const defaultLimits = {
    */
   clientGraceMs: 2 * seconds,
   clientBytesPerSecondMin: 1 * MiB,
+  /** Addresses whose rate is remembered; a forgotten one may have another burst. */
+  rateAddressesMax: 65_536,
+  /** Results of the checks of /ready are used for this time, so that nobody can make the checks cost. */
+  readinessKeptMs: 1 * seconds,
   /** File descriptors that are not available for connections. */
-  reservedFiles: 64
+  reservedFiles: 64,
+
+  // Metrics
+  /** METRICS_TOPICS: topics with a label of their own in the metrics, and groups; all others share one. */
+  metricTopicsMax: 100
 }
 
 export type Limits = {

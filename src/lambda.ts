@@ -3,6 +3,7 @@ import type { Writable } from 'node:stream'
 import awsLambdaFastify from '@fastify/aws-lambda'
 import type { Context } from 'aws-lambda'
 import type { FastifyInstance, InjectOptions, LightMyRequestCallback } from 'fastify'
+import { noAuthenticator } from './app/access/authenticator.ts'
 import { buildApp } from './app/build-app.ts'
 import { loadLambdaSettings } from './app/config.ts'
 import { httpEventOf, needsBase64, normalizeEvent, routeMatcher, type HttpEvent } from './app/lambda/event.ts'
@@ -35,6 +36,7 @@ const app = buildApp({
   catalog,
   groups,
   limits,
+  authenticator: noAuthenticator,
   checks,
   corsOrigins: settings.corsOrigins,
   logger,

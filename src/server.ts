@@ -2,6 +2,7 @@ import type { AddressInfo } from 'node:net'
 import { setFlagsFromString } from 'node:v8'
 import type { FastifyInstance } from 'fastify'
 import type { Logger } from 'pino'
+import { noAuthenticator } from './app/access/authenticator.ts'
 import { buildApp } from './app/build-app.ts'
 import { loadSettings, type Settings, SettingsError } from './app/config.ts'
 import { closeIdleWhenSent, limitConnections } from './app/http/bounds/connections.ts'
@@ -39,6 +40,7 @@ async function start (settings: Settings): Promise<void> {
     catalog: wiring.catalog,
     groups: wiring.groups,
     limits: wiring.limits,
+    authenticator: noAuthenticator,
     checks: wiring.checks,
     logger,
     bufferedBytesMax: settings.bufferedBytesMax,

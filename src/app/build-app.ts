@@ -5,6 +5,8 @@ import { LogError } from '../domain/errors.ts'
 import type { Groups } from '../domain/groups/groups.ts'
 import type { Limits } from '../domain/limits.ts'
 import type { Log } from '../domain/log/log.ts'
+import { addAccess } from './access/access.ts'
+import type { Authenticator } from './access/authenticator.ts'
 import { createBodySender } from './http/answers/body-sender.ts'
 import { addDefaultHeaders, setDefaultHeaders } from './http/answers/default-headers.ts'
 import { createPageSender } from './http/answers/page-body.ts'
@@ -44,6 +46,7 @@ export interface AppDeps {
   readonly groups: Groups
   /** The same as those of the log. */
   readonly limits: Limits
+  readonly authenticator: Authenticator
   /** The limit for bytes that are held for clients (request bodies and responses); 256 MiB by default. */
   readonly bufferedBytesMax?: number
   /** The checks of /ready. */
@@ -110,6 +113,7 @@ export function buildApp (deps: AppDeps): FastifyInstance {
   addHostCheck(app, deps.servedHosts)
   if (deps.corsOrigins !== undefined && deps.corsOrigins.length > 0) addCors(app, deps.corsOrigins)
   addUnknownPaths(app)
+  addAccess(app, deps)
   // Node would send an empty 417 for an unknown expectation. RFC 9110 permits to ignore it.
   app.server.on('checkExpectation', (request, response) => { app.server.emit('request', request, response) })
   // Node would close the connection without a response.

@@ -126,6 +126,10 @@ export const defaultLimits = {
   /** The least `retention_ms`. Stores tell times in whole seconds. */
   retentionMinMs: 1 * seconds,
 
+  // Access (docs/access.md)
+  /** Of an `Authorization` header. */
+  authorizationBytesMax: 8 * KiB,
+
   // Consumer groups (docs/groups-protocol.md)
   leaseDefaultMs: 30 * seconds,
   leaseMinMs: 1 * seconds,

@@ -13,6 +13,8 @@ export class RequestLogFields {
   messages: number | undefined = undefined
   storage: StorageCalls | undefined = undefined
   code: ErrorCode | undefined = undefined
+  /** Who sends the request; of an open route, or without access control, nobody. Nothing secret. */
+  principal: { readonly kind: string, readonly id: string, readonly name?: string } | undefined = undefined
   /** For a failed append whose error has no `written`: `unknown` as soon as the log has been called. */
   written: Written = 'no'
 
@@ -83,7 +85,7 @@ export function logRequest (
   log: FastifyInstance['log'], request: FastifyRequest, reply: FastifyReply, platform?: PlatformLogFields, aborted = false
 ): void {
   if (log.level === 'silent') return
-  const { topic, group, offset, messages, storage, code } = request.logFields
+  const { topic, group, offset, messages, storage, code, principal } = request.logFields
   log.info({
     request_id: request.id,
     method: request.method,
@@ -92,6 +94,8 @@ export function logRequest (
     status: aborted ? undefined : reply.statusCode,
     aborted: aborted ? true : undefined,
     code,
+    principal: principal === undefined ? undefined : `${principal.kind}:${principal.id}`,
+    principal_name: principal?.name,
     topic,
     group,
     offset,

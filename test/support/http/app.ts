@@ -5,6 +5,7 @@ import { createMemoryRecordStore } from '../../../src/adapters/memory/record-sto
 import { createMemorySegmentStore } from '../../../src/adapters/memory/segment-store.ts'
 import { createMemoryTopicStore } from '../../../src/adapters/memory/topic-store.ts'
 import { systemClock } from '../../../src/adapters/system/clock.ts'
+import { type Authenticator, noAuthenticator } from '../../../src/app/access/authenticator.ts'
 import { buildApp } from '../../../src/app/build-app.ts'
 import type { StreamBounds } from '../../../src/app/http/live/event-stream.ts'
 import type { PlatformLogFields } from '../../../src/app/http/request-log.ts'
@@ -36,6 +37,7 @@ export interface MemoryAppOptions {
   readonly servedHosts?: readonly string[] | undefined
   readonly corsOrigins?: readonly string[]
   readonly bufferedBytesMax?: number
+  readonly authenticator?: Authenticator
 }
 
 export interface MemoryApp { readonly app: FastifyInstance, readonly log: Log, readonly catalog: Catalog, readonly groups: Groups }
@@ -48,7 +50,7 @@ export function memoryApp (t: TestContext, options: MemoryAppOptions = {}): Memo
   const { segments = createMemorySegmentStore(), topics = createMemoryTopicStore(), records = createMemoryRecordStore() } = options
   const {
     checks = [], createsTopics = true, retention = {}, logger, platformLogFields, timeLeft, streamBounds, servedHosts, corsOrigins,
-    bufferedBytesMax
+    bufferedBytesMax, authenticator = noAuthenticator
   } = options
   const limits = { ...defaultLimits, ...options.limits }
   const stores = { segments, topics, records, clock: systemClock, limits }
@@ -66,6 +68,7 @@ export function memoryApp (t: TestContext, options: MemoryAppOptions = {}): Memo
     groups,
     limits,
     checks,
+    authenticator,
     ...logger === undefined ? {} : { logger },
     ...platformLogFields === undefined ? {} : { platformLogFields },
     ...timeLeft === undefined ? {} : { timeLeft },

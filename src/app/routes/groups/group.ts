@@ -15,6 +15,7 @@ export const groupRoutes: FastifyPluginCallbackTypebox<GroupRoutesOptions> = (ap
   const shared = { hide, tags: ['groups'], params: GroupParams }
 
   app.get('/topics/:topic/groups', {
+    config: { access: 'groups' },
     schema: {
       hide,
       operationId: 'listGroups',
@@ -36,6 +37,7 @@ export const groupRoutes: FastifyPluginCallbackTypebox<GroupRoutesOptions> = (ap
   })
 
   app.get('/topics/:topic/groups/:group', {
+    config: { access: 'groups' },
     schema: {
       ...shared,
       operationId: 'describeGroup',
@@ -47,6 +49,7 @@ export const groupRoutes: FastifyPluginCallbackTypebox<GroupRoutesOptions> = (ap
   })
 
   app.put('/topics/:topic/groups/:group', {
+    config: { access: 'groups' },
     schema: {
       ...shared,
       operationId: 'putGroup',
@@ -65,6 +68,7 @@ export const groupRoutes: FastifyPluginCallbackTypebox<GroupRoutesOptions> = (ap
   })
 
   app.delete('/topics/:topic/groups/:group', {
+    config: { access: 'groups' },
     schema: {
       ...shared,
       operationId: 'deleteGroup',

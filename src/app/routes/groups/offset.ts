@@ -14,6 +14,7 @@ export const offsetRoutes: FastifyPluginCallbackTypebox<GroupRoutesOptions> = (a
   const shared = { hide, tags: ['groups'], params: GroupParams }
 
   app.put('/topics/:topic/groups/:group/offset', {
+    config: { access: 'groups' },
     schema: {
       ...shared,
       operationId: 'seekGroup',
@@ -29,6 +30,7 @@ export const offsetRoutes: FastifyPluginCallbackTypebox<GroupRoutesOptions> = (a
   })
 
   app.post('/topics/:topic/groups/:group/redrive', {
+    config: { access: 'groups' },
     schema: {
       ...shared,
       operationId: 'redriveGroup',

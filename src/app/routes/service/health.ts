@@ -24,6 +24,7 @@ export const serviceRoutes: FastifyPluginCallbackTypebox<ServiceRoutesOptions> =
   const ok = { status: 'ok' } as const
 
   app.get('/health', {
+    config: { access: 'open' },
     schema: {
       hide,
       operationId: 'health',
@@ -34,6 +35,7 @@ export const serviceRoutes: FastifyPluginCallbackTypebox<ServiceRoutesOptions> =
   }, async () => ok)
 
   app.get('/ready', {
+    config: { access: 'open' },
     schema: {
       hide,
       operationId: 'ready',

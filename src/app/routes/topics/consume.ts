@@ -31,6 +31,7 @@ export const consumeRoute: FastifyPluginCallbackTypebox<ConsumeRouteOptions> = (
   })
 
   app.get('/topics/:topic/consume', {
+    config: { access: 'consume' },
     schema: {
       hide,
       operationId: 'consume',

@@ -25,6 +25,7 @@ export const topicRoutes: FastifyPluginCallbackTypebox<TopicRoutesOptions> = (ap
   addManagementBodies(app, limits)
 
   app.get('/topics', {
+    config: { access: 'list' },
     schema: {
       hide,
       operationId: 'listTopics',
@@ -40,6 +41,7 @@ export const topicRoutes: FastifyPluginCallbackTypebox<TopicRoutesOptions> = (ap
   })
 
   app.get('/topics/:topic', {
+    config: { access: 'see' },
     schema: {
       hide,
       operationId: 'describeTopic',
@@ -59,6 +61,7 @@ export const topicRoutes: FastifyPluginCallbackTypebox<TopicRoutesOptions> = (ap
   })
 
   app.put('/topics/:topic', {
+    config: { access: 'admin' },
     schema: {
       hide,
       operationId: 'putTopic',
@@ -81,6 +84,7 @@ export const topicRoutes: FastifyPluginCallbackTypebox<TopicRoutesOptions> = (ap
   })
 
   app.delete('/topics/:topic', {
+    config: { access: 'admin' },
     schema: {
       hide,
       operationId: 'deleteTopic',

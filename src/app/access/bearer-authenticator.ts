@@ -1,0 +1,38 @@
+import type { Principal } from '../../domain/access/principal.ts'
+import type { Limits } from '../../domain/limits.ts'
+import type { Authenticator } from './authenticator.ts'
+import { bearerOf, unauthorized } from './bearer.ts'
+
+/** Finds the principals of access tokens. */
+export interface Tokens {
+  /** @returns `undefined` for a token that is unknown, revoked or expired @throws LogError if the storage does not answer */
+  find (text: string): Promise<Principal | undefined>
+}
+
+/** Finds the principals of JWTs. */
+export interface Jwts {
+  /** @throws LogError `unauthorized`, `auth_unavailable`, also as a rejection */
+  verify (text: string): Principal | Promise<Principal>
+}
+
+/** The beginning of all access tokens. No JWT begins like that: `_` does not begin a JSON object in base64url. */
+const tokenPrefix = 'streams_'
+
+/** `Authorization: Bearer …` with an access token, a JWT, or either. */
+export function createBearerAuthenticator (
+  { authorizationBytesMax }: Limits, { tokens, jwts }: { readonly tokens?: Tokens | undefined, readonly jwts?: Jwts | undefined }
+): Authenticator {
+  return {
+    required: true,
+    authenticate ({ raw }) {
+      const text = bearerOf(raw, authorizationBytesMax)
+      if (jwts !== undefined && (tokens === undefined || !text.startsWith(tokenPrefix))) return jwts.verify(text)
+      return tokens!.find(text).then(known)
+    }
+  }
+}
+
+function known (principal: Principal | undefined): Principal {
+  if (principal === undefined) throw unauthorized('expected a valid token, got one that is unknown, revoked or expired')
+  return principal
+}

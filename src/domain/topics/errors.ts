@@ -12,6 +12,6 @@ declare module '../errors.ts' {
 
   interface ErrorDetails {
     message_too_large: { written: 'no' }
-    rate_limited: { written: 'no', retry_after: number }
+    rate_limited: { retry_after: number }
   }
 }

@@ -1,3 +1,4 @@
+import { tokenPrefix } from '../../domain/access/tokens.ts'
 import type { Principal } from '../../domain/access/principal.ts'
 import type { Limits } from '../../domain/limits.ts'
 import type { Authenticator } from './authenticator.ts'
@@ -5,8 +6,8 @@ import { bearerOf, unauthorized } from './bearer.ts'
 
 /** Finds the principals of access tokens. */
 export interface Tokens {
-  /** @returns `undefined` for a token that is unknown, revoked or expired @throws LogError if the storage does not answer */
-  find (text: string): Promise<Principal | undefined>
+  /** @returns `undefined` for a token that is unknown, revoked or expired @throws LogError by the promise only, if it can't be looked up */
+  find (text: string): Principal | undefined | Promise<Principal | undefined>
 }
 
 /** Finds the principals of JWTs. */
@@ -14,9 +15,6 @@ export interface Jwts {
   /** @throws LogError `unauthorized`, `auth_unavailable`, also as a rejection */
   verify (text: string): Principal | Promise<Principal>
 }
-
-/** The beginning of all access tokens. No JWT begins like that: `_` does not begin a JSON object in base64url. */
-const tokenPrefix = 'streams_'
 
 /** `Authorization: Bearer …` with an access token, a JWT, or either. */
 export function createBearerAuthenticator (
@@ -26,8 +24,10 @@ export function createBearerAuthenticator (
     required: true,
     authenticate ({ raw }) {
       const text = bearerOf(raw, authorizationBytesMax)
+      // No JWT begins with the prefix: it does not begin a JSON object in base64url.
       if (jwts !== undefined && (tokens === undefined || !text.startsWith(tokenPrefix))) return jwts.verify(text)
-      return tokens!.find(text).then(known)
+      const found = tokens!.find(text)
+      return found instanceof Promise ? found.then(known) : known(found)
     }
   }
 }

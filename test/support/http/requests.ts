@@ -98,7 +98,7 @@ const titles: Record<string, [number, string, boolean]> = {
   unsupported_media_type: [415, 'The content type is not supported', false],
   misdirected_request: [421, 'The server is not served under this host name', false],
   idempotency_conflict: [422, 'The same producer seq or key came with other messages', false],
-  rate_limited: [429, 'More comes than the topic takes', true],
+  rate_limited: [429, 'More comes in a second than is allowed', true],
   request_headers_too_large: [431, 'The request headers are too large', false],
   internal: [500, 'Internal server error', false],
   not_implemented: [501, 'The request needs what this server does not implement', false],

@@ -1,7 +1,9 @@
+import type { Server } from 'node:net'
 import { resolve } from 'node:path'
 import { systemClock } from './adapters/system/clock.ts'
 import type { AwsStorage, Settings, StorageSettings } from './app/config.ts'
 import type { StoreCheck } from './app/routes/service/health.ts'
+import { Tokens } from './domain/access/tokens.ts'
 import { createCatalog, type Catalog } from './domain/catalog/catalog.ts'
 import { createGroups, type Groups } from './domain/groups/groups.ts'
 import { defaultLimits, type Limits } from './domain/limits.ts'
@@ -10,12 +12,14 @@ import type { Compression } from './domain/segments/segment.ts'
 import type { GroupStore } from './ports/group-store.ts'
 import type { RecordStore } from './ports/record-store.ts'
 import type { NamedSegmentStore } from './ports/segment-store.ts'
+import type { TokenStore } from './ports/token-store.ts'
 import type { TopicStore } from './ports/topic-store.ts'
 
 export interface Wiring {
   readonly log: Log
   readonly catalog: Catalog
   readonly groups: Groups
+  readonly tokens: Tokens
   /** The limits of the log, and so of all that uses it. */
   readonly limits: Limits
   readonly checks: readonly StoreCheck[]
@@ -37,6 +41,7 @@ interface Stores {
   readonly topics: TopicStore
   readonly records: RecordStore
   readonly groups: GroupStore
+  readonly tokens: TokenStore
   readonly checks: readonly StoreCheck[]
   readonly location: string
   readonly warnings?: readonly string[]
@@ -67,10 +72,12 @@ export async function wire (settings: Settings, warn: (text: string) => void, { 
     resolveClosing: (topic, item) => log.isClosed(topic, item)
   })
   const groups = createGroups({ store: stores.groups, topics, log, clock: systemClock, limits, runsOn })
+  const tokens = new Tokens({ store: stores.tokens, clock: systemClock, limits, warn })
   return {
     log,
     catalog,
     groups,
+    tokens,
     limits,
     checks,
     location,
@@ -95,10 +102,12 @@ async function openAws (
   { bucket, table, region, s3Endpoint, dynamoEndpoint }: AwsStorage, warn: (text: string) => void
 ): Promise<Stores> {
   const [
-    { createS3SegmentStore }, { createDynamoClient }, { createDynamoTopicStore }, { createDynamoRecordStore }, { createDynamoGroupStore }
+    { createS3SegmentStore }, { createDynamoClient }, { createDynamoTopicStore }, { createDynamoRecordStore },
+    { createDynamoGroupStore }, { createDynamoTokenStore }
   ] = await Promise.all([
     import('./adapters/s3/segment-store.ts'), import('./adapters/dynamodb/client.ts'), import('./adapters/dynamodb/topic-store.ts'),
-    import('./adapters/dynamodb/record-store.ts'), import('./adapters/dynamodb/group-store.ts')
+    import('./adapters/dynamodb/record-store.ts'), import('./adapters/dynamodb/group-store.ts'),
+    import('./adapters/dynamodb/token-store.ts')
   ])
   const segments = createS3SegmentStore({ region, endpoint: s3Endpoint, bucket })
   const client = createDynamoClient({ region, endpoint: dynamoEndpoint })
@@ -108,6 +117,7 @@ async function openAws (
     topics,
     records: createDynamoRecordStore({ client, table }),
     groups: createDynamoGroupStore({ client, table, warn }),
+    tokens: createDynamoTokenStore({ client, table, warn }),
     checks: [
       { name: 'bucket', check: (options) => segments.check(options) },
       { name: 'table', check: (options) => topics.check(options) }
@@ -122,16 +132,20 @@ async function openAws (
 }
 
 async function openSqlite (folder: string): Promise<Stores> {
-  const [{ openSqliteStore, SqliteStartError }, { listenForBackups }] = await Promise.all([
-    import('./adapters/sqlite/open.ts'), import('./adapters/sqlite/backup.ts')
+  const [{ openSqliteStore, SqliteStartError }, { listenForBackups }, { listenForTokens }] = await Promise.all([
+    import('./adapters/sqlite/open.ts'), import('./adapters/sqlite/backup.ts'), import('./adapters/sqlite/token-socket.ts')
   ])
   try {
     const store = openSqliteStore(folder)
     const warnings: string[] = []
-    const backups = await listenForBackups(folder, (target) => store.backup(target)).catch((error: unknown) => {
-      warnings.push(`Backups are not possible while the server runs: ${String(error)}`)
+    const listening = (what: string, server: Promise<Server>): Promise<Server | undefined> => server.catch((error: unknown) => {
+      warnings.push(`${what} while the server runs: ${String(error)}`)
       return undefined
     })
+    const sockets = await Promise.all([
+      listening('Backups are not possible', listenForBackups(folder, (target) => store.backup(target))),
+      listening('"npm run token" is not possible', listenForTokens(folder, store.tokens))
+    ])
     return {
       ...store,
       checks: [{ name: 'data folder', check: (options) => store.segments.check(options) }],
@@ -139,7 +153,7 @@ async function openSqlite (folder: string): Promise<Stores> {
       warnings,
       compression: 'none',
       close () {
-        backups?.close()
+        for (const socket of sockets) socket?.close()
         store.close()
       }
     }
@@ -150,10 +164,12 @@ async function openSqlite (folder: string): Promise<Stores> {
 
 async function openMemory (): Promise<Stores> {
   const [
-    { createMemorySegmentStore }, { createMemoryTopicStore }, { createMemoryRecordStore }, { createMemoryGroupStore }
+    { createMemorySegmentStore }, { createMemoryTopicStore }, { createMemoryRecordStore }, { createMemoryGroupStore },
+    { createMemoryTokenStore }
   ] = await Promise.all([
     import('./adapters/memory/segment-store.ts'), import('./adapters/memory/topic-store.ts'),
-    import('./adapters/memory/record-store.ts'), import('./adapters/memory/group-store.ts')
+    import('./adapters/memory/record-store.ts'), import('./adapters/memory/group-store.ts'),
+    import('./adapters/memory/token-store.ts')
   ])
   // The wall clock at the start plus the elapsed time: it does not jump when the machine's clock is set.
   const now = (): number => Math.floor(performance.timeOrigin + performance.now())
@@ -162,6 +178,7 @@ async function openMemory (): Promise<Stores> {
     topics: createMemoryTopicStore(now),
     records: createMemoryRecordStore(),
     groups: createMemoryGroupStore(now),
+    tokens: createMemoryTokenStore(),
     checks: [],
     location: 'memory (lost when the server stops)',
     compression: 'none',

@@ -30,6 +30,11 @@
  *     by                   S   random, of the newest write
  *     config               S   JSON
  *     state                B   what is handed out, and what is settled
+ *
+ * An access token has the key `token#{id}`:
+ *
+ *     kind                 S   "token". With it, the item is in the index
+ *     text                 S   what is known of it, as JSON
  */
 import type { AttributeValue, CreateTableCommandInput, GlobalSecondaryIndex } from '@aws-sdk/client-dynamodb'
 import { StoreError } from '../../ports/errors.ts'
@@ -45,7 +50,7 @@ export const PK = 'pk'
 /** Tells what an item is, if it can be listed. */
 export const KIND = 'kind'
 
-/** Lists topics, and the groups of a topic. It has only what no write changes, so that writes cost the same with it. */
+/** Lists topics, the groups of a topic, and access tokens. It has only what no write changes, so that writes cost the same with it. */
 export const TOPICS_INDEX = {
   IndexName: 'topics',
   KeySchema: [{ AttributeName: KIND, KeyType: 'HASH' }, { AttributeName: PK, KeyType: 'RANGE' }],
@@ -78,6 +83,7 @@ export const SEPARATOR = '#'
 export const CHECK_KEY = `${SEPARATOR}check`
 export const TOPIC_KIND = 'topic'
 export const GROUP_KIND = 'group'
+export const TOKEN_KIND = 'token'
 
 export function recordKey ({ kind, topic, id }: RecordName): string {
   return [kind, topic, id].join(SEPARATOR)
@@ -85,6 +91,10 @@ export function recordKey ({ kind, topic, id }: RecordName): string {
 
 export function groupKey ({ topic, group }: GroupName): string {
   return [GROUP_KIND, topic, group].join(SEPARATOR)
+}
+
+export function tokenKey (id: string): string {
+  return TOKEN_KIND + SEPARATOR + id
 }
 
 /** Attributes of a topic's item. */
@@ -103,6 +113,9 @@ export const TOPIC = {
 
 /** Attributes of a group's item. */
 export const GROUP = { gen: 'gen', rev: 'rev', by: 'by', config: 'config', state: 'state' } as const
+
+/** Attributes of a token's item. */
+export const TOKEN = { text: 'text' } as const
 
 const GEN_BYTES = 16
 /** Characters of a wrong value in the message of an error. */
@@ -186,6 +199,11 @@ export function groupItemOf (item: Item, { topic, group }: GroupName): GroupItem
     config: textOf(item, GROUP.config, of) ?? missing(GROUP.config, of),
     state: bytesOf(item, GROUP.state, of)
   }
+}
+
+/** Empty if it is not a string: then the token is refused, and can still be listed and removed. */
+export function tokenTextOf (item: Item): string {
+  return item[TOKEN.text]?.S ?? ''
 }
 
 function factOf (item: Item, attributes: FactAttributes, of: string): Fact | undefined {

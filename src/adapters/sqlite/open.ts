@@ -7,6 +7,7 @@ import { DatabaseSync } from 'node:sqlite'
 import type { GroupStore } from '../../ports/group-store.ts'
 import type { RecordStore } from '../../ports/record-store.ts'
 import type { NamedSegmentStore } from '../../ports/segment-store.ts'
+import type { TokenStore } from '../../ports/token-store.ts'
 import type { TopicStore } from '../../ports/topic-store.ts'
 import { copyDatabase } from './backup.ts'
 import { createStoreClock } from './clock.ts'
@@ -20,6 +21,7 @@ import { createSqliteRecordStore } from './record-store.ts'
 import { APPLICATION_ID, MIGRATIONS, PAGE_BYTES, SCHEMA, SCHEMA_VERSION } from './schema.ts'
 import { createSqliteSegmentStore } from './segment-store.ts'
 import { freeBytesOf } from './space.ts'
+import { createSqliteTokenStore } from './token-store.ts'
 import { createSqliteTopicStore } from './topic-store.ts'
 
 export { SqliteStartError, type SqliteStartFailure } from './errors.ts'
@@ -29,6 +31,7 @@ export interface SqliteStore {
   readonly topics: TopicStore
   readonly records: RecordStore
   readonly groups: GroupStore
+  readonly tokens: TokenStore
   /**
    * Copies the store to a new folder, with everything that was acknowledged before the call. Other calls continue.
    * @throws BackupError, StoreError
@@ -77,6 +80,7 @@ export function openSqliteStore (folder: string, options: SqliteStoreOptions = {
       topics: createSqliteTopicStore(database, journal, clock),
       records: createSqliteRecordStore(database, journal),
       groups: createSqliteGroupStore(database, journal, clock),
+      tokens: createSqliteTokenStore(database, journal),
       backup: async (target) => {
         journal.read(() => {})
         await copyDatabase(database, target)

@@ -71,6 +71,10 @@ export const SCHEMA = `
     state BLOB NOT NULL,
     UNIQUE (topic, name)
   ) STRICT;
+  CREATE TABLE IF NOT EXISTS tokens (
+    id TEXT NOT NULL PRIMARY KEY,
+    text TEXT NOT NULL
+  ) STRICT, WITHOUT ROWID;
   CREATE TABLE IF NOT EXISTS log_generation (
     id INTEGER NOT NULL PRIMARY KEY CHECK (id = 1),
     generation INTEGER NOT NULL

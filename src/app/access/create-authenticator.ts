@@ -31,3 +31,9 @@ export async function createAuthenticator (
     }
   }
 }
+
+/** As the setting AUTH has it, for the log. */
+export function describeAccess (access: AccessSettings): string {
+  if (access.kind !== 'bearer') return access.kind
+  return [...access.tokens ? ['tokens'] : [], ...access.jwt === undefined ? [] : ['jwt']].join()
+}

@@ -129,6 +129,8 @@ export const defaultLimits = {
   // Access (docs/access.md)
   /** Of an `Authorization` header. */
   authorizationBytesMax: 8 * KiB,
+  /** Lists of topics that one request makes to find those that its token may see. */
+  visibleListsMax: 8,
   /** How far the clock of an issuer of JWTs may differ: tokens are valid for so much longer, and earlier. */
   clockToleranceMs: 60 * seconds,
   /** A JWT that was verified is not verified again for this time, as long as it does not expire: a key that is withdrawn works on. */

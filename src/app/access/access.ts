@@ -1,4 +1,4 @@
-import type { FastifyInstance, FastifyReply, FastifyRequest, onRequestHookHandler, RouteOptions } from 'fastify'
+import type { FastifyInstance, FastifyRequest, onRequestHookHandler, RouteOptions } from 'fastify'
 import { demand, demandOnAll, demandSight, Forbidden, forbidden } from '../../domain/access/demand.ts'
 import type { TopicAction } from '../../domain/access/grants.ts'
 import type { Principal } from '../../domain/access/principal.ts'
@@ -39,6 +39,12 @@ export interface AccessOptions {
  */
 export function addAccess (app: FastifyInstance, { authenticator }: AccessOptions): void {
   app.decorateRequest('principal', null as unknown as Principal)
+  app.addHook('onError', (request, reply, error, done) => {
+    if (hasCode(error, 'unauthorized')) {
+      reply.header('www-authenticate', request.headers.authorization === undefined ? challenge : invalidChallenge)
+    } else if (error instanceof Forbidden) reply.header('www-authenticate', insufficient(error.grant))
+    done()
+  })
   app.addHook('onRoute', (route) => {
     const need = needOf(route)
     if (need === 'open') return
@@ -60,39 +66,27 @@ function needOf (route: RouteOptions & { url: string }): Need {
 }
 
 function accessHook (need: Exclude<Need, 'open'>, authenticator: Authenticator): onRequestHookHandler {
-  const admit = (request: FastifyRequest, reply: FastifyReply, principal: Principal, done: (error?: Error) => void): void => {
+  const admit = (request: FastifyRequest, principal: Principal): Error | undefined => {
     request.principal = principal
-    if (principal.kind === 'none') {
-      done()
-      return
-    }
+    if (principal.kind === 'none') return undefined
     request.logFields.principal = principal
     try {
       check(need, request)
+      return undefined
     } catch (error) {
-      if (error instanceof Forbidden) reply.header('www-authenticate', insufficient(error.grant))
-      done(error as Error)
-      return
+      return error as Error
     }
-    done()
   }
-  const refuse = (request: FastifyRequest, reply: FastifyReply, error: unknown, done: (error: Error) => void): void => {
-    if (hasCode(error, 'unauthorized')) {
-      reply.header('www-authenticate', request.headers.authorization === undefined ? challenge : invalidChallenge)
-    }
-    done(error as Error)
-  }
-  return (request, reply, done) => {
+  return (request, _reply, done) => {
     let principal
     try {
       principal = authenticator.authenticate(request)
     } catch (error) {
-      refuse(request, reply, error, done)
+      done(error as Error)
       return
     }
-    if (principal instanceof Promise) {
-      principal.then((found) => { admit(request, reply, found, done) }, (error: unknown) => { refuse(request, reply, error, done) })
-    } else admit(request, reply, principal, done)
+    if (principal instanceof Promise) principal.then((found) => { done(admit(request, found)) }, done)
+    else done(admit(request, principal))
   }
 }
 

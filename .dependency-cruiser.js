@@ -74,7 +74,7 @@ export default {
       comment: 'Nobody imports an entry file.',
       severity: 'error',
       from: { path: '^src/' },
-      to: { path: '^src/(server|lambda|backup|sweep)\\.ts$' }
+      to: { path: '^src/(server|lambda|backup|sweep|token)\\.ts$' }
     }
   ],
   options: {

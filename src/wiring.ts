@@ -1,7 +1,7 @@
 import type { Server } from 'node:net'
 import { resolve } from 'node:path'
 import { systemClock } from './adapters/system/clock.ts'
-import type { AwsStorage, Settings, StorageSettings } from './app/config.ts'
+import type { AwsStorage, FolderStorage, Settings, StorageSettings } from './app/config.ts'
 import type { StoreCheck } from './app/routes/service/health.ts'
 import { Tokens } from './domain/access/tokens.ts'
 import { createCatalog, type Catalog } from './domain/catalog/catalog.ts'
@@ -157,6 +157,41 @@ async function openSqlite (folder: string): Promise<Stores> {
         store.close()
       }
     }
+  } catch (error) {
+    throw error instanceof SqliteStartError ? new StartError(error.message, { cause: error }) : error
+  }
+}
+
+/** The store of tokens alone, for a command. */
+export interface OpenedTokens {
+  readonly store: TokenStore
+  /** Where it is, in words. */
+  readonly location: string
+  close (): void
+}
+
+/**
+ * A folder that a server has open is reached through that server.
+ * @param warn as that of {@link wire}
+ * @throws StartError
+ */
+export async function openTokenStore (storage: AwsStorage | FolderStorage, warn: (text: string) => void): Promise<OpenedTokens> {
+  if (storage.kind === 'aws') {
+    const { table, region, dynamoEndpoint: endpoint } = storage
+    const [{ createDynamoClient }, { createDynamoTokenStore }] = await Promise.all([
+      import('./adapters/dynamodb/client.ts'), import('./adapters/dynamodb/token-store.ts')
+    ])
+    const client = createDynamoClient({ region, endpoint })
+    const store = createDynamoTokenStore({ client, table, warn })
+    return { store, location: `DynamoDB table ${table}`, close: () => { client.destroy() } }
+  }
+  const { connectToTokens } = await import('./adapters/sqlite/token-socket.ts')
+  const ofServer = await connectToTokens(storage.path)
+  if (ofServer !== undefined) return { store: ofServer, location: `${resolve(storage.path)}, where a server runs`, close () {} }
+  const { openSqliteStore, SqliteStartError } = await import('./adapters/sqlite/open.ts')
+  try {
+    const opened = openSqliteStore(storage.path)
+    return { store: opened.tokens, location: resolve(storage.path), close: () => { opened.close() } }
   } catch (error) {
     throw error instanceof SqliteStartError ? new StartError(error.message, { cause: error }) : error
   }

@@ -1,5 +1,6 @@
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyRequest, LogController } from 'fastify'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
+import type { Tokens } from '../domain/access/tokens.ts'
 import type { Catalog } from '../domain/catalog/catalog.ts'
 import { LogError } from '../domain/errors.ts'
 import type { Groups } from '../domain/groups/groups.ts'
@@ -30,6 +31,8 @@ import { receiveRoute } from './routes/groups/receive.ts'
 import { settleRoutes } from './routes/groups/settle.ts'
 import { addDocs, addSpecification } from './routes/service/docs.ts'
 import { serviceRoutes, type StoreCheck } from './routes/service/health.ts'
+import { tokenRoutes } from './routes/tokens/token.ts'
+import { CreatedTokenBody, Token, TokenList } from './routes/tokens/token.schema.ts'
 import { closeRoute } from './routes/topics/close.ts'
 import { MessagePage } from './routes/topics/consume.schema.ts'
 import { consumeRoute } from './routes/topics/consume.ts'
@@ -44,6 +47,8 @@ export interface AppDeps {
   readonly log: Log
   readonly catalog: Catalog
   readonly groups: Groups
+  /** Without them, there are no routes that manage tokens. */
+  readonly tokens?: Tokens
   /** The same as those of the log. */
   readonly limits: Limits
   readonly authenticator: Authenticator
@@ -104,6 +109,7 @@ export function buildApp (deps: AppDeps): FastifyInstance {
   // To compile one for each answer of each route takes a second of the start and 50 MiB, and saves less than a microsecond.
   app.setSerializerCompiler(() => (data) => JSON.stringify(data))
   for (const schema of schemas) app.addSchema(schema)
+  if (deps.tokens !== undefined) for (const schema of [Token, CreatedTokenBody, TokenList]) app.addSchema(schema)
   addBodyParsers(app, limits)
   app.setErrorHandler(handleError)
   addRequestLog(app, deps.platformLogFields)
@@ -129,6 +135,7 @@ export function buildApp (deps: AppDeps): FastifyInstance {
       scope.register(closeRoute, { log, limits, hide })
       scope.register(receiveRoute, { groups, limits, sendBody, timeLeft: deps.timeLeft, hide })
       for (const routes of [settleRoutes, groupRoutes, offsetRoutes]) scope.register(routes, { groups, limits, hide })
+      if (deps.tokens !== undefined) scope.register(tokenRoutes, { tokens: deps.tokens, limits, callerOf: () => 'a request', hide })
       scope.register(serviceRoutes, { checks: deps.checks, limits, hide })
       addSpecification(scope)
       done()

@@ -151,7 +151,10 @@ export interface AwsStorage {
   readonly dynamoEndpoint: string | undefined
 }
 
-export type StorageSettings = AwsStorage | { readonly kind: 'folder', readonly path: string } | { readonly kind: 'memory' }
+/** The embedded store. */
+export interface FolderStorage { readonly kind: 'folder', readonly path: string }
+
+export type StorageSettings = AwsStorage | FolderStorage | { readonly kind: 'memory' }
 
 export interface Settings {
   readonly storage: StorageSettings

@@ -46,6 +46,8 @@ export class TokenLookups {
   /** In progress, by id. */
   readonly #running = new Map<string, Promise<Known | undefined>>()
   readonly #misses: MissBudget
+  /** Ids of tokens that can't be read. */
+  readonly #warned = new LRUCache<string, true>({ maxSize: 100, sizeCalculation: () => 1 })
   /** Reused: comparing is synchronous. */
   readonly #digits = Buffer.alloc(64)
 
@@ -111,7 +113,9 @@ export class TokenLookups {
     if (before?.text === text) return { ...before, monotonicMs, wallMs }
     const token = decodeToken(text)
     if (token === undefined) {
-      this.#deps.warn(`What is stored of the access token ${id} can't be read, so it is refused: revoke it, and create another one`)
+      const text = `What is stored of the access token ${id} can't be read, so it is refused: revoke it, and create another one`
+      if (!this.#warned.has(id)) this.#deps.warn(text)
+      this.#warned.set(id, true)
       return undefined
     }
     const { hash, name, allow, expiresAtMs, requestsPerSecond } = token

@@ -40,12 +40,12 @@ export function problemOf (wanted: NewToken, nowMs: Ms, limits: Limits): string 
   if (allow.length > limits.tokenGrantsMax) return `allow: expected ${allowExpected(limits)}, got ${allow.length}`
   const wrong = allow.findIndex((text) => !isGrant(text))
   if (wrong >= 0) return `allow.${wrong}: expected ${grantExpected}, got ${shown(allow[wrong]!)}`
-  if (expiresAtMs !== undefined && expiresInMs !== undefined) return 'expires_in_ms: expected nothing beside expires_at'
+  if (expiresAtMs !== undefined && expiresInMs !== undefined) return 'expires_in_ms: expected nothing beside expires_at, got both'
   if (expiresInMs !== undefined && !isWhole(expiresInMs, 1, most - nowMs)) {
-    return `expires_in_ms: expected a whole number of ms from 1, got ${expiresInMs}`
+    return `expires_in_ms: expected a whole number from 1 to ${most - nowMs} because of the server's time, got ${expiresInMs}`
   }
   if (expiresAtMs !== undefined && !isWhole(expiresAtMs, nowMs + 1, most)) {
-    return `expires_at: expected a time in ms after the server's, ${nowMs}, got ${expiresAtMs}`
+    return `expires_at: expected a whole number above ${nowMs} because of the server's time, got ${expiresAtMs}`
   }
   if (requestsPerSecond !== undefined && !isWhole(requestsPerSecond, 1, limits.tokenRateMax)) {
     return `rate.requests: expected a whole number from 1 to ${limits.tokenRateMax}, got ${requestsPerSecond}`

@@ -45,7 +45,7 @@ export interface TokensDeps {
   readonly randomText?: RandomText
   /** Gets the calls to the store. */
   readonly telemetry?: Telemetry
-  /** Gets what an operator should know, in words: of a token that can't be read, at most once in `tokenCacheMs`. */
+  /** Gets what an operator should know, in words; of each token that can't be read once. */
   readonly warn?: (text: string) => void
 }
 

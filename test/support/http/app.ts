@@ -11,6 +11,7 @@ import type { StreamBounds } from '../../../src/app/http/live/event-stream.ts'
 import type { PlatformLogFields } from '../../../src/app/http/request-log.ts'
 import type { StoreCheck } from '../../../src/app/routes/service/health.ts'
 import type { TimeLeft } from '../../../src/app/routes/time-left.ts'
+import { Tokens } from '../../../src/domain/access/tokens.ts'
 import { createCatalog, type Catalog, type Retention } from '../../../src/domain/catalog/catalog.ts'
 import { createGroups, type Groups } from '../../../src/domain/groups/groups.ts'
 import { defaultLimits, type Limits } from '../../../src/domain/limits.ts'
@@ -18,6 +19,7 @@ import { createLog, type Log } from '../../../src/domain/log/log.ts'
 import type { GroupStore } from '../../../src/ports/group-store.ts'
 import type { RecordStore } from '../../../src/ports/record-store.ts'
 import type { NamedSegmentStore } from '../../../src/ports/segment-store.ts'
+import type { TokenStore } from '../../../src/ports/token-store.ts'
 import type { TopicStore } from '../../../src/ports/topic-store.ts'
 
 export interface MemoryAppOptions {
@@ -25,6 +27,8 @@ export interface MemoryAppOptions {
   readonly topics?: TopicStore
   readonly records?: RecordStore
   readonly groupStore?: GroupStore
+  /** With it, tokens can be managed. */
+  readonly tokenStore?: TokenStore
   readonly checks?: readonly StoreCheck[]
   readonly limits?: Partial<Limits>
   readonly logger?: FastifyBaseLogger
@@ -40,7 +44,13 @@ export interface MemoryAppOptions {
   readonly authenticator?: Authenticator
 }
 
-export interface MemoryApp { readonly app: FastifyInstance, readonly log: Log, readonly catalog: Catalog, readonly groups: Groups }
+export interface MemoryApp {
+  readonly app: FastifyInstance
+  readonly log: Log
+  readonly catalog: Catalog
+  readonly groups: Groups
+  readonly tokens: Tokens | undefined
+}
 
 /** For requests of any kind: those that wait, wait for a few milliseconds. */
 export const hurried: TimeLeft = () => 2_005
@@ -62,10 +72,13 @@ export function memoryApp (t: TestContext, options: MemoryAppOptions = {}): Memo
     resolveClosing: (topic, item) => log.isClosed(topic, item)
   })
   const groups = createGroups({ store: options.groupStore ?? createMemoryGroupStore(), topics, log, clock: systemClock, limits })
+  const { tokenStore } = options
+  const tokens = tokenStore === undefined ? undefined : new Tokens({ store: tokenStore, clock: systemClock, limits })
   const app = buildApp({
     log,
     catalog,
     groups,
+    ...tokens === undefined ? {} : { tokens },
     limits,
     checks,
     authenticator,
@@ -81,7 +94,7 @@ export function memoryApp (t: TestContext, options: MemoryAppOptions = {}): Memo
     await app.close()
     await log.close()
   })
-  return { app, log, catalog, groups }
+  return { app, log, catalog, groups, tokens }
 }
 
 /** The same, listening on a free port. */

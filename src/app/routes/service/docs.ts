@@ -22,6 +22,7 @@ export function addDocs (app: FastifyInstance): void {
       tags: [
         { name: 'topics', description: 'Write to topics, read and manage them.' },
         { name: 'groups', description: 'Consumer groups: workers share the messages of a topic.' },
+        { name: 'tokens', description: 'Access tokens: who may do what.' },
         { name: 'service', description: 'Health of the service.' }
       ]
     },

@@ -37,6 +37,7 @@ const app = buildApp({
   log,
   catalog,
   groups,
+  tokens,
   limits,
   authenticator: await createAuthenticator(settings.access, {
     tokens,

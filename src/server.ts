@@ -40,11 +40,15 @@ async function start (settings: ServiceSettings): Promise<void> {
     log: wiring.log,
     catalog: wiring.catalog,
     groups: wiring.groups,
+    tokens: wiring.tokens,
     limits: wiring.limits,
     authenticator: await createAuthenticator(settings.access, { ...wiring, clock: systemClock, warn }),
     checks: wiring.checks,
     logger,
     bufferedBytesMax: settings.bufferedBytesMax,
+    followersMax: settings.followersMax,
+    addressRate: settings.addressRate,
+    trustedProxies: settings.trustedProxies,
     servedHosts: settings.servedHosts,
     corsOrigins: settings.corsOrigins
   })

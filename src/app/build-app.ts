@@ -12,6 +12,7 @@ import { createBodySender } from './http/answers/body-sender.ts'
 import { addDefaultHeaders, setDefaultHeaders } from './http/answers/default-headers.ts'
 import { createPageSender } from './http/answers/page-body.ts'
 import { addBodyParsers } from './http/bodies/raw-body.ts'
+import { addAddressLimit } from './http/bounds/address-limit.ts'
 import { createBoundedServer } from './http/bounds/connections.ts'
 import { addHolds } from './http/bounds/holds.ts'
 import { MemoryBudget } from './http/bounds/memory-budget.ts'
@@ -19,6 +20,7 @@ import { addCors } from './http/cors.ts'
 import { createClientErrorHandler, createErrorHandler, pathOf, refuseConnect } from './http/errors.ts'
 import { addHostCheck } from './http/host-check.ts'
 import type { StreamBounds } from './http/live/event-stream.ts'
+import { LiveRequests } from './http/live/live-requests.ts'
 import { ProblemSchema } from './http/problem.ts'
 import { addRequestLog, logRequest, type PlatformLogFields, RequestLogFields, requestId } from './http/request-log.ts'
 import { ajvOptions, show, validationError } from './http/validation.ts'
@@ -30,7 +32,8 @@ import { offsetRoutes } from './routes/groups/offset.ts'
 import { receiveRoute } from './routes/groups/receive.ts'
 import { settleRoutes } from './routes/groups/settle.ts'
 import { addDocs, addSpecification } from './routes/service/docs.ts'
-import { serviceRoutes, type StoreCheck } from './routes/service/health.ts'
+import { serviceRoutes } from './routes/service/health.ts'
+import { Readiness, type StoreCheck } from './routes/service/readiness.ts'
 import { tokenRoutes } from './routes/tokens/token.ts'
 import { CreatedTokenBody, Token, TokenList } from './routes/tokens/token.schema.ts'
 import { closeRoute } from './routes/topics/close.ts'
@@ -54,6 +57,12 @@ export interface AppDeps {
   readonly authenticator: Authenticator
   /** The limit for bytes that are held for clients (request bodies and responses); 256 MiB by default. */
   readonly bufferedBytesMax?: number
+  /** The limit for streams, long polls and waiting receives; unlimited by default. */
+  readonly followersMax?: number
+  /** Requests a second of one address; unlimited by default. */
+  readonly addressRate?: number | undefined
+  /** Addresses and networks of proxies whose `X-Forwarded-For` is used; none by default. */
+  readonly trustedProxies?: readonly string[]
   /** The checks of /ready. */
   readonly checks: readonly StoreCheck[]
   /** A pino logger or a compatible one. Without it, nothing is logged. */
@@ -76,7 +85,7 @@ const schemas = [
 
 /** Creates the HTTP interface of a log, which does not listen yet. */
 export function buildApp (deps: AppDeps): FastifyInstance {
-  const { log, catalog, groups, limits, bufferedBytesMax = 256 * 1024 * 1024 } = deps
+  const { log, catalog, groups, limits, bufferedBytesMax = 256 * 1024 * 1024, followersMax = Infinity, trustedProxies = [] } = deps
   const handleError = createErrorHandler(limits)
   const sendBody = createBodySender(limits)
   const sendPage = createPageSender(sendBody)
@@ -86,6 +95,7 @@ export function buildApp (deps: AppDeps): FastifyInstance {
     // Log lines contain the request id, so requests do not need loggers of their own.
     childLoggerFactory: (logger) => logger,
     genReqId: requestId,
+    ...trustedProxies.length === 0 ? {} : { trustProxy: [...trustedProxies] },
     ajv: ajvOptions,
     schemaErrorFormatter: validationError,
     // So that a topic name that is too long is refused by the topic rule (400) and not by the router (404).
@@ -118,6 +128,7 @@ export function buildApp (deps: AppDeps): FastifyInstance {
   addMessageChecks(app)
   addHostCheck(app, deps.servedHosts)
   if (deps.corsOrigins !== undefined && deps.corsOrigins.length > 0) addCors(app, deps.corsOrigins)
+  if (deps.addressRate !== undefined) addAddressLimit(app, deps.addressRate, limits)
   addUnknownPaths(app)
   addAccess(app, deps)
   // Node would send an empty 417 for an unknown expectation. RFC 9110 permits to ignore it.
@@ -125,18 +136,25 @@ export function buildApp (deps: AppDeps): FastifyInstance {
   // Node would close the connection without a response.
   app.server.on('connect', (request, socket) => { refuseConnect(app.log, request, socket) })
 
+  const live = new LiveRequests(log, followersMax)
+  app.addHook('preClose', (done) => {
+    live.close()
+    done()
+  })
+  const readiness = new Readiness(deps.checks, limits)
+
   addDocs(app)
   for (const { prefix, hide } of [{ prefix: '', hide: false }, { prefix: '/v1', hide: true }]) {
     app.register((scope, _options, done) => {
       scope.register(produceRoute, { log, limits, hide })
-      scope.register(consumeRoute, { log, limits, sendPage, timeLeft: deps.timeLeft, streamBounds: deps.streamBounds, hide })
+      scope.register(consumeRoute, { log, live, limits, sendPage, timeLeft: deps.timeLeft, streamBounds: deps.streamBounds, hide })
       scope.register(topicRoutes, { catalog, groups, limits, hide })
       scope.register(trimRoute, { log, catalog, limits, hide })
       scope.register(closeRoute, { log, limits, hide })
-      scope.register(receiveRoute, { groups, limits, sendBody, timeLeft: deps.timeLeft, hide })
+      scope.register(receiveRoute, { groups, live, limits, sendBody, timeLeft: deps.timeLeft, hide })
       for (const routes of [settleRoutes, groupRoutes, offsetRoutes]) scope.register(routes, { groups, limits, hide })
-      if (deps.tokens !== undefined) scope.register(tokenRoutes, { tokens: deps.tokens, limits, callerOf: () => 'a request', hide })
-      scope.register(serviceRoutes, { checks: deps.checks, limits, hide })
+      if (deps.tokens !== undefined) scope.register(tokenRoutes, { tokens: deps.tokens, limits, hide })
+      scope.register(serviceRoutes, { readiness, hide })
       addSpecification(scope)
       done()
     }, { prefix })

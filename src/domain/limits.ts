@@ -259,6 +259,10 @@ export const defaultLimits = {
    */
   clientGraceMs: 2 * seconds,
   clientBytesPerSecondMin: 1 * MiB,
+  /** Addresses whose rate is remembered; a forgotten one may have another burst. */
+  rateAddressesMax: 65_536,
+  /** Results of the checks of /ready are used for this time, so that nobody can make the checks cost. */
+  readinessKeptMs: 1 * seconds,
   /** File descriptors that are not available for connections. */
   reservedFiles: 64
 }

@@ -56,6 +56,8 @@ export class Receiver {
   readonly #tries = { refusals: 0 }
   #item: TopicItem | undefined
   #hasLoaded = false
+  /** Whether it has asked if it may wait, and it may. */
+  #mayWait = false
   /** Where pages begin that were left to the shared ones. If these have been forgotten since, this receive reads by itself. */
   readonly #shared = new Set<Offset>()
   #loaded = new LoadedLog({ earliest: 1, end: 1 })
@@ -103,10 +105,15 @@ export class Receiver {
         continue
       }
       if (left <= 0 && received.failure !== undefined) throw toLogError(received.failure)
-      if (left <= 0 || this.#isEnded()) return this.#answer(turn, acked)
+      if (left <= 0 || this.#isEnded() || !this.#beginsWait()) return this.#answer(turn, acked)
       await this.#wait(turn, received, left)
       if (this.#isEnded()) return this.#answer(turn, acked)
     }
+  }
+
+  #beginsWait (): boolean {
+    this.#mayWait ||= this.#options.mayWait?.() ?? true
+    return this.#mayWait
   }
 
   #isEnded (): boolean {

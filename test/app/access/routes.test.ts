@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { addAccess } from '../../../src/app/access/access.ts'
 import { noAuthenticator } from '../../../src/app/access/authenticator.ts'
 import Fastify, { type RouteOptions } from 'fastify'
-import { bearer, TokenTable } from '../../support/http/access.ts'
+import { bearer } from '../../support/http/access.ts'
 import { memoryApp } from '../../support/http/app.ts'
 
 /** The routes that need nothing. All others are answered with 401 without a token. */
@@ -28,12 +28,16 @@ const needs: Record<string, string> = {
   'POST /topics/:topic/groups/:group/receive': 'groups:t',
   'POST /topics/:topic/groups/:group/ack': 'groups:t',
   'POST /topics/:topic/groups/:group/nack': 'groups:t',
-  'POST /topics/:topic/groups/:group/extend': 'groups:t'
+  'POST /topics/:topic/groups/:group/extend': 'groups:t',
+  'POST /tokens': 'admin:*',
+  'GET /tokens': 'admin:*',
+  'GET /tokens/:id': 'admin:*',
+  'DELETE /tokens/:id': 'admin:*'
 }
 
 test('every route declares what it needs, and asks for it', async (t) => {
-  const table = new TokenTable({ nothing: [] })
-  const { app } = memoryApp(t, { authenticator: table.authenticator, corsOrigins: ['*'] })
+  const { app, tokens } = memoryApp(t, { access: 'tokens', corsOrigins: ['*'] })
+  const { text } = await tokens!.create({ name: 'other', allow: ['admin:other'] }, 'a test')
   const routes: Array<{ method: string, url: string, access: string | undefined }> = []
   app.addHook('onRoute', ({ method, url, config }: RouteOptions & { url: string }) => {
     for (const one of [method].flat()) routes.push({ method: one, url, access: config?.access })
@@ -46,14 +50,14 @@ test('every route declares what it needs, and asks for it', async (t) => {
       assert(access === undefined || access === 'open', url)
       continue
     }
-    const path = url.replace(':topic', 't').replace(':group', 'g')
+    const path = url.replace(':topic', 't').replace(':group', 'g').replace(':id', 'x')
     const route = `${method === 'HEAD' ? 'GET' : method} ${url.replace(/^\/v1/, '')}`
     const need = needs[route]
     assert(need !== undefined && access !== undefined, `${method} ${url} is new: add it to this test, and to docs/access.md`)
     seen.add(route)
     const anonymous = await app.inject({ method: method as 'GET', url: path })
     assert.deepEqual([anonymous.statusCode, anonymous.headers['www-authenticate']], [401, 'Bearer realm="streams"'], `${method} ${url}`)
-    const other = await app.inject({ method: method as 'GET', url: path, headers: bearer('nothing') })
+    const other = await app.inject({ method: method as 'GET', url: path, headers: bearer(text) })
     if (need === 'list') assert.equal(other.statusCode, 200)
     else {
       assert.equal(other.statusCode, 403, `${method} ${url}`)

@@ -1,36 +1,36 @@
-import { createBearerAuthenticator } from '../../../src/app/access/bearer-authenticator.ts'
-import type { Authenticator } from '../../../src/app/access/authenticator.ts'
-import { Grants } from '../../../src/domain/access/grants.ts'
-import type { Principal } from '../../../src/domain/access/principal.ts'
-import { defaultLimits } from '../../../src/domain/limits.ts'
-
-/** Tokens by their text, and what they allow. More can be added, and some be revoked. */
-export class TokenTable {
-  readonly #principals = new Map<string, Principal>()
-  /** Thrown by look-ups, while it is set. */
-  failure: Error | undefined
-
-  constructor (grants: Readonly<Record<string, readonly string[]>> = {}) {
-    for (const [text, allowed] of Object.entries(grants)) this.set(text, allowed)
-  }
-
-  set (text: string, allowed: readonly string[], more: Partial<Principal> = {}): void {
-    const id = `id${this.#principals.size}`
-    this.#principals.set(text, { kind: 'token', id, name: `name of ${id}`, grants: new Grants(allowed), ...more })
-  }
-
-  revoke (text: string): void {
-    this.#principals.delete(text)
-  }
-
-  async find (text: string): Promise<Principal | undefined> {
-    if (this.failure !== undefined) throw this.failure
-    return this.#principals.get(text)
-  }
-
-  get authenticator (): Authenticator { return createBearerAuthenticator(defaultLimits, { tokens: this }) }
-}
+import { randomUUID } from 'node:crypto'
+import type { TestContext } from 'node:test'
+import type { Tokens } from '../../../src/domain/access/tokens.ts'
+import { listeningApp, type MemoryApp, type MemoryAppOptions } from './app.ts'
+import { type Answer, ask, type Ask } from './requests.ts'
 
 export function bearer (token: string): { authorization: string } {
   return { authorization: `Bearer ${token}` }
+}
+
+/** An app with access control, and its tokens. */
+export interface AccessApp extends MemoryApp {
+  readonly baseUrl: string
+  readonly tokens: Tokens
+  /** The text of a new token. */
+  readonly token: (...allow: string[]) => Promise<string>
+  /** A request with a token that allows this much. */
+  readonly as: (allow: string | readonly string[], request: Ask) => Promise<Answer>
+}
+
+export async function accessApp (t: TestContext, options: MemoryAppOptions = {}): Promise<AccessApp> {
+  const { tokens, ...made } = await listeningApp(t, { access: 'tokens', ...options })
+  if (tokens === undefined) throw new Error('expected tokens')
+  const token = async (...allow: string[]): Promise<string> => (await tokens.create({ name: `test ${randomUUID()}`, allow }, 'a test')).text
+  const known = new Map<string, Promise<string>>()
+  return {
+    ...made,
+    tokens,
+    token,
+    async as (allow, request) {
+      const key = [allow].flat().join(' ')
+      if (!known.has(key)) known.set(key, token(...[allow].flat()))
+      return ask(made.baseUrl, { ...request, headers: { ...request.headers, ...bearer(await known.get(key)!) } })
+    }
+  }
 }

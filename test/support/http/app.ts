@@ -3,13 +3,15 @@ import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
 import { createMemoryGroupStore } from '../../../src/adapters/memory/group-store.ts'
 import { createMemoryRecordStore } from '../../../src/adapters/memory/record-store.ts'
 import { createMemorySegmentStore } from '../../../src/adapters/memory/segment-store.ts'
+import { createMemoryTokenStore } from '../../../src/adapters/memory/token-store.ts'
 import { createMemoryTopicStore } from '../../../src/adapters/memory/topic-store.ts'
 import { systemClock } from '../../../src/adapters/system/clock.ts'
 import { type Authenticator, noAuthenticator } from '../../../src/app/access/authenticator.ts'
+import { createBearerAuthenticator } from '../../../src/app/access/bearer-authenticator.ts'
 import { buildApp } from '../../../src/app/build-app.ts'
 import type { StreamBounds } from '../../../src/app/http/live/event-stream.ts'
 import type { PlatformLogFields } from '../../../src/app/http/request-log.ts'
-import type { StoreCheck } from '../../../src/app/routes/service/health.ts'
+import type { StoreCheck } from '../../../src/app/routes/service/readiness.ts'
 import type { TimeLeft } from '../../../src/app/routes/time-left.ts'
 import { Tokens } from '../../../src/domain/access/tokens.ts'
 import { createCatalog, type Catalog, type Retention } from '../../../src/domain/catalog/catalog.ts'
@@ -42,6 +44,11 @@ export interface MemoryAppOptions {
   readonly corsOrigins?: readonly string[]
   readonly bufferedBytesMax?: number
   readonly authenticator?: Authenticator
+  /** With access tokens, which the store has, or one in memory. */
+  readonly access?: 'tokens'
+  readonly followersMax?: number
+  readonly addressRate?: number
+  readonly trustedProxies?: readonly string[]
 }
 
 export interface MemoryApp {
@@ -60,7 +67,7 @@ export function memoryApp (t: TestContext, options: MemoryAppOptions = {}): Memo
   const { segments = createMemorySegmentStore(), topics = createMemoryTopicStore(), records = createMemoryRecordStore() } = options
   const {
     checks = [], createsTopics = true, retention = {}, logger, platformLogFields, timeLeft, streamBounds, servedHosts, corsOrigins,
-    bufferedBytesMax, authenticator = noAuthenticator
+    bufferedBytesMax, followersMax = Infinity, addressRate, trustedProxies = []
   } = options
   const limits = { ...defaultLimits, ...options.limits }
   const stores = { segments, topics, records, clock: systemClock, limits }
@@ -72,7 +79,7 @@ export function memoryApp (t: TestContext, options: MemoryAppOptions = {}): Memo
     resolveClosing: (topic, item) => log.isClosed(topic, item)
   })
   const groups = createGroups({ store: options.groupStore ?? createMemoryGroupStore(), topics, log, clock: systemClock, limits })
-  const { tokenStore } = options
+  const { tokenStore = createMemoryTokenStore() } = options
   const tokens = tokenStore === undefined ? undefined : new Tokens({ store: tokenStore, clock: systemClock, limits })
   const app = buildApp({
     log,
@@ -81,14 +88,17 @@ export function memoryApp (t: TestContext, options: MemoryAppOptions = {}): Memo
     ...tokens === undefined ? {} : { tokens },
     limits,
     checks,
-    authenticator,
+    authenticator: options.authenticator ?? (options.access === undefined ? noAuthenticator : createBearerAuthenticator(limits, { tokens })),
     ...logger === undefined ? {} : { logger },
     ...platformLogFields === undefined ? {} : { platformLogFields },
     ...timeLeft === undefined ? {} : { timeLeft },
     ...streamBounds === undefined ? {} : { streamBounds: () => streamBounds },
     ...bufferedBytesMax === undefined ? {} : { bufferedBytesMax },
     ...corsOrigins === undefined ? {} : { corsOrigins },
-    servedHosts
+    servedHosts,
+    followersMax,
+    addressRate,
+    trustedProxies
   })
   t.after(async () => {
     await app.close()

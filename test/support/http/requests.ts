@@ -107,6 +107,7 @@ const titles: Record<string, [number, string, boolean]> = {
   auth_unavailable: [503, 'The issuer of tokens did not answer', true],
   overloaded: [503, 'More messages wait than can be written in time', true],
   server_busy: [503, 'The server has too much in memory', true],
+  too_many_followers: [503, 'Too many requests wait for messages', true],
   storage_throttled: [503, 'The storage asked to slow down', true],
   storage_unavailable: [503, 'The storage did not answer', true],
   storage_misconfigured: [503, 'The storage is not set up for this service', false],

@@ -7,6 +7,7 @@ import { createOperation } from '../../../domain/operation.ts'
 import type { SendBody } from '../../http/answers/body-sender.ts'
 import { addManagementBodies } from '../../http/bodies/management-body.ts'
 import { clientGone } from '../../http/bounds/memory-budget.ts'
+import type { LiveRequests } from '../../http/live/live-requests.ts'
 import { problems } from '../common.schema.ts'
 import { endMarginMs, type TimeLeft } from '../time-left.ts'
 import { bodyProblems } from '../topics/topic.ts'
@@ -17,6 +18,7 @@ import { receiveAnswerBody } from './receive-body.ts'
 
 export interface ReceiveRouteOptions {
   readonly groups: Groups
+  readonly live: LiveRequests
   readonly limits: Limits
   readonly sendBody: SendBody
   readonly timeLeft: TimeLeft | undefined
@@ -25,7 +27,7 @@ export interface ReceiveRouteOptions {
 
 /** `POST /topics/{topic}/groups/{group}/receive` */
 export const receiveRoute: FastifyPluginCallbackTypebox<ReceiveRouteOptions> = (app, options, done) => {
-  const { groups, limits, sendBody, timeLeft, hide } = options
+  const { groups, live, limits, sendBody, timeLeft, hide } = options
   addManagementBodies(app, limits, limits.groupBodyBytesMax)
   // When the server stops, requests that wait get their answers at once.
   const stopping = new AbortController()
@@ -46,7 +48,7 @@ export const receiveRoute: FastifyPluginCallbackTypebox<ReceiveRouteOptions> = (
       params: GroupParams,
       headers: receiveHeaders(limits),
       body: receiveBody(limits),
-      response: { 200: Type.Ref(Received), ...problems(...bodyProblems, ...writeProblems, 'segment_corrupt') }
+      response: { 200: Type.Ref(Received), ...problems(...bodyProblems, ...writeProblems, 'too_many_followers', 'segment_corrupt') }
     }
   }, async (request, reply) => {
     const { hold, logFields, params, headers: { 'idempotency-key': key }, body } = request
@@ -54,9 +56,12 @@ export const receiveRoute: FastifyPluginCallbackTypebox<ReceiveRouteOptions> = (
     const asked = askedFor(body, limits, leftMs)
     const operation = logFields.ofGroup(params, createOperation())
     await hold.add(asked.maxBytes)
+    const place = new WaitingPlace(live)
     const answer = await unlessGone(reply, (signal) => groups.receive(params, {
-      ...asked, key, endsWait: stopping.signal, holds: (bytes) => holdMessages(request, bytes)
-    }, { ...operation, signal }))
+      ...asked, key, endsWait: stopping.signal, mayWait: () => place.take(), holds: (bytes) => holdMessages(request, bytes)
+    }, { ...operation, signal })).finally(() => { place.giveBack() })
+    // What was acknowledged is told all the same. The next receive has nothing to acknowledge.
+    if (place.refused && asked.acks.length === 0) throw live.tooMany()
     logFields.messages = answer.lines.length
     const answerBody = receiveAnswerBody(answer, body.ack !== undefined)
     hold.resize(answerBody.size)
@@ -65,6 +70,28 @@ export const receiveRoute: FastifyPluginCallbackTypebox<ReceiveRouteOptions> = (
   })
 
   done()
+}
+
+/** The place of a receive among the requests that wait. */
+class WaitingPlace {
+  readonly #live: LiveRequests
+  #taken = false
+  /** Whether the receive had to wait, and no place was free. */
+  refused = false
+
+  constructor (live: LiveRequests) {
+    this.#live = live
+  }
+
+  take (): boolean {
+    this.#taken = this.#live.tryTake()
+    this.refused = !this.#taken
+    return this.#taken
+  }
+
+  giveBack (): void {
+    if (this.#taken) this.#live.giveBack()
+  }
 }
 
 /** @throws LogError `invalid_request` */

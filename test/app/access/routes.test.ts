@@ -37,7 +37,7 @@ const needs: Record<string, string> = {
 
 test('every route declares what it needs, and asks for it', async (t) => {
   const { app, tokens } = memoryApp(t, { access: 'tokens', corsOrigins: ['*'] })
-  const { text } = await tokens!.create({ name: 'other', allow: ['admin:other'] }, 'a test')
+  const { text } = await tokens.create({ name: 'other', allow: ['admin:other'] }, 'a test')
   const routes: Array<{ method: string, url: string, access: string | undefined }> = []
   app.addHook('onRoute', ({ method, url, config }: RouteOptions & { url: string }) => {
     for (const one of [method].flat()) routes.push({ method: one, url, access: config?.access })

@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto'
 import type { TestContext } from 'node:test'
-import type { Tokens } from '../../../src/domain/access/tokens.ts'
 import { listeningApp, type MemoryApp, type MemoryAppOptions } from './app.ts'
 import { type Answer, ask, type Ask } from './requests.ts'
 
@@ -11,7 +10,6 @@ export function bearer (token: string): { authorization: string } {
 /** An app with access control, and its tokens. */
 export interface AccessApp extends MemoryApp {
   readonly baseUrl: string
-  readonly tokens: Tokens
   /** The text of a new token. */
   readonly token: (...allow: string[]) => Promise<string>
   /** A request with a token that allows this much. */
@@ -20,7 +18,6 @@ export interface AccessApp extends MemoryApp {
 
 export async function accessApp (t: TestContext, options: MemoryAppOptions = {}): Promise<AccessApp> {
   const { tokens, ...made } = await listeningApp(t, { access: 'tokens', ...options })
-  if (tokens === undefined) throw new Error('expected tokens')
   const token = async (...allow: string[]): Promise<string> => (await tokens.create({ name: `test ${randomUUID()}`, allow }, 'a test')).text
   const known = new Map<string, Promise<string>>()
   return {

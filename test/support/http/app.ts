@@ -29,7 +29,6 @@ export interface MemoryAppOptions {
   readonly topics?: TopicStore
   readonly records?: RecordStore
   readonly groupStore?: GroupStore
-  /** With it, tokens can be managed. */
   readonly tokenStore?: TokenStore
   readonly checks?: readonly StoreCheck[]
   readonly limits?: Partial<Limits>
@@ -56,7 +55,7 @@ export interface MemoryApp {
   readonly log: Log
   readonly catalog: Catalog
   readonly groups: Groups
-  readonly tokens: Tokens | undefined
+  readonly tokens: Tokens
 }
 
 /** For requests of any kind: those that wait, wait for a few milliseconds. */
@@ -80,15 +79,16 @@ export function memoryApp (t: TestContext, options: MemoryAppOptions = {}): Memo
   })
   const groups = createGroups({ store: options.groupStore ?? createMemoryGroupStore(), topics, log, clock: systemClock, limits })
   const { tokenStore = createMemoryTokenStore() } = options
-  const tokens = tokenStore === undefined ? undefined : new Tokens({ store: tokenStore, clock: systemClock, limits })
+  const tokens = new Tokens({ store: tokenStore, clock: systemClock, limits })
   const app = buildApp({
     log,
     catalog,
     groups,
-    ...tokens === undefined ? {} : { tokens },
+    tokens,
     limits,
     checks,
-    authenticator: options.authenticator ?? (options.access === undefined ? noAuthenticator : createBearerAuthenticator(limits, { tokens })),
+    authenticator: options.authenticator ??
+      (options.access === undefined ? noAuthenticator : createBearerAuthenticator(limits, { tokens })),
     ...logger === undefined ? {} : { logger },
     ...platformLogFields === undefined ? {} : { platformLogFields },
     ...timeLeft === undefined ? {} : { timeLeft },

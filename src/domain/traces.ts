@@ -1,10 +1,17 @@
 import type { Clock } from '../ports/clock.ts'
+import type { GroupStore } from '../ports/group-store.ts'
+import type { RecordStore } from '../ports/record-store.ts'
+import type { NamedSegmentStore } from '../ports/segment-store.ts'
 import type { StoreOperation } from '../ports/telemetry.ts'
+import type { TokenStore } from '../ports/token-store.ts'
+import type { TopicStore } from '../ports/topic-store.ts'
 import type { Traces } from '../ports/traces.ts'
+
+type Methods<Store> = { readonly [Name in keyof Store]?: StoreOperation }
 
 /** Methods of the stores, and what their calls are named. Others belong to no request. */
 export const tracedMethods = {
-  segments: { putIfAbsent: 'put', get: 'get', list: 'list', remove: 'remove' },
+  segments: { putIfAbsent: 'put', get: 'get', list: 'list', remove: 'remove', topics: 'list_names' },
   topics: {
     read: 'state',
     reserve: 'reserve',
@@ -17,12 +24,19 @@ export const tracedMethods = {
     list: 'list_topics'
   },
   records: { read: 'read_record', replace: 'replace_record', removeExpired: 'remove_expired' },
-  groups: { read: 'read_group', write: 'write_group', remove: 'remove_group', list: 'list_groups' }
-} as const satisfies Record<string, Record<string, StoreOperation>>
+  groups: { read: 'read_group', write: 'write_group', remove: 'remove_group', list: 'list_groups' },
+  tokens: { read: 'read_token', create: 'create_token', remove: 'remove_token', list: 'list_tokens' }
+} as const satisfies {
+  segments: Methods<NamedSegmentStore>
+  topics: Methods<TopicStore>
+  records: Methods<RecordStore>
+  groups: Methods<GroupStore>
+  tokens: Methods<TokenStore>
+}
 
 /** The store, with a span for each call of these methods. */
 export function tracedStore<Store extends object> (
-  store: Store, methods: { readonly [Name in keyof Store]?: StoreOperation }, traces: Traces
+  store: Store, methods: Methods<Store>, traces: Traces
 ): Store {
   const traced: Partial<Record<string, unknown>> = {}
   for (const [name, operation] of Object.entries(methods) as Array<[string, StoreOperation]>) {

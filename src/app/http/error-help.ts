@@ -198,7 +198,8 @@ export const errorHelp: { readonly [Code in ErrorCode]: HelpOf<Code> } = {
     details: { offset: 12 }
   },
   rate_limited: {
-    cause: 'The topic\'s config has a `rate`, and this server process has taken as much in the last second.',
+    cause: 'The topic\'s config has a `rate`, or the operator has set `RATE_LIMIT_ADDRESS`, and this server process has taken as much ' +
+      'in the last second. Or more access tokens come than it looks up, and it does not know this one.',
     remedy: 'Wait for the seconds in `Retry-After`, and send more messages with one request.',
     detail: 'rate: expected at most 100 messages a second',
     details: { retry_after: 1 }
@@ -228,6 +229,11 @@ export const errorHelp: { readonly [Code in ErrorCode]: HelpOf<Code> } = {
     remedy: 'Retry after the seconds of `Retry-After`. If it comes often, use more servers, smaller pages, or a greater bound.',
     detail: 'The server has reached its limit for bytes that are held for clients (MAX_BUFFERED_BYTES).'
   },
+  too_many_followers: {
+    cause: 'As many streams, long polls and waiting receives as `MAX_FOLLOWERS` allows are open on this server process.',
+    remedy: 'Retry after the seconds of `Retry-After`, or read without `wait`. If it comes often, use more servers, or a greater bound.',
+    detail: 'The server already has 2000 requests that wait for messages (MAX_FOLLOWERS).'
+  },
   storage_throttled: {
     cause: 'S3 or DynamoDB limits the rate of requests.',
     remedy: 'Retry with growing pauses. Larger batches need fewer requests.',
@@ -242,6 +248,11 @@ export const errorHelp: { readonly [Code in ErrorCode]: HelpOf<Code> } = {
     cause: 'The bucket or the table is missing, or the server may not use it.',
     remedy: 'For the operator: the log and `/ready` name the part. The permissions are in docs/deploying.md.',
     detail: 'The storage refused the request: it is not set up for this service.'
+  },
+  auth_unavailable: {
+    cause: 'The server accepts JWTs, and could not read the keys of their issuer.',
+    remedy: 'Retry after `Retry-After`. If it stays, an operator looks at `JWT_JWKS_URL` and at the log.',
+    detail: 'The keys of the issuer of tokens cannot be read at the moment.'
   },
   overloaded: {
     cause: 'More messages wait than the link to the storage can take in time.',

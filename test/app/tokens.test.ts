@@ -24,7 +24,7 @@ async function open (t: TestContext) {
     assert.equal(status, 201, text)
     return JSON.parse(text) as Created
   }
-  return { store, faults, send, create, tokens: tokens! }
+  return { store, faults, send, create, tokens }
 }
 
 const codeOf = ({ status, text }: Answer): unknown => [status, (JSON.parse(text) as { code: string }).code]

@@ -249,6 +249,11 @@ export const errorHelp: { readonly [Code in ErrorCode]: HelpOf<Code> } = {
     remedy: 'For the operator: the log and `/ready` name the part. The permissions are in docs/deploying.md.',
     detail: 'The storage refused the request: it is not set up for this service.'
   },
+  auth_unavailable: {
+    cause: 'The server accepts JWTs, and could not read the keys of their issuer.',
+    remedy: 'Retry after `Retry-After`. If it stays, an operator looks at `JWT_JWKS_URL` and at the log.',
+    detail: 'The keys of the issuer of tokens cannot be read at the moment.'
+  },
   overloaded: {
     cause: 'More messages wait than the link to the storage can take in time.',
     remedy: 'Retry after the seconds of `Retry-After`, with growing pauses. If it comes often, send less, or use more servers.',

@@ -30,7 +30,7 @@ export class Place {
     this.#random = random
     const items = subject.memoryItems()
     this.stores = {
-      segments: subject.createMemorySegmentStore(clock.wall) as CopyableStores['segments'],
+      segments: subject.createMemorySegmentStore(clock.wall),
       topics: subject.createMemoryTopicStore(clock.wall, items.topics),
       records: subject.createMemoryRecordStore(items.records),
       groups: subject.createMemoryGroupStore(clock.wall, items.groups),

@@ -43,6 +43,17 @@ test('the service is what /openapi.json says', async (t) => {
   }
 })
 
+test('a body is required if the document says so', async (t) => {
+  const { baseUrl } = await listeningApp(t, { timeLeft: hurried })
+  const document = JSON.parse((await ask(baseUrl, { path: '/openapi.json' })).text) as OpenApi
+  const operations = Object.entries(document.paths).flatMap(([path, methods]) => (
+    Object.entries(methods).map(([method, { requestBody }]) => ({ path, method: method.toUpperCase(), requestBody }))))
+  for (const { path, method, requestBody } of operations.filter((operation) => operation.requestBody !== undefined)) {
+    const { status } = await ask(baseUrl, { method, path: path.replace('{topic}', 'a').replace('{group}', 'g') })
+    assert.equal(status === 400, requestBody!.required, `${method} ${path}`)
+  }
+})
+
 test('each error in the document has an example that is an answer of its status', async (t) => {
   const { baseUrl } = await listeningApp(t, { tokenStore })
   const document = JSON.parse((await ask(baseUrl, { path: '/openapi.json' })).text) as OpenApi

@@ -27,6 +27,10 @@ export function addDocs (app: FastifyInstance): void {
       ]
     },
     transform: ({ schema, url }) => ({ schema: withClientTypes(schema), url }),
+    transformObject: (document) => {
+      if (!('openapiObject' in document)) throw new Error('expected OpenAPI 3')
+      return withOptionalBodies(document.openapiObject as OpenApiDocument)
+    },
     refResolver: { buildLocalReference: (json, _baseUri, _fragment, i) => typeof json.$id === 'string' ? json.$id : `def-${i}` }
   })
   app.register(fastifySwaggerUi, {
@@ -60,6 +64,20 @@ function withClientTypes (schema: FastifySchema): FastifySchema {
     ...schema.querystring === undefined ? {} : { querystring: clientTypes(schema.querystring as TObject) },
     ...schema.headers === undefined ? {} : { headers: clientTypes(schema.headers as TObject) }
   }
+}
+
+interface OpenApiDocument {
+  readonly paths?: Record<string, Record<string, { requestBody?: { required?: boolean, content: Record<string, { schema?: TObject }> } }>>
+}
+
+/** For the plugin, all bodies are required. One that has no required member may be left out. */
+function withOptionalBodies (document: OpenApiDocument): OpenApiDocument {
+  for (const { requestBody } of Object.values(document.paths ?? {}).flatMap((methods) => Object.values(methods))) {
+    if (requestBody === undefined) continue
+    const schemas = Object.values(requestBody.content).map(({ schema }) => schema)
+    requestBody.required = schemas.some((schema) => schema?.type !== 'object' || schema.required !== undefined)
+  }
+  return document
 }
 
 function clientTypes (parameters: TObject): object {

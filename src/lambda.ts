@@ -3,9 +3,11 @@ import type { Writable } from 'node:stream'
 import awsLambdaFastify from '@fastify/aws-lambda'
 import type { Context } from 'aws-lambda'
 import type { FastifyInstance, InjectOptions, LightMyRequestCallback } from 'fastify'
+import { systemClock } from './adapters/system/clock.ts'
+import { createAuthenticator } from './app/access/create-authenticator.ts'
 import { buildApp } from './app/build-app.ts'
 import { loadLambdaSettings } from './app/config.ts'
-import { httpEventOf, needsBase64, normalizeEvent, routeMatcher, type HttpEvent } from './app/lambda/event.ts'
+import { httpEventOf, identityOf, needsBase64, normalizeEvent, routeMatcher, type HttpEvent } from './app/lambda/event.ts'
 import { streamAnswer } from './app/lambda/stream.ts'
 import { createLogger, unbufferedOutput } from './app/logger.ts'
 import { logSweep, type SweepTotal, totalOf } from './app/sweeper.ts'
@@ -29,13 +31,26 @@ const streamedBytesMax = 16 * 1024 * 1024
 
 const settings = loadLambdaSettings(process.env)
 const logger = createLogger(settings.logLevel, unbufferedOutput())
-const { log, catalog, groups, limits, checks } = await wire(settings, (text) => { logger.warn(text) }, { runsOn: false })
+const warn = (text: string): void => { logger.warn(text) }
+const { log, catalog, groups, tokens, limits, checks, telemetry, flushMetrics } = await wire(settings, warn, {
+  runsOn: false,
+  metrics: { emf: process.env['AWS_LAMBDA_FUNCTION_NAME'] ?? 'streams' }
+})
 const app = buildApp({
   log,
   catalog,
   groups,
+  tokens,
   limits,
+  authenticator: await createAuthenticator(settings.access, {
+    tokens,
+    limits,
+    clock: systemClock,
+    warn,
+    platformIdentity: ({ awsLambda: { event } }) => event === undefined ? undefined : identityOf(event)
+  }),
   checks,
+  telemetry,
   corsOrigins: settings.corsOrigins,
   logger,
   platformLogFields: ({ awsLambda: { context } }) => context === undefined ? undefined : { lambda_request_id: context.awsRequestId },
@@ -91,13 +106,21 @@ function requestOf (event: unknown, { awsRequestId }: Context): HttpEvent {
  * arrive as base64.
  */
 export async function handler (event: unknown, context: Context): Promise<unknown> {
-  return proxy(requestOf(event, context), context)
+  try {
+    return await proxy(requestOf(event, context), context)
+  } finally {
+    flushMetrics()
+  }
 }
 
 async function stream (event: unknown, out: Writable, context: Context): Promise<void> {
   const request = requestOf(event, context)
   const invocation: Streaming = { out }
-  await streaming.run(invocation, () => Promise.all([proxy(request, context), invocation.ended]))
+  try {
+    await streaming.run(invocation, () => Promise.all([proxy(request, context), invocation.ended]))
+  } finally {
+    flushMetrics()
+  }
 }
 
 /** Another package may have created the global without the functions of Lambda's runtime. */
@@ -118,6 +141,7 @@ export async function sweepHandler (_event: unknown, context: Context): Promise<
   const remainingMs = context.getRemainingTimeInMillis()
   const swept = await catalog.sweep({ resume: true, timeMs: Math.max(remainingMs / 2, remainingMs - sweepMarginMs) })
   logSweep(logger, [swept], performance.now() - startedAt)
+  flushMetrics()
   if (swept.error !== undefined) throw swept.error
   return totalOf([swept])
 }

@@ -1,10 +1,16 @@
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyRequest, LogController } from 'fastify'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
+import type { Tokens } from '../domain/access/tokens.ts'
 import type { Catalog } from '../domain/catalog/catalog.ts'
 import { LogError } from '../domain/errors.ts'
 import type { Groups } from '../domain/groups/groups.ts'
 import type { Limits } from '../domain/limits.ts'
 import type { Log } from '../domain/log/log.ts'
+import { noTelemetry } from '../domain/telemetry.ts'
+import type { Exposition } from '../ports/exposition.ts'
+import type { Telemetry } from '../ports/telemetry.ts'
+import { addAccess } from './access/access.ts'
+import type { Authenticator } from './access/authenticator.ts'
 import { createBodySender } from './http/answers/body-sender.ts'
 import { addDefaultHeaders, setDefaultHeaders } from './http/answers/default-headers.ts'
 import { createPageSender } from './http/answers/page-body.ts'
@@ -30,7 +36,10 @@ import { receiveRoute } from './routes/groups/receive.ts'
 import { settleRoutes } from './routes/groups/settle.ts'
 import { addDocs, addSpecification } from './routes/service/docs.ts'
 import { serviceRoutes } from './routes/service/health.ts'
+import { metricsRoute } from './routes/service/metrics.ts'
 import { Readiness, type StoreCheck } from './routes/service/readiness.ts'
+import { tokenRoutes } from './routes/tokens/token.ts'
+import { CreatedTokenBody, Token, TokenList } from './routes/tokens/token.schema.ts'
 import { closeRoute } from './routes/topics/close.ts'
 import { MessagePage } from './routes/topics/consume.schema.ts'
 import { consumeRoute } from './routes/topics/consume.ts'
@@ -45,10 +54,17 @@ export interface AppDeps {
   readonly log: Log
   readonly catalog: Catalog
   readonly groups: Groups
+  /** Without them, there are no routes that manage tokens. */
+  readonly tokens?: Tokens
   /** The same as those of the log. */
   readonly limits: Limits
+  readonly authenticator: Authenticator
   /** The limit for bytes that are held for clients (request bodies and responses); 256 MiB by default. */
   readonly bufferedBytesMax?: number
+  /** Gets what the app does; it should be the same as that of the log. By default, nothing is reported. */
+  readonly telemetry?: Telemetry
+  /** For GET /metrics. Without it, there is no such path. */
+  readonly exposition?: Exposition | undefined
   /** The limit for streams, long polls and waiting receives; unlimited by default. */
   readonly followersMax?: number
   /** Requests a second of one address; unlimited by default. */
@@ -77,7 +93,9 @@ const schemas = [
 
 /** Creates the HTTP interface of a log, which does not listen yet. */
 export function buildApp (deps: AppDeps): FastifyInstance {
-  const { log, catalog, groups, limits, bufferedBytesMax = 256 * 1024 * 1024, followersMax = Infinity, trustedProxies = [] } = deps
+  const { log, catalog, groups, limits, telemetry = noTelemetry, trustedProxies = [] } = deps
+  const { bufferedBytesMax = 256 * 1024 * 1024, followersMax = Infinity } = deps
+  const reports = { telemetry, platform: deps.platformLogFields }
   const handleError = createErrorHandler(limits)
   const sendBody = createBodySender(limits)
   const sendPage = createPageSender(sendBody)
@@ -95,7 +113,7 @@ export function buildApp (deps: AppDeps): FastifyInstance {
     // During shutdown, requests on open connections are still served; then the connections are closed.
     return503OnClosing: false,
     // Node would send an empty 400 for a request without a host. The host check below sends a problem document.
-    serverFactory: (handle) => createBoundedServer(limits, { requireHostHeader: false }, handle),
+    serverFactory: (handle) => createBoundedServer(limits, { requireHostHeader: false }, handle, telemetry),
     clientErrorHandler: createClientErrorHandler(limits),
     frameworkErrors: (error, request, reply) => {
       const bare = request as unknown as FastifyRequest
@@ -104,29 +122,31 @@ export function buildApp (deps: AppDeps): FastifyInstance {
       reply.header('x-request-id', request.id)
       setDefaultHeaders(reply)
       handleError(error, bare, reply)
-      logRequest(app.log, bare, reply, deps.platformLogFields)
+      logRequest(app.log, bare, reply, reports)
     }
   }).withTypeProvider<TypeBoxTypeProvider>()
 
   // To compile one for each answer of each route takes a second of the start and 50 MiB, and saves less than a microsecond.
   app.setSerializerCompiler(() => (data) => JSON.stringify(data))
   for (const schema of schemas) app.addSchema(schema)
+  if (deps.tokens !== undefined) for (const schema of [Token, CreatedTokenBody, TokenList]) app.addSchema(schema)
   addBodyParsers(app, limits)
   app.setErrorHandler(handleError)
-  addRequestLog(app, deps.platformLogFields)
+  addRequestLog(app, reports)
   addDefaultHeaders(app)
-  addHolds(app, new MemoryBudget(bufferedBytesMax, limits))
+  addHolds(app, new MemoryBudget(bufferedBytesMax, limits, telemetry))
   addMessageChecks(app)
   addHostCheck(app, deps.servedHosts)
   if (deps.corsOrigins !== undefined && deps.corsOrigins.length > 0) addCors(app, deps.corsOrigins)
-  if (deps.addressRate !== undefined) addAddressLimit(app, deps.addressRate, limits)
+  if (deps.addressRate !== undefined) addAddressLimit(app, deps.addressRate, limits, telemetry)
   addUnknownPaths(app)
+  addAccess(app, deps)
   // Node would send an empty 417 for an unknown expectation. RFC 9110 permits to ignore it.
   app.server.on('checkExpectation', (request, response) => { app.server.emit('request', request, response) })
   // Node would close the connection without a response.
   app.server.on('connect', (request, socket) => { refuseConnect(app.log, request, socket) })
 
-  const live = new LiveRequests(log, followersMax)
+  const live = new LiveRequests(log, followersMax, telemetry)
   app.addHook('preClose', (done) => {
     live.close()
     done()
@@ -137,13 +157,17 @@ export function buildApp (deps: AppDeps): FastifyInstance {
   for (const { prefix, hide } of [{ prefix: '', hide: false }, { prefix: '/v1', hide: true }]) {
     app.register((scope, _options, done) => {
       scope.register(produceRoute, { log, limits, hide })
-      scope.register(consumeRoute, { log, live, limits, sendPage, timeLeft: deps.timeLeft, streamBounds: deps.streamBounds, hide })
+      scope.register(consumeRoute, {
+        log, live, limits, sendPage, telemetry, timeLeft: deps.timeLeft, streamBounds: deps.streamBounds, hide
+      })
       scope.register(topicRoutes, { catalog, groups, limits, hide })
       scope.register(trimRoute, { log, catalog, limits, hide })
       scope.register(closeRoute, { log, limits, hide })
-      scope.register(receiveRoute, { groups, live, limits, sendBody, timeLeft: deps.timeLeft, hide })
+      scope.register(receiveRoute, { groups, live, limits, sendBody, telemetry, timeLeft: deps.timeLeft, hide })
       for (const routes of [settleRoutes, groupRoutes, offsetRoutes]) scope.register(routes, { groups, limits, hide })
+      if (deps.tokens !== undefined) scope.register(tokenRoutes, { tokens: deps.tokens, limits, hide })
       scope.register(serviceRoutes, { readiness, hide })
+      if (deps.exposition !== undefined) scope.register(metricsRoute, { exposition: deps.exposition, hide })
       addSpecification(scope)
       done()
     }, { prefix })

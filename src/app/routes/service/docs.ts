@@ -22,6 +22,7 @@ export function addDocs (app: FastifyInstance): void {
       tags: [
         { name: 'topics', description: 'Write to topics, read and manage them.' },
         { name: 'groups', description: 'Consumer groups: workers share the messages of a topic.' },
+        { name: 'tokens', description: 'Access tokens: who may do what.' },
         { name: 'service', description: 'Health of the service.' }
       ]
     },
@@ -43,14 +44,14 @@ export function addDocs (app: FastifyInstance): void {
     uiConfig: { validatorUrl: null }
   })
   // Relative, because the path may begin with a stage.
-  app.get('/', { schema: { hide: true } }, async (_request, reply) => reply.redirect('./docs'))
-  app.get(errorsPath, { schema: { hide: true } }, async (_request, reply) =>
+  app.get('/', { config: { access: 'open' }, schema: { hide: true } }, async (_request, reply) => reply.redirect('./docs'))
+  app.get(errorsPath, { config: { access: 'open' }, schema: { hide: true } }, async (_request, reply) =>
     reply.type('text/html; charset=utf-8').header('content-security-policy', errorsPolicy).send(errorsPage()))
 }
 
 export function addSpecification (app: FastifyInstance): void {
   let text: string | undefined
-  app.get('/openapi.json', { schema: { hide: true } }, async (_request, reply) => {
+  app.get('/openapi.json', { config: { access: 'open' }, schema: { hide: true } }, async (_request, reply) => {
     text ??= JSON.stringify(app.swagger())
     return reply.type('application/json; charset=utf-8').send(text)
   })

@@ -4,6 +4,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Limits } from '../../../domain/limits.ts'
 import { type Follower, type Log, type Page, pageBytes, type PageSize } from '../../../domain/log/log.ts'
 import { createOperation, type Operation } from '../../../domain/operation.ts'
+import type { Telemetry } from '../../../ports/telemetry.ts'
 import type { SendPage } from '../../http/answers/page-body.ts'
 import { EventStream, type StreamBounds } from '../../http/live/event-stream.ts'
 import type { LiveRequests } from '../../http/live/live-requests.ts'
@@ -17,6 +18,7 @@ export interface ConsumeRouteOptions {
   readonly live: LiveRequests
   readonly limits: Limits
   readonly sendPage: SendPage
+  readonly telemetry: Telemetry
   readonly timeLeft: TimeLeft | undefined
   readonly streamBounds: ((request: FastifyRequest) => StreamBounds) | undefined
   readonly hide: boolean
@@ -24,8 +26,9 @@ export interface ConsumeRouteOptions {
 
 /** `GET /topics/{topic}/consume` */
 export const consumeRoute: FastifyPluginCallbackTypebox<ConsumeRouteOptions> = (app, options, done) => {
-  const { log, live, limits, sendPage, timeLeft, streamBounds, hide } = options
+  const { log, live, limits, sendPage, telemetry, timeLeft, streamBounds, hide } = options
   app.get('/topics/:topic/consume', {
+    config: { access: 'consume' },
     schema: {
       hide,
       operationId: 'consume',
@@ -52,7 +55,7 @@ export const consumeRoute: FastifyPluginCallbackTypebox<ConsumeRouteOptions> = (
     const asked = readRequest(request, limits)
     const { calls } = createOperation()
     const from = logFields.offset = typeof asked.start === 'number' ? asked.start : await log.position(topic, asked.start, { calls })
-    const exchange = { request, reply, topic, from, endsAt }
+    const exchange = { request, reply, topic, from, endsAt, telemetry }
     if (asked.mode === 'stream') {
       const options = { limits, bounds: streamBounds?.(request), resumes: asked.resumes }
       return stream(live, { ...exchange, operation: { calls } }, { ...options, opensMs: deadline - performance.now() })
@@ -64,7 +67,9 @@ export const consumeRoute: FastifyPluginCallbackTypebox<ConsumeRouteOptions> = (
       : await log.read(topic, { from, ...asked.size }, operation)
     logFields.messages = page.count
     logFields.storage = operation.calls
-    hold.resize(pageBytes(page))
+    const bytes = pageBytes(page)
+    telemetry.delivered(topic, page.count, bytes)
+    hold.resize(bytes)
     return sendPage(request, reply, page)
   })
 
@@ -78,6 +83,7 @@ interface Exchange {
   readonly topic: string
   readonly from: number
   readonly operation: Operation
+  readonly telemetry: Telemetry
   /** When the platform ends the request, less a margin, in ms of `performance.now`. Waits end before; a read is not cut short. */
   readonly endsAt: number
 }
@@ -95,6 +101,7 @@ async function poll (live: LiveRequests, exchange: Exchange, size: PageSize, wai
     let page = await follower.next(size, 0)
     if (page.count === 0 && !page.closed) {
       request.hold.resize(0)
+      request.logFields.waited = true
       page = await waitForPage(live, follower, size, Math.min(waitMs, endsAt - performance.now()))
       await request.hold.add(pageBytes(page))
     }
@@ -107,11 +114,11 @@ async function poll (live: LiveRequests, exchange: Exchange, size: PageSize, wai
 
 /** Has a place only while it waits. @throws LogError `too_many_followers` */
 async function waitForPage (live: LiveRequests, follower: Follower, size: PageSize, waitMs: number): Promise<Page> {
-  live.take()
+  live.take('long_poll')
   try {
     return await follower.next(size, waitMs)
   } finally {
-    live.giveBack()
+    live.giveBack('long_poll')
   }
 }
 
@@ -130,11 +137,11 @@ interface StreamOptions {
  * @throws LogError `too_many_followers`, or as a read
  */
 async function stream (live: LiveRequests, exchange: Exchange, options: StreamOptions): Promise<FastifyReply> {
-  const { request, reply, topic, from, operation } = exchange
+  const { request, reply, topic, from, operation, telemetry } = exchange
   const { limits, bounds, resumes, opensMs } = options
   const { logFields } = request
   const endsAt = Math.min(exchange.endsAt, bounds?.buffered === true ? performance.now() + limits.bufferedStreamMs : Infinity)
-  live.take()
+  live.take('stream')
   const follower = live.follow(topic, from, operation)
   const events = new EventStream({
     limits,
@@ -143,15 +150,19 @@ async function stream (live: LiveRequests, exchange: Exchange, options: StreamOp
     endsAt,
     bounds,
     client: { hold: request.hold, raw: reply.raw },
-    onPage (messages) { logFields.messages = (logFields.messages ?? 0) + messages },
+    onPage (page) {
+      logFields.messages = (logFields.messages ?? 0) + page.count
+      telemetry.delivered(topic, page.count, pageBytes(page))
+    },
     onError (error) {
       logFields.code = error.code
       request.log.error({ request_id: request.id, code: error.code, err: error }, 'stream failed')
     }
   })
+  logFields.waited = true
   events.on('close', () => {
     live.release(follower)
-    live.giveBack()
+    live.giveBack('stream')
   })
   try {
     // Before the headers are sent, so that an error can still be the response.

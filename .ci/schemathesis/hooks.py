@@ -31,6 +31,8 @@ TOGETHER = (
     "expected this header or the member",
     "expected this header because of",
     "expected the id of a lease",
+    # A date before 1970.
+    "expected milliseconds since 1970, or a date",
     "the first and the last offset of the lease",
 )
 

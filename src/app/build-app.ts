@@ -78,7 +78,9 @@ export interface AppDeps {
   readonly checks: readonly StoreCheck[]
   /** A pino logger or a compatible one. Without it, nothing is logged. */
   readonly logger?: FastifyBaseLogger
-  readonly platformLogFields?: PlatformLogFields
+  readonly platformLogFields?: PlatformLogFields | undefined
+  /** Called with each request that has a route, before its handler. */
+  readonly onRequest?: ((request: FastifyRequest) => void) | undefined
   /** The `Host` names that are served, in lower case and without ports; `undefined`: all. */
   readonly servedHosts?: readonly string[] | undefined
   /** The origins of web pages that may use the service, or `*`. By default only the service's own pages can. */
@@ -136,6 +138,7 @@ export function buildApp (deps: AppDeps): FastifyInstance {
   addBodyParsers(app, limits)
   app.setErrorHandler(handleError)
   addRequestLog(app, reports)
+  if (deps.onRequest !== undefined) addObserver(app, deps.onRequest)
   addDefaultHeaders(app)
   addHolds(app, new MemoryBudget(bufferedBytesMax, limits, telemetry))
   addMessageChecks(app)
@@ -176,6 +179,13 @@ export function buildApp (deps: AppDeps): FastifyInstance {
     }, { prefix })
   }
   return app
+}
+
+function addObserver (app: FastifyInstance, observe: (request: FastifyRequest) => void): void {
+  app.addHook('onRequest', (request, _reply, done) => {
+    observe(request)
+    done()
+  })
 }
 
 /**

@@ -230,6 +230,8 @@ export interface Settings {
   readonly metricTopicsMax: number
   /** 0: never. */
   readonly sweepIntervalMs: number
+  /** Whether the standard variables of OpenTelemetry ask for traces. Only the server makes them. */
+  readonly traces: boolean
 }
 
 /** The message has one line for each invalid variable: `NAME: expected …, got …`. */
@@ -265,7 +267,8 @@ export function loadSettings (environment: Environment): Settings {
     retention: { retentionMs: variables.RETENTION_MS, retentionBytes: variables.RETENTION_BYTES },
     metrics: variables.METRICS === 'on',
     metricTopicsMax: variables.METRICS_TOPICS,
-    sweepIntervalMs: variables.SWEEP_INTERVAL_MS
+    sweepIntervalMs: variables.SWEEP_INTERVAL_MS,
+    traces: asksForTraces(environment)
   }
 }
 
@@ -295,6 +298,19 @@ export function loadLambdaSettings (environment: Environment): ServiceSettings {
 function withAccess (settings: Settings, access: AccessSettings | string): ServiceSettings {
   if (typeof access === 'string') throw new SettingsError(access)
   return { ...settings, access }
+}
+
+/**
+ * A collector is named, or an exporter. OpenTelemetry reads these and its other variables itself
+ * (https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/).
+ */
+function asksForTraces (environment: Environment): boolean {
+  const {
+    OTEL_SDK_DISABLED: disabled, OTEL_TRACES_EXPORTER: exporter,
+    OTEL_EXPORTER_OTLP_ENDPOINT: endpoint, OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: tracesEndpoint
+  } = environment
+  if (disabled?.trim().toLowerCase() === 'true' || exporter?.trim() === 'none') return false
+  return [exporter, endpoint, tracesEndpoint].some((value) => value !== undefined && value !== '')
 }
 
 /** The variables with their defaults. An invalid one stays as it is, and adds a line to `wrong`. */

@@ -274,7 +274,13 @@ export const defaultLimits = {
 
   // Metrics
   /** METRICS_TOPICS: topics with a label of their own in the metrics, and groups; all others share one. */
-  metricTopicsMax: 100
+  metricTopicsMax: 100,
+
+  // Traces
+  /** Of one span, and so the messages of an append or a page whose `traceparent` is looked for. */
+  traceLinksMax: 32,
+  /** In longer messages, `traceparent` is not looked for, since all of the message must be parsed. */
+  tracedMessageBytesMax: 32 * KiB
 }
 
 export type Limits = {

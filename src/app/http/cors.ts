@@ -1,8 +1,11 @@
 import fastifyCors, { type FastifyCorsOptions } from '@fastify/cors'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
+import { costHeaderNames } from './answers/cost-headers.ts'
 
 /** Response headers that scripts of other origins may read, in addition to those that they always may. */
-const exposedHeaders = ['allow', 'earliest-offset', 'end-offset', 'next-offset', 'retry-after', 'topic-closed', 'x-request-id']
+const exposedHeaders = [
+  'allow', 'earliest-offset', 'end-offset', 'next-offset', 'retry-after', 'topic-closed', 'x-request-id', ...costHeaderNames
+]
 
 /** How long browsers may cache the response to a preflight request. */
 const maxAgeSeconds = 600

@@ -16,7 +16,8 @@ const preflight = (origin: string, method: string, requested?: string): Record<s
 
 const shared = {
   'access-control-allow-origin': page,
-  'access-control-expose-headers': 'allow, earliest-offset, end-offset, next-offset, retry-after, topic-closed, x-request-id'
+  'access-control-expose-headers': 'allow, earliest-offset, end-offset, next-offset, retry-after, topic-closed, x-request-id, ' +
+    'preference-applied, server-timing, storage-calls'
 }
 
 test('a preflight of an origin that may is answered with what is allowed', async (t) => {

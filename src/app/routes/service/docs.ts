@@ -4,6 +4,7 @@ import fastifySwaggerUi from '@fastify/swagger-ui'
 import type { TObject } from '@sinclair/typebox'
 import type { FastifyInstance, FastifySchema } from 'fastify'
 import manifest from '../../../../package.json' with { type: 'json' }
+import { costHeaders, preferDescription } from '../../http/answers/cost-headers.ts'
 import { errorHelp } from '../../http/error-help.ts'
 import { errorCodes, errorKinds, errorsPath } from '../../http/problem.ts'
 import { statusOf } from '../../http/status.ts'
@@ -25,7 +26,7 @@ export function addDocs (app: FastifyInstance): void {
         { name: 'service', description: 'Health of the service.' }
       ]
     },
-    transform: ({ schema, url }) => ({ schema: withClientTypes(schema), url }),
+    transform: ({ schema, url }) => ({ schema: withCostHeaders(withClientTypes(schema)), url }),
     refResolver: { buildLocalReference: (json, _baseUri, _fragment, i) => typeof json.$id === 'string' ? json.$id : `def-${i}` }
   })
   app.register(fastifySwaggerUi, {
@@ -58,6 +59,21 @@ function withClientTypes (schema: FastifySchema): FastifySchema {
     ...schema,
     ...schema.querystring === undefined ? {} : { querystring: clientTypes(schema.querystring as TObject) },
     ...schema.headers === undefined ? {} : { headers: clientTypes(schema.headers as TObject) }
+  }
+}
+
+const prefer = { type: 'string', example: 'server-timing', description: preferDescription }
+
+/** Any request can ask what it has cost. It is described here, because a header in a route's schema would be validated. */
+function withCostHeaders (schema: FastifySchema): FastifySchema {
+  if (schema.tags?.includes('service') !== false) return schema
+  const { properties = {} } = (schema.headers ?? {}) as { properties?: object }
+  const response = Object.entries(schema.response as Record<string, { headers?: object }>).map(([status, described]) => (
+    [status, status.startsWith('2') ? { ...described, headers: { ...described.headers, ...costHeaders } } : described]))
+  return {
+    ...schema,
+    headers: { type: 'object', properties: { ...properties, prefer } },
+    response: Object.fromEntries(response) as object
   }
 }
 

@@ -6,7 +6,7 @@
  */
 /** @param {string} room */
 const door = (room) => `${room}/${room.split('/').at(-1)}.ts`
-const pure = ['src/domain/topics', 'src/domain/segments', 'src/domain/producers', 'src/domain/access']
+const pure = ['src/domain/topics', 'src/domain/segments', 'src/domain/producers']
 const edge = ['src/ports', 'src/domain/*', 'src/domain/segments', door('src/domain/log'), 'src/domain/[^/]+/errors.ts']
 
 /**
@@ -17,9 +17,12 @@ const rooms = {
   'src/ports': [],
   'src/domain/*': ['src/ports'],
   ...Object.fromEntries(pure.map((room) => [room, ['src/ports', 'src/domain/*']])),
+  // Grants are for topics.
+  'src/domain/access': ['src/ports', 'src/domain/*', 'src/domain/topics'],
   'src/domain/log': ['src/ports', 'src/domain/*', ...pure],
   'src/domain/catalog': ['src/ports', 'src/domain/*', ...pure, door('src/domain/log')],
   'src/domain/groups': ['src/ports', 'src/domain/*', ...pure, door('src/domain/log')],
+  'src/domain/copy': ['src/ports', 'src/domain/*', ...pure, door('src/domain/log'), door('src/domain/groups')],
   'src/adapters/aws': ['src/ports'],
   'src/adapters/s3': ['src/ports', 'src/adapters/aws'],
   'src/adapters/dynamodb': ['src/ports', 'src/adapters/aws'],
@@ -32,9 +35,9 @@ const rooms = {
   'src/app/access': ['src/app/http', ...edge, 'src/domain/access'],
   'src/app/console': ['src/app/http'],
   'src/app/routes': [
-    'src/app/http', 'src/app/access', ...edge, ...pure, door('src/domain/catalog'), door('src/domain/groups')
+    'src/app/http', 'src/app/access', ...edge, ...pure, 'src/domain/access', door('src/domain/catalog'), door('src/domain/groups')
   ],
-  'src/app/*': ['src/app', ...edge, door('src/domain/catalog'), door('src/domain/groups')],
+  'src/app/*': ['src/app', ...edge, 'src/domain/access', door('src/domain/catalog'), door('src/domain/groups')],
   'src/*': ['src']
 }
 
@@ -75,7 +78,7 @@ export default {
       comment: 'Nobody imports an entry file.',
       severity: 'error',
       from: { path: '^src/' },
-      to: { path: '^src/(server|lambda|backup|sweep)\\.ts$' }
+      to: { path: '^src/(server|lambda|backup|sweep|copy|token)\\.ts$' }
     }
   ],
   options: {

@@ -1,7 +1,9 @@
+import { isIP } from 'node:net'
 import { type Static, type TSchema, Type } from '@sinclair/typebox'
 import { Value } from '@sinclair/typebox/value'
 import type { Retention } from '../domain/catalog/catalog.ts'
 import { defaultLimits } from '../domain/limits.ts'
+import { type AccessSettings, accessOf, accessOfFunction, accessOfServer, AccessSettingsSchema } from './access/settings.ts'
 import { isLoopback, loopbackNames } from './http/host-check.ts'
 import { show } from './http/validation.ts'
 
@@ -12,6 +14,8 @@ const hostName = '([A-Za-z0-9._-]+|\\[[0-9A-Fa-f:.]+\\])'
 const origin = 'https?://([a-z0-9._-]+|\\[[0-9a-f:.]+\\])(:[0-9]{1,5})?'
 const list = (item: string): string => `${item}( *, *${item})*`
 const compressions = ['auto', 'none', 'gzip', 'zstd'] as const
+
+const proxiesExpected = 'IP addresses or networks such as 10.0.0.0/8, separated by commas'
 
 const url = { pattern: '^https?://[^\\s/]+', 'x-expected': 'a URL that begins with http:// or https://' }
 
@@ -75,6 +79,7 @@ export const SettingsSchema = Type.Object({
     pattern: `^(\\*|${list(origin)})$`,
     'x-expected': 'origins such as https://app.example.com, separated by commas, or *'
   })),
+  ...AccessSettingsSchema.properties,
   LOG_LEVEL: Type.Union(levels.map((level) => Type.Literal(level)), {
     description: `The least level that is logged: ${levels.join(', ')}`,
     default: 'info',
@@ -95,6 +100,26 @@ export const SettingsSchema = Type.Object({
     maximum: 64 * 1024 * 1024 * 1024,
     'x-expected': 'a whole number from 16777216 to 68719476736'
   }),
+  MAX_FOLLOWERS: Type.Integer({
+    description: 'Streams, long polls and waiting receives at one time; more get 503 `too_many_followers`. No effect on Lambda',
+    default: 2_000,
+    minimum: 1,
+    maximum: 1_000_000,
+    'x-expected': 'a whole number from 1 to 1000000'
+  }),
+  RATE_LIMIT_ADDRESS: Type.Optional(Type.Integer({
+    description: 'Requests a second of one address, /health and /ready apart; more get 429 `rate_limited`. After a pause, as many ' +
+      'may come at once. Not set: unlimited. No effect on Lambda',
+    minimum: 1,
+    maximum: 1_000_000,
+    'x-expected': 'a whole number from 1 to 1000000'
+  })),
+  TRUSTED_PROXIES: Type.Optional(Type.String({
+    description: 'Addresses or networks of proxies, separated by commas. Of a request from one of them, the address is the last in ' +
+      '`X-Forwarded-For` that is not one of them',
+    pattern: `^${list('[0-9A-Fa-f.:]+(/[0-9]{1,3})?')}$`,
+    'x-expected': proxiesExpected
+  })),
   COMPRESSION: Type.Union(compressions.map((name) => Type.Literal(name)), {
     description: 'How stored messages are compressed: auto (zstd on S3, none on the embedded store), none, gzip, zstd',
     default: 'auto',
@@ -162,7 +187,10 @@ export interface AwsStorage {
   readonly dynamoEndpoint: string | undefined
 }
 
-export type StorageSettings = AwsStorage | { readonly kind: 'folder', readonly path: string } | { readonly kind: 'memory' }
+/** The embedded store. */
+export interface FolderStorage { readonly kind: 'folder', readonly path: string }
+
+export type StorageSettings = AwsStorage | FolderStorage | { readonly kind: 'memory' }
 
 export interface Settings {
   readonly storage: StorageSettings
@@ -171,9 +199,16 @@ export interface Settings {
   /** The `Host` names that are served, in lower case and without a port; `undefined`: all. */
   readonly servedHosts: readonly string[] | undefined
   readonly corsOrigins: readonly string[]
+  /** `undefined`: it is not set. */
+  readonly access: AccessSettings | undefined
   readonly logLevel: typeof levels[number]
   readonly connectionsMax: number
   readonly bufferedBytesMax: number
+  readonly followersMax: number
+  /** Requests a second of one address; `undefined`: unlimited. */
+  readonly addressRate: number | undefined
+  /** Addresses and networks. */
+  readonly trustedProxies: readonly string[]
   /** `auto`: what is best for the storage. */
   readonly compression: typeof compressions[number]
   readonly lingerMs: number
@@ -198,6 +233,8 @@ export function loadSettings (environment: Environment): Settings {
   const wrong: string[] = []
   const variables = readVariables(environment, wrong)
   const storage = storageOf(variables, wrong)
+  const access = accessOf(variables, wrong)
+  const trustedProxies = proxiesOf(variables, wrong)
   if (wrong.length > 0) throw new SettingsError(wrong.join('\n'))
   return {
     storage,
@@ -205,9 +242,13 @@ export function loadSettings (environment: Environment): Settings {
     port: variables.PORT,
     servedHosts: servedHosts(variables),
     corsOrigins: listOf(variables.CORS_ORIGINS),
+    access,
     logLevel: variables.LOG_LEVEL,
     connectionsMax: variables.MAX_CONNECTIONS,
     bufferedBytesMax: variables.MAX_BUFFERED_BYTES,
+    followersMax: variables.MAX_FOLLOWERS,
+    addressRate: variables.RATE_LIMIT_ADDRESS,
+    trustedProxies,
     compression: variables.COMPRESSION,
     lingerMs: variables.LINGER_MS,
     createsTopics: variables.AUTO_CREATE_TOPICS === 'true',
@@ -218,16 +259,32 @@ export function loadSettings (environment: Environment): Settings {
   }
 }
 
+/** The settings of a process that answers requests. */
+export interface ServiceSettings extends Settings { readonly access: AccessSettings }
+
+/** The settings of a server, which is open only on a loopback address if nobody has said otherwise. @throws SettingsError */
+export function loadServerSettings (environment: Environment): ServiceSettings {
+  const settings = loadSettings(environment)
+  return withAccess(settings, accessOfServer(settings.access, settings.host))
+}
+
 /**
  * Loads the settings on Lambda. A data folder is refused: each environment would have its own, and lose it after minutes.
  * @throws SettingsError
  */
-export function loadLambdaSettings (environment: Environment): Settings {
+export function loadLambdaSettings (environment: Environment): ServiceSettings {
   const settings = loadSettings(environment)
   const { storage } = settings
-  if (!environment['AWS_LAMBDA_FUNCTION_NAME'] || storage.kind !== 'folder') return settings
-  throw new SettingsError('DATA_DIR: expected BUCKET_NAME and COUNTERS_TABLE in its place on AWS Lambda, where each environment has ' +
-    `a folder of its own (or :memory:, to try it out), got ${show.text(storage.path)}`)
+  if (environment['AWS_LAMBDA_FUNCTION_NAME'] && storage.kind === 'folder') {
+    throw new SettingsError('DATA_DIR: expected BUCKET_NAME and COUNTERS_TABLE in its place on AWS Lambda, where each environment has ' +
+      `a folder of its own (or :memory:, to try it out), got ${show.text(storage.path)}`)
+  }
+  return withAccess(settings, accessOfFunction(settings.access))
+}
+
+function withAccess (settings: Settings, access: AccessSettings | string): ServiceSettings {
+  if (typeof access === 'string') throw new SettingsError(access)
+  return { ...settings, access }
 }
 
 /** The variables with their defaults. An invalid one stays as it is, and adds a line to `wrong`. */
@@ -268,6 +325,18 @@ function missing (name: 'BUCKET_NAME' | 'COUNTERS_TABLE', because: string): stri
 function servedHosts ({ HOST: host, ALLOWED_HOSTS: allowed }: Variables): readonly string[] | undefined {
   if (!isLoopback(host) && allowed === undefined) return undefined
   return [...loopbackNames, host.includes(':') ? `[${host}]` : host, ...listOf(allowed)].map((name) => name.toLowerCase())
+}
+
+function proxiesOf ({ TRUSTED_PROXIES: text }: Variables, wrong: string[]): string[] {
+  const networks = listOf(text)
+  const isNetwork = (network: string): boolean => {
+    const [address = '', bits = '1'] = network.split('/')
+    const family = isIP(address)
+    return family !== 0 && Number(bits) >= 1 && Number(bits) <= (family === 4 ? 32 : 128)
+  }
+  const known = wrong.some((line) => line.startsWith('TRUSTED_PROXIES:'))
+  if (!known && !networks.every(isNetwork)) wrong.push(`TRUSTED_PROXIES: expected ${proxiesExpected}, got ${show.text(text!)}`)
+  return networks
 }
 
 /** The items of a variable that is a list separated by commas. */

@@ -69,6 +69,17 @@ export const errorHelp: { readonly [Code in ErrorCode]: HelpOf<Code> } = {
     remedy: 'Set `dead_letter_topic`, or set `max_attempts` to `null` and do not reject messages.',
     detail: 'max_attempts: expected null, because the group has no dead_letter_topic to which messages could go'
   },
+  unauthorized: {
+    cause: 'The server has access control, and the request has no `Authorization: Bearer …`, or its token is malformed, unknown, ' +
+      'revoked or expired.',
+    remedy: 'Send a valid token. An admin makes one with `POST /tokens`, whoever has the storage\'s credentials with `npm run token`.',
+    detail: 'authorization: expected a bearer token, got none'
+  },
+  forbidden: {
+    cause: 'The token is valid, and has no grant for this action on this topic. Whether the topic exists is not said.',
+    remedy: 'Ask an admin for a token with the grant that `detail` names.',
+    detail: 'The token does not allow consume:orders.'
+  },
   producer_fenced: {
     cause: 'An append with the same `producer.id` and a higher `producer.epoch` was accepted before: this instance was replaced.',
     remedy: 'Stop. If this instance is the right one, begin a higher epoch with `seq` 0.',
@@ -89,6 +100,11 @@ export const errorHelp: { readonly [Code in ErrorCode]: HelpOf<Code> } = {
     cause: 'The topic has no consumer group of this name.',
     remedy: 'Create it with `PUT`, or by receiving from it.',
     detail: 'The topic orders has no consumer group billing. A receive or a PUT makes one.'
+  },
+  token_not_found: {
+    cause: 'No token has this id: it was revoked, or never existed.',
+    remedy: 'Look for the id in `GET /tokens`.',
+    detail: 'There is no access token with the id 4fR2kQ9sLw0a.'
   },
   method_not_allowed: {
     cause: 'The path exists, but not with this method. For `OPTIONS` from a browser: CORS is off.',
@@ -182,7 +198,8 @@ export const errorHelp: { readonly [Code in ErrorCode]: HelpOf<Code> } = {
     details: { offset: 12 }
   },
   rate_limited: {
-    cause: 'The topic\'s config has a `rate`, and this server process has taken as much in the last second.',
+    cause: 'The topic\'s config has a `rate`, or the operator has set `RATE_LIMIT_ADDRESS`, and this server process has taken as much ' +
+      'in the last second. Or more access tokens come than it looks up, and it does not know this one.',
     remedy: 'Wait for the seconds in `Retry-After`, and send more messages with one request.',
     detail: 'rate: expected at most 100 messages a second',
     details: { retry_after: 1 }
@@ -212,6 +229,11 @@ export const errorHelp: { readonly [Code in ErrorCode]: HelpOf<Code> } = {
     remedy: 'Retry after the seconds of `Retry-After`. If it comes often, use more servers, smaller pages, or a greater bound.',
     detail: 'The server has reached its limit for bytes that are held for clients (MAX_BUFFERED_BYTES).'
   },
+  too_many_followers: {
+    cause: 'As many streams, long polls and waiting receives as `MAX_FOLLOWERS` allows are open on this server process.',
+    remedy: 'Retry after the seconds of `Retry-After`, or read without `wait`. If it comes often, use more servers, or a greater bound.',
+    detail: 'The server already has 2000 requests that wait for messages (MAX_FOLLOWERS).'
+  },
   storage_throttled: {
     cause: 'S3 or DynamoDB limits the rate of requests.',
     remedy: 'Retry with growing pauses. Larger batches need fewer requests.',
@@ -226,6 +248,11 @@ export const errorHelp: { readonly [Code in ErrorCode]: HelpOf<Code> } = {
     cause: 'The bucket or the table is missing, or the server may not use it.',
     remedy: 'For the operator: the log and `/ready` name the part. The permissions are in docs/deploying.md.',
     detail: 'The storage refused the request: it is not set up for this service.'
+  },
+  auth_unavailable: {
+    cause: 'The server accepts JWTs, and could not read the keys of their issuer.',
+    remedy: 'Retry after `Retry-After`. If it stays, an operator looks at `JWT_JWKS_URL` and at the log.',
+    detail: 'The keys of the issuer of tokens cannot be read at the moment.'
   },
   overloaded: {
     cause: 'More messages wait than the link to the storage can take in time.',

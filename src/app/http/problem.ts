@@ -1,4 +1,5 @@
 import { type Static, type TSchema, Type } from '@sinclair/typebox'
+import { accessErrors } from '../../domain/access/errors.ts'
 import { type ErrorCode, type ErrorDetails, type ErrorKind, hasCode, type LogError, sharedErrors } from '../../domain/errors.ts'
 import { groupErrors } from '../../domain/groups/errors.ts'
 import { logErrors } from '../../domain/log/errors.ts'
@@ -9,7 +10,7 @@ import { statusOf } from './status.ts'
 
 /** The errors of all rooms. */
 export const errorKinds: Readonly<Record<ErrorCode, ErrorKind>> = {
-  ...sharedErrors, ...topicErrors, ...segmentErrors, ...logErrors, ...groupErrors, ...httpErrors
+  ...sharedErrors, ...topicErrors, ...segmentErrors, ...logErrors, ...groupErrors, ...accessErrors, ...httpErrors
 }
 
 /** In the order of status.ts. */

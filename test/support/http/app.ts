@@ -3,13 +3,17 @@ import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
 import { createMemoryGroupStore } from '../../../src/adapters/memory/group-store.ts'
 import { createMemoryRecordStore } from '../../../src/adapters/memory/record-store.ts'
 import { createMemorySegmentStore } from '../../../src/adapters/memory/segment-store.ts'
+import { createMemoryTokenStore } from '../../../src/adapters/memory/token-store.ts'
 import { createMemoryTopicStore } from '../../../src/adapters/memory/topic-store.ts'
 import { systemClock } from '../../../src/adapters/system/clock.ts'
+import { type Authenticator, noAuthenticator } from '../../../src/app/access/authenticator.ts'
+import { createBearerAuthenticator } from '../../../src/app/access/bearer-authenticator.ts'
 import { buildApp } from '../../../src/app/build-app.ts'
 import type { StreamBounds } from '../../../src/app/http/live/event-stream.ts'
 import type { PlatformLogFields } from '../../../src/app/http/request-log.ts'
-import type { StoreCheck } from '../../../src/app/routes/service/health.ts'
+import type { StoreCheck } from '../../../src/app/routes/service/readiness.ts'
 import type { TimeLeft } from '../../../src/app/routes/time-left.ts'
+import { Tokens } from '../../../src/domain/access/tokens.ts'
 import { createCatalog, type Catalog, type Retention } from '../../../src/domain/catalog/catalog.ts'
 import { createGroups, type Groups } from '../../../src/domain/groups/groups.ts'
 import { defaultLimits, type Limits } from '../../../src/domain/limits.ts'
@@ -19,6 +23,7 @@ import type { GroupStore } from '../../../src/ports/group-store.ts'
 import type { RecordStore } from '../../../src/ports/record-store.ts'
 import type { NamedSegmentStore } from '../../../src/ports/segment-store.ts'
 import type { Telemetry } from '../../../src/ports/telemetry.ts'
+import type { TokenStore } from '../../../src/ports/token-store.ts'
 import type { TopicStore } from '../../../src/ports/topic-store.ts'
 
 export interface MemoryAppOptions {
@@ -26,6 +31,7 @@ export interface MemoryAppOptions {
   readonly topics?: TopicStore
   readonly records?: RecordStore
   readonly groupStore?: GroupStore
+  readonly tokenStore?: TokenStore
   readonly checks?: readonly StoreCheck[]
   readonly limits?: Partial<Limits>
   readonly logger?: FastifyBaseLogger
@@ -40,9 +46,21 @@ export interface MemoryAppOptions {
   readonly bufferedBytesMax?: number
   readonly telemetry?: Telemetry
   readonly exposition?: Exposition
+  readonly authenticator?: Authenticator
+  /** With access tokens, which the store has, or one in memory. */
+  readonly access?: 'tokens'
+  readonly followersMax?: number
+  readonly addressRate?: number
+  readonly trustedProxies?: readonly string[]
 }
 
-export interface MemoryApp { readonly app: FastifyInstance, readonly log: Log, readonly catalog: Catalog, readonly groups: Groups }
+export interface MemoryApp {
+  readonly app: FastifyInstance
+  readonly log: Log
+  readonly catalog: Catalog
+  readonly groups: Groups
+  readonly tokens: Tokens
+}
 
 /** For requests of any kind: those that wait, wait for a few milliseconds. */
 export const hurried: TimeLeft = () => 2_005
@@ -52,7 +70,7 @@ export function memoryApp (t: TestContext, options: MemoryAppOptions = {}): Memo
   const { segments = createMemorySegmentStore(), topics = createMemoryTopicStore(), records = createMemoryRecordStore() } = options
   const {
     checks = [], createsTopics = true, retention = {}, logger, platformLogFields, timeLeft, streamBounds, servedHosts, corsOrigins,
-    bufferedBytesMax, telemetry, exposition
+    bufferedBytesMax, telemetry, exposition, followersMax = Infinity, addressRate, trustedProxies = []
   } = options
   const limits = { ...defaultLimits, ...options.limits }
   const stores = { segments, topics, records, clock: systemClock, limits, ...telemetry === undefined ? {} : { telemetry } }
@@ -64,27 +82,35 @@ export function memoryApp (t: TestContext, options: MemoryAppOptions = {}): Memo
     resolveClosing: (topic, item) => log.isClosed(topic, item)
   })
   const groups = createGroups({ ...stores, store: options.groupStore ?? createMemoryGroupStore(), log })
+  const { tokenStore = createMemoryTokenStore() } = options
+  const tokens = new Tokens({ store: tokenStore, clock: systemClock, limits })
   const app = buildApp({
     log,
     catalog,
     groups,
+    tokens,
     limits,
     exposition,
     ...telemetry === undefined ? {} : { telemetry },
     checks,
+    authenticator: options.authenticator ??
+      (options.access === undefined ? noAuthenticator : createBearerAuthenticator(limits, { tokens })),
     ...logger === undefined ? {} : { logger },
     ...platformLogFields === undefined ? {} : { platformLogFields },
     ...timeLeft === undefined ? {} : { timeLeft },
     ...streamBounds === undefined ? {} : { streamBounds: () => streamBounds },
     ...bufferedBytesMax === undefined ? {} : { bufferedBytesMax },
     ...corsOrigins === undefined ? {} : { corsOrigins },
-    servedHosts
+    servedHosts,
+    followersMax,
+    addressRate,
+    trustedProxies
   })
   t.after(async () => {
     await app.close()
     await log.close()
   })
-  return { app, log, catalog, groups }
+  return { app, log, catalog, groups, tokens }
 }
 
 /** The same, listening on a free port. */

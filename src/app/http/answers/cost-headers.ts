@@ -5,9 +5,6 @@ import type { StorageCalls } from '../../../domain/operation.ts'
 /** The preference (RFC 7240), whatever its value and its parameters are. */
 const preference = /(?:^|,)\s*server-timing\s*(?:[,;=]|$)/i
 
-/** Headers of the response to a request that prefers them. Others may be absent, if the operation makes no calls. */
-export const costHeaderNames = ['preference-applied', 'server-timing', 'storage-calls']
-
 /**
  * Adds the headers that tell what a request has cost when the response begins, if the request prefers it. A hook before sending
  * would take time of every request.

@@ -2,10 +2,11 @@ import type { AddressInfo } from 'node:net'
 import { setFlagsFromString } from 'node:v8'
 import type { FastifyInstance } from 'fastify'
 import type { Logger } from 'pino'
+import { systemClock } from './adapters/system/clock.ts'
+import { createAuthenticator, describeAccess } from './app/access/create-authenticator.ts'
 import { buildApp } from './app/build-app.ts'
-import { loadSettings, type Settings, SettingsError } from './app/config.ts'
+import { loadServerSettings, type ServiceSettings, SettingsError } from './app/config.ts'
 import { closeIdleWhenSent, limitConnections } from './app/http/bounds/connections.ts'
-import { isLoopback } from './app/http/host-check.ts'
 import { bufferedOutput, createLogger } from './app/logger.ts'
 import { type Sweeper, startSweeping } from './app/sweeper.ts'
 import { limitYoungGeneration } from './app/young-generation.ts'
@@ -23,24 +24,27 @@ setFlagsFromString('--no-allocation-site-pretenuring')
 limitYoungGeneration()
 
 try {
-  await start(loadSettings(process.env))
+  await start(loadServerSettings(process.env))
 } catch (error) {
   const isOperatorError = error instanceof StartError || error instanceof SettingsError
   console.error(isOperatorError ? error.message : error)
   process.exit(1)
 }
 
-async function start (settings: Settings): Promise<void> {
+async function start (settings: ServiceSettings): Promise<void> {
   const logger = createLogger(settings.logLevel, bufferedOutput())
-  const wiring = await wire(settings, (text) => { logger.warn(text) }, { metrics: 'prometheus' })
+  const warn = (text: string): void => { logger.warn(text) }
+  const wiring = await wire(settings, warn, { metrics: 'prometheus' })
   const failedChecks = await checkStores(wiring)
   const app = buildApp({
     log: wiring.log,
     catalog: wiring.catalog,
     groups: wiring.groups,
+    tokens: wiring.tokens,
     limits: wiring.limits,
     telemetry: wiring.telemetry,
     exposition: wiring.exposition,
+    authenticator: await createAuthenticator(settings.access, { ...wiring, clock: systemClock, warn }),
     checks: wiring.checks,
     logger,
     bufferedBytesMax: settings.bufferedBytesMax,
@@ -61,11 +65,11 @@ async function start (settings: Settings): Promise<void> {
   await listen(app, settings, logger)
   const url = urlOf(app, settings)
   logger.level = settings.logLevel
-  if (!isLoopback(settings.host)) warnOfOpenPort(settings, logger)
+  const credentials = settings.access.kind === 'bearer' ? ' -H "authorization: Bearer $TOKEN"' : ''
   // On standard error, since standard output is the log only.
-  console.error(`Listening on ${url}, data in ${wiring.location}. ` +
-    `Try: curl ${url}/topics/orders/produce -H 'content-type: application/json' -d '{"payload":{"item":"book","quantity":2}}'`)
-  logger.info({ url, data: wiring.location }, 'listening')
+  console.error(`Listening on ${url}, data in ${wiring.location}. Try: curl ${url}/topics/orders/produce${credentials} ` +
+    '-H \'content-type: application/json\' -d \'{"payload":{"item":"book","quantity":2}}\'')
+  logger.info({ url, data: wiring.location, auth: describeAccess(settings.access) }, 'listening')
   for (const warning of wiring.warnings) logger.warn(warning)
   for (const { name, error } of failedChecks) {
     if (error instanceof StoreError && error.failure === 'full') {
@@ -94,7 +98,7 @@ async function checkStores ({ checks }: Wiring): Promise<Array<{ name: string, e
   return failed
 }
 
-async function listen (app: FastifyInstance, { host, port }: Settings, logger: Logger): Promise<void> {
+async function listen (app: FastifyInstance, { host, port }: ServiceSettings, logger: Logger): Promise<void> {
   await app.ready()
   // Fastify would log each address it listens on as a sentence.
   logger.level = 'silent'
@@ -112,16 +116,10 @@ async function listen (app: FastifyInstance, { host, port }: Settings, logger: L
 }
 
 /** An address that a client on this machine can use. */
-function urlOf (app: FastifyInstance, { host }: Settings): string {
+function urlOf (app: FastifyInstance, { host }: ServiceSettings): string {
   const { port } = app.server.address() as AddressInfo
   const reachable = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host
   return `http://${reachable.includes(':') ? `[${reachable}]` : reachable}:${port}`
-}
-
-/** In the log for its collector, and on standard error for a person at a terminal. */
-function warnOfOpenPort ({ host }: Settings, logger: Logger): void {
-  console.error(`WARNING: HOST is ${host}, and there is no access control: everybody who can reach the port can read and write all topics.`)
-  logger.warn({ host }, 'no access control: everybody who can reach the port can read and write all topics')
 }
 
 /** What ends after the app. */

@@ -171,13 +171,13 @@ async function openSqlite (folder: string): Promise<Stores> {
   try {
     const store = openSqliteStore(folder)
     const warnings: string[] = []
-    const listening = (what: string, server: Promise<Server>): Promise<Server | undefined> => server.catch((error: unknown) => {
-      warnings.push(`${what} while the server runs: ${String(error)}`)
+    const orWarn = (server: Promise<Server>, warning: string): Promise<Server | undefined> => server.catch((error: unknown) => {
+      warnings.push(warning + String(error))
       return undefined
     })
     const sockets = await Promise.all([
-      listening('Backups are not possible', listenForBackups(folder, (target) => store.backup(target))),
-      listening('"npm run token" is not possible', listenForTokens(folder, store.tokens))
+      orWarn(listenForBackups(folder, (target) => store.backup(target)), 'Backups are not possible while the server runs: '),
+      orWarn(listenForTokens(folder, store.tokens), '"npm run token" is not possible while the server runs: ')
     ])
     return {
       ...store,

@@ -3,6 +3,7 @@ import { type Static, type TSchema, Type } from '@sinclair/typebox'
 import { Value } from '@sinclair/typebox/value'
 import type { Retention } from '../domain/catalog/catalog.ts'
 import { defaultLimits } from '../domain/limits.ts'
+import { type AccessSettings, accessOf, accessOfFunction, accessOfServer, AccessSettingsSchema } from './access/settings.ts'
 import { isLoopback, loopbackNames } from './http/host-check.ts'
 import { show } from './http/validation.ts'
 
@@ -78,6 +79,7 @@ export const SettingsSchema = Type.Object({
     pattern: `^(\\*|${list(origin)})$`,
     'x-expected': 'origins such as https://app.example.com, separated by commas, or *'
   })),
+  ...AccessSettingsSchema.properties,
   LOG_LEVEL: Type.Union(levels.map((level) => Type.Literal(level)), {
     description: `The least level that is logged: ${levels.join(', ')}`,
     default: 'info',
@@ -197,6 +199,8 @@ export interface Settings {
   /** The `Host` names that are served, in lower case and without a port; `undefined`: all. */
   readonly servedHosts: readonly string[] | undefined
   readonly corsOrigins: readonly string[]
+  /** `undefined`: it is not set. */
+  readonly access: AccessSettings | undefined
   readonly logLevel: typeof levels[number]
   readonly connectionsMax: number
   readonly bufferedBytesMax: number
@@ -229,6 +233,7 @@ export function loadSettings (environment: Environment): Settings {
   const wrong: string[] = []
   const variables = readVariables(environment, wrong)
   const storage = storageOf(variables, wrong)
+  const access = accessOf(variables, wrong)
   const trustedProxies = proxiesOf(variables, wrong)
   if (wrong.length > 0) throw new SettingsError(wrong.join('\n'))
   return {
@@ -237,6 +242,7 @@ export function loadSettings (environment: Environment): Settings {
     port: variables.PORT,
     servedHosts: servedHosts(variables),
     corsOrigins: listOf(variables.CORS_ORIGINS),
+    access,
     logLevel: variables.LOG_LEVEL,
     connectionsMax: variables.MAX_CONNECTIONS,
     bufferedBytesMax: variables.MAX_BUFFERED_BYTES,
@@ -253,16 +259,32 @@ export function loadSettings (environment: Environment): Settings {
   }
 }
 
+/** The settings of a process that answers requests. */
+export interface ServiceSettings extends Settings { readonly access: AccessSettings }
+
+/** The settings of a server, which is open only on a loopback address if nobody has said otherwise. @throws SettingsError */
+export function loadServerSettings (environment: Environment): ServiceSettings {
+  const settings = loadSettings(environment)
+  return withAccess(settings, accessOfServer(settings.access, settings.host))
+}
+
 /**
  * Loads the settings on Lambda. A data folder is refused: each environment would have its own, and lose it after minutes.
  * @throws SettingsError
  */
-export function loadLambdaSettings (environment: Environment): Settings {
+export function loadLambdaSettings (environment: Environment): ServiceSettings {
   const settings = loadSettings(environment)
   const { storage } = settings
-  if (!environment['AWS_LAMBDA_FUNCTION_NAME'] || storage.kind !== 'folder') return settings
-  throw new SettingsError('DATA_DIR: expected BUCKET_NAME and COUNTERS_TABLE in its place on AWS Lambda, where each environment has ' +
-    `a folder of its own (or :memory:, to try it out), got ${show.text(storage.path)}`)
+  if (environment['AWS_LAMBDA_FUNCTION_NAME'] && storage.kind === 'folder') {
+    throw new SettingsError('DATA_DIR: expected BUCKET_NAME and COUNTERS_TABLE in its place on AWS Lambda, where each environment has ' +
+      `a folder of its own (or :memory:, to try it out), got ${show.text(storage.path)}`)
+  }
+  return withAccess(settings, accessOfFunction(settings.access))
+}
+
+function withAccess (settings: Settings, access: AccessSettings | string): ServiceSettings {
+  if (typeof access === 'string') throw new SettingsError(access)
+  return { ...settings, access }
 }
 
 /** The variables with their defaults. An invalid one stays as it is, and adds a line to `wrong`. */

@@ -154,7 +154,8 @@ function environment (port: number, handler: string): Record<string, string> {
     AWS_LAMBDA_FUNCTION_MEMORY_SIZE: '512',
     AWS_LAMBDA_LOG_GROUP_NAME: '/aws/lambda/streams',
     AWS_LAMBDA_LOG_STREAM_NAME: '2024/03/10/[$LATEST]8b1cxmpl',
-    DATA_DIR: ':memory:'
+    DATA_DIR: ':memory:',
+    AUTH: 'none'
   }
 }
 

@@ -39,6 +39,7 @@ export const receiveRoute: FastifyPluginCallbackTypebox<ReceiveRouteOptions> = (
   })
 
   app.post('/topics/:topic/groups/:group/receive', {
+    config: { access: 'groups' },
     schema: {
       hide,
       operationId: 'receive',

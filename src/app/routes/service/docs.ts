@@ -40,14 +40,14 @@ export function addDocs (app: FastifyInstance): void {
     uiConfig: { validatorUrl: null }
   })
   // Relative, because the path may begin with a stage.
-  app.get('/', { schema: { hide: true } }, async (_request, reply) => reply.redirect('./docs'))
-  app.get(errorsPath, { schema: { hide: true } }, async (_request, reply) =>
+  app.get('/', { config: { access: 'open' }, schema: { hide: true } }, async (_request, reply) => reply.redirect('./docs'))
+  app.get(errorsPath, { config: { access: 'open' }, schema: { hide: true } }, async (_request, reply) =>
     reply.type('text/html; charset=utf-8').header('content-security-policy', errorsPolicy).send(errorsPage()))
 }
 
 export function addSpecification (app: FastifyInstance): void {
   let text: string | undefined
-  app.get('/openapi.json', { schema: { hide: true } }, async (_request, reply) => {
+  app.get('/openapi.json', { config: { access: 'open' }, schema: { hide: true } }, async (_request, reply) => {
     text ??= JSON.stringify(app.swagger())
     return reply.type('application/json; charset=utf-8').send(text)
   })

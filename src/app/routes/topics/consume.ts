@@ -28,6 +28,7 @@ export interface ConsumeRouteOptions {
 export const consumeRoute: FastifyPluginCallbackTypebox<ConsumeRouteOptions> = (app, options, done) => {
   const { log, live, limits, sendPage, telemetry, timeLeft, streamBounds, hide } = options
   app.get('/topics/:topic/consume', {
+    config: { access: 'consume' },
     schema: {
       hide,
       operationId: 'consume',

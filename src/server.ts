@@ -56,6 +56,7 @@ async function start (settings: ServiceSettings): Promise<void> {
     bufferedBytesMax: settings.bufferedBytesMax,
     followersMax: settings.followersMax,
     addressRate: settings.addressRate,
+    principalRate: settings.principalRate,
     trustedProxies: settings.trustedProxies,
     servedHosts: settings.servedHosts,
     corsOrigins: settings.corsOrigins

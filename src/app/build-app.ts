@@ -10,6 +10,7 @@ import { noTelemetry } from '../domain/telemetry.ts'
 import type { Exposition } from '../ports/exposition.ts'
 import type { Telemetry } from '../ports/telemetry.ts'
 import { addAccess } from './access/access.ts'
+import { LiveAccess } from './access/live-access.ts'
 import type { Authenticator } from './access/authenticator.ts'
 import { createBodySender } from './http/answers/body-sender.ts'
 import { addDefaultHeaders, setDefaultHeaders } from './http/answers/default-headers.ts'
@@ -69,6 +70,8 @@ export interface AppDeps {
   readonly followersMax?: number
   /** Requests a second of one address; unlimited by default. */
   readonly addressRate?: number | undefined
+  /** Requests a second of one token or subject that has no rate of its own; unlimited by default. */
+  readonly principalRate?: number | undefined
   /** Addresses and networks of proxies whose `X-Forwarded-For` is used; none by default. */
   readonly trustedProxies?: readonly string[]
   /** The checks of /ready. */
@@ -154,19 +157,19 @@ export function buildApp (deps: AppDeps): FastifyInstance {
     live.close()
     done()
   })
+  const liveAccess = new LiveAccess(deps)
   const readiness = new Readiness(deps.checks, limits)
 
-  addDocs(app)
+  addDocs(app, deps.authenticator.required)
   for (const { prefix, hide } of [{ prefix: '', hide: false }, { prefix: '/v1', hide: true }]) {
     app.register((scope, _options, done) => {
       scope.register(produceRoute, { log, limits, hide })
-      scope.register(consumeRoute, {
-        log, live, limits, sendPage, telemetry, timeLeft: deps.timeLeft, streamBounds: deps.streamBounds, hide
-      })
+      const { timeLeft, streamBounds } = deps
+      scope.register(consumeRoute, { log, live, liveAccess, limits, sendPage, telemetry, timeLeft, streamBounds, hide })
       scope.register(topicRoutes, { catalog, groups, limits, hide })
       scope.register(trimRoute, { log, catalog, limits, hide })
       scope.register(closeRoute, { log, limits, hide })
-      scope.register(receiveRoute, { groups, live, limits, sendBody, telemetry, timeLeft: deps.timeLeft, hide })
+      scope.register(receiveRoute, { groups, live, liveAccess, limits, sendBody, telemetry, timeLeft, hide })
       for (const routes of [settleRoutes, groupRoutes, offsetRoutes]) scope.register(routes, { groups, limits, hide })
       if (deps.tokens !== undefined) scope.register(tokenRoutes, { tokens: deps.tokens, limits, hide })
       scope.register(serviceRoutes, { readiness, hide })

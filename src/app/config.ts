@@ -107,6 +107,13 @@ export const SettingsSchema = Type.Object({
     maximum: 1_000_000,
     'x-expected': 'a whole number from 1 to 1000000'
   }),
+  RATE_LIMIT: Type.Optional(Type.Integer({
+    description: 'Requests a second of one token or subject, in each process, unless the token has a rate of its own; more get 429 ' +
+      '`rate_limited`. After a pause, as many may come at once. Not set: unlimited',
+    minimum: 1,
+    maximum: 1_000_000,
+    'x-expected': 'a whole number from 1 to 1000000'
+  })),
   RATE_LIMIT_ADDRESS: Type.Optional(Type.Integer({
     description: 'Requests a second of one address, /health and /ready apart; more get 429 `rate_limited`. After a pause, as many ' +
       'may come at once. Not set: unlimited. No effect on Lambda',
@@ -207,6 +214,8 @@ export interface Settings {
   readonly followersMax: number
   /** Requests a second of one address; `undefined`: unlimited. */
   readonly addressRate: number | undefined
+  /** Requests a second of one token or subject; `undefined`: unlimited. */
+  readonly principalRate: number | undefined
   /** Addresses and networks. */
   readonly trustedProxies: readonly string[]
   /** `auto`: what is best for the storage. */
@@ -250,6 +259,7 @@ export function loadSettings (environment: Environment): Settings {
     bufferedBytesMax: variables.MAX_BUFFERED_BYTES,
     followersMax: variables.MAX_FOLLOWERS,
     addressRate: variables.RATE_LIMIT_ADDRESS,
+    principalRate: variables.RATE_LIMIT,
     trustedProxies,
     compression: variables.COMPRESSION,
     lingerMs: variables.LINGER_MS,

@@ -14,6 +14,7 @@ const defaults: Settings = {
   bufferedBytesMax: 268_435_456,
   followersMax: 2_000,
   addressRate: undefined,
+  principalRate: undefined,
   trustedProxies: [],
   compression: 'auto',
   lingerMs: 0,

@@ -90,7 +90,7 @@ describe('a copy that cannot be made says what to do', () => {
 test('a dry run creates nothing', async (t) => {
   const folder = await folderOf(t, 3)
   const target = join(temporaryFolder(t), 'target')
-  const stdout = `folder:${folder} has 1 topics, 3 segments of 114 bytes, 0 consumer groups, 0 records. Nothing was copied.\n`
+  const stdout = `folder:${folder} has 1 topics, 3 segments of 114 bytes, 0 consumer groups, 0 records, 0 tokens. Nothing was copied.\n`
   assert.deepEqual(await copy(['--dry-run', `folder:${folder}`, `folder:${target}`]), { code: 0, stdout, stderr: '' })
   assert.equal(existsSync(target), false)
 })

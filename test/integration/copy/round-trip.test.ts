@@ -6,6 +6,8 @@ import { Worker } from '../../support/http/groups.ts'
 import { awsPlace, copy } from '../../support/processes/copy.ts'
 import { startServer, type ServerProcess } from '../../support/processes/server.ts'
 import { environmentOf, localstack, withoutLocalstack } from '../../support/storage/localstack.ts'
+import { openStore } from '../../support/storage/sqlite.ts'
+import { openSqliteStore } from '../../../src/adapters/sqlite/open.ts'
 import { temporaryFolder } from '../../support/temporary-folder.ts'
 
 async function json (answer: Promise<{ status: number, text: string }>): Promise<Record<string, unknown>> {
@@ -90,9 +92,14 @@ test('a folder, copied to a bucket and a table and back, is what it was, and goe
   const lease = await fill(original.baseUrl)
   const before = await seen(original.baseUrl)
   await stop(original)
+  const token = { id: 'A1', text: '{"name":"é"}' }
+  const store = openSqliteStore(first)
+  await store.tokens.create(token)
+  store.close()
 
   const dry = await copy(['--dry-run', `folder:${first}`, awsPlace(storage)], storage)
-  assert.match(dry.stdout, /^folder:.+ has 7 topics, \d+ segments of \d+ bytes, 1 consumer groups, 0 records\. Nothing was copied\.\n$/)
+  const words = /^folder:.+ has 7 topics, \d+ segments of \d+ bytes, 1 consumer groups, 0 records, 1 tokens\. Nothing was copied\.\n$/
+  assert.match(dry.stdout, words)
   const up = await copy([`folder:${first}`, awsPlace(storage)], storage)
   assert.deepEqual([up.code, up.stderr], [0, ''])
   const onAws = await startServer(t, environmentOf(storage))
@@ -112,5 +119,6 @@ test('a folder, copied to a bucket and a table and back, is what it was, and goe
     assert.equal(deleted, deletedBefore)
     await goesOn(back, lease, 1)
     await stop(back)
+    assert.deepEqual(await openStore(t, folder).tokens.read('A1'), token)
   }
 })

@@ -52,6 +52,7 @@ const app = buildApp({
   checks,
   telemetry,
   corsOrigins: settings.corsOrigins,
+  principalRate: settings.principalRate,
   logger,
   platformLogFields: ({ awsLambda: { context } }) => context === undefined ? undefined : { lambda_request_id: context.awsRequestId },
   // Long polls end long before the 29 s of a REST API, so only the function's own timeout matters.

@@ -10,6 +10,7 @@ import { noTelemetry } from '../domain/telemetry.ts'
 import type { Exposition } from '../ports/exposition.ts'
 import type { Telemetry } from '../ports/telemetry.ts'
 import { addAccess } from './access/access.ts'
+import { LiveAccess } from './access/live-access.ts'
 import type { Authenticator } from './access/authenticator.ts'
 import { createBodySender } from './http/answers/body-sender.ts'
 import { addDefaultHeaders, setDefaultHeaders } from './http/answers/default-headers.ts'
@@ -69,13 +70,17 @@ export interface AppDeps {
   readonly followersMax?: number
   /** Requests a second of one address; unlimited by default. */
   readonly addressRate?: number | undefined
+  /** Requests a second of one token or subject that has no rate of its own; unlimited by default. */
+  readonly principalRate?: number | undefined
   /** Addresses and networks of proxies whose `X-Forwarded-For` is used; none by default. */
   readonly trustedProxies?: readonly string[]
   /** The checks of /ready. */
   readonly checks: readonly StoreCheck[]
   /** A pino logger or a compatible one. Without it, nothing is logged. */
   readonly logger?: FastifyBaseLogger
-  readonly platformLogFields?: PlatformLogFields
+  readonly platformLogFields?: PlatformLogFields | undefined
+  /** Called with each request that has a route, before its handler. */
+  readonly onRequest?: ((request: FastifyRequest) => void) | undefined
   /** The `Host` names that are served, in lower case and without ports; `undefined`: all. */
   readonly servedHosts?: readonly string[] | undefined
   /** The origins of web pages that may use the service, or `*`. By default only the service's own pages can. */
@@ -133,6 +138,7 @@ export function buildApp (deps: AppDeps): FastifyInstance {
   addBodyParsers(app, limits)
   app.setErrorHandler(handleError)
   addRequestLog(app, reports)
+  if (deps.onRequest !== undefined) addObserver(app, deps.onRequest)
   addDefaultHeaders(app)
   addHolds(app, new MemoryBudget(bufferedBytesMax, limits, telemetry))
   addMessageChecks(app)
@@ -151,19 +157,19 @@ export function buildApp (deps: AppDeps): FastifyInstance {
     live.close()
     done()
   })
+  const liveAccess = new LiveAccess(deps)
   const readiness = new Readiness(deps.checks, limits)
 
-  addDocs(app)
+  addDocs(app, deps.authenticator.required)
   for (const { prefix, hide } of [{ prefix: '', hide: false }, { prefix: '/v1', hide: true }]) {
     app.register((scope, _options, done) => {
       scope.register(produceRoute, { log, limits, hide })
-      scope.register(consumeRoute, {
-        log, live, limits, sendPage, telemetry, timeLeft: deps.timeLeft, streamBounds: deps.streamBounds, hide
-      })
+      const { timeLeft, streamBounds } = deps
+      scope.register(consumeRoute, { log, live, liveAccess, limits, sendPage, telemetry, timeLeft, streamBounds, hide })
       scope.register(topicRoutes, { catalog, groups, limits, hide })
       scope.register(trimRoute, { log, catalog, limits, hide })
       scope.register(closeRoute, { log, limits, hide })
-      scope.register(receiveRoute, { groups, live, limits, sendBody, telemetry, timeLeft: deps.timeLeft, hide })
+      scope.register(receiveRoute, { groups, live, liveAccess, limits, sendBody, telemetry, timeLeft, hide })
       for (const routes of [settleRoutes, groupRoutes, offsetRoutes]) scope.register(routes, { groups, limits, hide })
       if (deps.tokens !== undefined) scope.register(tokenRoutes, { tokens: deps.tokens, limits, hide })
       scope.register(serviceRoutes, { readiness, hide })
@@ -173,6 +179,13 @@ export function buildApp (deps: AppDeps): FastifyInstance {
     }, { prefix })
   }
   return app
+}
+
+function addObserver (app: FastifyInstance, observe: (request: FastifyRequest) => void): void {
+  app.addHook('onRequest', (request, _reply, done) => {
+    observe(request)
+    done()
+  })
 }
 
 /**

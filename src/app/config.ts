@@ -107,6 +107,13 @@ export const SettingsSchema = Type.Object({
     maximum: 1_000_000,
     'x-expected': 'a whole number from 1 to 1000000'
   }),
+  RATE_LIMIT: Type.Optional(Type.Integer({
+    description: 'Requests a second of one token or subject, in each process, unless the token has a rate of its own; more get 429 ' +
+      '`rate_limited`. After a pause, as many may come at once. Not set: unlimited',
+    minimum: 1,
+    maximum: 1_000_000,
+    'x-expected': 'a whole number from 1 to 1000000'
+  })),
   RATE_LIMIT_ADDRESS: Type.Optional(Type.Integer({
     description: 'Requests a second of one address, /health and /ready apart; more get 429 `rate_limited`. After a pause, as many ' +
       'may come at once. Not set: unlimited. No effect on Lambda',
@@ -207,6 +214,8 @@ export interface Settings {
   readonly followersMax: number
   /** Requests a second of one address; `undefined`: unlimited. */
   readonly addressRate: number | undefined
+  /** Requests a second of one token or subject; `undefined`: unlimited. */
+  readonly principalRate: number | undefined
   /** Addresses and networks. */
   readonly trustedProxies: readonly string[]
   /** `auto`: what is best for the storage. */
@@ -221,6 +230,8 @@ export interface Settings {
   readonly metricTopicsMax: number
   /** 0: never. */
   readonly sweepIntervalMs: number
+  /** Whether the standard variables of OpenTelemetry ask for traces. Only the server makes them. */
+  readonly traces: boolean
 }
 
 /** The message has one line for each invalid variable: `NAME: expected …, got …`. */
@@ -248,6 +259,7 @@ export function loadSettings (environment: Environment): Settings {
     bufferedBytesMax: variables.MAX_BUFFERED_BYTES,
     followersMax: variables.MAX_FOLLOWERS,
     addressRate: variables.RATE_LIMIT_ADDRESS,
+    principalRate: variables.RATE_LIMIT,
     trustedProxies,
     compression: variables.COMPRESSION,
     lingerMs: variables.LINGER_MS,
@@ -255,7 +267,8 @@ export function loadSettings (environment: Environment): Settings {
     retention: { retentionMs: variables.RETENTION_MS, retentionBytes: variables.RETENTION_BYTES },
     metrics: variables.METRICS === 'on',
     metricTopicsMax: variables.METRICS_TOPICS,
-    sweepIntervalMs: variables.SWEEP_INTERVAL_MS
+    sweepIntervalMs: variables.SWEEP_INTERVAL_MS,
+    traces: asksForTraces(environment)
   }
 }
 
@@ -285,6 +298,19 @@ export function loadLambdaSettings (environment: Environment): ServiceSettings {
 function withAccess (settings: Settings, access: AccessSettings | string): ServiceSettings {
   if (typeof access === 'string') throw new SettingsError(access)
   return { ...settings, access }
+}
+
+/**
+ * A collector is named, or an exporter. OpenTelemetry reads these and its other variables itself
+ * (https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/).
+ */
+function asksForTraces (environment: Environment): boolean {
+  const {
+    OTEL_SDK_DISABLED: disabled, OTEL_TRACES_EXPORTER: exporter,
+    OTEL_EXPORTER_OTLP_ENDPOINT: endpoint, OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: tracesEndpoint
+  } = environment
+  if (disabled?.trim().toLowerCase() === 'true' || exporter?.trim() === 'none') return false
+  return [exporter, endpoint, tracesEndpoint].some((value) => value !== undefined && value !== '')
 }
 
 /** The variables with their defaults. An invalid one stays as it is, and adds a line to `wrong`. */

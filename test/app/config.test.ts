@@ -14,6 +14,7 @@ const defaults: Settings = {
   bufferedBytesMax: 268_435_456,
   followersMax: 2_000,
   addressRate: undefined,
+  principalRate: undefined,
   trustedProxies: [],
   compression: 'auto',
   lingerMs: 0,
@@ -21,7 +22,8 @@ const defaults: Settings = {
   retention: { retentionMs: undefined, retentionBytes: undefined },
   metrics: true,
   metricTopicsMax: 100,
-  sweepIntervalMs: 300_000
+  sweepIntervalMs: 300_000,
+  traces: false
 }
 
 const jwtVariables = {
@@ -80,9 +82,30 @@ test('every variable is taken over', () => {
     retention: { retentionMs: Number.MAX_SAFE_INTEGER, retentionBytes: 1_000_000_000_000 },
     metrics: false,
     metricTopicsMax: 7,
-    sweepIntervalMs: 0
+    sweepIntervalMs: 0,
+    traces: false
   })
 })
+
+const collector = { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:4318' }
+const tracesOf: Array<[environment: Record<string, string>, traces: boolean]> = [
+  [collector, true],
+  [{ OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: 'http://127.0.0.1:4318/v1/traces' }, true],
+  [{ OTEL_TRACES_EXPORTER: 'otlp' }, true],
+  [{ OTEL_TRACES_EXPORTER: 'none' }, false],
+  [{ ...collector, OTEL_TRACES_EXPORTER: 'none' }, false],
+  [{ ...collector, OTEL_TRACES_EXPORTER: '' }, true],
+  [{ ...collector, OTEL_SDK_DISABLED: 'TRUE' }, false],
+  [{ ...collector, OTEL_SDK_DISABLED: 'false' }, true],
+  [{ OTEL_EXPORTER_OTLP_ENDPOINT: '' }, false],
+  [{ OTEL_SERVICE_NAME: 'orders', OTEL_TRACES_SAMPLER: 'always_on', OTEL_EXPORTER_OTLP_METRICS_ENDPOINT: 'http://127.0.0.1' }, false]
+]
+
+for (const [environment, traces] of tracesOf) {
+  test(`traces are ${traces ? 'on' : 'off'} with ${JSON.stringify(environment)}`, () => {
+    assert.equal(loadSettings(environment).traces, traces)
+  })
+}
 
 const names = { BUCKET_NAME: 'my-bucket', COUNTERS_TABLE: 'my-table' }
 const aws = { kind: 'aws', bucket: 'my-bucket', table: 'my-table' }

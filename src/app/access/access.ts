@@ -3,6 +3,8 @@ import { demand, demandOnAll, demandSight, Forbidden, forbidden } from '../../do
 import type { TopicAction } from '../../domain/access/grants.ts'
 import type { Principal } from '../../domain/access/principal.ts'
 import { hasCode } from '../../domain/errors.ts'
+import type { Limits } from '../../domain/limits.ts'
+import { RateLimiter, tooFast } from '../http/bounds/rate-limiter.ts'
 import type { Authenticator } from './authenticator.ts'
 import { challenge, invalidChallenge } from './bearer.ts'
 
@@ -30,6 +32,9 @@ declare module 'fastify' {
 
 export interface AccessOptions {
   readonly authenticator: Authenticator
+  readonly limits: Limits
+  /** Requests a second of each principal that has no rate of its own; unlimited by default. */
+  readonly principalRate?: number | undefined
 }
 
 /**
@@ -37,7 +42,8 @@ export interface AccessOptions {
  * methods that they do not take and preflight requests of CORS are answered without it: all of that is public.
  * To be called before the routes are added. A route without `config.access` is an error.
  */
-export function addAccess (app: FastifyInstance, { authenticator }: AccessOptions): void {
+export function addAccess (app: FastifyInstance, { authenticator, limits, principalRate = Infinity }: AccessOptions): void {
+  const limiter = new RateLimiter(principalRate, limits.ratePrincipalsMax)
   app.decorateRequest('principal', null as unknown as Principal)
   app.addHook('onError', (request, reply, error, done) => {
     if (hasCode(error, 'unauthorized')) {
@@ -48,7 +54,7 @@ export function addAccess (app: FastifyInstance, { authenticator }: AccessOption
   app.addHook('onRoute', (route) => {
     const need = needOf(route)
     if (need === 'open') return
-    const hook = accessHook(need, authenticator)
+    const hook = accessHook(need, authenticator, (principal) => { limitRate(limiter, principal, principalRate) })
     route.onRequest = [...[route.onRequest ?? []].flat(), hook]
   })
 }
@@ -65,12 +71,23 @@ function needOf (route: RouteOptions & { url: string }): Need {
   return need
 }
 
-function accessHook (need: Exclude<Need, 'open'>, authenticator: Authenticator): onRequestHookHandler {
+/** @throws LogError `rate_limited` */
+function limitRate (limiter: RateLimiter, { kind, id, requestsPerSecond }: Principal, principalRate: number): void {
+  const rate = requestsPerSecond ?? principalRate
+  if (rate === Infinity) return
+  const waitMs = limiter.take(`${kind}:${id}`, rate)
+  if (waitMs > 0) throw tooFast(kind === 'token' ? 'token' : 'subject', rate, waitMs)
+}
+
+function accessHook (
+  need: Exclude<Need, 'open'>, authenticator: Authenticator, checkRate: (principal: Principal) => void
+): onRequestHookHandler {
   const admit = (request: FastifyRequest, principal: Principal): Error | undefined => {
     request.principal = principal
     if (principal.kind === 'none') return undefined
     request.logFields.principal = principal
     try {
+      checkRate(principal)
       check(need, request)
       return undefined
     } catch (error) {

@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import { addAccess } from '../../../src/app/access/access.ts'
 import { noAuthenticator } from '../../../src/app/access/authenticator.ts'
 import Fastify, { type RouteOptions } from 'fastify'
+import { defaultLimits } from '../../../src/domain/limits.ts'
 import { bearer } from '../../support/http/access.ts'
 import { memoryApp } from '../../support/http/app.ts'
 
@@ -71,8 +72,32 @@ test('every route declares what it needs, and asks for it', async (t) => {
 test('a route that does not say what it needs prevents the start', async (t) => {
   const app = Fastify()
   t.after(() => app.close())
-  addAccess(app, { authenticator: noAuthenticator })
+  addAccess(app, { authenticator: noAuthenticator, limits: defaultLimits })
   assert.throws(() => app.get('/topics/:topic/new', async () => ''),
     /GET \/topics\/:topic\/new: expected config.access, what the route needs, got nothing/)
   assert.throws(() => app.get('/new', { config: { access: 'consume' } }, async () => ''), /GET \/new: expected a topic in the path/)
+})
+
+interface Operation { readonly security?: unknown, readonly responses: object }
+
+test('OpenAPI says of each operation which grant it needs', async (t) => {
+  for (const access of ['tokens', undefined] as const) {
+    const { app } = memoryApp(t, access === undefined ? {} : { access })
+    const { paths, components } = (await app.inject('/openapi.json'))
+      .json<{ paths: Record<string, Record<string, Operation>>, components: { securitySchemes: object } }>()
+    assert.deepEqual(components.securitySchemes, {
+      bearer: { type: 'http', scheme: 'bearer', description: 'An access token, or a JWT of the issuer that the server trusts.' }
+    })
+    for (const [path, methods] of Object.entries(paths)) {
+      for (const [method, { security, responses }] of Object.entries(methods)) {
+        const need = needs[`${method.toUpperCase()} ${path.replaceAll('{', ':').replaceAll('}', '')}`]
+        if (need === undefined) assert.deepEqual([security, '401' in responses, open.includes(path)], [undefined, false, true], path)
+        else {
+          const grants = need === 'list' ? [] : [need.replace(':t', ':{topic}')]
+          assert.deepEqual(security, [{ bearer: grants }, ...access === undefined ? [{}] : []], path)
+          assert('401' in responses && '403' in responses)
+        }
+      }
+    }
+  }
 })

@@ -51,6 +51,7 @@ export interface MemoryAppOptions {
   readonly access?: 'tokens'
   readonly followersMax?: number
   readonly addressRate?: number
+  readonly principalRate?: number
   readonly trustedProxies?: readonly string[]
 }
 
@@ -70,7 +71,7 @@ export function memoryApp (t: TestContext, options: MemoryAppOptions = {}): Memo
   const { segments = createMemorySegmentStore(), topics = createMemoryTopicStore(), records = createMemoryRecordStore() } = options
   const {
     checks = [], createsTopics = true, retention = {}, logger, platformLogFields, timeLeft, streamBounds, servedHosts, corsOrigins,
-    bufferedBytesMax, telemetry, exposition, followersMax = Infinity, addressRate, trustedProxies = []
+    bufferedBytesMax, telemetry, exposition, followersMax = Infinity, addressRate, principalRate, trustedProxies = []
   } = options
   const limits = { ...defaultLimits, ...options.limits }
   const stores = { segments, topics, records, clock: systemClock, limits, ...telemetry === undefined ? {} : { telemetry } }
@@ -104,6 +105,7 @@ export function memoryApp (t: TestContext, options: MemoryAppOptions = {}): Memo
     servedHosts,
     followersMax,
     addressRate,
+    principalRate,
     trustedProxies
   })
   t.after(async () => {

@@ -84,8 +84,7 @@ export const tokenRoutes: FastifyPluginCallbackTypebox<TokenRoutesOptions> = (ap
   done()
 }
 
-/** Who sends a request, in words, for the list of tokens. */
-function callerOf ({ kind, id, name }: Principal): string {
-  if (kind === 'none') return 'a request without access control'
-  return name === undefined ? `${kind} ${id}` : `${kind} ${id} (${name})`
+/** As the log has it. */
+function callerOf ({ kind, id }: Principal): string {
+  return kind === 'none' ? 'a request without access control' : `${kind}:${id}`
 }

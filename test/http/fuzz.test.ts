@@ -147,7 +147,7 @@ test('fuzzing HTTP', async (t) => {
     const valid = await token('consume:a')
     const value = fc.oneof(
       fc.stringMatching(/^[\t -~\u0080-\u00ff]{0,80}$/),
-      fc.stringMatching(/^(Bearer|bearer|Basic|BEARER) {0,2}[A-Za-z0-9._~+\/=-]{0,60}$/),
+      fc.stringMatching(/^(Bearer|bearer|Basic|BEARER) {0,2}[A-Za-z0-9._~+/=-]{0,60}$/),
       mutated(fc.constant(`Bearer ${valid}`)).map((bytes) => bytes.toString('latin1')),
       fc.constantFrom(`Bearer ${valid}`, `bearer  ${valid}`, `Bearer ${valid}\t`, `Bearer ${valid}=`, `Bearer ${valid.slice(8)}`)
     ).filter((text) => !/[\0\r\n]/.test(text))

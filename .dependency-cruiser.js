@@ -22,9 +22,15 @@ const rooms = {
   'src/domain/log': ['src/ports', 'src/domain/*', ...pure],
   'src/domain/catalog': ['src/ports', 'src/domain/*', ...pure, door('src/domain/log')],
   'src/domain/groups': ['src/ports', 'src/domain/*', ...pure, door('src/domain/log')],
+  'src/domain/copy': ['src/ports', 'src/domain/*', ...pure, door('src/domain/log'), door('src/domain/groups')],
   'src/adapters/aws': ['src/ports'],
   'src/adapters/s3': ['src/ports', 'src/adapters/aws'],
   'src/adapters/dynamodb': ['src/ports', 'src/adapters/aws'],
+  'src/adapters/memory': ['src/ports', 'src/adapters/metrics'],
+  'src/adapters/prometheus': ['src/ports', 'src/adapters/metrics'],
+  'src/adapters/emf': ['src/ports', 'src/adapters/metrics'],
+  // The folder with packages that are installed apart.
+  'src/adapters/opentelemetry': ['src/ports', 'tracing'],
   'src/adapters/[^/]+': ['src/ports'],
   'src/app/http': edge,
   'src/app/lambda': ['src/app/http'],
@@ -59,7 +65,7 @@ const rules = Object.entries(rooms).map(([room, allowed], index, rows) => ({
     pathNot: rows.slice(0, index).map(([other]) => filesOf(other))
   },
   to: {
-    path: '^(src|test|bench|scripts|clients|cli|console|infra)/',
+    path: '^(src|test|bench|scripts|clients|cli|console|infra|tracing)/',
     pathNot: [room.includes('[') ? '^$1/' : filesOf(room), ...allowed.map(filesOf)]
   }
 }))
@@ -74,7 +80,7 @@ export default {
       comment: 'Nobody imports an entry file.',
       severity: 'error',
       from: { path: '^src/' },
-      to: { path: '^src/(server|lambda|backup|sweep|token)\\.ts$' }
+      to: { path: '^src/(server|lambda|backup|sweep|copy|token)\\.ts$' }
     }
   ],
   options: {

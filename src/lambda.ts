@@ -32,7 +32,10 @@ const streamedBytesMax = 16 * 1024 * 1024
 const settings = loadLambdaSettings(process.env)
 const logger = createLogger(settings.logLevel, unbufferedOutput())
 const warn = (text: string): void => { logger.warn(text) }
-const { log, catalog, groups, tokens, limits, checks } = await wire(settings, warn, { runsOn: false })
+const { log, catalog, groups, tokens, limits, checks, telemetry, flushMetrics } = await wire(settings, warn, {
+  runsOn: false,
+  metrics: { emf: process.env['AWS_LAMBDA_FUNCTION_NAME'] ?? 'streams' }
+})
 const app = buildApp({
   log,
   catalog,
@@ -47,6 +50,7 @@ const app = buildApp({
     platformIdentity: ({ awsLambda: { event } }) => event === undefined ? undefined : identityOf(event)
   }),
   checks,
+  telemetry,
   corsOrigins: settings.corsOrigins,
   principalRate: settings.principalRate,
   logger,
@@ -103,13 +107,21 @@ function requestOf (event: unknown, { awsRequestId }: Context): HttpEvent {
  * arrive as base64.
  */
 export async function handler (event: unknown, context: Context): Promise<unknown> {
-  return proxy(requestOf(event, context), context)
+  try {
+    return await proxy(requestOf(event, context), context)
+  } finally {
+    flushMetrics()
+  }
 }
 
 async function stream (event: unknown, out: Writable, context: Context): Promise<void> {
   const request = requestOf(event, context)
   const invocation: Streaming = { out }
-  await streaming.run(invocation, () => Promise.all([proxy(request, context), invocation.ended]))
+  try {
+    await streaming.run(invocation, () => Promise.all([proxy(request, context), invocation.ended]))
+  } finally {
+    flushMetrics()
+  }
 }
 
 /** Another package may have created the global without the functions of Lambda's runtime. */
@@ -130,6 +142,7 @@ export async function sweepHandler (_event: unknown, context: Context): Promise<
   const remainingMs = context.getRemainingTimeInMillis()
   const swept = await catalog.sweep({ resume: true, timeMs: Math.max(remainingMs / 2, remainingMs - sweepMarginMs) })
   logSweep(logger, [swept], performance.now() - startedAt)
+  flushMetrics()
   if (swept.error !== undefined) throw swept.error
   return totalOf([swept])
 }

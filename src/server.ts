@@ -4,17 +4,21 @@ import type { FastifyInstance } from 'fastify'
 import type { Logger } from 'pino'
 import { systemClock } from './adapters/system/clock.ts'
 import { createAuthenticator, describeAccess } from './app/access/create-authenticator.ts'
-import { buildApp } from './app/build-app.ts'
+import { type AppDeps, buildApp } from './app/build-app.ts'
 import { loadServerSettings, type ServiceSettings, SettingsError } from './app/config.ts'
 import { closeIdleWhenSent, limitConnections } from './app/http/bounds/connections.ts'
 import { bufferedOutput, createLogger } from './app/logger.ts'
 import { type Sweeper, startSweeping } from './app/sweeper.ts'
 import { limitYoungGeneration } from './app/young-generation.ts'
+import type { Tracing } from './adapters/opentelemetry/start.ts'
+import { defaultLimits } from './domain/limits.ts'
 import { StoreError } from './ports/errors.ts'
 import { StartError, wire, type Wiring } from './wiring.ts'
 
 const checkMs = 5_000
 const shutdownMs = 10_000
+/** For the traces that are not exported yet. Without a collector, OpenTelemetry would try for as long as a shutdown may take. */
+const flushMs = 2_000
 /** The terminal sends Ctrl-C to npm and to the server, and npm passes it on: two signals within this time count as one. */
 const sameSignalMs = 1_000
 
@@ -34,7 +38,8 @@ try {
 async function start (settings: ServiceSettings): Promise<void> {
   const logger = createLogger(settings.logLevel, bufferedOutput())
   const warn = (text: string): void => { logger.warn(text) }
-  const wiring = await wire(settings, warn)
+  const tracing = settings.traces ? await loadTracing(logger) : undefined
+  const wiring = await wire(settings, warn, { metrics: 'prometheus', traces: tracing?.traces })
   const failedChecks = await checkStores(wiring)
   const app = buildApp({
     log: wiring.log,
@@ -42,9 +47,12 @@ async function start (settings: ServiceSettings): Promise<void> {
     groups: wiring.groups,
     tokens: wiring.tokens,
     limits: wiring.limits,
+    telemetry: wiring.telemetry,
+    exposition: wiring.exposition,
     authenticator: await createAuthenticator(settings.access, { ...wiring, clock: systemClock, warn }),
     checks: wiring.checks,
     logger,
+    ...tracing !== undefined && observedBy(tracing),
     bufferedBytesMax: settings.bufferedBytesMax,
     followersMax: settings.followersMax,
     addressRate: settings.addressRate,
@@ -56,10 +64,11 @@ async function start (settings: ServiceSettings): Promise<void> {
   limitConnections(app.server, {
     max: settings.connectionsMax,
     reservedFiles: wiring.limits.reservedFiles,
+    telemetry: wiring.telemetry,
     refused (count) { logger.warn({ count, max: app.server.maxConnections }, 'connections refused') }
   })
   const sweeper = settings.sweepIntervalMs === 0 ? undefined : startSweeping(wiring.catalog, settings.sweepIntervalMs, logger)
-  stopOnSignal(app, { wiring, sweeper }, logger)
+  stopOnSignal(app, { wiring, sweeper, tracing }, logger)
   await listen(app, settings, logger)
   const url = urlOf(app, settings)
   logger.level = settings.logLevel
@@ -74,6 +83,22 @@ async function start (settings: ServiceSettings): Promise<void> {
       logger.error({ store: name, err: error }, 'store is full: appends are refused, reads continue')
     } else logger.warn({ store: name, err: error }, 'store did not respond at the start')
   }
+}
+
+/** Loaded only if it is asked for, and before the stores, whose calls it shows. A failure does not prevent the start. */
+async function loadTracing (logger: Logger): Promise<Tracing | undefined> {
+  const { startTracing, TracingError } = await import('./adapters/opentelemetry/start.ts')
+  try {
+    return await startTracing(defaultLimits.traceLinksMax, (level, detail) => { logger[level]({ detail }, 'OpenTelemetry') })
+  } catch (error) {
+    if (!(error instanceof TracingError)) throw error
+    logger.warn({ detail: error.message }, 'no traces')
+    return undefined
+  }
+}
+
+function observedBy ({ logFields, noteRequest }: Tracing): Pick<AppDeps, 'platformLogFields' | 'onRequest'> {
+  return { platformLogFields: logFields, onRequest: ({ id, routeOptions }) => { noteRequest(id, routeOptions.url) } }
 }
 
 /**
@@ -121,7 +146,7 @@ function urlOf (app: FastifyInstance, { host }: ServiceSettings): string {
 }
 
 /** What ends after the app. */
-interface Background { readonly wiring: Wiring, readonly sweeper: Sweeper | undefined }
+interface Background { readonly wiring: Wiring, readonly sweeper: Sweeper | undefined, readonly tracing: Tracing | undefined }
 
 function stopOnSignal (app: FastifyInstance, background: Background, logger: Logger): void {
   const closeIdle = closeIdleWhenSent(app.server)
@@ -137,7 +162,7 @@ function stopOnSignal (app: FastifyInstance, background: Background, logger: Log
       logger.error({ timeout_ms: shutdownMs }, 'shutdown timed out: requests were aborted')
       process.exit(1)
     }, shutdownMs).unref()
-    close(app, closeIdle, background).then(() => {
+    close(app, closeIdle, background, logger).then(() => {
       logger.info('stopped')
       process.exit(0)
     }, (error: unknown) => {
@@ -148,7 +173,9 @@ function stopOnSignal (app: FastifyInstance, background: Background, logger: Log
   process.on('SIGINT', stop).on('SIGTERM', stop)
 }
 
-async function close (app: FastifyInstance, closeIdle: () => () => void, { wiring, sweeper }: Background): Promise<void> {
+async function close (
+  app: FastifyInstance, closeIdle: () => () => void, { wiring, sweeper, tracing }: Background, logger: Logger
+): Promise<void> {
   const stopClosingIdle = closeIdle()
   const swept = sweeper?.stop()
   try {
@@ -158,4 +185,5 @@ async function close (app: FastifyInstance, closeIdle: () => () => void, { wirin
   }
   await swept
   await wiring.close()
+  if (await tracing?.stop(flushMs) === false) logger.warn({ timeout_ms: flushMs }, 'traces could not be exported before the end')
 }

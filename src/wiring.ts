@@ -6,14 +6,21 @@ import type { StoreCheck } from './app/routes/service/readiness.ts'
 import { Tokens } from './domain/access/tokens.ts'
 import { createCatalog, type Catalog } from './domain/catalog/catalog.ts'
 import { createGroups, type Groups } from './domain/groups/groups.ts'
+import { tracedGroups } from './domain/groups/traced-groups.ts'
 import { defaultLimits, type Limits } from './domain/limits.ts'
 import { createLog, type Log } from './domain/log/log.ts'
+import { tracedLog } from './domain/log/traced-log.ts'
 import type { Compression } from './domain/segments/segment.ts'
+import { noTelemetry } from './domain/telemetry.ts'
+import { detachedTimers, tracedMethods, tracedStore } from './domain/traces.ts'
+import type { Exposition } from './ports/exposition.ts'
 import type { GroupStore } from './ports/group-store.ts'
 import type { RecordStore } from './ports/record-store.ts'
 import type { NamedSegmentStore } from './ports/segment-store.ts'
+import type { Telemetry } from './ports/telemetry.ts'
 import type { TokenStore } from './ports/token-store.ts'
 import type { TopicStore } from './ports/topic-store.ts'
+import type { Traces } from './ports/traces.ts'
 
 export interface Wiring {
   readonly log: Log
@@ -22,6 +29,12 @@ export interface Wiring {
   readonly tokens: Tokens
   /** The limits of the log, and so of all that uses it. */
   readonly limits: Limits
+  /** The metrics of all parts; with `METRICS=off`, and without a place for them, nothing is reported. */
+  readonly telemetry: Telemetry
+  /** For `GET /metrics`, on a server. */
+  readonly exposition: Exposition | undefined
+  /** Writes the metrics of an invocation, on Lambda. */
+  readonly flushMetrics: () => void
   readonly checks: readonly StoreCheck[]
   /** Where the data is, in words, for the start line. */
   readonly location: string
@@ -52,31 +65,42 @@ interface Stores {
 export interface Platform {
   /** Whether the process goes on running when it has answered; true by default. */
   readonly runsOn?: boolean
+  /** Where the metrics go: to whoever scrapes the server, or into the log of this function; nowhere by default. */
+  readonly metrics?: 'prometheus' | { readonly emf: string }
+  /** Only while traces are on. Without it, nothing of what makes spans is there. */
+  readonly traces?: Traces | undefined
 }
 
 /**
  * @param warn gets what an operator should change about the storage, in words, when it is found out after the start; each text once
  * @throws StartError
  */
-export async function wire (settings: Settings, warn: (text: string) => void, { runsOn = true }: Platform = {}): Promise<Wiring> {
-  const stores = await openStores(settings.storage, warn)
+export async function wire (
+  settings: Settings, warn: (text: string) => void, { runsOn = true, metrics, traces }: Platform = {}
+): Promise<Wiring> {
+  const reporting = await openMetrics(settings, metrics)
+  const { telemetry } = reporting
+  const opened = await openStores(settings.storage, warn, telemetry)
+  const stores = traces === undefined ? opened : traced(opened, traces)
   const { segments, topics, records, checks, location, warnings = [] } = stores
   const compression = settings.compression === 'auto' ? stores.compression : settings.compression
-  const limits = { ...defaultLimits, lingerMs: settings.lingerMs }
-  const shared = { segments, topics, records, clock: systemClock, limits }
-  const log = createLog({ ...shared, compression, createsTopics: settings.createsTopics })
+  const limits = { ...defaultLimits, lingerMs: settings.lingerMs, metricTopicsMax: settings.metricTopicsMax }
+  const clock = traces === undefined ? systemClock : detachedTimers(systemClock, traces)
+  const shared = { segments, topics, records, clock, limits, telemetry }
+  const log = createLog({ ...shared, compression, createsTopics: settings.createsTopics, traces })
   const catalog = createCatalog({
     ...shared,
     retention: settings.retention,
     raiseEarliest: (topic, before) => log.raiseEarliest(topic, before),
     resolveClosing: (topic, item) => log.isClosed(topic, item)
   })
-  const groups = createGroups({ store: stores.groups, topics, log, clock: systemClock, limits, runsOn })
-  const tokens = new Tokens({ store: stores.tokens, clock: systemClock, limits, warn })
+  const groups = createGroups({ store: stores.groups, topics, log, clock, limits, runsOn, telemetry, traces })
+  const tokens = new Tokens({ store: stores.tokens, clock, limits, warn, telemetry })
   return {
-    log,
+    ...reporting,
+    log: traces === undefined ? log : tracedLog(log, traces, limits),
     catalog,
-    groups,
+    groups: traces === undefined ? groups : tracedGroups(groups, traces, limits),
     tokens,
     limits,
     checks,
@@ -89,17 +113,45 @@ export async function wire (settings: Settings, warn: (text: string) => void, { 
   }
 }
 
+function traced (stores: Stores, traces: Traces): Stores {
+  return {
+    ...stores,
+    segments: tracedStore(stores.segments, tracedMethods.segments, traces),
+    topics: tracedStore(stores.topics, tracedMethods.topics, traces),
+    records: tracedStore(stores.records, tracedMethods.records, traces),
+    groups: tracedStore(stores.groups, tracedMethods.groups, traces),
+    tokens: tracedStore(stores.tokens, tracedMethods.tokens, traces),
+    checks: stores.checks.map(({ name, check }) => ({ name, check: (options) => traces.detached(() => check(options)) }))
+  }
+}
+
+/** Imports only the adapter that is used: prom-client takes 40 ms of CPU time to load. */
+async function openMetrics (
+  { metrics: isOn, metricTopicsMax: topicsMax, storage }: Settings, metrics: Platform['metrics']
+): Promise<Pick<Wiring, 'telemetry' | 'exposition' | 'flushMetrics'>> {
+  const options = { topicsMax, paid: storage.kind === 'aws' }
+  const flushMetrics = (): void => {}
+  if (!isOn || metrics === undefined) return { telemetry: noTelemetry, exposition: undefined, flushMetrics }
+  if (metrics === 'prometheus') {
+    const { createPrometheusMetrics } = await import('./adapters/prometheus/exposition.ts')
+    return { ...createPrometheusMetrics(options), flushMetrics }
+  }
+  const { createEmfMetrics } = await import('./adapters/emf/emf.ts')
+  const { telemetry, flush } = createEmfMetrics({ ...options, service: metrics.emf })
+  return { telemetry, exposition: undefined, flushMetrics: flush }
+}
+
 /** Imports only the adapters that are used: the AWS SDK alone takes longer to load than everything else. */
-async function openStores (storage: StorageSettings, warn: (text: string) => void): Promise<Stores> {
+async function openStores (storage: StorageSettings, warn: (text: string) => void, telemetry: Telemetry): Promise<Stores> {
   switch (storage.kind) {
-    case 'aws': return openAws(storage, warn)
+    case 'aws': return openAws(storage, warn, telemetry)
     case 'folder': return openSqlite(storage.path)
     case 'memory': return openMemory()
   }
 }
 
 async function openAws (
-  { bucket, table, region, s3Endpoint, dynamoEndpoint }: AwsStorage, warn: (text: string) => void
+  { bucket, table, region, s3Endpoint, dynamoEndpoint }: AwsStorage, warn: (text: string) => void, telemetry: Telemetry
 ): Promise<Stores> {
   const [
     { createS3SegmentStore }, { createDynamoClient }, { createDynamoTopicStore }, { createDynamoRecordStore },
@@ -110,7 +162,10 @@ async function openAws (
     import('./adapters/dynamodb/token-store.ts')
   ])
   const segments = createS3SegmentStore({ region, endpoint: s3Endpoint, bucket })
-  const client = createDynamoClient({ region, endpoint: dynamoEndpoint })
+  const onUnits = telemetry === noTelemetry
+    ? undefined
+    : (kind: 'read' | 'write', units: number): void => { telemetry.capacityUsed(kind, units) }
+  const client = createDynamoClient({ region, endpoint: dynamoEndpoint, onUnits })
   const topics = createDynamoTopicStore({ client, table, warn })
   return {
     segments,

@@ -6,6 +6,9 @@ import { LogError } from '../domain/errors.ts'
 import type { Groups } from '../domain/groups/groups.ts'
 import type { Limits } from '../domain/limits.ts'
 import type { Log } from '../domain/log/log.ts'
+import { noTelemetry } from '../domain/telemetry.ts'
+import type { Exposition } from '../ports/exposition.ts'
+import type { Telemetry } from '../ports/telemetry.ts'
 import { addAccess } from './access/access.ts'
 import { LiveAccess } from './access/live-access.ts'
 import type { Authenticator } from './access/authenticator.ts'
@@ -34,6 +37,7 @@ import { receiveRoute } from './routes/groups/receive.ts'
 import { settleRoutes } from './routes/groups/settle.ts'
 import { addDocs, addSpecification } from './routes/service/docs.ts'
 import { serviceRoutes } from './routes/service/health.ts'
+import { metricsRoute } from './routes/service/metrics.ts'
 import { Readiness, type StoreCheck } from './routes/service/readiness.ts'
 import { tokenRoutes } from './routes/tokens/token.ts'
 import { CreatedTokenBody, Token, TokenList } from './routes/tokens/token.schema.ts'
@@ -58,6 +62,10 @@ export interface AppDeps {
   readonly authenticator: Authenticator
   /** The limit for bytes that are held for clients (request bodies and responses); 256 MiB by default. */
   readonly bufferedBytesMax?: number
+  /** Gets what the app does; it should be the same as that of the log. By default, nothing is reported. */
+  readonly telemetry?: Telemetry
+  /** For GET /metrics. Without it, there is no such path. */
+  readonly exposition?: Exposition | undefined
   /** The limit for streams, long polls and waiting receives; unlimited by default. */
   readonly followersMax?: number
   /** Requests a second of one address; unlimited by default. */
@@ -70,7 +78,9 @@ export interface AppDeps {
   readonly checks: readonly StoreCheck[]
   /** A pino logger or a compatible one. Without it, nothing is logged. */
   readonly logger?: FastifyBaseLogger
-  readonly platformLogFields?: PlatformLogFields
+  readonly platformLogFields?: PlatformLogFields | undefined
+  /** Called with each request that has a route, before its handler. */
+  readonly onRequest?: ((request: FastifyRequest) => void) | undefined
   /** The `Host` names that are served, in lower case and without ports; `undefined`: all. */
   readonly servedHosts?: readonly string[] | undefined
   /** The origins of web pages that may use the service, or `*`. By default only the service's own pages can. */
@@ -88,7 +98,9 @@ const schemas = [
 
 /** Creates the HTTP interface of a log, which does not listen yet. */
 export function buildApp (deps: AppDeps): FastifyInstance {
-  const { log, catalog, groups, limits, bufferedBytesMax = 256 * 1024 * 1024, followersMax = Infinity, trustedProxies = [] } = deps
+  const { log, catalog, groups, limits, telemetry = noTelemetry, trustedProxies = [] } = deps
+  const { bufferedBytesMax = 256 * 1024 * 1024, followersMax = Infinity } = deps
+  const reports = { telemetry, platform: deps.platformLogFields }
   const handleError = createErrorHandler(limits)
   const sendBody = createBodySender(limits)
   const sendPage = createPageSender(sendBody)
@@ -106,7 +118,7 @@ export function buildApp (deps: AppDeps): FastifyInstance {
     // During shutdown, requests on open connections are still served; then the connections are closed.
     return503OnClosing: false,
     // Node would send an empty 400 for a request without a host. The host check below sends a problem document.
-    serverFactory: (handle) => createBoundedServer(limits, { requireHostHeader: false }, handle),
+    serverFactory: (handle) => createBoundedServer(limits, { requireHostHeader: false }, handle, telemetry),
     clientErrorHandler: createClientErrorHandler(limits),
     frameworkErrors: (error, request, reply) => {
       const bare = request as unknown as FastifyRequest
@@ -115,7 +127,7 @@ export function buildApp (deps: AppDeps): FastifyInstance {
       reply.header('x-request-id', request.id)
       setDefaultHeaders(reply)
       handleError(error, bare, reply)
-      logRequest(app.log, bare, reply, deps.platformLogFields)
+      logRequest(app.log, bare, reply, reports)
     }
   }).withTypeProvider<TypeBoxTypeProvider>()
 
@@ -125,13 +137,14 @@ export function buildApp (deps: AppDeps): FastifyInstance {
   if (deps.tokens !== undefined) for (const schema of [Token, CreatedTokenBody, TokenList]) app.addSchema(schema)
   addBodyParsers(app, limits)
   app.setErrorHandler(handleError)
-  addRequestLog(app, deps.platformLogFields)
+  addRequestLog(app, reports)
+  if (deps.onRequest !== undefined) addObserver(app, deps.onRequest)
   addDefaultHeaders(app)
-  addHolds(app, new MemoryBudget(bufferedBytesMax, limits))
+  addHolds(app, new MemoryBudget(bufferedBytesMax, limits, telemetry))
   addMessageChecks(app)
   addHostCheck(app, deps.servedHosts)
   if (deps.corsOrigins !== undefined && deps.corsOrigins.length > 0) addCors(app, deps.corsOrigins)
-  if (deps.addressRate !== undefined) addAddressLimit(app, deps.addressRate, limits)
+  if (deps.addressRate !== undefined) addAddressLimit(app, deps.addressRate, limits, telemetry)
   addUnknownPaths(app)
   addAccess(app, deps)
   // Node would send an empty 417 for an unknown expectation. RFC 9110 permits to ignore it.
@@ -139,7 +152,7 @@ export function buildApp (deps: AppDeps): FastifyInstance {
   // Node would close the connection without a response.
   app.server.on('connect', (request, socket) => { refuseConnect(app.log, request, socket) })
 
-  const live = new LiveRequests(log, followersMax)
+  const live = new LiveRequests(log, followersMax, telemetry)
   app.addHook('preClose', (done) => {
     live.close()
     done()
@@ -152,14 +165,15 @@ export function buildApp (deps: AppDeps): FastifyInstance {
     app.register((scope, _options, done) => {
       scope.register(produceRoute, { log, limits, hide })
       const { timeLeft, streamBounds } = deps
-      scope.register(consumeRoute, { log, live, liveAccess, limits, sendPage, timeLeft, streamBounds, hide })
+      scope.register(consumeRoute, { log, live, liveAccess, limits, sendPage, telemetry, timeLeft, streamBounds, hide })
       scope.register(topicRoutes, { catalog, groups, limits, hide })
       scope.register(trimRoute, { log, catalog, limits, hide })
       scope.register(closeRoute, { log, limits, hide })
-      scope.register(receiveRoute, { groups, live, liveAccess, limits, sendBody, timeLeft, hide })
+      scope.register(receiveRoute, { groups, live, liveAccess, limits, sendBody, telemetry, timeLeft, hide })
       for (const routes of [settleRoutes, groupRoutes, offsetRoutes]) scope.register(routes, { groups, limits, hide })
       if (deps.tokens !== undefined) scope.register(tokenRoutes, { tokens: deps.tokens, limits, hide })
       scope.register(serviceRoutes, { readiness, hide })
+      if (deps.exposition !== undefined) scope.register(metricsRoute, { exposition: deps.exposition, hide })
       addSpecification(scope)
       done()
     }, { prefix })
@@ -167,12 +181,33 @@ export function buildApp (deps: AppDeps): FastifyInstance {
   return app
 }
 
-/** Refuses transfer codings that Node accepts although HTTP/1.1 requires an error (RFC 9112, 6.1). */
-function addMessageChecks (app: FastifyInstance): void {
+function addObserver (app: FastifyInstance, observe: (request: FastifyRequest) => void): void {
   app.addHook('onRequest', (request, _reply, done) => {
-    const coding = request.raw.headers['transfer-encoding']
-    if (coding === undefined || coding.trim().toLowerCase() === 'chunked') done()
-    else done(new LogError('not_implemented', `transfer-encoding: expected chunked, got ${show.text(coding)}`))
+    observe(request)
+    done()
+  })
+}
+
+/**
+ * Refuses transfer codings that Node accepts although HTTP/1.1 requires an error (RFC 9112, 6.1), and then closes the connection: a
+ * proxy in front may see another end of the request, and take what comes next for the answer to somebody else's.
+ */
+function addMessageChecks (app: FastifyInstance): void {
+  app.addHook('onRequest', (request, reply, done) => {
+    const { headers: { 'transfer-encoding': coding }, httpVersion } = request.raw
+    if (coding === undefined) {
+      done()
+      return
+    }
+    const isChunked = coding.trim().toLowerCase() === 'chunked'
+    if (isChunked && httpVersion === '1.1') {
+      done()
+      return
+    }
+    reply.raw.shouldKeepAlive = false
+    done(isChunked
+      ? new LogError('malformed_request', `transfer-encoding: expected none with HTTP/${httpVersion}, got ${show.text(coding)}`)
+      : new LogError('not_implemented', `transfer-encoding: expected chunked, got ${show.text(coding)}`))
   })
 }
 

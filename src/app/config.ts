@@ -159,6 +159,19 @@ export const SettingsSchema = Type.Object({
     maximum: Number.MAX_SAFE_INTEGER,
     'x-expected': `a whole number from 1 to ${Number.MAX_SAFE_INTEGER}`
   })),
+  METRICS: Type.Union([Type.Literal('on'), Type.Literal('off')], {
+    description: 'Whether the service counts what it does: for `GET /metrics`, and on Lambda for CloudWatch',
+    default: 'on',
+    'x-expected': 'on or off'
+  }),
+  METRICS_TOPICS: Type.Integer({
+    description: 'Topics that have a label of their own in the metrics, and consumer groups: the first ones that are used. ' +
+      'All others share the label `(other)`',
+    default: defaultLimits.metricTopicsMax,
+    minimum: 0,
+    maximum: 10_000,
+    'x-expected': 'a whole number from 0 to 10000'
+  }),
   SWEEP_INTERVAL_MS: Type.Integer({
     description: 'Time in ms between two sweeps, which remove what retention allows; 0: this server does not sweep',
     default: 300_000,
@@ -212,8 +225,13 @@ export interface Settings {
   readonly createsTopics: boolean
   /** For topics without their own. */
   readonly retention: Retention
+  readonly metrics: boolean
+  /** Topics with a label of their own in the metrics. */
+  readonly metricTopicsMax: number
   /** 0: never. */
   readonly sweepIntervalMs: number
+  /** Whether the standard variables of OpenTelemetry ask for traces. Only the server makes them. */
+  readonly traces: boolean
 }
 
 /** The message has one line for each invalid variable: `NAME: expected …, got …`. */
@@ -247,7 +265,10 @@ export function loadSettings (environment: Environment): Settings {
     lingerMs: variables.LINGER_MS,
     createsTopics: variables.AUTO_CREATE_TOPICS === 'true',
     retention: { retentionMs: variables.RETENTION_MS, retentionBytes: variables.RETENTION_BYTES },
-    sweepIntervalMs: variables.SWEEP_INTERVAL_MS
+    metrics: variables.METRICS === 'on',
+    metricTopicsMax: variables.METRICS_TOPICS,
+    sweepIntervalMs: variables.SWEEP_INTERVAL_MS,
+    traces: asksForTraces(environment)
   }
 }
 
@@ -277,6 +298,19 @@ export function loadLambdaSettings (environment: Environment): ServiceSettings {
 function withAccess (settings: Settings, access: AccessSettings | string): ServiceSettings {
   if (typeof access === 'string') throw new SettingsError(access)
   return { ...settings, access }
+}
+
+/**
+ * A collector is named, or an exporter. OpenTelemetry reads these and its other variables itself
+ * (https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/).
+ */
+function asksForTraces (environment: Environment): boolean {
+  const {
+    OTEL_SDK_DISABLED: disabled, OTEL_TRACES_EXPORTER: exporter,
+    OTEL_EXPORTER_OTLP_ENDPOINT: endpoint, OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: tracesEndpoint
+  } = environment
+  if (disabled?.trim().toLowerCase() === 'true' || exporter?.trim() === 'none') return false
+  return [exporter, endpoint, tracesEndpoint].some((value) => value !== undefined && value !== '')
 }
 
 /** The variables with their defaults. An invalid one stays as it is, and adds a line to `wrong`. */

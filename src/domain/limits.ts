@@ -270,7 +270,17 @@ export const defaultLimits = {
   /** Results of the checks of /ready are used for this time, so that nobody can make the checks cost. */
   readinessKeptMs: 1 * seconds,
   /** File descriptors that are not available for connections. */
-  reservedFiles: 64
+  reservedFiles: 64,
+
+  // Metrics
+  /** METRICS_TOPICS: topics with a label of their own in the metrics, and groups; all others share one. */
+  metricTopicsMax: 100,
+
+  // Traces
+  /** Of one span, and so the messages of an append or a page whose `traceparent` is looked for. */
+  traceLinksMax: 32,
+  /** In longer messages, `traceparent` is not looked for, since all of the message must be parsed. */
+  tracedMessageBytesMax: 32 * KiB
 }
 
 export type Limits = {

@@ -20,7 +20,10 @@ const defaults: Settings = {
   lingerMs: 0,
   createsTopics: true,
   retention: { retentionMs: undefined, retentionBytes: undefined },
-  sweepIntervalMs: 300_000
+  metrics: true,
+  metricTopicsMax: 100,
+  sweepIntervalMs: 300_000,
+  traces: false
 }
 
 const jwtVariables = {
@@ -57,6 +60,8 @@ test('every variable is taken over', () => {
     AUTO_CREATE_TOPICS: 'false',
     RETENTION_MS: '9007199254740991',
     RETENTION_BYTES: '1000000000000',
+    METRICS: 'off',
+    METRICS_TOPICS: '7',
     SWEEP_INTERVAL_MS: '0'
   }), {
     storage: { kind: 'folder', path: '/var/lib/streams' },
@@ -75,9 +80,32 @@ test('every variable is taken over', () => {
     lingerMs: 50,
     createsTopics: false,
     retention: { retentionMs: Number.MAX_SAFE_INTEGER, retentionBytes: 1_000_000_000_000 },
-    sweepIntervalMs: 0
+    metrics: false,
+    metricTopicsMax: 7,
+    sweepIntervalMs: 0,
+    traces: false
   })
 })
+
+const collector = { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:4318' }
+const tracesOf: Array<[environment: Record<string, string>, traces: boolean]> = [
+  [collector, true],
+  [{ OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: 'http://127.0.0.1:4318/v1/traces' }, true],
+  [{ OTEL_TRACES_EXPORTER: 'otlp' }, true],
+  [{ OTEL_TRACES_EXPORTER: 'none' }, false],
+  [{ ...collector, OTEL_TRACES_EXPORTER: 'none' }, false],
+  [{ ...collector, OTEL_TRACES_EXPORTER: '' }, true],
+  [{ ...collector, OTEL_SDK_DISABLED: 'TRUE' }, false],
+  [{ ...collector, OTEL_SDK_DISABLED: 'false' }, true],
+  [{ OTEL_EXPORTER_OTLP_ENDPOINT: '' }, false],
+  [{ OTEL_SERVICE_NAME: 'orders', OTEL_TRACES_SAMPLER: 'always_on', OTEL_EXPORTER_OTLP_METRICS_ENDPOINT: 'http://127.0.0.1' }, false]
+]
+
+for (const [environment, traces] of tracesOf) {
+  test(`traces are ${traces ? 'on' : 'off'} with ${JSON.stringify(environment)}`, () => {
+    assert.equal(loadSettings(environment).traces, traces)
+  })
+}
 
 const names = { BUCKET_NAME: 'my-bucket', COUNTERS_TABLE: 'my-table' }
 const aws = { kind: 'aws', bucket: 'my-bucket', table: 'my-table' }

@@ -23,6 +23,10 @@
  *     last, text           N   its version; S, its content
  *     ttl                  N   when DynamoDB may remove it, seconds
  *
+ * While a copy into the table is not complete (log §8), the item `#check` has:
+ *
+ *     copy_of, copy_run    S   where the data comes from; S, random, of the process that copies
+ *
  * A consumer group (groups §2.1) has the key `group#{topic}#{group}`:
  *
  *     kind                 S   "group". With it, the item is in the index
@@ -38,6 +42,7 @@
  */
 import type { AttributeValue, CreateTableCommandInput, GlobalSecondaryIndex } from '@aws-sdk/client-dynamodb'
 import { StoreError } from '../../ports/errors.ts'
+import type { StoredRecord } from '../../ports/copy-store.ts'
 import type { GroupItem, GroupName } from '../../ports/group-store.ts'
 import type { RecordName } from '../../ports/record-store.ts'
 import type { Fact, TopicItem } from '../../ports/topic-store.ts'
@@ -81,6 +86,8 @@ export function tableDefinition (TableName: string): CreateTableCommandInput {
 /** Topic names cannot contain it, so keys with it are not those of topics. */
 export const SEPARATOR = '#'
 export const CHECK_KEY = `${SEPARATOR}check`
+/** Attributes of the item {@link CHECK_KEY} while a copy into the table is not complete (log §8). */
+export const COPY_MARK = { source: 'copy_of', run: 'copy_run' } as const
 export const TOPIC_KIND = 'topic'
 export const GROUP_KIND = 'group'
 export const TOKEN_KIND = 'token'
@@ -91,6 +98,23 @@ export function recordKey ({ kind, topic, id }: RecordName): string {
 
 export function groupKey ({ topic, group }: GroupName): string {
   return [GROUP_KIND, topic, group].join(SEPARATOR)
+}
+
+/** The name in a key that {@link recordKey} made. An id may have separators in it. */
+export function recordNameOf (key: string): RecordName {
+  const [kind = '', topic = '', ...id] = key.split(SEPARATOR)
+  return { kind: kind === 'key' ? 'key' : 'producer', topic, id: id.join(SEPARATOR) }
+}
+
+/** The id in a key that {@link tokenKey} made. */
+export function tokenIdOf (key: string): string {
+  return key.slice(TOKEN_KIND.length + SEPARATOR.length)
+}
+
+/** The name in a key that {@link groupKey} made. */
+export function groupNameOf (key: string): GroupName {
+  const [, topic = '', group = ''] = key.split(SEPARATOR)
+  return { topic, group }
 }
 
 export function tokenKey (id: string): string {
@@ -118,6 +142,8 @@ export const GROUP = { gen: 'gen', rev: 'rev', by: 'by', config: 'config', state
 export const TOKEN = { text: 'text' } as const
 
 const GEN_BYTES = 16
+/** Of a record that another program has made without a time: the last one that a date can have. */
+const NEVER_MS = 8.64e15
 /** Characters of a wrong value in the message of an error. */
 const SHOWN_MAX = 100
 
@@ -185,6 +211,17 @@ export function topicItemOf (item: Item, topic: string): TopicItem {
 export function recordOf (item: Item, name: RecordName): Fact {
   const of = `record ${recordKey(name)}`
   return factOf(item, RECORD, of) ?? missing(RECORD.last, of)
+}
+
+/** @throws StoreError `misconfigured` if an attribute is not as it must be */
+export function storedRecordOf (item: Item, name: RecordName): StoredRecord {
+  const ttl = numberOf(item, TTL_ATTRIBUTE, `record ${recordKey(name)}`)
+  return { name, record: recordOf(item, name), expiresAtMs: ttl === undefined ? NEVER_MS : ttl * 1_000 }
+}
+
+/** Where the copy comes from that is being made into the table. */
+export function copySourceOf (item: Item | undefined): string | undefined {
+  return item === undefined ? undefined : textOf(item, COPY_MARK.source, `item ${CHECK_KEY}`)
 }
 
 /** @throws StoreError `misconfigured` if an attribute is not as it must be */

@@ -4,6 +4,19 @@ export const SCHEMA_VERSION = 2
 /** Identifies files of this server (`PRAGMA application_id`): "SlSt". */
 export const APPLICATION_ID = 0x536c5374
 
+/** Identifies a file into which a copy is being made, or was interrupted: "SlCp". No server starts on it. */
+export const COPY_ID = 0x536c4370
+
+/** Whether a copy is being made is in the file itself, so that it holds whoever moves the file. */
+export const BEGIN_COPY = `
+  CREATE TABLE copy_mark (source TEXT NOT NULL, run TEXT NOT NULL) STRICT;
+  PRAGMA application_id = ${COPY_ID};
+`
+export const FINISH_COPY = `
+  DROP TABLE copy_mark;
+  PRAGMA application_id = ${APPLICATION_ID};
+`
+
 /** SQLite's default. Larger pages made small appends slower and large ones no faster. */
 export const PAGE_BYTES = 4_096
 
@@ -80,7 +93,6 @@ export const SCHEMA = `
     generation INTEGER NOT NULL
   ) STRICT;
   INSERT OR IGNORE INTO log_generation VALUES (1, 0);
-  PRAGMA application_id = ${APPLICATION_ID};
   PRAGMA user_version = ${SCHEMA_VERSION};
 `
 

@@ -199,7 +199,7 @@ export const errorHelp: { readonly [Code in ErrorCode]: HelpOf<Code> } = {
   },
   rate_limited: {
     cause: 'The topic\'s config has a `rate`, or the operator has set `RATE_LIMIT_ADDRESS`, and this server process has taken as much ' +
-      'in the last second.',
+      'in the last second. Or more access tokens come than it looks up, and it does not know this one.',
     remedy: 'Wait for the seconds in `Retry-After`, and send more messages with one request.',
     detail: 'rate: expected at most 100 messages a second',
     details: { retry_after: 1 }

@@ -71,12 +71,13 @@ export class GroupCommit {
   }
 
   append (messages: readonly NewMessage[], conditions: AppendConditions, operation: Operation): Promise<Appended> {
-    const { clock, limits } = this.#context
+    const { clock, limits, traces } = this.#context
     return new Promise((resolve, reject) => {
       const append: QueuedAppend = {
         messages,
         conditions,
         operation,
+        span: traces?.current(),
         arrived: this.#belief.tick(),
         size: sizeOf(messages),
         deadline: clock.monotonic() + limits.appendTimeoutMs,
@@ -85,7 +86,7 @@ export class GroupCommit {
         resolve,
         reject
       }
-      if (!this.#queue.push(append)) reject(failureOf(conditions, overloaded()))
+      if (!this.#queue.push(append)) settle(this.#context, append, failureOf(conditions, overloaded()))
     })
   }
 
@@ -99,14 +100,18 @@ export class GroupCommit {
     const outcomes: Outcomes = new Map()
     let segment: Written | undefined
     try {
-      segment = await this.#write(group, new GroupCalls(this.#context, this.#topic, operation, flight), outcomes)
+      const calls = new GroupCalls(this.#context, this.#topic, operation, flight)
+      const { traces } = this.#context
+      segment = traces === undefined
+        ? await this.#write(group, calls, outcomes)
+        : await traces.shared('commit', this.#topic, group.map(({ span }) => span), () => this.#write(group, calls, outcomes))
     } catch (error) {
       for (const append of group) if (!outcomes.has(append)) outcomes.set(append, toLogError(error, 'unknown'))
     }
     flight.leave()
     // Before the appends are settled, since the callers then read their operations.
     for (const append of group) addCalls(append.operation.calls, operation.calls)
-    for (const [append, outcome] of outcomes) settle(append, outcome)
+    for (const [append, outcome] of outcomes) settle(this.#context, append, outcome)
     if (segment !== undefined) this.#options.appended(segment.segment, segment.closes)
   }
 
@@ -225,9 +230,11 @@ export class GroupCommit {
   }
 
   #acknowledge (draft: GroupDraft, segment: MessageSegment, outcomes: Outcomes, { last }: Reserved): Written {
+    const appends = draft.accepted as QueuedAppend[]
     this.#context.cache.set(this.#topic, segment)
+    this.#context.telemetry.segmentWritten(this.#topic, appends.length, draft.count, segment.bytes)
     let offset = segment.first
-    for (const append of draft.accepted as QueuedAppend[]) {
+    for (const append of appends) {
       const next = offset + append.messages.length
       outcomes.set(append, { first: offset, last: next - 1, ...append.conditions.close === true && { closed: true } })
       offset = next

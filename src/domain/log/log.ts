@@ -24,6 +24,8 @@ export type { ReadRequest } from './read.ts'
 export type { Follower } from './follow.ts'
 export { bytesOf, mayBeYoungSeal, removeBelow, type Removed, type RemovalStorage } from './removal.ts'
 export { toLogError } from '../to-log-error.ts'
+export { isKnownToStand } from './keys.ts'
+export { settled } from './settled.ts'
 export { checkListing } from './topic-storage.ts'
 
 /** A place in a topic other than an offset. `sinceMs`: the first message at or after this time, ms since epoch. */
@@ -75,7 +77,10 @@ export function createLog (deps: LogDeps): Log {
 
   return {
     append (topic, messages, conditions = {}, operation = createOperation()) {
-      if (closed !== undefined) return Promise.reject(failureOf(conditions, shuttingDown()))
+      if (closed !== undefined) {
+        context.telemetry.append('shutting_down', 0)
+        return Promise.reject(failureOf(conditions, shuttingDown()))
+      }
       let queue = queues.get(topic)
       if (queue === undefined) {
         queue = new GroupCommit(context, topic, {

@@ -12,7 +12,6 @@ declare module '../errors.ts' {
 
   interface ErrorDetails {
     message_too_large: { written: 'no' }
-    /** `written` if an append was refused by the rate of its topic. */
-    rate_limited: { written?: 'no', retry_after: number }
+    rate_limited: { retry_after: number }
   }
 }

@@ -3,6 +3,7 @@ import { connect } from 'node:net'
 import { test, type TestContext } from 'node:test'
 import { createMemoryTopicStore } from '../../../src/adapters/memory/topic-store.ts'
 import { LiveRequests } from '../../../src/app/http/live/live-requests.ts'
+import { noTelemetry } from '../../../src/domain/telemetry.ts'
 import { StoreError } from '../../../src/ports/errors.ts'
 import { eventually } from '../../support/eventually.ts'
 import { listeningApp, type MemoryApp, type MemoryAppOptions } from '../../support/http/app.ts'
@@ -155,9 +156,9 @@ test('a place is given back when the client leaves while its stream begins', asy
 
 test('places are counted', async (t) => {
   const { log } = await bounded(t)
-  const live = new LiveRequests(log, 1)
-  assert.deepEqual([live.tryTake(), live.tryTake(), live.size], [true, false, 1])
-  live.giveBack()
-  live.take()
-  assert.throws(() => { live.take() }, { code: 'too_many_followers' })
+  const live = new LiveRequests(log, 1, noTelemetry)
+  assert.deepEqual([live.tryTake('stream'), live.tryTake('stream'), live.size], [true, false, 1])
+  live.giveBack('stream')
+  live.take('stream')
+  assert.throws(() => { live.take('stream') }, { code: 'too_many_followers' })
 })

@@ -18,9 +18,11 @@ import { createCatalog, type Catalog, type Retention } from '../../../src/domain
 import { createGroups, type Groups } from '../../../src/domain/groups/groups.ts'
 import { defaultLimits, type Limits } from '../../../src/domain/limits.ts'
 import { createLog, type Log } from '../../../src/domain/log/log.ts'
+import type { Exposition } from '../../../src/ports/exposition.ts'
 import type { GroupStore } from '../../../src/ports/group-store.ts'
 import type { RecordStore } from '../../../src/ports/record-store.ts'
 import type { NamedSegmentStore } from '../../../src/ports/segment-store.ts'
+import type { Telemetry } from '../../../src/ports/telemetry.ts'
 import type { TokenStore } from '../../../src/ports/token-store.ts'
 import type { TopicStore } from '../../../src/ports/topic-store.ts'
 
@@ -42,6 +44,8 @@ export interface MemoryAppOptions {
   readonly servedHosts?: readonly string[] | undefined
   readonly corsOrigins?: readonly string[]
   readonly bufferedBytesMax?: number
+  readonly telemetry?: Telemetry
+  readonly exposition?: Exposition
   readonly authenticator?: Authenticator
   /** With access tokens, which the store has, or one in memory. */
   readonly access?: 'tokens'
@@ -67,10 +71,10 @@ export function memoryApp (t: TestContext, options: MemoryAppOptions = {}): Memo
   const { segments = createMemorySegmentStore(), topics = createMemoryTopicStore(), records = createMemoryRecordStore() } = options
   const {
     checks = [], createsTopics = true, retention = {}, logger, platformLogFields, timeLeft, streamBounds, servedHosts, corsOrigins,
-    bufferedBytesMax, followersMax = Infinity, addressRate, principalRate, trustedProxies = []
+    bufferedBytesMax, telemetry, exposition, followersMax = Infinity, addressRate, principalRate, trustedProxies = []
   } = options
   const limits = { ...defaultLimits, ...options.limits }
-  const stores = { segments, topics, records, clock: systemClock, limits }
+  const stores = { segments, topics, records, clock: systemClock, limits, ...telemetry === undefined ? {} : { telemetry } }
   const log = options.log ?? createLog({ ...stores, compression: 'none', createsTopics })
   const catalog = createCatalog({
     ...stores,
@@ -78,7 +82,7 @@ export function memoryApp (t: TestContext, options: MemoryAppOptions = {}): Memo
     raiseEarliest: (topic, before) => log.raiseEarliest(topic, before),
     resolveClosing: (topic, item) => log.isClosed(topic, item)
   })
-  const groups = createGroups({ store: options.groupStore ?? createMemoryGroupStore(), topics, log, clock: systemClock, limits })
+  const groups = createGroups({ ...stores, store: options.groupStore ?? createMemoryGroupStore(), log })
   const { tokenStore = createMemoryTokenStore() } = options
   const tokens = new Tokens({ store: tokenStore, clock: systemClock, limits })
   const app = buildApp({
@@ -87,6 +91,8 @@ export function memoryApp (t: TestContext, options: MemoryAppOptions = {}): Memo
     groups,
     tokens,
     limits,
+    exposition,
+    ...telemetry === undefined ? {} : { telemetry },
     checks,
     authenticator: options.authenticator ??
       (options.access === undefined ? noAuthenticator : createBearerAuthenticator(limits, { tokens })),

@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import type { Limits } from '../../../domain/limits.ts'
+import type { Telemetry } from '../../../ports/telemetry.ts'
 import { RateLimiter, tooFast } from './rate-limiter.ts'
 
 declare module 'fastify' {
@@ -13,7 +14,9 @@ declare module 'fastify' {
  * Refuses requests of an address that come faster than `ratePerSecond`. The address is the client's only if the proxies in
  * between are trusted: see `trustProxy` of the app.
  */
-export function addAddressLimit (app: FastifyInstance, ratePerSecond: number, { rateAddressesMax }: Limits): void {
+export function addAddressLimit (
+  app: FastifyInstance, ratePerSecond: number, { rateAddressesMax }: Limits, telemetry: Telemetry
+): void {
   const limiter = new RateLimiter(ratePerSecond, rateAddressesMax)
   app.addHook('onRequest', (request, _reply, done) => {
     if (request.routeOptions.config.unlimited === true) {
@@ -21,7 +24,12 @@ export function addAddressLimit (app: FastifyInstance, ratePerSecond: number, { 
       return
     }
     const waitMs = limiter.take(clientOf(request.ip), ratePerSecond)
-    done(waitMs === 0 ? undefined : tooFast('address', ratePerSecond, waitMs))
+    if (waitMs === 0) {
+      done()
+      return
+    }
+    telemetry.refused('rate')
+    done(tooFast('address', ratePerSecond, waitMs))
   })
 }
 

@@ -2,12 +2,15 @@ import { readFileSync } from 'node:fs'
 import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerOptions, type ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Limits } from '../../../domain/limits.ts'
+import { noTelemetry } from '../../../domain/telemetry.ts'
+import type { Telemetry } from '../../../ports/telemetry.ts'
 
 export interface ConnectionLimit {
   readonly max: number
   readonly reservedFiles: number
   /** Called with the number of connections that were refused since the last call, at most once per minute. */
   readonly refused: (count: number) => void
+  readonly telemetry?: Telemetry
 }
 
 /**
@@ -15,14 +18,16 @@ export interface ConnectionLimit {
  * pipelined requests at once, and 31 KB of requests can ask for gigabytes of responses. A connection is closed if its client
  * receives nothing for `stalledConnectionMs`, or if a request takes longer than `requestTimeoutMs` to arrive.
  */
-export function createBoundedServer (limits: Limits, options: ServerOptions, handle: RequestListener): Server {
+export function createBoundedServer (
+  limits: Limits, options: ServerOptions, handle: RequestListener, telemetry = noTelemetry
+): Server {
   const server = createServer({
     ...options,
     requestTimeout: limits.requestTimeoutMs,
     headersTimeout: limits.requestTimeoutMs,
     // With Node's default of 30 s, a slow request could take half as long again.
     connectionsCheckingInterval: 5_000
-  }, oneAtATime(handle, limits))
+  }, oneAtATime(handle, limits, telemetry))
   server.keepAliveTimeout = limits.keepAliveMs
   // For connections without traffic. Every response takes less time, and streams have heartbeats.
   server.setTimeout(limits.stalledConnectionMs, (socket) => {
@@ -43,6 +48,8 @@ type Response = ServerResponse & { req: IncomingMessage }
 interface Queue {
   /** The response in progress. */
   current: Response | undefined
+  /** The newest that was begun, until its request has arrived and its response has been sent. */
+  last: Response | undefined
   waiting: Array<readonly [IncomingMessage, Response]>
   closed: boolean
   /** Called when all responses have been sent. */
@@ -52,7 +59,7 @@ interface Queue {
 const queueKey = Symbol('queue')
 
 function queueOf (socket: Socket & { [queueKey]?: Queue }): Queue {
-  socket[queueKey] ??= { current: undefined, waiting: [], closed: false }
+  socket[queueKey] ??= { current: undefined, last: undefined, waiting: [], closed: false }
   return socket[queueKey]
 }
 
@@ -65,9 +72,12 @@ function queueOf (socket: Socket & { [queueKey]?: Queue }): Queue {
 export function afterAnswers (socket: Socket, waitMs: number, then: () => void): void {
   const queue = queueOf(socket)
   if (queue.whenAnswered !== undefined) return
-  if (queue.current === undefined || !queue.current.req.complete) {
+  // Its request has an answer, although it is wrong further on. A proxy would take a second one for that of somebody else's request.
+  const isAnswered = queue.last?.req.complete === false && queue.last.headersSent
+  const next = isAnswered ? () => { socket.end() } : then
+  if (queue.current === undefined || (!queue.current.req.complete && !isAnswered)) {
     queue.whenAnswered = () => {}
-    then()
+    next()
     return
   }
   const timer = setTimeout(() => { socket.destroy() }, waitMs)
@@ -75,11 +85,13 @@ export function afterAnswers (socket: Socket, waitMs: number, then: () => void):
   queue.whenAnswered = () => {
     // A paused socket does not report its end.
     socket.resume()
-    then()
+    next()
   }
 }
 
-function oneAtATime (handle: RequestListener, { pipelinedRequestsMax, pipelinedRequestsTotalMax }: Limits): RequestListener {
+function oneAtATime (
+  handle: RequestListener, { pipelinedRequestsMax, pipelinedRequestsTotalMax }: Limits, telemetry: Telemetry
+): RequestListener {
   /** Waiting requests of all connections. */
   let waiting = 0
 
@@ -90,10 +102,11 @@ function oneAtATime (handle: RequestListener, { pipelinedRequestsMax, pipelinedR
   }
 
   const begin = (queue: Queue, request: IncomingMessage, response: Response): void => {
-    queue.current = response
+    queue.current = queue.last = response
     response.once('close', () => {
       queue.current = undefined
-      const next = queue.closed ? undefined : queue.waiting.shift()
+      if (response.req.complete) queue.last = undefined
+      const next = queue.closed || request.socket.writableEnded ? undefined : queue.waiting.shift()
       if (next === undefined) {
         queue.whenAnswered?.()
         return
@@ -107,7 +120,8 @@ function oneAtATime (handle: RequestListener, { pipelinedRequestsMax, pipelinedR
   return (request, response) => {
     const { socket } = request
     const queue = queueOf(socket)
-    if (queue.closed) return
+    // Behind the last answer of a connection, nothing may be done (RFC 9112, 9.6).
+    if (queue.closed || socket.writableEnded) return
     if (queue.current === undefined) {
       begin(queue, request, response)
       return
@@ -116,6 +130,7 @@ function oneAtATime (handle: RequestListener, { pipelinedRequestsMax, pipelinedR
       // An error response is not possible: it would have to wait for the responses before it.
       drop(queue)
       socket.destroy()
+      telemetry.refused('pipelining')
       return
     }
     if (queue.waiting.length === 0) socket.once('close', () => { drop(queue) })
@@ -133,7 +148,7 @@ export function mayAnswer ({ raw }: { readonly raw: ServerResponse }): boolean {
  * Refuses connections beyond `max`, or beyond the file descriptors of the process less `reservedFiles` if these are fewer:
  * without free descriptors, no files can be opened either.
  */
-export function limitConnections (server: Server, { max, reservedFiles, refused }: ConnectionLimit): void {
+export function limitConnections (server: Server, { max, reservedFiles, refused, telemetry = noTelemetry }: ConnectionLimit): void {
   server.maxConnections = Math.max(1, Math.min(max, openFilesMax() - reservedFiles))
   let count = 0
   let timer: NodeJS.Timeout | undefined
@@ -146,6 +161,7 @@ export function limitConnections (server: Server, { max, reservedFiles, refused 
   }
   server.on('drop', () => {
     count++
+    telemetry.refused('connections')
     if (timer === undefined) report()
   })
 }

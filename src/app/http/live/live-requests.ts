@@ -1,6 +1,7 @@
 import { LogError } from '../../../domain/errors.ts'
 import type { Follower, Log } from '../../../domain/log/log.ts'
 import type { Operation } from '../../../domain/operation.ts'
+import type { LiveKind, Telemetry } from '../../../ports/telemetry.ts'
 
 /**
  * The requests of a process that wait for messages or stream them. Their number is bounded: each has a place, which it must give
@@ -10,33 +11,40 @@ import type { Operation } from '../../../domain/operation.ts'
 export class LiveRequests {
   readonly #log: Log
   readonly #max: number
+  readonly #telemetry: Telemetry
   readonly #followers = new Set<Follower>()
   #places = 0
   #closed = false
 
   /** @param max places */
-  constructor (log: Log, max: number) {
+  constructor (log: Log, max: number, telemetry: Telemetry) {
     this.#log = log
     this.#max = max
+    this.#telemetry = telemetry
   }
 
   /** Number of requests that have a place. */
   get size (): number { return this.#places }
 
   /** Takes a place, if one is free. @returns whether one was; then the caller must give it back, once */
-  tryTake (): boolean {
-    if (this.#places >= this.#max) return false
+  tryTake (kind: LiveKind): boolean {
+    if (this.#places >= this.#max) {
+      this.#telemetry.refused('followers')
+      return false
+    }
     this.#places++
+    this.#telemetry.liveRequestBegan(kind)
     return true
   }
 
   /** Takes a place, which the caller must give back, once. @throws LogError `too_many_followers` */
-  take (): void {
-    if (!this.tryTake()) throw this.tooMany()
+  take (kind: LiveKind): void {
+    if (!this.tryTake(kind)) throw this.tooMany()
   }
 
-  giveBack (): void {
+  giveBack (kind: LiveKind): void {
     this.#places--
+    this.#telemetry.liveRequestEnded(kind)
   }
 
   tooMany (): LogError {

@@ -4,6 +4,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Groups, ReceiveOptions } from '../../../domain/groups/groups.ts'
 import type { Limits } from '../../../domain/limits.ts'
 import { createOperation } from '../../../domain/operation.ts'
+import type { Telemetry } from '../../../ports/telemetry.ts'
 import { endedAccess, type LiveAccess, type Watch } from '../../access/live-access.ts'
 import type { SendBody } from '../../http/answers/body-sender.ts'
 import { addManagementBodies } from '../../http/bodies/management-body.ts'
@@ -23,13 +24,14 @@ export interface ReceiveRouteOptions {
   readonly liveAccess: LiveAccess
   readonly limits: Limits
   readonly sendBody: SendBody
+  readonly telemetry: Telemetry
   readonly timeLeft: TimeLeft | undefined
   readonly hide: boolean
 }
 
 /** `POST /topics/{topic}/groups/{group}/receive` */
 export const receiveRoute: FastifyPluginCallbackTypebox<ReceiveRouteOptions> = (app, options, done) => {
-  const { groups, live, liveAccess, limits, sendBody, timeLeft, hide } = options
+  const { groups, live, liveAccess, limits, sendBody, telemetry, timeLeft, hide } = options
   addManagementBodies(app, limits, limits.groupBodyBytesMax)
   const waiting = new WaitingReceives()
   app.addHook('preClose', (done) => {
@@ -70,6 +72,7 @@ export const receiveRoute: FastifyPluginCallbackTypebox<ReceiveRouteOptions> = (
     if (place.refused && asked.acks.length === 0) throw live.tooMany()
     logFields.messages = answer.lines.length
     const answerBody = receiveAnswerBody(answer, body.ack !== undefined)
+    telemetry.delivered(params.topic, answer.lines.length, answerBody.size)
     hold.resize(answerBody.size)
     reply.header('content-type', 'application/json; charset=utf-8').header('vary', 'accept-encoding')
     return sendBody(request, reply, answerBody)
@@ -128,7 +131,7 @@ class WaitingPlace {
 
   take (): boolean {
     const { live, liveAccess, request, waiting } = this.#deps
-    this.#taken = live.tryTake()
+    this.#taken = live.tryTake('receive')
     this.refused = !this.#taken
     const ends = this.#ends
     if (this.#taken && ends !== undefined) {
@@ -140,7 +143,7 @@ class WaitingPlace {
 
   giveBack (): void {
     if (!this.#taken) return
-    this.#deps.live.giveBack()
+    this.#deps.live.giveBack('receive')
     this.#watch?.release()
     if (this.#ends !== undefined) this.#deps.waiting.delete(this.#ends)
   }
@@ -160,9 +163,11 @@ function askedFor (body: ReceiveBody, limits: Limits, leftMs: number): ReceiveOp
 }
 
 /** A request that waits needs memory only for the messages that arrive. @throws LogError `server_busy`, `request_timeout` */
-async function holdMessages ({ hold }: FastifyRequest, bytes: number): Promise<void> {
-  if (bytes === 0) hold.resize(0)
-  else if (bytes > hold.bytes) await hold.add(bytes - hold.bytes)
+async function holdMessages ({ hold, logFields }: FastifyRequest, bytes: number): Promise<void> {
+  if (bytes === 0) {
+    logFields.waited = true
+    hold.resize(0)
+  } else if (bytes > hold.bytes) await hold.add(bytes - hold.bytes)
 }
 
 /** Does the work with a signal that tells whether the client has gone. @throws LogError `request_timeout` if it has */

@@ -5,6 +5,7 @@ import type { TObject } from '@sinclair/typebox'
 import type { FastifyInstance, FastifySchema } from 'fastify'
 import manifest from '../../../../package.json' with { type: 'json' }
 import { securityOf, securitySchemes } from '../../access/openapi.ts'
+import { costHeaders, preferDescription } from '../../http/answers/cost-headers.ts'
 import { errorHelp } from '../../http/error-help.ts'
 import { errorCodes, errorKinds, errorsPath } from '../../http/problem.ts'
 import { statusOf } from '../../http/status.ts'
@@ -32,8 +33,12 @@ export function addDocs (app: FastifyInstance, requiresAccess: boolean): void {
       ]
     },
     transform: ({ schema, url, route }) => ({
-      schema: { ...withClientTypes(schema), ...securityOf(route.config?.access, requiresAccess) }, url
+      schema: { ...withCostHeaders(withClientTypes(schema)), ...securityOf(route.config?.access, requiresAccess) }, url
     }),
+    transformObject: (document) => {
+      if (!('openapiObject' in document)) throw new Error('expected OpenAPI 3')
+      return withOptionalBodies(document.openapiObject as OpenApiDocument)
+    },
     refResolver: { buildLocalReference: (json, _baseUri, _fragment, i) => typeof json.$id === 'string' ? json.$id : `def-${i}` }
   })
   app.register(fastifySwaggerUi, {
@@ -66,6 +71,35 @@ function withClientTypes (schema: FastifySchema): FastifySchema {
     ...schema,
     ...schema.querystring === undefined ? {} : { querystring: clientTypes(schema.querystring as TObject) },
     ...schema.headers === undefined ? {} : { headers: clientTypes(schema.headers as TObject) }
+  }
+}
+
+interface OpenApiDocument {
+  readonly paths?: Record<string, Record<string, { requestBody?: { required?: boolean, content: Record<string, { schema?: TObject }> } }>>
+}
+
+/** For the plugin, all bodies are required. One that has no required member may be left out. */
+function withOptionalBodies (document: OpenApiDocument): OpenApiDocument {
+  for (const { requestBody } of Object.values(document.paths ?? {}).flatMap((methods) => Object.values(methods))) {
+    if (requestBody === undefined) continue
+    const schemas = Object.values(requestBody.content).map(({ schema }) => schema)
+    requestBody.required = schemas.some((schema) => schema?.type !== 'object' || schema.required !== undefined)
+  }
+  return document
+}
+
+const prefer = { type: 'string', example: 'server-timing', description: preferDescription }
+
+/** Any request can ask what it has cost. It is described here, because a header in a route's schema would be validated. */
+function withCostHeaders (schema: FastifySchema): FastifySchema {
+  if (schema.tags?.includes('service') !== false) return schema
+  const { properties = {} } = (schema.headers ?? {}) as { properties?: object }
+  const response = Object.entries(schema.response as Record<string, { headers?: object }>).map(([status, described]) => (
+    [status, status.startsWith('2') ? { ...described, headers: { ...described.headers, ...costHeaders } } : described]))
+  return {
+    ...schema,
+    headers: { type: 'object', properties: { ...properties, prefer } },
+    response: Object.fromEntries(response) as object
   }
 }
 

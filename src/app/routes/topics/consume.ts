@@ -4,6 +4,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Limits } from '../../../domain/limits.ts'
 import { type Follower, type Log, type Page, pageBytes, type PageSize } from '../../../domain/log/log.ts'
 import { createOperation, type Operation } from '../../../domain/operation.ts'
+import type { Telemetry } from '../../../ports/telemetry.ts'
 import { endedAccess, type LiveAccess } from '../../access/live-access.ts'
 import type { SendPage } from '../../http/answers/page-body.ts'
 import { EventStream, type StreamBounds } from '../../http/live/event-stream.ts'
@@ -19,6 +20,7 @@ export interface ConsumeRouteOptions {
   readonly liveAccess: LiveAccess
   readonly limits: Limits
   readonly sendPage: SendPage
+  readonly telemetry: Telemetry
   readonly timeLeft: TimeLeft | undefined
   readonly streamBounds: ((request: FastifyRequest) => StreamBounds) | undefined
   readonly hide: boolean
@@ -26,7 +28,7 @@ export interface ConsumeRouteOptions {
 
 /** `GET /topics/{topic}/consume` */
 export const consumeRoute: FastifyPluginCallbackTypebox<ConsumeRouteOptions> = (app, options, done) => {
-  const { log, live, liveAccess, limits, sendPage, timeLeft, streamBounds, hide } = options
+  const { log, live, liveAccess, limits, sendPage, telemetry, timeLeft, streamBounds, hide } = options
   app.get('/topics/:topic/consume', {
     config: { access: 'consume' },
     schema: {
@@ -54,8 +56,9 @@ export const consumeRoute: FastifyPluginCallbackTypebox<ConsumeRouteOptions> = (
     const deadline = performance.now() + Math.max(limits.readTimeoutMs, limits.waitMaxMs)
     const asked = readRequest(request, limits)
     const { calls } = createOperation()
+    logFields.storage = calls
     const from = logFields.offset = typeof asked.start === 'number' ? asked.start : await log.position(topic, asked.start, { calls })
-    const exchange = { request, reply, topic, from, endsAt, liveAccess }
+    const exchange = { request, reply, topic, from, endsAt, liveAccess, telemetry }
     if (asked.mode === 'stream') {
       const options = { limits, bounds: streamBounds?.(request), resumes: asked.resumes }
       return stream(live, { ...exchange, operation: { calls } }, { ...options, opensMs: deadline - performance.now() })
@@ -66,8 +69,9 @@ export const consumeRoute: FastifyPluginCallbackTypebox<ConsumeRouteOptions> = (
       ? await poll(live, { ...exchange, operation }, asked.size, asked.waitMs)
       : await log.read(topic, { from, ...asked.size }, operation)
     logFields.messages = page.count
-    logFields.storage = operation.calls
-    hold.resize(pageBytes(page))
+    const bytes = pageBytes(page)
+    telemetry.delivered(topic, page.count, bytes)
+    hold.resize(bytes)
     return sendPage(request, reply, page)
   })
 
@@ -81,6 +85,7 @@ interface Exchange {
   readonly topic: string
   readonly from: number
   readonly operation: Operation
+  readonly telemetry: Telemetry
   /** When the platform ends the request, less a margin, in ms of `performance.now`. Waits end before; a read is not cut short. */
   readonly endsAt: number
   readonly liveAccess: LiveAccess
@@ -99,6 +104,7 @@ async function poll (live: LiveRequests, exchange: Exchange, size: PageSize, wai
     let page = await follower.next(size, 0)
     if (page.count === 0 && !page.closed) {
       request.hold.resize(0)
+      request.logFields.waited = true
       page = await waitForPage(live, follower, exchange, size, Math.min(waitMs, endsAt - performance.now()))
       await request.hold.add(pageBytes(page))
     }
@@ -113,7 +119,7 @@ async function poll (live: LiveRequests, exchange: Exchange, size: PageSize, wai
 async function waitForPage (
   live: LiveRequests, follower: Follower, { request, liveAccess }: Exchange, size: PageSize, waitMs: number
 ): Promise<Page> {
-  live.take()
+  live.take('long_poll')
   const watch = liveAccess.watch(request, () => { follower.close() })
   try {
     const page = await follower.next(size, waitMs)
@@ -121,7 +127,7 @@ async function waitForPage (
     return page
   } finally {
     watch.release()
-    live.giveBack()
+    live.giveBack('long_poll')
   }
 }
 
@@ -140,11 +146,11 @@ interface StreamOptions {
  * @throws LogError `too_many_followers`, or as a read
  */
 async function stream (live: LiveRequests, exchange: Exchange, options: StreamOptions): Promise<FastifyReply> {
-  const { request, reply, topic, from, operation, liveAccess } = exchange
+  const { request, reply, topic, from, operation, liveAccess, telemetry } = exchange
   const { limits, bounds, resumes, opensMs } = options
   const { logFields } = request
   const endsAt = Math.min(exchange.endsAt, bounds?.buffered === true ? performance.now() + limits.bufferedStreamMs : Infinity)
-  live.take()
+  live.take('stream')
   const follower = live.follow(topic, from, operation)
   const events = new EventStream({
     limits,
@@ -153,22 +159,25 @@ async function stream (live: LiveRequests, exchange: Exchange, options: StreamOp
     endsAt,
     bounds,
     client: { hold: request.hold, raw: reply.raw },
-    onPage (messages) { logFields.messages = (logFields.messages ?? 0) + messages },
+    onPage (page) {
+      logFields.messages = (logFields.messages ?? 0) + page.count
+      telemetry.delivered(topic, page.count, pageBytes(page))
+    },
     onError (error) {
       logFields.code = error.code
       if (error.code !== 'unauthorized') request.log.error({ request_id: request.id, code: error.code, err: error }, 'stream failed')
     }
   })
+  logFields.waited = true
   const watch = liveAccess.watch(request, () => { events.fail(endedAccess()) })
   events.on('close', () => {
     watch.release()
     live.release(follower)
-    live.giveBack()
+    live.giveBack('stream')
   })
   try {
     // Before the headers are sent, so that an error can still be the response.
     const more = await events.open(opensMs)
-    logFields.storage = operation.calls
     if (!more && resumes) {
       // An EventSource that gets 204 does not come again.
       events.destroy()

@@ -15,6 +15,7 @@ COPY scripts ./scripts
 # The embedded store's folder, for the case that no bucket is named.
 RUN mkdir /data && chown node:node /data
 VOLUME /data
+# Others can reach this address, so the server does not start without AUTH: docker run -e AUTH=tokens, or AUTH=none.
 ENV HOST=0.0.0.0 PORT=9000 DATA_DIR=/data
 
 USER node

@@ -20,7 +20,7 @@ const answerMs = 20_000
 /** For which a command that has printed what is expected could still print something else. */
 const furtherMs = 500
 /** Commands on pages with requests that need more than a server: npm installs, and stays in the foreground. */
-const notRun = /^(npm ci|npm start|npm run bench|npm run sweep|npm run copy|docker |export BUCKET_NAME)/
+const notRun = /^(npm ci|npm start|npm run bench|npm run sweep|npm run copy|docker |export BUCKET_NAME|HOST=)/
 
 const pages = documents().filter((path) => path === 'README.md' || (path.startsWith('docs/') && commandsOf(path).length > 0))
 
@@ -45,6 +45,7 @@ for (const path of pages) {
       .replaceAll(placeholder, server.baseUrl)
       .replaceAll('wait=20', 'wait=0.3')
       .replaceAll('npm run backup --', `node ${join(root, 'src/backup.ts')}`)
+      .replaceAll('npm run -s token --', `node ${join(root, 'src/token.ts')}`)
     for (const [index, block] of page.blocks.entries()) {
       const name = block.language === 'js' ? /^\/\/ (\w+\.mjs)\n/.exec(block.text)?.[1] : undefined
       if (block.language === 'js') assert(name !== undefined, `${path}:${block.line}: expected a first line such as // name.mjs`)

@@ -138,6 +138,18 @@ test('the dead letters go on after the record of their producer has expired', as
   assert.equal((await own.describe(name)).deadLettersWaiting, 0)
 })
 
+// In a copy, the dead-letter topic may have more batches than the group knows to be confirmed.
+test('a batch is taken for written if a later one has been begun', async (t) => {
+  const { log, groups, clock } = testGroups(t)
+  await log.append('t', payloads('one', 'two'))
+  const own = groups()
+  const { description: { config } } = await own.put(name, {})
+  await log.append('t.dlq', payloads('two'), { producer: { id: config.deadLetterProducer, epoch: 2, seq: 0 } })
+  await reject(own, clock, 2)
+  assert.equal((await own.describe(name)).deadLettersWaiting, 0)
+  assert.equal((await lettersIn(log, 't.dlq')).length, 1)
+})
+
 // A read without a time-out was never answered, and the receive with it.
 test('a repeated receive does not wait forever for a read of the topic', async (t) => {
   const whole = testGroups(t)

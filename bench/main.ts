@@ -1,6 +1,7 @@
 import { describeMachine } from './lib/machine.ts'
 import { type Options, readOptions, usage } from './lib/options.ts'
 import { type Finished, printMachine, printScenario, writeResults } from './lib/report.ts'
+import { access } from './scenarios/access.ts'
 import { append1, append100 } from './scenarios/append.ts'
 import { catchUp } from './scenarios/catch-up.ts'
 import { ceiling } from './scenarios/ceiling.ts'
@@ -20,8 +21,8 @@ import { tracing } from './scenarios/tracing.ts'
 import { underAttack } from './scenarios/under-attack.ts'
 
 const scenarios: readonly Scenario[] = [
-  ceiling, append1, append100, idempotent, secondOpinion, catchUp, tail, coldStart, followerMemory, underAttack, sdkCpu, storageCalls,
-  groups, groupLatency, growth, overload, tracing
+  ceiling, append1, append100, idempotent, access, secondOpinion, catchUp, tail, coldStart, followerMemory, underAttack, sdkCpu,
+  storageCalls, groups, groupLatency, growth, overload, tracing
 ]
 
 const options = optionsOrEnd()

@@ -184,8 +184,9 @@ export class Sender {
   }
 }
 
-/** A POST of JSON as bytes. */
-export function post (path: string, body: string): Buffer {
-  return Buffer.from(`POST ${path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n` +
+/** A POST of JSON as bytes. @param headers more than those that every request has */
+export function post (path: string, body: string, headers: Readonly<Record<string, string>> = {}): Buffer {
+  const more = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`).join('')
+  return Buffer.from(`POST ${path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n${more}` +
     `Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`)
 }

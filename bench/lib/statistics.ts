@@ -33,3 +33,9 @@ export class Samples {
     return percentiles(this.#values.slice(0, this.length), ...ps)
   }
 }
+
+/** The median of each value. @param results of one form, with numbers only; at least one */
+export function middleOf<T extends { readonly [Name in keyof T]: number }> (results: readonly T[]): T {
+  const names = Object.keys(results[0]!) as Array<keyof T>
+  return Object.fromEntries(names.map((name) => [name, spread(results.map((result) => result[name])).median])) as T
+}

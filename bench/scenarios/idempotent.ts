@@ -4,7 +4,7 @@ import { payloadOf } from '../lib/payloads.ts'
 import { producerRequests } from '../lib/producers.ts'
 import { number, rawOf, show, type Figure, type ScenarioResult, type Table } from '../lib/report.ts'
 import { interleaved, over, type Outcome } from '../lib/rounds.ts'
-import { spread } from '../lib/statistics.ts'
+import { middleOf, spread } from '../lib/statistics.ts'
 import { isWrkInstalled, wrk, wrkProducers, type WrkResult } from '../lib/wrk.ts'
 import type { Server } from '../lib/children.ts'
 import { oursMemory, oursSqlite } from '../subjects/index.ts'
@@ -94,13 +94,6 @@ async function measure (server: Server, round: number, installed: boolean, optio
   for (const kind of order) second[kind] = await byWrk(kind, options.seconds)
   const of = (kind: Kind): Measured => ({ own: middleOf(own[kind]), wrk: second[kind] })
   return { plain: of('plain'), idempotent: of('idempotent') }
-}
-
-/** The median of each value. */
-function middleOf (results: readonly LoadResult[]): LoadResult {
-  const names = Object.keys(results[0]!) as Array<keyof LoadResult>
-  const middle = names.map((name) => [name, spread(results.map((result) => result[name])).median])
-  return Object.fromEntries(middle) as LoadResult
 }
 
 function timesOf ({ results }: Outcome<Round>, value: (measured: Measured) => number): number[] {

@@ -12,13 +12,13 @@ export class LetterChecker {
     this.#lives = lives
   }
 
-  /** Letters were stored in a dead-letter topic. What comes late, below the end of a deletion, nobody will see. */
+  /** Letters were stored in a dead-letter topic. What comes late, below the end of a deletion, is deleted with the rest. */
   stored (topic: string, first: number, lines: readonly Stored[]): void {
-    if (first <= (this.#deletedTo.get(topic) ?? 0)) return
+    const isDeleted = first <= (this.#deletedTo.get(topic) ?? 0)
     for (const [i, { headers }] of lines.entries()) {
       const life = [...this.#lives.values()].find((each) => each.life === headers['dead-letter-life'])
       if (life === undefined) throw new Violation('§12.9: a letter of no life of the group')
-      life.letters.written(topic, Number(headers['dead-letter-offset']), first + i)
+      life.letters.written(topic, Number(headers['dead-letter-offset']), isDeleted ? undefined : first + i)
     }
   }
 

@@ -23,11 +23,11 @@ export class LetterHistory {
     if (written < confirmed) throw new Violation(`§12.1: the death of ${offset} is confirmed, and it has ${written} letters`)
   }
 
-  /** @param at the letter's offset in the dead-letter topic */
-  written (topic: string, offset: number, at: number): void {
+  /** @param at the letter's offset in the dead-letter topic; `undefined` if it is deleted */
+  written (topic: string, offset: number, at: number | undefined): void {
     const key = keyOf(topic, offset)
     add(this.#written, key)
-    this.#there.push({ topic, at, key })
+    if (at !== undefined) this.#there.push({ topic, at, key })
     const [there, died] = [this.#countThere(key), this.#died.get(key) ?? 0]
     if (there > died + (this.#forgotten.has(key) ? 1 : 0)) {
       throw new Violation(`§12.9: ${offset} has ${there} letters, and died ${died} times`)

@@ -4,7 +4,7 @@ import awsLambdaFastify from '@fastify/aws-lambda'
 import type { Context } from 'aws-lambda'
 import type { FastifyInstance, InjectOptions, LightMyRequestCallback } from 'fastify'
 import { systemClock } from './adapters/system/clock.ts'
-import { createAuthenticator } from './app/access/create-authenticator.ts'
+import { createAuthenticator, managesTokens } from './app/access/create-authenticator.ts'
 import { buildApp } from './app/build-app.ts'
 import { loadLambdaSettings } from './app/config.ts'
 import { httpEventOf, identityOf, needsBase64, normalizeEvent, routeMatcher, type HttpEvent } from './app/lambda/event.ts'
@@ -40,7 +40,7 @@ const app = buildApp({
   log,
   catalog,
   groups,
-  tokens,
+  tokens: managesTokens(settings.access) ? tokens : undefined,
   limits,
   authenticator: await createAuthenticator(settings.access, {
     tokens,

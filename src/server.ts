@@ -3,7 +3,7 @@ import { setFlagsFromString } from 'node:v8'
 import type { FastifyInstance } from 'fastify'
 import type { Logger } from 'pino'
 import { systemClock } from './adapters/system/clock.ts'
-import { createAuthenticator, describeAccess } from './app/access/create-authenticator.ts'
+import { createAuthenticator, describeAccess, managesTokens } from './app/access/create-authenticator.ts'
 import { type AppDeps, buildApp } from './app/build-app.ts'
 import { loadServerSettings, type ServiceSettings, SettingsError } from './app/config.ts'
 import { closeIdleWhenSent, limitConnections } from './app/http/bounds/connections.ts'
@@ -45,7 +45,7 @@ async function start (settings: ServiceSettings): Promise<void> {
     log: wiring.log,
     catalog: wiring.catalog,
     groups: wiring.groups,
-    tokens: wiring.tokens,
+    tokens: managesTokens(settings.access) ? wiring.tokens : undefined,
     limits: wiring.limits,
     telemetry: wiring.telemetry,
     exposition: wiring.exposition,

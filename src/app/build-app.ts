@@ -56,7 +56,7 @@ export interface AppDeps {
   readonly catalog: Catalog
   readonly groups: Groups
   /** Without them, there are no routes that manage tokens. */
-  readonly tokens?: Tokens
+  readonly tokens?: Tokens | undefined
   /** The same as those of the log. */
   readonly limits: Limits
   readonly authenticator: Authenticator

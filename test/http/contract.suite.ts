@@ -23,7 +23,7 @@ const offsets = ({ messages }: Page): number[] => messages.map(({ offset }) => o
 export async function contract (t: TestContext, subject: Subject): Promise<void> {
   await writing(t, subject)
   await reading(t, subject)
-  await service(t, subject.baseUrl)
+  await service(t, subject)
 }
 
 async function writing (t: TestContext, { baseUrl, topic }: Subject): Promise<void> {
@@ -172,7 +172,7 @@ async function reading (t: TestContext, { baseUrl, topic }: Subject): Promise<vo
   })
 }
 
-async function service (t: TestContext, baseUrl: string): Promise<void> {
+async function service (t: TestContext, { baseUrl, offers }: Subject): Promise<void> {
   for (const path of ['/health', '/ready']) {
     await t.test(path, async () => {
       const answer = await ask(baseUrl, { path })
@@ -273,16 +273,10 @@ async function service (t: TestContext, baseUrl: string): Promise<void> {
       '/topics/{topic}/groups/{group}/redrive': [
         ['post', 'redriveGroup', ['200', '400', '401', '403', '404', '408', '413', '415', '421', '429', '431', '500', '501', '503', '507']]
       ],
-      '/tokens': [
-        ['post', 'createToken', ['201', '400', '401', '403', '408', '413', '415', '421', '429', '431', '500', '501', '503', '507']],
-        ['get', 'listTokens', ['200', '400', '401', '403', '408', '421', '429', '431', '500', '501', '503']]
-      ],
-      '/tokens/{id}': [
-        ['get', 'describeToken', ['200', '400', '401', '403', '404', '408', '421', '429', '431', '500', '501', '503']],
-        ['delete', 'revokeToken', ['204', '400', '401', '403', '404', '408', '421', '429', '431', '500', '501', '503']]
-      ],
       '/health': [['get', 'health', ['200', '400', '408', '421', '431', '500', '501']]],
-      '/ready': [['get', 'ready', ['200', '400', '408', '421', '431', '500', '501', '503']]]
+      '/ready': [['get', 'ready', ['200', '400', '408', '421', '431', '500', '501', '503']]],
+      ...offers.metrics ? metricsOperations : {},
+      ...offers.tokens ? tokenOperations : {}
     })
   })
 
@@ -300,4 +294,19 @@ async function service (t: TestContext, baseUrl: string): Promise<void> {
       assert(text.includes(part))
     }
   })
+}
+
+const tokenOperations = {
+  '/tokens': [
+    ['post', 'createToken', ['201', '400', '401', '403', '408', '413', '415', '421', '429', '431', '500', '501', '503', '507']],
+    ['get', 'listTokens', ['200', '400', '401', '403', '408', '421', '429', '431', '500', '501', '503']]
+  ],
+  '/tokens/{id}': [
+    ['get', 'describeToken', ['200', '400', '401', '403', '404', '408', '421', '429', '431', '500', '501', '503']],
+    ['delete', 'revokeToken', ['204', '400', '401', '403', '404', '408', '421', '429', '431', '500', '501', '503']]
+  ]
+}
+
+const metricsOperations = {
+  '/metrics': [['get', 'metrics', ['200', '400', '401', '403', '408', '421', '429', '431', '500', '501', '503']]]
 }

@@ -28,6 +28,8 @@ export interface HttpSuiteOptions {
   readonly buffered?: boolean
   /** A request waits until the one before it is answered: none can be answered by another. */
   readonly oneAtATime?: boolean
+  /** By default neither tokens nor metrics. */
+  readonly offers?: Partial<Offers>
 }
 
 export interface Subject {
@@ -35,9 +37,13 @@ export interface Subject {
   readonly paths: Paths
   /** Whether an answer can come bit by bit. */
   readonly streams: boolean
+  readonly offers: Offers
   /** A name no other test has. */
   readonly topic: () => string
 }
+
+/** Which operations there are besides those that all services have. */
+export interface Offers { readonly tokens: boolean, readonly metrics: boolean }
 
 /** A service, and a token that may do everything, if it has access control. */
 export interface Started { readonly baseUrl: string, readonly token?: string }
@@ -54,6 +60,7 @@ export function httpSuite (name: string, start: (t: TestContext) => Promise<Star
       baseUrl,
       paths: options.paths ?? 'raw',
       streams: options.buffered !== true,
+      offers: { tokens: false, metrics: false, ...options.offers },
       topic: () => `t-${randomUUID()}`
     }
     await t.test('contract', (t) => contract(t, subject))

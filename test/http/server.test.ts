@@ -5,12 +5,15 @@ import { environmentOf, localstack, withoutLocalstack } from '../support/storage
 import { temporaryFolder } from '../support/temporary-folder.ts'
 import { everything, httpSuite } from './http.suite.ts'
 
-httpSuite('a server on memory', (t) => startServer(t, { DATA_DIR: ':memory:' }))
+const offers = { metrics: true }
 
-httpSuite('a server on SQLite', (t) => startServer(t, { DATA_DIR: temporaryFolder(t) }))
+httpSuite('a server on memory', (t) => startServer(t, { DATA_DIR: ':memory:' }), { offers })
+
+httpSuite('a server on SQLite', (t) => startServer(t, { DATA_DIR: temporaryFolder(t) }), { offers })
 
 httpSuite('a server on S3 and DynamoDB (LocalStack)', async (t) => startServer(t, environmentOf(await localstack(t))), {
-  skip: withoutLocalstack
+  skip: withoutLocalstack,
+  offers
 })
 
 httpSuite('a server on SQLite with a token that was made by the command', async (t) => {
@@ -19,4 +22,4 @@ httpSuite('a server on SQLite with a token that was made by the command', async 
   const { stdout } = await promisify(execFile)(process.execPath, command, { env })
   const { baseUrl } = await startServer(t, { DATA_DIR: env.DATA_DIR, AUTH: 'tokens' })
   return { baseUrl, token: stdout.trim() }
-}, { contractOnly: true })
+}, { contractOnly: true, offers: { tokens: true, metrics: true } })

@@ -37,3 +37,11 @@ export function describeAccess (access: AccessSettings): string {
   if (access.kind !== 'bearer') return access.kind
   return [...access.tokens ? ['tokens'] : [], ...access.jwt === undefined ? [] : ['jwt']].join()
 }
+
+/**
+ * Whether clients may manage tokens. Without tokens in AUTH they would be of no use now, but whoever reaches an open server could
+ * make one that is valid when access control is turned on.
+ */
+export function managesTokens (access: AccessSettings): boolean {
+  return access.kind === 'bearer' && access.tokens
+}

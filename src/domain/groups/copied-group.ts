@@ -25,12 +25,14 @@ export function lettersOfCopy (
 ): GroupItem | undefined {
   const state = decodeState(item.state)
   const { dead, deadSeq } = state
-  const base = record?.base ?? -1
-  // The seq of a batch is its number - 1.
-  if (base < deadSeq - dead.length) return undefined
+  // The epoch is the number of the newest batch that was begun. It is in the topic if its seq, 0, stands.
+  const newest = record?.epoch ?? 0
+  const first = deadSeq - dead.length + 1
+  const isBegun = newest > first || (newest === first && record?.base === 0)
+  if (!isBegun) return undefined
   const knowsItsLast = record !== undefined && record.standing.length > 0
-  // Batches up to `base` are answered as repeats, and confirmed.
-  if (knowsItsLast && base < deadSeq) return undefined
+  // Batches up to the newest are answered as repeats or as fenced, and confirmed.
+  if (knowsItsLast && newest <= deadSeq) return undefined
   const left = knowsItsLast ? [] : dead
   const config = { ...decodeGroupConfig(item.config), deadLetterProducer: randomHex(PRODUCER_BYTES) }
   return {

@@ -9,9 +9,13 @@ import type { Command, GroupQueue } from './group-queue.ts'
 import { joinRuns } from './runs.ts'
 import type { Run } from './state.ts'
 
+/** What the log says of a batch that somebody else has written. */
+const WRITTEN = ['producer_fenced', 'producer_seq_old', 'idempotency_conflict'] as const
+
 /**
  * Appends the first batch of dead letters to the dead-letter topic, then takes it out of the group (groups §6). The batch's
- * number is the seq of a producer, so the log stores it once, whoever else tries. If it fails, the batch stays.
+ * number is the epoch of a producer, so the log stores it once, whoever else tries, and it needs to know none of the batches before:
+ * the dead-letter topic may have been deleted, or the producer's record have expired. If it fails, the batch stays.
  * @throws LogError
  */
 export async function moveLetters (context: GroupContext, name: GroupName, queue: GroupQueue): Promise<void> {
@@ -25,10 +29,11 @@ export async function moveLetters (context: GroupContext, name: GroupName, queue
   const lines = await linesOf(context, name.topic, first.batch.runs, operation)
   const letters = lettersOf(first.batch, { ...name, life: group.life }, (offset) => lines.get(offset))
   try {
-    await context.log.append(deadLetterTopic, letters, { producer: { id: deadLetterProducer, epoch: 0, seq: first.seq - 1 } }, operation)
+    await context.log.append(deadLetterTopic, letters, { producer: { id: deadLetterProducer, epoch: first.seq, seq: 0 } }, operation)
   } catch (error) {
-    // Batches are begun in order, each when the one before is in the topic: so this one is, as somebody else has written it.
-    if (!hasCode(error, 'producer_seq_old') && !hasCode(error, 'idempotency_conflict')) throw error
+    // Batches are begun in order, each when the one before is confirmed: if a later one is begun, or this one has been written with
+    // other contents or at offsets that are not known any more, it is in the topic.
+    if (!WRITTEN.some((code) => hasCode(error, code))) throw error
   }
   await queue.submit(confirmation(group, first.seq, context.runsOn), operation)
 }

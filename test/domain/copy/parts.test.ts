@@ -35,25 +35,31 @@ function itemOf (parts: Partial<GroupState>): GroupItem {
   return { gen: '0'.repeat(32), rev: 4, by: 'x', config: text, state: encodeState(group(9, { committed: 2, ...parts })) }
 }
 
+/** Of the producer of dead letters, whose newest batch is its epoch. */
+const letterRecord = (newest: number, base: number, standing: ProducerRecord['standing']): ProducerRecord => (
+  { ...record(base, standing), epoch: newest })
+
 test('a group whose dead letters are all its own stays as it is', () => {
   const item = itemOf({ dead: [batch(2), batch(5)], deadSeq: 7 })
   assert.deepEqual(letterProducerOf(item), { kind: 'producer', topic: 't.dlq', id: 'aa' })
-  // The newest seq that is written: of batch 5, of batch 6, which the group does not know, of batch 7.
-  for (const base of [4, 5, 6]) assert.equal(lettersOfCopy(item, record(base, at(3)), randomHex), undefined, `${base}`)
+  // The newest batch that is written: 5, which is confirmed; 6 or 7, which are not.
+  for (const newest of [5, 6, 7]) assert.equal(lettersOfCopy(item, letterRecord(newest, 0, at(3)), randomHex), undefined, `${newest}`)
   assert.equal(lettersOfCopy(itemOf({}), undefined, randomHex), undefined)
-  assert.equal(lettersOfCopy(item, record(4, []), randomHex), undefined)
+  assert.equal(lettersOfCopy(item, letterRecord(5, 0, []), randomHex), undefined)
+  assert.equal(lettersOfCopy(item, letterRecord(6, -1, []), randomHex), undefined, 'the first batch was begun, and is not there')
 })
 
 test('a group whose dead-letter topic is ahead counts anew, without the batches that are there', () => {
-  const copied = lettersOfCopy(itemOf({ dead: [batch(2), batch(5)], deadSeq: 7 }), record(7, at(3)), randomHex)!
+  const copied = lettersOfCopy(itemOf({ dead: [batch(2), batch(5)], deadSeq: 7 }), letterRecord(8, 0, at(3)), randomHex)!
   const { dead, deadSeq, committed } = decodeState(copied.state)
   assert.deepEqual([dead, deadSeq, committed, copied.rev, decodeGroupConfig(copied.config).deadLetterProducer],
     [[], 0, 9, 5, 'f'.repeat(32)])
 })
 
 test('if it is not known which letters are there, the group sends all of them again', () => {
-  for (const base of [5, 6, 7]) {
-    const copied = lettersOfCopy(itemOf({ dead: [batch(2), batch(5)], deadSeq: 7 }), record(base, []), randomHex)!
+  // The newest one is there at offsets that are not known, or was begun after all that are there.
+  for (const [newest, base] of [[6, 0], [7, 0], [8, 0], [7, -1], [8, -1]] as const) {
+    const copied = lettersOfCopy(itemOf({ dead: [batch(2), batch(5)], deadSeq: 7 }), letterRecord(newest, base, []), randomHex)!
     const { dead, deadSeq, committed } = decodeState(copied.state)
     assert.deepEqual([dead.map(({ runs }) => runs[0]!.first), deadSeq, committed], [[2, 5], 2, 2])
   }

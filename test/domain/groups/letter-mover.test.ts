@@ -5,11 +5,11 @@ import { createGroups, decodeLeaseId, type Groups, type LeasePart } from '../../
 import { defaultLimits } from '../../../src/domain/limits.ts'
 import { messagesOf, type Log } from '../../../src/domain/log/log.ts'
 import type { GroupStore } from '../../../src/ports/group-store.ts'
-import { testLog, type TestLog } from '../../support/test-log.ts'
+import { testLog, type TestLog, type TestLogOptions } from '../../support/test-log.ts'
 
 const name = { topic: 't', group: 'g' }
 const options = { limit: 1, maxBytes: 1_000_000, waitMs: 0, acks: [] }
-const reject = { delayMs: 0, counted: true, reject: true }
+const rejected = { delayMs: 0, counted: true, reject: true }
 
 interface World extends TestLog {
   readonly store: GroupStore
@@ -17,8 +17,8 @@ interface World extends TestLog {
   readonly groups: (append?: Log['append']) => Groups
 }
 
-function testGroups (t: TestContext): World {
-  const whole = testLog(t)
+function testGroups (t: TestContext, logOptions: TestLogOptions = {}): World {
+  const whole = testLog(t, logOptions)
   const store = createMemoryGroupStore(() => whole.clock.wall())
   const groups = (append: Log['append'] = (...parameters) => whole.log.append(...parameters)): Groups => {
     const { topics, log, clock } = whole
@@ -32,6 +32,14 @@ async function lease (groups: Groups): Promise<LeasePart> {
   return { id: decodeLeaseId(lease!.id)! }
 }
 
+/** The next messages are rejected, one batch each, and there is time to move them. */
+async function reject (groups: Groups, clock: World['clock'], times = 1): Promise<void> {
+  for (let n = 0; n < times; n++) {
+    await groups.nack(name, await lease(groups), rejected)
+    await clock.sleep(1_000)
+  }
+}
+
 async function lettersIn (log: Log, topic: string): Promise<string[]> {
   const page = await log.read(topic, { from: 1, limit: 100, maxBytes: 1_000_000 })
   return [...messagesOf(page)].map(({ line }) => (JSON.parse(Buffer.from(line).toString()) as { payload: string }).payload)
@@ -43,7 +51,7 @@ test('a rejected message is moved to the dead-letter topic behind the answer, an
   const own = groups()
   const part = await lease(own)
   const reads = t.mock.method(store, 'read').mock
-  assert.deepEqual(await own.nack(name, part, reject), { nacked: 1, returned: [], dead: 1 })
+  assert.deepEqual(await own.nack(name, part, rejected), { nacked: 1, returned: [], dead: 1 })
   await clock.sleep(1_000)
   // What the process has just written is known, so a batch costs no read of the group.
   assert.equal(reads.callCount(), 0)
@@ -60,7 +68,7 @@ test('a batch whose mover dies after the append is moved by another one, and the
     await log.append(...parameters)
     return await new Promise(() => {})
   })
-  await dying.nack(name, await lease(dying), reject)
+  await dying.nack(name, await lease(dying), rejected)
   await clock.sleep(5_000)
   const other = groups()
   assert.equal((await other.receive(name, options)).lease, undefined)
@@ -88,16 +96,58 @@ test('a mover that wakes up after the dead-letter topic was changed confirms no 
     await clock.sleep(1_000)
     await other.put(name, { deadLetterTopic: 'other' })
     await clock.sleep(40_000)
-    await other.nack(name, await lease(other), reject)
+    await other.nack(name, await lease(other), rejected)
     await clock.sleep(100)
     isOver!()
     return appended
   })
-  await sleeps.nack(name, await lease(sleeps), reject)
+  await sleeps.nack(name, await lease(sleeps), rejected)
   await over
   await clock.sleep(1_000)
   const { deadLettersWaiting, committedOffset } = await groups(fails).describe(name)
   assert.deepEqual([deadLettersWaiting, committedOffset], [1, 2], 'the second message has no letter yet')
+})
+
+const payloads = (...texts: readonly string[]): Array<{ payload: string }> => texts.map((text) => ({ payload: `"${text}"` }))
+
+// Its producer is unknown then, so a batch that was not the producer's first one was refused with `producer_gap` for ever.
+test('the dead letters go on after their topic was deleted', async (t) => {
+  const { log, groups, clock } = testGroups(t)
+  await log.append('t', payloads('one', 'two', 'three', 'four'))
+  const own = groups()
+  await reject(own, clock, 2)
+  assert.deepEqual(await lettersIn(log, 't.dlq'), ['one', 'two'])
+  await log.deleteTopic('t.dlq')
+  await reject(own, clock, 2)
+  assert.deepEqual(await lettersIn(log, 't.dlq'), ['three', 'four'])
+  const { deadLettersWaiting, committedOffset } = await own.describe(name)
+  assert.deepEqual([deadLettersWaiting, committedOffset], [0, 5])
+})
+
+test('the dead letters go on after the record of their producer has expired', async (t) => {
+  const { log, groups, clock, topics, records } = testGroups(t, { limits: { inlineRecordsMax: 1 } })
+  await log.append('t', payloads('one', 'two', 'three'))
+  const own = groups()
+  await reject(own, clock)
+  await log.append('t.dlq', payloads('other'), { producer: { id: 'other', epoch: 0, seq: 0 } })
+  assert.deepEqual([...(await topics.read('t.dlq'))!.producers.keys()], ['other'], 'it has left the item')
+  await clock.sleep(defaultLimits.producerTtlMs + 3_600_000)
+  assert.equal(await records.removeExpired(clock.wall(), 100), 1)
+  await reject(own, clock, 2)
+  assert.deepEqual(await lettersIn(log, 't.dlq'), ['one', 'other', 'two', 'three'])
+  assert.equal((await own.describe(name)).deadLettersWaiting, 0)
+})
+
+// In a copy, the dead-letter topic may have more batches than the group knows to be confirmed.
+test('a batch is taken for written if a later one has been begun', async (t) => {
+  const { log, groups, clock } = testGroups(t)
+  await log.append('t', payloads('one', 'two'))
+  const own = groups()
+  const { description: { config } } = await own.put(name, {})
+  await log.append('t.dlq', payloads('two'), { producer: { id: config.deadLetterProducer, epoch: 2, seq: 0 } })
+  await reject(own, clock, 2)
+  assert.equal((await own.describe(name)).deadLettersWaiting, 0)
+  assert.equal((await lettersIn(log, 't.dlq')).length, 1)
 })
 
 // A read without a time-out was never answered, and the receive with it.

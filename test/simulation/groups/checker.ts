@@ -4,8 +4,9 @@ import { bucketOf } from '../../../src/domain/groups/lease-id.ts'
 import type { GroupState, Lease } from '../../../src/domain/groups/state.ts'
 import type { GroupItem } from '../../../src/ports/group-store.ts'
 import { Violation } from '../engine/scheduler.ts'
-import { add, nameOf, newLife, type CheckerOptions, type Current, type LifeHistory, type Stored } from './history.ts'
+import { nameOf, newLife, type CheckerOptions, type Current, type LifeHistory, type Stored } from './history.ts'
 import { checkState, offsetsIn } from './invariants.ts'
+import { LetterChecker } from './letter-checker.ts'
 
 /** What the store tells of its time may be off by so much. */
 const CLOCKS_APART_MS = 2_000
@@ -14,6 +15,7 @@ const CLOCKS_APART_MS = 2_000
 export class GroupsChecker {
   readonly messages = new Map<number, Stored>()
   readonly lives = new Map<string, LifeHistory>()
+  readonly letters = new LetterChecker(this.lives)
   current: LifeHistory | undefined
   /** Below this, a trim has been asked for. */
   trimmedTo = 1
@@ -53,18 +55,6 @@ export class GroupsChecker {
       if (state !== undefined && offset < state.next && offset >= this.trimmedTo && this.current!.passed.has(offset)) {
         throw new Violation(`§12.1: the group went past ${offset}, and now there is a message`)
       }
-    }
-  }
-
-  /** Letters were stored in a dead-letter topic. */
-  letters (lines: readonly Stored[]): void {
-    for (const { headers } of lines) {
-      const life = [...this.lives.values()].find((each) => each.life === headers['dead-letter-life'])
-      if (life === undefined) throw new Violation('§12.9: a letter of no life of the group')
-      const offset = Number(headers['dead-letter-offset'])
-      const written = add(life.letters, offset)
-      const died = life.died.get(offset) ?? 0
-      if (written > died) throw new Violation(`§12.9: ${offset} has ${written} letters, and died ${died} times`)
     }
   }
 
@@ -169,7 +159,7 @@ export class GroupsChecker {
   }
 
   #died (life: LifeHistory, { state: was, config, places }: Current): void {
-    const { state, config: { deadLetterProducer } } = life.current!
+    const { state, config: { deadLetterProducer, deadLetterTopic } } = life.current!
     const isOther = deadLetterProducer !== config.deadLetterProducer
     const more = isOther ? state.dead.length : state.deadSeq - was.deadSeq
     this.#diedNow.clear()
@@ -184,7 +174,7 @@ export class GroupsChecker {
           if (rejects === 0 && run.attempt < Math.min(config.maxAttempts ?? Infinity, life.current!.config.maxAttempts ?? Infinity)) {
             throw new Violation(`§6: ${offset} dies after attempt ${run.attempt} of ${config.maxAttempts}`)
           }
-          add(life.died, offset)
+          life.letters.died(deadLetterTopic!, offset)
           this.#diedNow.add(offset)
         }
       }
@@ -196,11 +186,7 @@ export class GroupsChecker {
     const isOther = deadLetterProducer !== config.deadLetterProducer
     const gone = isOther ? was.dead.length : state.deadSeq - state.dead.length - (was.deadSeq - was.dead.length)
     for (const { runs } of was.dead.slice(0, Math.max(0, gone))) {
-      for (const offset of offsetsIn(runs)) {
-        const confirmed = add(life.confirmed, offset)
-        const letters = life.letters.get(offset) ?? 0
-        if (letters < confirmed) throw new Violation(`§12.1: the death of ${offset} is confirmed, and it has ${letters} letters`)
-      }
+      for (const offset of offsetsIn(runs)) life.letters.confirmed(config.deadLetterTopic!, offset)
     }
     if (gone < 0) throw new Violation('§12.9: a batch comes back')
   }
@@ -291,7 +277,7 @@ export class GroupsChecker {
     const pending = [...state.leases.filter(({ seq }) => seq > was.seq).flatMap(({ runs }) => runs), ...state.retry]
     for (const offset of offsetsIn(pending)) {
       if (offset >= was.next || places.has(offset)) continue
-      const isLetter = this.redrives > 0 && (life.letters.get(offset) ?? 0) > 0
+      const isLetter = this.redrives > 0 && life.letters.has(offset)
       if (!isLetter) throw new Violation(`§12.3: ${offset} was settled, and is pending again`)
       life.redriven.add(offset)
       life.acked.delete(offset)

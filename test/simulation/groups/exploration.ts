@@ -36,6 +36,7 @@ export interface GroupCase {
   readonly trims?: readonly number[]
   readonly remakes?: number
   readonly redrives?: number
+  readonly letterDeletions?: number
   /** Processes that move dead letters, each step apart. Without them they stay in the group. */
   readonly movers?: number
   readonly limits?: Partial<Limits>
@@ -66,7 +67,8 @@ export interface Budgets {
   failures: number,
   nacks: number,
   remakes: number,
-  redrives: number
+  redrives: number,
+  letterDeletions: number,
   seeks: readonly number[],
   trims: readonly number[]
 }
@@ -79,6 +81,8 @@ export interface Ghost {
   /** How many deliveries of each offset have counted, and how often it died. */
   readonly counted: Readonly<Record<number, number>>
   readonly died: Readonly<Record<number, number>>
+  /** As `died`, when the dead-letter topic was deleted. */
+  readonly diedBefore: Readonly<Record<number, number>>
 }
 
 /** All there is: the group, the topic, the dead-letter topic, and what everybody knows. Immutable. */
@@ -89,8 +93,8 @@ export interface Whole {
   readonly lateReadable: boolean
   /** The message that can't be loaded now; 0: none. */
   readonly failing: number
-  readonly letters: ReadonlyArray<{ readonly offset: number, readonly life: number }>
-  /** The newest batch that the producer of this life has appended. */
+  readonly letters: ReadonlyArray<{ readonly offset: number, readonly life: number, readonly gone?: true }>
+  /** The newest batch of this life that the log knows of. */
   readonly letterSeq: number
   readonly workers: readonly Worker[]
   readonly wire: readonly OnWire[]
@@ -103,6 +107,7 @@ export interface Step { readonly what: string, readonly next: Whole }
 
 export const now = { low: 1_000, high: 1_000 }
 export const leaseMs = 1_000
+export const nothingHappened: Ghost = { acked: [], redriven: [], counted: {}, died: {}, diedBefore: {} }
 
 /** The parts of a case that do not change. */
 export class Small {
@@ -123,7 +128,7 @@ export class Small {
 
   start (): Whole {
     const { workers, receives, timeouts = 0, lost = 0, copies = 0, failures = 0 } = this.small
-    const { nacks = 0, remakes = 0, redrives = 0, seeks = [], trims = [] } = this.small
+    const { nacks = 0, remakes = 0, redrives = 0, letterDeletions = 0, seeks = [], trims = [] } = this.small
     return {
       life: 1,
       group: this.machine.newGroup(1),
@@ -135,8 +140,8 @@ export class Small {
       workers: Array.from({ length: workers }, () => ({})),
       wire: [],
       movers: Array.from({ length: this.small.movers ?? 0 }, () => null),
-      left: { receives, timeouts, lost, copies, failures, nacks, remakes, redrives, seeks, trims },
-      ghost: { acked: [], redriven: [], counted: {}, died: {} }
+      left: { receives, timeouts, lost, copies, failures, nacks, remakes, redrives, letterDeletions, seeks, trims },
+      ghost: nothingHappened
     }
   }
 
@@ -202,7 +207,7 @@ export function exploreGroup (subject: GroupsSubject, small: GroupCase, statesMa
   for (let top = stack.pop(); top !== undefined; top = stack.pop()) {
     const { whole, key } = top
     try {
-      const rest = JSON.stringify([whole.group, whole.earliest, whole.lateReadable, whole.letterSeq])
+      const rest = JSON.stringify([whole.group, whole.earliest, whole.lateReadable, whole.letterSeq, whole.ghost.diedBefore])
       if (!drained.has(rest)) {
         drained.add(rest)
         actions.drain(whole)

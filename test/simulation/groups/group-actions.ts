@@ -2,25 +2,28 @@ import { pendingRuns } from '../../../src/domain/groups/state.ts'
 import type { StoreInstant } from '../../../src/ports/group-store.ts'
 import { Violation } from '../engine/scheduler.ts'
 import {
-  leaseMs, now, type Ghost, type Held, type Mover, type NackKind, type Small, type Step, type Whole, type Worker
+  leaseMs, nothingHappened, now, type Held, type NackKind, type Small, type Step, type Whole, type Worker
 } from './exploration.ts'
 import { GroupChanges } from './group-changes.ts'
 import { isLive, offsetsIn, placesOf } from './invariants.ts'
+import { LetterActions } from './letter-actions.ts'
 
 /** Everything that can happen in a state of a small case. */
 export class GroupActions {
   readonly #one: Small
   readonly #changes: GroupChanges
+  readonly #letters: LetterActions
 
   constructor (one: Small) {
     this.#one = one
     this.#changes = new GroupChanges(one)
+    this.#letters = new LetterActions(one, this.#changes)
   }
 
   steps (whole: Whole): Step[] {
     const steps: Step[] = []
     for (const w of whole.workers.keys()) steps.push(...this.#ofWorker(whole, w))
-    steps.push(...this.#ofWire(whole), ...this.#ofTime(whole), ...this.#ofMovers(whole), ...this.#ofOperator(whole))
+    steps.push(...this.#ofWire(whole), ...this.#ofTime(whole), ...this.#letters.steps(whole), ...this.#ofOperator(whole))
     return steps
   }
 
@@ -118,43 +121,6 @@ export class GroupActions {
     return steps
   }
 
-  #ofMovers (whole: Whole): Step[] {
-    return whole.movers.flatMap((mover, m) => {
-      const set = (to: Mover | null, changed = whole): Whole =>
-        ({ ...changed, movers: changed.movers.map((each, i) => i === m ? to : each) })
-      if (mover === null) {
-        const first = this.#one.machine.firstBatch(whole.group)
-        if (first === undefined) return []
-        const moving = { seq: first.seq, offsets: offsetsIn(first.batch.runs), life: whole.life, appended: false }
-        return [{ what: `mover ${m} reads batch ${first.seq}`, next: set(moving) }]
-      }
-      const gone = { what: `mover ${m} crashes`, next: set(null) }
-      if (!mover.appended) {
-        const appended = set({ ...mover, appended: true }, this.#append(whole, mover))
-        return [gone, { what: `mover ${m} appends batch ${mover.seq}`, next: appended }]
-      }
-      const confirmed = mover.life === whole.life ? this.#confirm(whole, mover.seq) : whole
-      return [gone, { what: `mover ${m} confirms batch ${mover.seq}`, next: set(null, confirmed) }]
-    })
-  }
-
-  #confirm (whole: Whole, seq: number): Whole {
-    return this.#changes.change(whole, this.#one.machine.confirmMoved(whole.group, seq), { kind: 'confirm' })
-  }
-
-  #append (whole: Whole, { seq, offsets, life }: Mover): Whole {
-    // The producer of another life is another one.
-    if (life !== whole.life || seq <= whole.letterSeq) return whole
-    if (seq !== whole.letterSeq + 1) throw new Violation(`§12.9: batch ${seq} is appended after batch ${whole.letterSeq}`)
-    const letters = [...whole.letters, ...offsets.map((offset) => ({ offset, life }))]
-    for (const offset of offsets) {
-      const written = letters.filter((letter) => letter.offset === offset && letter.life === life).length
-      const died = whole.ghost.died[offset] ?? 0
-      if (written > died) throw new Violation(`§12.9: ${offset} has ${written} letters, and died ${died} times`)
-    }
-    return { ...whole, letters, letterSeq: seq }
-  }
-
   #ofOperator (whole: Whole): Step[] {
     const { left, group } = whole
     const { machine, limits, config, end } = this.#one
@@ -170,13 +136,12 @@ export class GroupActions {
       steps.push({ what: `a trim to ${to}`, next: { ...used, earliest: Math.max(to, whole.earliest) } })
     }
     if (left.remakes > 0) {
-      const ghost: Ghost = { acked: [], redriven: [], counted: {}, died: {} }
       const used = this.#left(whole, { remakes: left.remakes - 1 })
-      const remade = { ...used, life: whole.life + 1, letterSeq: 0, group: machine.newGroup(1), ghost }
+      const remade = { ...used, life: whole.life + 1, letterSeq: 0, group: machine.newGroup(1), ghost: nothingHappened }
       steps.push({ what: 'the group is deleted and made again', next: remade })
     }
     if (left.redrives > 0 && whole.letters.length > 0) {
-      const letters = whole.letters.flatMap(({ offset, life }, i) => life === whole.life && i + 1 >= group.redriven
+      const letters = whole.letters.flatMap(({ offset, life, gone }, i) => life === whole.life && gone !== true && i + 1 >= group.redriven
         ? [{ offset, key: undefined, at: i + 1, bucket: this.#one.bucketAt(offset)?.bucket }]
         : [])
       const read = { letters, next: whole.letters.length + 1 }
@@ -262,7 +227,7 @@ export class GroupActions {
       const isSettled = group.next >= this.#one.end && isEmpty
       if (isSettled) break
       if (calls > callsMax) throw new Violation(`§12.11: new workers have not settled everything after ${calls} calls`)
-      whole = this.#moved(whole)
+      whole = this.#letters.moved(whole)
       // Every lease and delay is over by then.
       const later = 1e6 * (calls + 1)
       const { group: received, worker } = this.#received(whole, `d${calls}`.padStart(16, '0'), { low: later, high: later }, 2)
@@ -270,15 +235,6 @@ export class GroupActions {
     }
     const { next, committed } = whole.group
     if (committed !== next) throw new Violation(`§12.7: everything below ${next} is settled, and ${committed} committed`)
-  }
-
-  #moved (from: Whole): Whole {
-    let whole = from
-    for (let first = this.#one.machine.firstBatch(whole.group); first !== undefined; first = this.#one.machine.firstBatch(whole.group)) {
-      whole = this.#append(whole, { seq: first.seq, offsets: offsetsIn(first.batch.runs), life: whole.life, appended: false })
-      whole = this.#confirm(whole, first.seq)
-    }
-    return whole
   }
 
   #worker (whole: Whole, w: number, worker: Worker): Whole {

@@ -47,10 +47,13 @@ export class GroupChanges {
     return changed
   }
 
-  #checkSettled ({ letters, life, earliest }: Whole, offset: number, { kind, settles }: Cause): void {
+  #checkSettled ({ letters, life, earliest, ghost }: Whole, offset: number, { kind, settles }: Cause): void {
     if (kind === 'seek' || (kind === 'receive' && offset < earliest)) return
     if (kind === 'settle' && settles?.includes(offset) === true) return
-    if (kind === 'confirm' && letters.some((letter) => letter.offset === offset && letter.life === life)) return
+    // A letter that was deleted is one of a death before.
+    const mayBeGone = ghost.died[offset] === ghost.diedBefore[offset]
+    const hasLetter = letters.some((letter) => letter.offset === offset && letter.life === life && (letter.gone !== true || mayBeGone))
+    if (kind === 'confirm' && hasLetter) return
     throw new Violation(`${kind === 'settle' ? '§12.5' : '§12.1'}: ${offset} is settled by a ${kind}, and nobody has acknowledged it`)
   }
 
@@ -100,6 +103,6 @@ export class GroupChanges {
         }
       }
     }
-    return { acked, redriven, counted: count, died }
+    return { ...ghost, acked, redriven, counted: count, died }
   }
 }

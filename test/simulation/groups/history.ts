@@ -4,6 +4,7 @@ import type { GroupState, Lease } from '../../../src/domain/groups/state.ts'
 import type { Limits } from '../../../src/domain/limits.ts'
 import type { GroupItem } from '../../../src/ports/group-store.ts'
 import type { Place } from './invariants.ts'
+import { LetterHistory } from './letter-history.ts'
 
 export interface CheckerOptions {
   readonly limits: Limits
@@ -48,9 +49,7 @@ export interface LifeHistory {
   readonly leases: Map<string, LeaseHistory>
   readonly acked: Set<number>
   readonly redriven: Set<number>
-  readonly died: Map<number, number>
-  readonly confirmed: Map<number, number>
-  readonly letters: Map<number, number>
+  readonly letters: LetterHistory
   maxAttempts: number | null
   maxInFlight: number
   /** Offsets below `next` at which there was no message. */
@@ -69,9 +68,7 @@ export function newLife (gen: string, madeAt: number): LifeHistory {
     leases: new Map(),
     acked: new Set(),
     redriven: new Set(),
-    died: new Map(),
-    confirmed: new Map(),
-    letters: new Map(),
+    letters: new LetterHistory(),
     maxAttempts: 1,
     maxInFlight: 0,
     upheavals: [],
@@ -82,11 +79,4 @@ export function newLife (gen: string, madeAt: number): LifeHistory {
 
 export function nameOf ({ seq, tag }: Pick<Lease, 'seq' | 'tag'>): string {
   return `${seq}/${tag}`
-}
-
-/** @returns the new count */
-export function add (counts: Map<number, number>, offset: number): number {
-  const count = (counts.get(offset) ?? 0) + 1
-  counts.set(offset, count)
-  return count
 }

@@ -18,11 +18,13 @@ export interface OperatorOptions {
   readonly known: (error: unknown) => LogError
 }
 
-type Deed = 'close' | 'trim' | 'seek' | 'expect' | 'config' | 'letters' | 'redrive' | 'delete' | 'describe'
+export const letterTopics = ['t.dlq', 'other.dlq', 'third.dlq'] as const
+
+type Deed = 'close' | 'trim' | 'seek' | 'expect' | 'config' | 'letters' | 'delete letters' | 'redrive' | 'delete' | 'describe'
 
 const deeds: readonly Deed[] = ['close', 'trim', 'seek', 'expect', 'config', 'letters', 'redrive', 'redrive', 'delete', 'describe']
 
-/** Somebody who trims the topic, seeks, changes the config, redrives, and deletes the group; in each run some of these. */
+/** Somebody who trims the topic, seeks, changes the config, redrives, deletes the group and its dead letters; in each run some of these. */
 export class Operator {
   readonly #options: OperatorOptions
 
@@ -34,6 +36,7 @@ export class Operator {
     const random = new Random(this.#options.seed, process.name, 'operator')
     const chosen = new Random(this.#options.seed, 'deeds')
     const mine = deeds.filter(() => chosen.chance(0.35))
+    if (new Random(this.#options.seed, 'delete letters').chance(0.3)) mine.push('delete letters')
     if (mine.length === 0) return
     for (let n = random.int(1, 6); n > 0; n--) {
       await new Promise<void>((resolve) => { process.clock.timer(random.heavyTail(this.#options.paceMs * 3), resolve) })
@@ -60,7 +63,8 @@ export class Operator {
       case 'seek': return this.#seek(groups, random)
       case 'expect': return this.#seek(groups, random, checker.current?.current?.state.committed ?? 1)
       case 'config': return groups.put(name, { maxAttempts: random.int(2, 6), maxInFlight: random.int(3, 20) })
-      case 'letters': return groups.put(name, { deadLetterTopic: random.pick(['t.dlq', 'other.dlq', 'third.dlq']) })
+      case 'letters': return groups.put(name, { deadLetterTopic: random.pick(letterTopics) })
+      case 'delete letters': return log.deleteTopic(checker.current?.current?.config.deadLetterTopic ?? 't.dlq')
       case 'redrive':
         checker.redrives++
         return groups.redrive(name, { limit: random.pick([1, 5, 100]), from: random.chance(0.2) ? 1 : undefined })

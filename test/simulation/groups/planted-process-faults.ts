@@ -25,14 +25,14 @@ export const plantedProcessFaults: readonly PlantedGroupFault[] = [
   {
     name: '21: letters are appended without a producer',
     file: 'domain/groups/letter-mover.ts',
-    replace: '{ producer: { id: deadLetterProducer, epoch: 0, seq: first.seq - 1 } }',
+    replace: '{ producer: { id: deadLetterProducer, epoch: first.seq, seq: 0 } }',
     by: '{}',
     from: 100
   },
   {
     name: '22: letters are appended with a seq drawn at each try',
     file: 'domain/groups/letter-mover.ts',
-    replace: '{ producer: { id: deadLetterProducer, epoch: 0, seq: first.seq - 1 } }',
+    replace: '{ producer: { id: deadLetterProducer, epoch: first.seq, seq: 0 } }',
     by: '{ producer: { id: context.randomHex(16), epoch: 0, seq: 0 } }',
     from: 100
   },
@@ -71,9 +71,22 @@ export const plantedProcessFaults: readonly PlantedGroupFault[] = [
   {
     name: '32: the producer of the dead letters is made of names',
     file: 'domain/groups/letter-mover.ts',
-    replace: '{ producer: { id: deadLetterProducer, epoch: 0, seq: first.seq - 1 } }',
-    by: '{ producer: { id: name.topic + name.group, epoch: 0, seq: first.seq - 1 } }',
+    replace: '{ producer: { id: deadLetterProducer, epoch: first.seq, seq: 0 } }',
+    by: '{ producer: { id: name.topic + name.group, epoch: first.seq, seq: 0 } }',
     from: 145
+  },
+  {
+    name: 'the number of a batch is a seq, so that the log must know the batch before',
+    file: 'domain/groups/letter-mover.ts',
+    replace: 'epoch: first.seq, seq: 0 }',
+    by: 'epoch: 0, seq: first.seq - 1 }'
+  },
+  {
+    name: 'a batch is taken for written because the batches before are missing',
+    file: 'domain/groups/letter-mover.ts',
+    replace: 'epoch: first.seq, seq: 0 } }, operation)\n  } catch (error) {\n',
+    by: 'epoch: 0, seq: first.seq - 1 } }, operation)\n  } catch (error) {\n' +
+      '    if (hasCode(error, \'producer_gap\')) return await queue.submit(confirmation(group, first.seq, true), operation)\n'
   },
   {
     name: '33: a seek is repeated after an unknown outcome',

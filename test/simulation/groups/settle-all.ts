@@ -12,10 +12,12 @@ export interface SettleOptions {
   readonly checker: GroupsChecker
   readonly name: GroupName
   readonly leaseMs: number
+  /** Whether the worker rejects what it gets first, once. */
+  readonly rejects: boolean
 }
 
 /** One worker that settles everything, and what must be true then (groups §12.1, §12.9, §12.11). @throws Violation */
-export async function settleAll ({ log, groups, process, checker, name, leaseMs }: SettleOptions): Promise<void> {
+export async function settleAll ({ log, groups, process, checker, name, leaseMs, rejects }: SettleOptions): Promise<void> {
   const answers = new Answers(checker)
   const state = () => checker.current?.current?.state
   const pending = (): number => {
@@ -24,6 +26,7 @@ export async function settleAll ({ log, groups, process, checker, name, leaseMs 
   }
   const sleep = (ms: number): Promise<void> => new Promise((resolve) => { process.clock.timer(ms, resolve) })
   const callsMax = 4 * checker.messages.size + 5 * pending() + 60
+  let mayReject = rejects
   for (let calls = 0; ; calls++) {
     const end = await log.position(name.topic, 'latest')
     if (state() !== undefined && state()!.next >= end && pending() === 0) break
@@ -36,15 +39,13 @@ export async function settleAll ({ log, groups, process, checker, name, leaseMs 
       await sleep(Math.max(answer.retryInMs ?? 0, 6_000))
       continue
     }
-    const asked = answers.ask('ack', held.id, held.offsets)
-    answers.acked(asked, await groups.ack(name, { id: decodeLeaseId(answer.lease!.id)! }))
+    const part = { id: decodeLeaseId(answer.lease!.id)! }
+    const asked = answers.ask(mayReject ? 'nack' : 'ack', held.id, held.offsets, mayReject)
+    if (mayReject) answers.nacked(asked, await groups.nack(name, part, { delayMs: 0, counted: true, reject: true }))
+    else answers.acked(asked, await groups.ack(name, part))
+    mayReject = false
   }
   const { committed, next } = state()!
   if (committed !== next) throw new Violation(`§12.7: everything below ${next} is settled, and ${committed} is committed`)
-  const { letters, died, confirmed } = checker.current!
-  for (const [offset, times] of died) {
-    if (letters.get(offset) !== times || confirmed.get(offset) !== times) {
-      throw new Violation(`§12.9: ${offset} died ${times} times, has ${letters.get(offset)} letters, ${confirmed.get(offset)} confirmed`)
-    }
-  }
+  checker.current!.letters.checkComplete()
 }

@@ -56,6 +56,18 @@ export const smallCases: Readonly<Record<string, GroupCase>> = {
     remakes: 1,
     nackKinds: [{ delayed: false, counted: true }]
   },
+  'a dead-letter topic that is deleted': {
+    topic: [1, 2, 3],
+    mode: 'keyed',
+    maxAttempts: 1,
+    workers: 1,
+    limit: 1,
+    receives: 3,
+    nacks: 3,
+    movers: 2,
+    letterDeletions: 1,
+    nackKinds: [{ delayed: false, counted: true }]
+  },
   'a redrive beside movers': {
     topic: [1, 1, 2],
     mode: 'keyed',

@@ -2,19 +2,19 @@ import type { LogError } from '../../../src/domain/errors.ts'
 import type { GroupMode, GroupName, Groups } from '../../../src/domain/groups/groups.ts'
 import type { Limits } from '../../../src/domain/limits.ts'
 import type { Log } from '../../../src/domain/log/log.ts'
-import type { GroupStore, StoreInstant } from '../../../src/ports/group-store.ts'
-import type { SegmentStore } from '../../../src/ports/segment-store.ts'
+import type { GroupStore } from '../../../src/ports/group-store.ts'
+import type { RecordStore } from '../../../src/ports/record-store.ts'
 import { Random } from '../engine/random.ts'
 import { outcomeOf, type Outcome, type Run, type Scenario } from '../engine/run.ts'
 import { Process, Scheduler, Violation } from '../engine/scheduler.ts'
 import { drawRates, World, type FaultRates, type Stores } from '../engine/world.ts'
 import { Answers } from './answers.ts'
 import { GroupsChecker } from './checker.ts'
-import type { Stored } from './history.ts'
 import type { GroupsSubject } from './machine.ts'
 import { hearsOfNews } from './hears.ts'
-import { Operator } from './operator.ts'
+import { letterTopics, Operator } from './operator.ts'
 import { settleAll } from './settle-all.ts'
+import { watchedGroups, watchedSegments, watchedTopics } from './watched-stores.ts'
 import { Workers } from './workers.ts'
 
 const topic = 't'
@@ -41,6 +41,7 @@ class GroupsRun implements Run {
   readonly #seed: number
   readonly #checker: GroupsChecker
   readonly #groupStore: GroupStore
+  readonly #records: RecordStore
   readonly #limits: Limits
   readonly #workers: Workers
   readonly #operator: Operator
@@ -51,6 +52,8 @@ class GroupsRun implements Run {
   readonly #paceMs: number
   /** Whether each request meets a function that has kept nothing and stops when it has answered. */
   readonly #functions: boolean
+  /** Whether the log forgets the producers of dead letters before the end, as after a long time. */
+  readonly #forgets: boolean
   readonly #servers = new Map<Process, () => Server>()
   readonly #processes: Process[] = []
   #active = 0
@@ -66,12 +69,14 @@ class GroupsRun implements Run {
     this.#messages = random.pick([6, 15, 40])
     this.#paceMs = random.pick([50, 500, 3_000])
     this.#functions = random.chance(0.25)
+    this.#forgets = new Random(seed, 'forgets').chance(0.3)
     this.#limits = {
       ...subject.defaultLimits,
       segmentCacheBytes: random.pick([0, 1_000_000]),
       ...random.pick([
         {}, { groupScanMessages: 2 }, { groupLanesMax: 1 }, { groupLeasesMax: 2 }, { groupRunsSoft: 3 }, { groupInFlightMax: 4 }
-      ])
+      ]),
+      ...this.#forgets && { inlineRecordsMax: 1 }
     }
     this.#checker = new GroupsChecker({
       limits: this.#limits,
@@ -79,15 +84,17 @@ class GroupsRun implements Run {
       nowMs: () => this.scheduler.now,
       clocksStoodStill: () => this.#processes.some(({ frozenMs }) => frozenMs > 0)
     })
+    const watch = { checker: this.#checker, scheduler: this.scheduler }
+    this.#records = subject.createMemoryRecordStore()
     const stores: Stores = {
-      segments: this.#watchedSegments(subject.createMemorySegmentStore(() => this.scheduler.now)),
-      topics: subject.createMemoryTopicStore(() => this.scheduler.now),
-      records: subject.createMemoryRecordStore()
+      segments: watchedSegments(subject.createMemorySegmentStore(() => this.scheduler.now), topic, watch),
+      topics: watchedTopics(subject.createMemoryTopicStore(() => this.scheduler.now), watch),
+      records: this.#records
     }
     const rates = scaled(drawRates(random), random.pick([0, 0.1, 0.3, 1]))
     const latencyMs = random.pick([5, 5, 30, 300])
     this.world = new World(this.scheduler, subject.StoreError, { seed, rates, latencyMs, without }, stores)
-    this.#groupStore = this.#watchedGroups(subject.createMemoryGroupStore(() => Math.floor(this.scheduler.now)), exact)
+    this.#groupStore = watchedGroups(subject.createMemoryGroupStore(() => Math.floor(this.scheduler.now)), exact, watch)
     this.#workers = new Workers({
       seed,
       scheduler: this.scheduler,
@@ -147,11 +154,24 @@ class GroupsRun implements Run {
     let finished = false
     const { log, groups } = this.#start(process)()
     const common = { checker: this.#checker, name: this.#name, leaseMs: this.#leaseMs }
-    settleAll({ log, groups, process, ...common })
-      .then(() => hearsOfNews({ scheduler: this.scheduler, start: (each) => this.#start(each), ...common }))
-      .then(() => { finished = true }, (error: unknown) => this.scheduler.fail(error))
+    process.clock.timer(0, () => {
+      this.#forgetProducers(log)
+        .then(() => settleAll({ log, groups, process, rejects: this.#forgets, ...common }))
+        .then(() => hearsOfNews({ scheduler: this.scheduler, start: (each) => this.#start(each), ...common }))
+        .then(() => { finished = true }, (error: unknown) => this.scheduler.fail(error))
+    })
     await this.scheduler.run(() => finished, stepsMax)
     if (!finished) throw new Violation('the last worker got stuck')
+  }
+
+  /** Another producer takes their places in the items, and what was moved out expires. */
+  async #forgetProducers (log: Log): Promise<void> {
+    if (!this.#forgets) return
+    for (const letters of letterTopics) {
+      await log.append(letters, [{ payload: '"no letter"' }], { producer: { id: 'another', epoch: 0, seq: 0 } })
+    }
+    await this.#records.removeExpired(Infinity, Infinity)
+    this.#checker.letters.producersForgotten()
   }
 
   /** The group exists with its mode before anybody works; without faults. */
@@ -235,57 +255,5 @@ class GroupsRun implements Run {
 
   #sleep (process: Process, ms: number): Promise<void> {
     return new Promise((resolve) => { process.clock.timer(ms, resolve) })
-  }
-
-  /** Tells the checker of each state the moment that it is stored. @param exact whether the store tells its time to the ms */
-  #watchedGroups (store: GroupStore, exact: boolean): GroupStore {
-    const instant = ({ low }: StoreInstant): StoreInstant => {
-      const second = Math.floor(low / 1_000) * 1_000
-      return exact ? { low, high: low } : { low: second, high: second + 999 }
-    }
-    const checked = (check: () => void): void => {
-      try {
-        check()
-      } catch (error) {
-        // Nobody hears the answer to a write that is late.
-        this.scheduler.fail(error)
-      }
-    }
-    return {
-      ...store,
-      read: async (name) => {
-        const { item, now } = await store.read(name)
-        return { item, now: instant(now) }
-      },
-      write: async (name, item, expected) => {
-        const answer = await store.write(name, item, expected)
-        if (answer.kind === 'written') checked(() => { this.#checker.written(item) })
-        return { ...answer, now: instant(answer.now) }
-      },
-      remove: async (name, expected) => {
-        const answer = await store.remove(name, expected)
-        if (answer.kind === 'written') checked(() => { this.#checker.removed(expected.gen) })
-        return { ...answer, now: instant(answer.now) }
-      }
-    }
-  }
-
-  /** Tells the checker of each segment the moment that it is stored. */
-  #watchedSegments (store: SegmentStore): SegmentStore {
-    return {
-      ...store,
-      putIfAbsent: async (name, last, object, options) => {
-        const result = await store.putIfAbsent(name, last, object, options)
-        if (result !== 'created' || object.metadata['sealed'] !== undefined) return result
-        try {
-          const lines = Buffer.from(object.body).toString().trim().split('\n').map((line) => JSON.parse(line) as Stored)
-          if (name === topic) this.#checker.stored(Number(object.metadata['first']), lines)
-          else this.#checker.letters(lines)
-        } catch (error) {
-          this.scheduler.fail(error)
-        }
-        return result
-      }
-    }
   }
 }

@@ -142,7 +142,7 @@ export const plantedConditionFaults: readonly PlantedFault[] = [
   {
     name: 'move earliest without what was found of facts',
     file: 'domain/log/trim.ts',
-    replace: 'await storage.raiseEarliest(earliest, resolvedBelow(item, belief, earliest))',
+    replace: 'await storage.raiseEarliest(earliest, resolvedBelow(item, (last) => belief.outcomeOf(last)!, earliest))',
     by: 'await storage.raiseEarliest(earliest, {})'
   },
   {

@@ -89,7 +89,7 @@ function subjectOf ({ sub }: JWTPayload): string {
 
 /** Grants separated by spaces, or an array of them. What is neither is no grant. */
 function scopesOf (payload: JWTPayload, claim: string): readonly string[] {
-  const value = Object.hasOwn(payload, claim) ? payload[claim] : undefined
+  const value = payload[claim]
   if (typeof value === 'string') return value.split(' ')
   return Array.isArray(value) ? value.filter((item) => typeof item === 'string') : []
 }

@@ -191,6 +191,13 @@ test('one list makes a bounded number of calls, however many patterns a token ha
   for (const name of names) await app.as('admin:*', { method: 'PUT', path: `/topics/${name}` })
   const grants = names.filter((_, i) => i % 2 === 0).map((name) => `consume:${name}`)
   for (const limit of [1, 7]) {
+    // Of topics that do not exist, between others.
+    const missing = names.map((name) => `consume:${name}x`)
+    await app.as(missing, { path: '/topics' })
+    lists = 0
+    const { text } = await app.as(missing, { path: `/topics?limit=${limit}` })
+    assert.deepEqual([lists <= 8, (JSON.parse(text) as { topics: unknown[] }).topics], [true, []])
+    assert.deepEqual((await list(app, missing, `&limit=${limit}`)).topics, [])
     for (let after: string | undefined = ''; after !== undefined;) {
       lists = 0
       const answer = await app.as(grants, { path: `/topics?limit=${limit}&after=${after}` })

@@ -110,7 +110,6 @@ export class EventStream extends Readable {
   async #next (): Promise<Buffer | null> {
     const { follower, limits } = this.#options
     if (this.#ended) return null
-    if (this.#failure !== undefined) return this.#problem(this.#failure)
     this.#holdUnsent()
     const left = Math.max(0, this.#endsAt - performance.now())
     try {

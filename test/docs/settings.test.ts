@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { SettingsSchema } from '../../src/app/config.ts'
+import { SettingsSchema } from '../../src/app/settings.schema.ts'
 import { read } from '../support/docs/markdown.ts'
 
 const page = read('docs/settings.md')

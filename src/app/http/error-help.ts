@@ -198,8 +198,8 @@ export const errorHelp: { readonly [Code in ErrorCode]: HelpOf<Code> } = {
     details: { offset: 12 }
   },
   rate_limited: {
-    cause: 'The topic\'s config has a `rate`, or the operator has set `RATE_LIMIT_ADDRESS`, and this server process has taken as much ' +
-      'in the last second. Or more access tokens come than it looks up, and it does not know this one.',
+    cause: 'The topic\'s config has a `rate`, the access token has one, or the operator has set `RATE_LIMIT` or `RATE_LIMIT_ADDRESS`, ' +
+      'and this server process has taken as much in the last second. Or more unknown access tokens come than it looks up.',
     remedy: 'Wait for the seconds in `Retry-After`, and send more messages with one request.',
     detail: 'rate: expected at most 100 messages a second',
     details: { retry_after: 1 }

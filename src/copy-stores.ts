@@ -2,6 +2,7 @@ import { existsSync, readdirSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { DATABASE_FILE } from './adapters/sqlite/files.ts'
 import { loadSettings, type AwsStorage } from './app/config.ts'
+import { openAwsStores } from './aws-stores.ts'
 import { CopyError, type CopyableStores } from './domain/copy/copy.ts'
 
 /** Where a copy comes from, or goes to. */
@@ -34,10 +35,7 @@ export function nameOf (place: Place): string {
 
 /** @throws CopyError, SqliteStartError, StoreError */
 export async function openSource (place: Place): Promise<OpenedStores> {
-  if (place.kind === 'aws') {
-    const stores = await openAws(place)
-    return stores
-  }
+  if (place.kind === 'aws') return await openAws(place)
   // A folder that does not exist would be created.
   if (!existsSync(join(place.path, DATABASE_FILE))) {
     throw new CopyError(`FROM: expected a folder with ${DATABASE_FILE}, got ${place.path}`)
@@ -70,30 +68,9 @@ async function openFolder (path: string, name: 'FROM' | 'TO'): Promise<OpenedSto
   }
 }
 
-async function openAws ({ bucket, table, region, s3Endpoint, dynamoEndpoint }: AwsStorage): Promise<OpenedStores> {
-  const [
-    { createS3SegmentStore }, { createDynamoClient }, { createDynamoTopicStore }, { createDynamoRecordStore }, { createDynamoGroupStore },
-    { createDynamoCopyStore }, { createDynamoTokenStore }
-  ] = await Promise.all([
-    import('./adapters/s3/segment-store.ts'), import('./adapters/dynamodb/client.ts'), import('./adapters/dynamodb/topic-store.ts'),
-    import('./adapters/dynamodb/record-store.ts'), import('./adapters/dynamodb/group-store.ts'),
-    import('./adapters/dynamodb/copy-store.ts'), import('./adapters/dynamodb/token-store.ts')
-  ])
-  const segments = createS3SegmentStore({ region, endpoint: s3Endpoint, bucket })
-  const client = createDynamoClient({ region, endpoint: dynamoEndpoint })
-  const settings = { client, table }
-  return {
-    segments,
-    topics: createDynamoTopicStore(settings),
-    records: createDynamoRecordStore(settings),
-    groups: createDynamoGroupStore(settings),
-    tokens: createDynamoTokenStore(settings),
-    copies: createDynamoCopyStore(settings),
-    close () {
-      segments.close()
-      client.destroy()
-    }
-  }
+async function openAws (place: AwsStorage): Promise<OpenedStores> {
+  const [stores, { createDynamoCopyStore }] = await Promise.all([openAwsStores(place), import('./adapters/dynamodb/copy-store.ts')])
+  return { ...stores, copies: createDynamoCopyStore({ client: stores.client, table: place.table }) }
 }
 
 /** The target of a dry run that does not exist yet, and is not created. */

@@ -3,6 +3,7 @@ import { resolve } from 'node:path'
 import { systemClock } from './adapters/system/clock.ts'
 import type { AwsStorage, FolderStorage, Settings, StorageSettings } from './app/config.ts'
 import type { StoreCheck } from './app/routes/service/readiness.ts'
+import { openAwsStores } from './aws-stores.ts'
 import { Tokens } from './domain/access/tokens.ts'
 import { createCatalog, type Catalog } from './domain/catalog/catalog.ts'
 import { createGroups, type Groups } from './domain/groups/groups.ts'
@@ -150,39 +151,19 @@ async function openStores (storage: StorageSettings, warn: (text: string) => voi
   }
 }
 
-async function openAws (
-  { bucket, table, region, s3Endpoint, dynamoEndpoint }: AwsStorage, warn: (text: string) => void, telemetry: Telemetry
-): Promise<Stores> {
-  const [
-    { createS3SegmentStore }, { createDynamoClient }, { createDynamoTopicStore }, { createDynamoRecordStore },
-    { createDynamoGroupStore }, { createDynamoTokenStore }
-  ] = await Promise.all([
-    import('./adapters/s3/segment-store.ts'), import('./adapters/dynamodb/client.ts'), import('./adapters/dynamodb/topic-store.ts'),
-    import('./adapters/dynamodb/record-store.ts'), import('./adapters/dynamodb/group-store.ts'),
-    import('./adapters/dynamodb/token-store.ts')
-  ])
-  const segments = createS3SegmentStore({ region, endpoint: s3Endpoint, bucket })
+async function openAws (storage: AwsStorage, warn: (text: string) => void, telemetry: Telemetry): Promise<Stores> {
   const onUnits = telemetry === noTelemetry
     ? undefined
     : (kind: 'read' | 'write', units: number): void => { telemetry.capacityUsed(kind, units) }
-  const client = createDynamoClient({ region, endpoint: dynamoEndpoint, onUnits })
-  const topics = createDynamoTopicStore({ client, table, warn })
+  const stores = await openAwsStores(storage, { warn, onUnits })
   return {
-    segments,
-    topics,
-    records: createDynamoRecordStore({ client, table }),
-    groups: createDynamoGroupStore({ client, table, warn }),
-    tokens: createDynamoTokenStore({ client, table, warn }),
+    ...stores,
     checks: [
-      { name: 'bucket', check: (options) => segments.check(options) },
-      { name: 'table', check: (options) => topics.check(options) }
+      { name: 'bucket', check: (options) => stores.segments.check(options) },
+      { name: 'table', check: (options) => stores.topics.check(options) }
     ],
-    location: `S3 bucket ${bucket} and DynamoDB table ${table}`,
-    compression: 'zstd',
-    close () {
-      segments.close()
-      client.destroy()
-    }
+    location: `S3 bucket ${storage.bucket} and DynamoDB table ${storage.table}`,
+    compression: 'zstd'
   }
 }
 

@@ -1,15 +1,13 @@
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
-import { describe, test, type TestContext } from 'node:test'
+import { describe, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import {
-  CreateTableCommand, DeleteTableCommand, DescribeTableCommand, DescribeTimeToLiveCommand, PutItemCommand, type BillingMode
-} from '@aws-sdk/client-dynamodb'
+import { DeleteTableCommand, DescribeTableCommand, DescribeTimeToLiveCommand, PutItemCommand } from '@aws-sdk/client-dynamodb'
 import { createDynamoRecordStore } from '../../../src/adapters/dynamodb/record-store.ts'
 import { createDynamoTopicStore } from '../../../src/adapters/dynamodb/topic-store.ts'
 import { reserve, WRITER_NOW } from '../../support/storage/items.ts'
-import { dynamoTable } from '../../support/storage/dynamo.ts'
+import { dynamoTable, olderTable } from '../../support/storage/dynamo.ts'
 import { environmentOf, withoutLocalstack, type Localstack } from '../../support/storage/localstack.ts'
 
 const script = fileURLToPath(new URL('../../../scripts/create-storage.ts', import.meta.url))
@@ -19,22 +17,6 @@ async function createStorage (storage: Localstack, table: string): Promise<strin
   const env = { ...process.env, NODE_OPTIONS: '', ...environmentOf({ ...storage, table }) }
   const { stdout } = await promisify(execFile)(process.execPath, [script], { env })
   return stdout.split('\n').filter((line) => line.startsWith('table')).map((line) => line.replace(`table ${table}: `, ''))
-}
-
-/** As older versions made it: without the index. */
-async function olderTable (t: TestContext, billing: BillingMode = 'PAY_PER_REQUEST') {
-  const opened = await dynamoTable(t)
-  const { dynamo, settings: { client } } = opened
-  const table = `${opened.table}-older`
-  await dynamo.send(new CreateTableCommand({
-    TableName: table,
-    KeySchema: [{ AttributeName: 'pk', KeyType: 'HASH' }],
-    AttributeDefinitions: [{ AttributeName: 'pk', AttributeType: 'S' }],
-    BillingMode: billing,
-    ...billing === 'PROVISIONED' && { ProvisionedThroughput: { ReadCapacityUnits: 7, WriteCapacityUnits: 5 } }
-  }))
-  t.after(() => dynamo.send(new DeleteTableCommand({ TableName: table })))
-  return { ...opened, table, settings: { client, table } }
 }
 
 describe('the script that creates the storage', { skip: withoutLocalstack }, () => {

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { CreateTableCommand, DeleteTableCommand, PutItemCommand, type AttributeValue } from '@aws-sdk/client-dynamodb'
+import { PutItemCommand, type AttributeValue } from '@aws-sdk/client-dynamodb'
 import { createDynamoGroupStore } from '../../../src/adapters/dynamodb/group-store.ts'
 import { createDynamoTopicStore } from '../../../src/adapters/dynamodb/topic-store.ts'
 import type { GroupStore } from '../../../src/ports/group-store.ts'
 import { assertStored, itemAt, LIFE, orders, OTHER_LIFE, outcomeOf, put, refusedWith } from '../../contracts/group-store/support.ts'
 import { reserve } from '../../support/storage/items.ts'
-import { dynamoTable, failureOf, scriptedTable } from '../../support/storage/dynamo.ts'
+import { dynamoTable, failureOf, olderTable, scriptedTable } from '../../support/storage/dynamo.ts'
 import { withoutLocalstack } from '../../support/storage/localstack.ts'
 import { dynamoError } from '../../support/storage/scripted-server.ts'
 
@@ -96,17 +96,9 @@ describe('the items of groups', { skip: withoutLocalstack }, () => {
   })
 
   test('are listed from the whole table where the index is missing', async (t) => {
-    const { dynamo, settings: { client }, attempts, table: withIndex } = await dynamoTable(t)
-    const table = `${withIndex}-older`
-    await dynamo.send(new CreateTableCommand({
-      TableName: table,
-      KeySchema: [{ AttributeName: 'pk', KeyType: 'HASH' }],
-      AttributeDefinitions: [{ AttributeName: 'pk', AttributeType: 'S' }],
-      BillingMode: 'PAY_PER_REQUEST'
-    }))
-    t.after(() => dynamo.send(new DeleteTableCommand({ TableName: table })))
+    const { dynamo, settings: older, attempts, table } = await olderTable(t)
     const warnings: string[] = []
-    const settings = { client, table, warn: (text: string) => { warnings.push(text) } }
+    const settings = { ...older, warn: (text: string) => { warnings.push(text) } }
     const store = createDynamoGroupStore(settings)
     const names = Array.from({ length: 20 }, (_, i) => `g${i}`)
     for (const topic of ['orders', 'orders-2', 'order']) for (const group of names) await put(store, { topic, group }, item)

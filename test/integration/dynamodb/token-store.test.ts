@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { CreateTableCommand, DeleteTableCommand, type AttributeValue } from '@aws-sdk/client-dynamodb'
+import type { AttributeValue } from '@aws-sdk/client-dynamodb'
 import { createDynamoGroupStore } from '../../../src/adapters/dynamodb/group-store.ts'
 import { createDynamoTokenStore } from '../../../src/adapters/dynamodb/token-store.ts'
 import { createDynamoTopicStore } from '../../../src/adapters/dynamodb/topic-store.ts'
 import { itemAt, orders, put } from '../../contracts/group-store/support.ts'
-import { dynamoTable, failureOf, scriptedTable } from '../../support/storage/dynamo.ts'
+import { dynamoTable, failureOf, olderTable, scriptedTable } from '../../support/storage/dynamo.ts'
 import { reserve } from '../../support/storage/items.ts'
 import { withoutLocalstack } from '../../support/storage/localstack.ts'
 import { dynamoError } from '../../support/storage/scripted-server.ts'
@@ -69,17 +69,9 @@ describe('the items of access tokens', { skip: withoutLocalstack }, () => {
   })
 
   test('are listed from the whole table where the index is missing', async (t) => {
-    const { dynamo, settings: { client }, table: withIndex } = await dynamoTable(t)
-    const table = `${withIndex}-older`
-    await dynamo.send(new CreateTableCommand({
-      TableName: table,
-      KeySchema: [{ AttributeName: 'pk', KeyType: 'HASH' }],
-      AttributeDefinitions: [{ AttributeName: 'pk', AttributeType: 'S' }],
-      BillingMode: 'PAY_PER_REQUEST'
-    }))
-    t.after(() => dynamo.send(new DeleteTableCommand({ TableName: table })))
+    const { settings: older } = await olderTable(t)
     const warnings: string[] = []
-    const settings = { client, table, warn: (text: string) => { warnings.push(text) } }
+    const settings = { ...older, warn: (text: string) => { warnings.push(text) } }
     const store = createDynamoTokenStore(settings)
     await reserve(createDynamoTopicStore(settings), 'token', 1)
     for (const id of ['b', 'a', 'c']) await store.create({ id, text: id })

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import type { TestContext } from 'node:test'
-import { GetItemCommand, PutItemCommand, type AttributeValue } from '@aws-sdk/client-dynamodb'
+import {
+  CreateTableCommand, DeleteTableCommand, GetItemCommand, PutItemCommand, type AttributeValue, type BillingMode
+} from '@aws-sdk/client-dynamodb'
 import { createDynamoClient } from '../../../src/adapters/dynamodb/client.ts'
 import { StoreError } from '../../../src/ports/errors.ts'
 import { localstack } from './localstack.ts'
@@ -22,6 +24,22 @@ export async function dynamoTable (t: TestContext) {
     put: async (item: Record<string, AttributeValue>) => dynamo.send(new PutItemCommand({ TableName: table, Item: item })),
     item: async (pk: string) => (await dynamo.send(new GetItemCommand({ TableName: table, Key: { pk: { S: pk } } }))).Item
   }
+}
+
+/** The same, as older versions made it: without the index. */
+export async function olderTable (t: TestContext, billing: BillingMode = 'PAY_PER_REQUEST') {
+  const opened = await dynamoTable(t)
+  const { dynamo, settings: { client } } = opened
+  const table = `${opened.table}-older`
+  await dynamo.send(new CreateTableCommand({
+    TableName: table,
+    KeySchema: [{ AttributeName: 'pk', KeyType: 'HASH' }],
+    AttributeDefinitions: [{ AttributeName: 'pk', AttributeType: 'S' }],
+    BillingMode: billing,
+    ...billing === 'PROVISIONED' && { ProvisionedThroughput: { ReadCapacityUnits: 7, WriteCapacityUnits: 5 } }
+  }))
+  t.after(() => dynamo.send(new DeleteTableCommand({ TableName: table })))
+  return { ...opened, table, settings: { client, table } }
 }
 
 /** A table that answers as the script says. */

@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import { LogError } from '../../domain/errors.ts'
+import { hasSeveral } from './raw-headers.ts'
 import { show } from './validation.ts'
 
 export const loopbackNames = ['localhost', '127.0.0.1', '[::1]']
@@ -21,7 +22,7 @@ export function addHostCheck (app: FastifyInstance, served: readonly string[] | 
       done(httpVersion === '1.0' ? undefined : new LogError('malformed_request', 'host: expected a header of that name, got none'))
       return
     }
-    if (hasSeveralHosts(rawHeaders)) {
+    if (hasSeveral(rawHeaders, 'host')) {
       done(new LogError('malformed_request', 'host: expected one header of that name, got more'))
       return
     }
@@ -47,14 +48,4 @@ const slash = '/'.charCodeAt(0)
 /** @param url `http://HOST/…`. @returns the host in lower case, with its port */
 function hostOf (url: string): string | undefined {
   return /^https?:\/\/([^/?#]*)/i.exec(url)?.[1]!.toLowerCase()
-}
-
-/** Whether there is more than one `Host` header. Node keeps only the first in `headers`. */
-function hasSeveralHosts (rawHeaders: readonly string[]): boolean {
-  let count = 0
-  for (let i = 0; i < rawHeaders.length; i += 2) {
-    const name = rawHeaders[i]!
-    if (name.length === 4 && name.toLowerCase() === 'host') count++
-  }
-  return count > 1
 }

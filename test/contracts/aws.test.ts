@@ -31,7 +31,7 @@ async function clients (t: TestContext) {
 topicStoreContract('DynamoDB (LocalStack)', async (t) => {
   const [one, other] = await clients(t)
   return [createDynamoTopicStore(one), createDynamoTopicStore(other)]
-}, { io: true, skip: withoutLocalstack })
+}, { io: true, skip: withoutLocalstack, inFlight: 48 })
 
 recordStoreContract('DynamoDB (LocalStack)', async (t) => {
   const [one, other] = await clients(t)

@@ -1,17 +1,20 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { forEachBounded } from '../../../src/domain/store-calls.ts'
 import type { TopicStore } from '../../../src/ports/topic-store.ts'
 import {
   exactly, OPEN, plain, range, reserve, SKEW_MS, WRITER_NOW, type OpenTopicStore, type TopicStoreContractOptions
 } from './support.ts'
 
-export function testOffsets (open: OpenTopicStore, { reservations: concurrent = 1_000 }: TopicStoreContractOptions): void {
+export function testOffsets (
+  open: OpenTopicStore, { reservations: concurrent = 1_000, inFlight = concurrent }: TopicStoreContractOptions
+): void {
   test(`${concurrent} concurrent reservations of mixed sizes are disjoint and dense`, async (t) => {
     const clients = await open(t)
-    // Few by the second one: an emulator resets connections when it gets hundreds.
     const client = (i: number): TopicStore => clients[i % 50 === 0 ? 1 : 0]
     const sizes = Array.from({ length: concurrent }, (_, i) => 1 + (i * 7) % 13)
-    const reservations = await Promise.all(sizes.map((size, i) => reserve(client(i), 't', size)))
+    const reservations: Array<Awaited<ReturnType<typeof reserve>>> = []
+    await forEachBounded(sizes, inFlight, async (size, i) => { reservations[i] = await reserve(client(i), 't', size) })
     assert.deepEqual(reservations.map(({ first, last }) => last - first + 1), sizes)
     let expected = 1
     for (const { first, last, item } of reservations.toSorted((a, b) => a.first - b.first)) {

@@ -12,6 +12,8 @@ export interface TopicStoreContractOptions {
   readonly ownTime?: boolean | undefined
   /** How many are made at once; fewer where each takes long, as one that times out is made again and leaves a gap. */
   readonly reservations?: number
+  /** How many of them are under way at one time; all by default. An emulator resets connections when it gets hundreds. */
+  readonly inFlight?: number
 }
 
 /** Two clients of one empty store, which may be the same; they are closed after `t`. */

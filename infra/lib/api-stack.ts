@@ -43,7 +43,7 @@ function nextCommand ({ region }: Stack, { access }: Config, { bucketName, table
         '-H "x-amz-security-token: $AWS_SESSION_TOKEN"'
     case 'tokens':
     case 'tokens,jwt':
-      return `BUCKET_NAME=${bucketName} COUNTERS_TABLE=${tableName} AWS_REGION=${region} npm run token -- create --name admin ` +
-        "--allow 'admin:*' --allow 'produce:*' --allow 'consume:*'"
+      return `BUCKET_NAME=${bucketName} COUNTERS_TABLE=${tableName} AWS_REGION=${region} npm run token -- create --name first ` +
+        "--allow 'admin:*' --allow 'produce:*' --allow 'consume:*' --allow 'groups:*'"
   }
 }

@@ -154,7 +154,7 @@ function alarmsOf (values: Values, wrong: string[]): Alarms | undefined {
   return {
     email: values.alarmEmail,
     costPerDayDollars: values.alarmCostPerDay ?? 10,
-    groupLagMessages: values.alarmGroupLag ?? 100_000,
+    groupLagMessages: values.alarmGroupLag ?? 10_000,
     appendP99Ms: values.alarmAppendP99 ?? 2_000
   }
 }

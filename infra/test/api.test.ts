@@ -157,7 +157,7 @@ test('auth=none is said aloud, in the synthesis and in the outputs', () => {
 
 test('the outputs say where the service is, and what to type next', () => {
   const next = (context: Record<string, unknown>) => outputs(synthesize(context).api)['NextCommand']!
-  assert.match(next({}), /BUCKET_NAME=.* COUNTERS_TABLE=.* AWS_REGION=.* npm run token -- create --name admin --allow 'admin:\*'/)
+  assert.match(next({}), /BUCKET_NAME=.* COUNTERS_TABLE=.* AWS_REGION=.* npm run token -- create --name first --allow 'admin:\*'/)
   assert.match(next({ auth: 'none' }), /^\{"Fn::Join":\["",\["curl ".*\/topics\/orders\/produce/)
   assert.match(next({ auth: 'platform', front: 'url' }), /--aws-sigv4 aws:amz:.*:lambda --user/)
   assert.match(next({ auth: 'platform' }), /--aws-sigv4 aws:amz:.*:execute-api --user/)

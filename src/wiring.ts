@@ -7,9 +7,12 @@ import { createGroups, type Groups } from './domain/groups/groups.ts'
 import { defaultLimits, type Limits } from './domain/limits.ts'
 import { createLog, type Log } from './domain/log/log.ts'
 import type { Compression } from './domain/segments/segment.ts'
+import { noTelemetry } from './domain/telemetry.ts'
+import type { Exposition } from './ports/exposition.ts'
 import type { GroupStore } from './ports/group-store.ts'
 import type { RecordStore } from './ports/record-store.ts'
 import type { NamedSegmentStore } from './ports/segment-store.ts'
+import type { Telemetry } from './ports/telemetry.ts'
 import type { TopicStore } from './ports/topic-store.ts'
 
 export interface Wiring {
@@ -18,6 +21,12 @@ export interface Wiring {
   readonly groups: Groups
   /** The limits of the log, and so of all that uses it. */
   readonly limits: Limits
+  /** The metrics of all parts; with `METRICS=off`, and without a place for them, nothing is reported. */
+  readonly telemetry: Telemetry
+  /** For `GET /metrics`, on a server. */
+  readonly exposition: Exposition | undefined
+  /** Writes the metrics of an invocation, on Lambda. */
+  readonly flushMetrics: () => void
   readonly checks: readonly StoreCheck[]
   /** Where the data is, in words, for the start line. */
   readonly location: string
@@ -47,18 +56,22 @@ interface Stores {
 export interface Platform {
   /** Whether the process goes on running when it has answered; true by default. */
   readonly runsOn?: boolean
+  /** Where the metrics go: to whoever scrapes the server, or into the log of this function; nowhere by default. */
+  readonly metrics?: 'prometheus' | { readonly emf: string }
 }
 
 /**
  * @param warn gets what an operator should change about the storage, in words, when it is found out after the start; each text once
  * @throws StartError
  */
-export async function wire (settings: Settings, warn: (text: string) => void, { runsOn = true }: Platform = {}): Promise<Wiring> {
-  const stores = await openStores(settings.storage, warn)
+export async function wire (settings: Settings, warn: (text: string) => void, { runsOn = true, metrics }: Platform = {}): Promise<Wiring> {
+  const reporting = await openMetrics(settings, metrics)
+  const { telemetry } = reporting
+  const stores = await openStores(settings.storage, warn, telemetry)
   const { segments, topics, records, checks, location, warnings = [] } = stores
   const compression = settings.compression === 'auto' ? stores.compression : settings.compression
-  const limits = { ...defaultLimits, lingerMs: settings.lingerMs }
-  const shared = { segments, topics, records, clock: systemClock, limits }
+  const limits = { ...defaultLimits, lingerMs: settings.lingerMs, metricTopicsMax: settings.metricTopicsMax }
+  const shared = { segments, topics, records, clock: systemClock, limits, telemetry }
   const log = createLog({ ...shared, compression, createsTopics: settings.createsTopics })
   const catalog = createCatalog({
     ...shared,
@@ -66,8 +79,9 @@ export async function wire (settings: Settings, warn: (text: string) => void, { 
     raiseEarliest: (topic, before) => log.raiseEarliest(topic, before),
     resolveClosing: (topic, item) => log.isClosed(topic, item)
   })
-  const groups = createGroups({ store: stores.groups, topics, log, clock: systemClock, limits, runsOn })
+  const groups = createGroups({ store: stores.groups, topics, log, clock: systemClock, limits, runsOn, telemetry })
   return {
+    ...reporting,
     log,
     catalog,
     groups,
@@ -82,17 +96,33 @@ export async function wire (settings: Settings, warn: (text: string) => void, { 
   }
 }
 
+/** Imports only the adapter that is used: prom-client takes 40 ms of CPU time to load. */
+async function openMetrics (
+  { metrics: isOn, metricTopicsMax: topicsMax, storage }: Settings, metrics: Platform['metrics']
+): Promise<Pick<Wiring, 'telemetry' | 'exposition' | 'flushMetrics'>> {
+  const options = { topicsMax, paid: storage.kind === 'aws' }
+  const flushMetrics = (): void => {}
+  if (!isOn || metrics === undefined) return { telemetry: noTelemetry, exposition: undefined, flushMetrics }
+  if (metrics === 'prometheus') {
+    const { createPrometheusMetrics } = await import('./adapters/prometheus/exposition.ts')
+    return { ...createPrometheusMetrics(options), flushMetrics }
+  }
+  const { createEmfMetrics } = await import('./adapters/emf/emf.ts')
+  const { telemetry, flush } = createEmfMetrics({ ...options, service: metrics.emf })
+  return { telemetry, exposition: undefined, flushMetrics: flush }
+}
+
 /** Imports only the adapters that are used: the AWS SDK alone takes longer to load than everything else. */
-async function openStores (storage: StorageSettings, warn: (text: string) => void): Promise<Stores> {
+async function openStores (storage: StorageSettings, warn: (text: string) => void, telemetry: Telemetry): Promise<Stores> {
   switch (storage.kind) {
-    case 'aws': return openAws(storage, warn)
+    case 'aws': return openAws(storage, warn, telemetry)
     case 'folder': return openSqlite(storage.path)
     case 'memory': return openMemory()
   }
 }
 
 async function openAws (
-  { bucket, table, region, s3Endpoint, dynamoEndpoint }: AwsStorage, warn: (text: string) => void
+  { bucket, table, region, s3Endpoint, dynamoEndpoint }: AwsStorage, warn: (text: string) => void, telemetry: Telemetry
 ): Promise<Stores> {
   const [
     { createS3SegmentStore }, { createDynamoClient }, { createDynamoTopicStore }, { createDynamoRecordStore }, { createDynamoGroupStore }
@@ -101,7 +131,10 @@ async function openAws (
     import('./adapters/dynamodb/record-store.ts'), import('./adapters/dynamodb/group-store.ts')
   ])
   const segments = createS3SegmentStore({ region, endpoint: s3Endpoint, bucket })
-  const client = createDynamoClient({ region, endpoint: dynamoEndpoint })
+  const onUnits = telemetry === noTelemetry
+    ? undefined
+    : (kind: 'read' | 'write', units: number): void => { telemetry.capacityUsed(kind, units) }
+  const client = createDynamoClient({ region, endpoint: dynamoEndpoint, onUnits })
   const topics = createDynamoTopicStore({ client, table, warn })
   return {
     segments,

@@ -5,6 +5,9 @@ import { LogError } from '../domain/errors.ts'
 import type { Groups } from '../domain/groups/groups.ts'
 import type { Limits } from '../domain/limits.ts'
 import type { Log } from '../domain/log/log.ts'
+import { noTelemetry } from '../domain/telemetry.ts'
+import type { Exposition } from '../ports/exposition.ts'
+import type { Telemetry } from '../ports/telemetry.ts'
 import { createBodySender } from './http/answers/body-sender.ts'
 import { addDefaultHeaders, setDefaultHeaders } from './http/answers/default-headers.ts'
 import { createPageSender } from './http/answers/page-body.ts'
@@ -28,6 +31,7 @@ import { receiveRoute } from './routes/groups/receive.ts'
 import { settleRoutes } from './routes/groups/settle.ts'
 import { addDocs, addSpecification } from './routes/service/docs.ts'
 import { serviceRoutes, type StoreCheck } from './routes/service/health.ts'
+import { metricsRoute } from './routes/service/metrics.ts'
 import { closeRoute } from './routes/topics/close.ts'
 import { MessagePage } from './routes/topics/consume.schema.ts'
 import { consumeRoute } from './routes/topics/consume.ts'
@@ -46,6 +50,10 @@ export interface AppDeps {
   readonly limits: Limits
   /** The limit for bytes that are held for clients (request bodies and responses); 256 MiB by default. */
   readonly bufferedBytesMax?: number
+  /** Gets what the app does; it should be the same as that of the log. By default, nothing is reported. */
+  readonly telemetry?: Telemetry
+  /** For GET /metrics. Without it, there is no such path. */
+  readonly exposition?: Exposition | undefined
   /** The checks of /ready. */
   readonly checks: readonly StoreCheck[]
   /** A pino logger or a compatible one. Without it, nothing is logged. */
@@ -68,7 +76,8 @@ const schemas = [
 
 /** Creates the HTTP interface of a log, which does not listen yet. */
 export function buildApp (deps: AppDeps): FastifyInstance {
-  const { log, catalog, groups, limits, bufferedBytesMax = 256 * 1024 * 1024 } = deps
+  const { log, catalog, groups, limits, bufferedBytesMax = 256 * 1024 * 1024, telemetry = noTelemetry } = deps
+  const reports = { telemetry, platform: deps.platformLogFields }
   const handleError = createErrorHandler(limits)
   const sendBody = createBodySender(limits)
   const sendPage = createPageSender(sendBody)
@@ -85,7 +94,7 @@ export function buildApp (deps: AppDeps): FastifyInstance {
     // During shutdown, requests on open connections are still served; then the connections are closed.
     return503OnClosing: false,
     // Node would send an empty 400 for a request without a host. The host check below sends a problem document.
-    serverFactory: (handle) => createBoundedServer(limits, { requireHostHeader: false }, handle),
+    serverFactory: (handle) => createBoundedServer(limits, { requireHostHeader: false }, handle, telemetry),
     clientErrorHandler: createClientErrorHandler(limits),
     frameworkErrors: (error, request, reply) => {
       const bare = request as unknown as FastifyRequest
@@ -94,7 +103,7 @@ export function buildApp (deps: AppDeps): FastifyInstance {
       reply.header('x-request-id', request.id)
       setDefaultHeaders(reply)
       handleError(error, bare, reply)
-      logRequest(app.log, bare, reply, deps.platformLogFields)
+      logRequest(app.log, bare, reply, reports)
     }
   }).withTypeProvider<TypeBoxTypeProvider>()
 
@@ -103,9 +112,9 @@ export function buildApp (deps: AppDeps): FastifyInstance {
   for (const schema of schemas) app.addSchema(schema)
   addBodyParsers(app, limits)
   app.setErrorHandler(handleError)
-  addRequestLog(app, deps.platformLogFields)
+  addRequestLog(app, reports)
   addDefaultHeaders(app)
-  addHolds(app, new MemoryBudget(bufferedBytesMax, limits))
+  addHolds(app, new MemoryBudget(bufferedBytesMax, limits, telemetry))
   addMessageChecks(app)
   addHostCheck(app, deps.servedHosts)
   if (deps.corsOrigins !== undefined && deps.corsOrigins.length > 0) addCors(app, deps.corsOrigins)
@@ -119,13 +128,16 @@ export function buildApp (deps: AppDeps): FastifyInstance {
   for (const { prefix, hide } of [{ prefix: '', hide: false }, { prefix: '/v1', hide: true }]) {
     app.register((scope, _options, done) => {
       scope.register(produceRoute, { log, limits, hide })
-      scope.register(consumeRoute, { log, limits, sendPage, timeLeft: deps.timeLeft, streamBounds: deps.streamBounds, hide })
+      scope.register(consumeRoute, {
+        log, limits, sendPage, telemetry, timeLeft: deps.timeLeft, streamBounds: deps.streamBounds, hide
+      })
       scope.register(topicRoutes, { catalog, groups, limits, hide })
       scope.register(trimRoute, { log, catalog, limits, hide })
       scope.register(closeRoute, { log, limits, hide })
-      scope.register(receiveRoute, { groups, limits, sendBody, timeLeft: deps.timeLeft, hide })
+      scope.register(receiveRoute, { groups, limits, sendBody, telemetry, timeLeft: deps.timeLeft, hide })
       for (const routes of [settleRoutes, groupRoutes, offsetRoutes]) scope.register(routes, { groups, limits, hide })
       scope.register(serviceRoutes, { checks: deps.checks, limits, hide })
+      if (deps.exposition !== undefined) scope.register(metricsRoute, { exposition: deps.exposition, hide })
       addSpecification(scope)
       done()
     }, { prefix })

@@ -127,6 +127,19 @@ export const SettingsSchema = Type.Object({
     maximum: Number.MAX_SAFE_INTEGER,
     'x-expected': `a whole number from 1 to ${Number.MAX_SAFE_INTEGER}`
   })),
+  METRICS: Type.Union([Type.Literal('on'), Type.Literal('off')], {
+    description: 'Whether the service counts what it does: for `GET /metrics`, and on Lambda for CloudWatch',
+    default: 'on',
+    'x-expected': 'on or off'
+  }),
+  METRICS_TOPICS: Type.Integer({
+    description: 'Topics that have a label of their own in the metrics, and consumer groups: the first ones that are used. ' +
+      'All others share the label `(other)`',
+    default: defaultLimits.metricTopicsMax,
+    minimum: 0,
+    maximum: 10_000,
+    'x-expected': 'a whole number from 0 to 10000'
+  }),
   SWEEP_INTERVAL_MS: Type.Integer({
     description: 'Time in ms between two sweeps, which remove what retention allows; 0: this server does not sweep',
     default: 300_000,
@@ -168,6 +181,9 @@ export interface Settings {
   readonly createsTopics: boolean
   /** For topics without their own. */
   readonly retention: Retention
+  readonly metrics: boolean
+  /** Topics with a label of their own in the metrics. */
+  readonly metricTopicsMax: number
   /** 0: never. */
   readonly sweepIntervalMs: number
 }
@@ -196,6 +212,8 @@ export function loadSettings (environment: Environment): Settings {
     lingerMs: variables.LINGER_MS,
     createsTopics: variables.AUTO_CREATE_TOPICS === 'true',
     retention: { retentionMs: variables.RETENTION_MS, retentionBytes: variables.RETENTION_BYTES },
+    metrics: variables.METRICS === 'on',
+    metricTopicsMax: variables.METRICS_TOPICS,
     sweepIntervalMs: variables.SWEEP_INTERVAL_MS
   }
 }

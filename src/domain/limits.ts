@@ -220,7 +220,11 @@ export const defaultLimits = {
   clientGraceMs: 2 * seconds,
   clientBytesPerSecondMin: 1 * MiB,
   /** File descriptors that are not available for connections. */
-  reservedFiles: 64
+  reservedFiles: 64,
+
+  // Metrics
+  /** METRICS_TOPICS: topics with a label of their own in the metrics, and groups; all others share one. */
+  metricTopicsMax: 100
 }
 
 export type Limits = {

@@ -15,6 +15,8 @@ const defaults: Settings = {
   lingerMs: 0,
   createsTopics: true,
   retention: { retentionMs: undefined, retentionBytes: undefined },
+  metrics: true,
+  metricTopicsMax: 100,
   sweepIntervalMs: 300_000
 }
 
@@ -41,6 +43,8 @@ test('every variable is taken over', () => {
     AUTO_CREATE_TOPICS: 'false',
     RETENTION_MS: '9007199254740991',
     RETENTION_BYTES: '1000000000000',
+    METRICS: 'off',
+    METRICS_TOPICS: '7',
     SWEEP_INTERVAL_MS: '0'
   }), {
     storage: { kind: 'folder', path: '/var/lib/streams' },
@@ -55,6 +59,8 @@ test('every variable is taken over', () => {
     lingerMs: 50,
     createsTopics: false,
     retention: { retentionMs: Number.MAX_SAFE_INTEGER, retentionBytes: 1_000_000_000_000 },
+    metrics: false,
+    metricTopicsMax: 7,
     sweepIntervalMs: 0
   })
 })

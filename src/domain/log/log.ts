@@ -73,7 +73,10 @@ export function createLog (deps: LogDeps): Log {
 
   return {
     append (topic, messages, conditions = {}, operation = createOperation()) {
-      if (closed !== undefined) return Promise.reject(failureOf(conditions, shuttingDown()))
+      if (closed !== undefined) {
+        context.telemetry.append('shutting_down', 0)
+        return Promise.reject(failureOf(conditions, shuttingDown()))
+      }
       let queue = queues.get(topic)
       if (queue === undefined) {
         queue = new GroupCommit(context, topic, {

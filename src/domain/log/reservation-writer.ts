@@ -160,7 +160,9 @@ export class ReservationWriter {
     const seal = encodeSeal(first, last, 'range', this.#options.writer)
     const put = await this.#untilAnswered((ms) => this.#storage.put(last, seal, { reservedAtMs: null, timeoutMs: ms }))
     if (!put.ok) return 'no answer'
-    return put.answer === 'created' ? 'seal' : this.#readOwnKey()
+    if (put.answer !== 'created') return this.#readOwnKey()
+    this.#storage.sealed('range')
+    return 'seal'
   }
 
   async #readOwnKey (): Promise<Found> {

@@ -87,11 +87,11 @@ export class WaitingAppends {
     wait(storage).then((answer) => {
       addCalls(append.operation.calls, operation.calls)
       if (answer === undefined) this.#hooks.back(append)
-      else settle(append, answer)
+      else settle(this.#context, append, answer)
     }, (error: unknown) => {
       addCalls(append.operation.calls, operation.calls)
       const tellsOutcome = error instanceof LogError && error.written !== undefined
-      settle(append, tellsOutcome ? error : failureOf(append.conditions, toLogError(error, 'no')))
+      settle(this.#context, append, tellsOutcome ? error : failureOf(append.conditions, toLogError(error, 'no')))
     }).finally(() => {
       if (--this.#count === 0) this.#hooks.idle()
     }).catch(() => {})

@@ -14,9 +14,11 @@ import { createCatalog, type Catalog, type Retention } from '../../../src/domain
 import { createGroups, type Groups } from '../../../src/domain/groups/groups.ts'
 import { defaultLimits, type Limits } from '../../../src/domain/limits.ts'
 import { createLog, type Log } from '../../../src/domain/log/log.ts'
+import type { Exposition } from '../../../src/ports/exposition.ts'
 import type { GroupStore } from '../../../src/ports/group-store.ts'
 import type { RecordStore } from '../../../src/ports/record-store.ts'
 import type { NamedSegmentStore } from '../../../src/ports/segment-store.ts'
+import type { Telemetry } from '../../../src/ports/telemetry.ts'
 import type { TopicStore } from '../../../src/ports/topic-store.ts'
 
 export interface MemoryAppOptions {
@@ -36,6 +38,8 @@ export interface MemoryAppOptions {
   readonly servedHosts?: readonly string[] | undefined
   readonly corsOrigins?: readonly string[]
   readonly bufferedBytesMax?: number
+  readonly telemetry?: Telemetry
+  readonly exposition?: Exposition
 }
 
 export interface MemoryApp { readonly app: FastifyInstance, readonly log: Log, readonly catalog: Catalog, readonly groups: Groups }
@@ -48,10 +52,10 @@ export function memoryApp (t: TestContext, options: MemoryAppOptions = {}): Memo
   const { segments = createMemorySegmentStore(), topics = createMemoryTopicStore(), records = createMemoryRecordStore() } = options
   const {
     checks = [], createsTopics = true, retention = {}, logger, platformLogFields, timeLeft, streamBounds, servedHosts, corsOrigins,
-    bufferedBytesMax
+    bufferedBytesMax, telemetry, exposition
   } = options
   const limits = { ...defaultLimits, ...options.limits }
-  const stores = { segments, topics, records, clock: systemClock, limits }
+  const stores = { segments, topics, records, clock: systemClock, limits, ...telemetry === undefined ? {} : { telemetry } }
   const log = options.log ?? createLog({ ...stores, compression: 'none', createsTopics })
   const catalog = createCatalog({
     ...stores,
@@ -59,12 +63,14 @@ export function memoryApp (t: TestContext, options: MemoryAppOptions = {}): Memo
     raiseEarliest: (topic, before) => log.raiseEarliest(topic, before),
     resolveClosing: (topic, item) => log.isClosed(topic, item)
   })
-  const groups = createGroups({ store: options.groupStore ?? createMemoryGroupStore(), topics, log, clock: systemClock, limits })
+  const groups = createGroups({ ...stores, store: options.groupStore ?? createMemoryGroupStore(), log })
   const app = buildApp({
     log,
     catalog,
     groups,
     limits,
+    exposition,
+    ...telemetry === undefined ? {} : { telemetry },
     checks,
     ...logger === undefined ? {} : { logger },
     ...platformLogFields === undefined ? {} : { platformLogFields },

@@ -4,6 +4,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Groups, ReceiveOptions } from '../../../domain/groups/groups.ts'
 import type { Limits } from '../../../domain/limits.ts'
 import { createOperation } from '../../../domain/operation.ts'
+import type { Telemetry } from '../../../ports/telemetry.ts'
 import type { SendBody } from '../../http/answers/body-sender.ts'
 import { addManagementBodies } from '../../http/bodies/management-body.ts'
 import { clientGone } from '../../http/bounds/memory-budget.ts'
@@ -19,13 +20,14 @@ export interface ReceiveRouteOptions {
   readonly groups: Groups
   readonly limits: Limits
   readonly sendBody: SendBody
+  readonly telemetry: Telemetry
   readonly timeLeft: TimeLeft | undefined
   readonly hide: boolean
 }
 
 /** `POST /topics/{topic}/groups/{group}/receive` */
 export const receiveRoute: FastifyPluginCallbackTypebox<ReceiveRouteOptions> = (app, options, done) => {
-  const { groups, limits, sendBody, timeLeft, hide } = options
+  const { groups, limits, sendBody, telemetry, timeLeft, hide } = options
   addManagementBodies(app, limits, limits.groupBodyBytesMax)
   // When the server stops, requests that wait get their answers at once.
   const stopping = new AbortController()
@@ -58,6 +60,7 @@ export const receiveRoute: FastifyPluginCallbackTypebox<ReceiveRouteOptions> = (
     }, { ...operation, signal }))
     logFields.messages = answer.lines.length
     const answerBody = receiveAnswerBody(answer, body.ack !== undefined)
+    telemetry.delivered(params.topic, answer.lines.length, answerBody.size)
     hold.resize(answerBody.size)
     reply.header('content-type', 'application/json; charset=utf-8').header('vary', 'accept-encoding')
     return sendBody(request, reply, answerBody)
@@ -80,9 +83,11 @@ function askedFor (body: ReceiveBody, limits: Limits, leftMs: number): ReceiveOp
 }
 
 /** A request that waits needs memory only for the messages that arrive. @throws LogError `server_busy`, `request_timeout` */
-async function holdMessages ({ hold }: FastifyRequest, bytes: number): Promise<void> {
-  if (bytes === 0) hold.resize(0)
-  else if (bytes > hold.bytes) await hold.add(bytes - hold.bytes)
+async function holdMessages ({ hold, logFields }: FastifyRequest, bytes: number): Promise<void> {
+  if (bytes === 0) {
+    logFields.waited = true
+    hold.resize(0)
+  } else if (bytes > hold.bytes) await hold.add(bytes - hold.bytes)
 }
 
 /** Does the work with a signal that tells whether the client has gone. @throws LogError `request_timeout` if it has */

@@ -4,6 +4,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Limits } from '../../../domain/limits.ts'
 import { type Log, type Page, pageBytes, type PageSize } from '../../../domain/log/log.ts'
 import { createOperation, type Operation } from '../../../domain/operation.ts'
+import type { Telemetry } from '../../../ports/telemetry.ts'
 import type { SendPage } from '../../http/answers/page-body.ts'
 import { EventStream, type StreamBounds } from '../../http/live/event-stream.ts'
 import { LiveRequests } from '../../http/live/live-requests.ts'
@@ -16,6 +17,7 @@ export interface ConsumeRouteOptions {
   readonly log: Log
   readonly limits: Limits
   readonly sendPage: SendPage
+  readonly telemetry: Telemetry
   readonly timeLeft: TimeLeft | undefined
   readonly streamBounds: ((request: FastifyRequest) => StreamBounds) | undefined
   readonly hide: boolean
@@ -23,7 +25,7 @@ export interface ConsumeRouteOptions {
 
 /** `GET /topics/{topic}/consume` */
 export const consumeRoute: FastifyPluginCallbackTypebox<ConsumeRouteOptions> = (app, options, done) => {
-  const { log, limits, sendPage, timeLeft, streamBounds, hide } = options
+  const { log, limits, sendPage, telemetry, timeLeft, streamBounds, hide } = options
   const live = new LiveRequests(log)
   app.addHook('preClose', (done) => {
     live.close()
@@ -56,7 +58,7 @@ export const consumeRoute: FastifyPluginCallbackTypebox<ConsumeRouteOptions> = (
     const asked = readRequest(request, limits)
     const { calls } = createOperation()
     const from = logFields.offset = typeof asked.start === 'number' ? asked.start : await log.position(topic, asked.start, { calls })
-    const exchange = { request, reply, topic, from, endsAt }
+    const exchange = { request, reply, topic, from, endsAt, telemetry }
     if (asked.mode === 'stream') {
       const options = { limits, bounds: streamBounds?.(request), resumes: asked.resumes }
       return stream(live, { ...exchange, operation: { calls } }, { ...options, opensMs: deadline - performance.now() })
@@ -68,7 +70,9 @@ export const consumeRoute: FastifyPluginCallbackTypebox<ConsumeRouteOptions> = (
       : await log.read(topic, { from, ...asked.size }, operation)
     logFields.messages = page.count
     logFields.storage = operation.calls
-    hold.resize(pageBytes(page))
+    const bytes = pageBytes(page)
+    telemetry.delivered(topic, page.count, bytes)
+    hold.resize(bytes)
     return sendPage(request, reply, page)
   })
 
@@ -82,13 +86,14 @@ interface Exchange {
   readonly topic: string
   readonly from: number
   readonly operation: Operation
+  readonly telemetry: Telemetry
   /** When the platform ends the request, less a margin, in ms of `performance.now`. Waits end before; a read is not cut short. */
   readonly endsAt: number
 }
 
 /** The messages that are there, or those that arrive within `waitMs`. */
 async function poll (live: LiveRequests, exchange: Exchange, size: PageSize, waitMs: number): Promise<Page> {
-  const { request, reply, topic, from, operation, endsAt } = exchange
+  const { request, reply, topic, from, operation, endsAt, telemetry } = exchange
   const follower = live.follow(topic, from, operation)
   const gone = (): void => { follower.close() }
   reply.raw.once('close', gone)
@@ -99,7 +104,10 @@ async function poll (live: LiveRequests, exchange: Exchange, size: PageSize, wai
     let page = await follower.next(size, 0)
     if (page.count === 0 && !page.closed) {
       request.hold.resize(0)
+      request.logFields.waited = true
+      telemetry.liveRequestBegan('long_poll')
       page = await follower.next(size, Math.min(waitMs, endsAt - performance.now()))
+        .finally(() => { telemetry.liveRequestEnded('long_poll') })
       await request.hold.add(pageBytes(page))
     }
     return page
@@ -123,7 +131,7 @@ interface StreamOptions {
  * bounds are reached.
  */
 async function stream (live: LiveRequests, exchange: Exchange, options: StreamOptions): Promise<FastifyReply> {
-  const { request, reply, topic, from, operation } = exchange
+  const { request, reply, topic, from, operation, telemetry } = exchange
   const { limits, bounds, resumes, opensMs } = options
   const { logFields } = request
   const endsAt = Math.min(exchange.endsAt, bounds?.buffered === true ? performance.now() + limits.bufferedStreamMs : Infinity)
@@ -135,13 +143,21 @@ async function stream (live: LiveRequests, exchange: Exchange, options: StreamOp
     endsAt,
     bounds,
     client: { hold: request.hold, raw: reply.raw },
-    onPage (messages) { logFields.messages = (logFields.messages ?? 0) + messages },
+    onPage (page) {
+      logFields.messages = (logFields.messages ?? 0) + page.count
+      telemetry.delivered(topic, page.count, pageBytes(page))
+    },
     onError (error) {
       logFields.code = error.code
       request.log.error({ request_id: request.id, code: error.code, err: error }, 'stream failed')
     }
   })
-  events.on('close', () => { live.release(follower) })
+  logFields.waited = true
+  telemetry.liveRequestBegan('stream')
+  events.on('close', () => {
+    telemetry.liveRequestEnded('stream')
+    live.release(follower)
+  })
   try {
     // Before the headers are sent, so that an error can still be the response.
     const more = await events.open(opensMs)

@@ -1,7 +1,9 @@
 import { CfnOutput, Stack, type StackProps, Validations } from 'aws-cdk-lib'
 import type { Function } from 'aws-cdk-lib/aws-lambda'
 import type { Construct } from 'constructs'
+import { createAlarms } from './alarms.ts'
 import type { Config } from './config.ts'
+import { createDashboard } from './dashboard.ts'
 import { createFront, type Front } from './fronts/front.ts'
 import { apiFunction, sweepFunction } from './functions.ts'
 import { existingStorage, type Storage } from './storage.ts'
@@ -21,6 +23,10 @@ export class ApiStack extends Stack {
     this.fn = apiFunction(this, config, this.storage)
     this.sweep = sweepFunction(this, config, this.storage)
     const front = createFront(this, config, this.fn)
+    if (config.alarms !== undefined) {
+      const watched = { fn: this.fn, sweep: this.sweep, front }
+      createDashboard(this, watched, createAlarms(this, config.alarms, watched))
+    }
     new CfnOutput(this, 'Url', { value: front.url, description: 'Where the service is' })
     new CfnOutput(this, 'NextCommand', { value: nextCommand(this, config, this.storage, front), description: 'What to type next' })
     if (config.access.auth === 'none') sayOpen(this)

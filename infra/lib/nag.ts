@@ -21,6 +21,7 @@ const sweepRepeats = 'A sweep that failed needs no repeat and no queue: the next
 const apiExceptions: readonly Exception[] = [
   ['Function', 'Serverless-LambdaDLQ', 'The function is invoked synchronously, so a failure is the answer that the caller gets.'],
   ['Sweep', 'Serverless-LambdaDLQ', sweepRepeats],
+  ['AlarmTopic', 'Serverless-SNSRedrivePolicy', 'An e-mail that is not accepted is lost. The alarm itself stays visible on the dashboard.'],
   ['Sweep', 'Serverless-LambdaAsyncFailureDestination', sweepRepeats],
   ...['Function', 'Sweep'].map((name): Exception => [name, 'Serverless-LambdaTracing', noXray])
 ]

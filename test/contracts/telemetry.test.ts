@@ -1,4 +1,5 @@
-import { createEmfMetrics, cloudWatchMetrics } from '../../src/adapters/emf/emf.ts'
+import { createEmfMetrics } from '../../src/adapters/emf/emf.ts'
+import { cloudWatchMetrics } from '../../src/adapters/emf/names.ts'
 import { createMemoryTelemetry } from '../../src/adapters/memory/telemetry.ts'
 import { createPrometheusMetrics } from '../../src/adapters/prometheus/exposition.ts'
 import { metrics } from '../../src/ports/metrics.ts'

@@ -1,43 +1,11 @@
 import { Metrics, MetricUnit } from '@aws-lambda-powertools/metrics'
-import { metrics, type Metric } from '../../ports/metrics.ts'
+import type { Metric, metrics } from '../../ports/metrics.ts'
 import type { Telemetry } from '../../ports/telemetry.ts'
 import { HistogramSeries, type Family, type Series } from '../metrics/series.ts'
 import { Tally, type TallyOptions } from '../metrics/tally.ts'
+import { cloudWatchMetrics, cloudWatchName, NAMESPACE } from './names.ts'
 
 type Key = keyof typeof metrics
-
-/**
- * The metrics that go to CloudWatch, each with the label that its name there is extended by, if it has one: each name costs money
- * there, and so would each value of a dimension. What the platform counts itself is left out, and what is of no use in a process
- * that has one request at a time.
- */
-export const cloudWatchMetrics = {
-  errors: 'code',
-  appends: 'outcome',
-  appendSeconds: undefined,
-  messagesAppended: undefined,
-  bytesAppended: undefined,
-  reads: 'outcome',
-  readSeconds: undefined,
-  messagesDelivered: undefined,
-  bytesDelivered: undefined,
-  storeCalls: 'outcome',
-  storeCallSeconds: undefined,
-  capacityUnits: 'kind',
-  cost: undefined,
-  holes: 'verdict',
-  seals: 'kind',
-  sweeps: 'outcome',
-  sweepFailures: undefined,
-  segmentsRemoved: undefined,
-  bytesRemoved: undefined,
-  groupLag: undefined,
-  groupDeliveries: undefined,
-  groupRedeliveries: undefined,
-  groupAcks: undefined,
-  groupExpiries: undefined,
-  groupDead: undefined
-} as const satisfies { readonly [K in Key]?: typeof metrics[K]['labels'][number] | undefined }
 
 /** More values of one metric than this would be a second line. */
 const VALUES_MAX = 99
@@ -58,7 +26,7 @@ export interface EmfOptions extends Omit<TallyOptions, 'sampleMax'> {
 /** Metrics for CloudWatch, which takes them out of the log of a function. */
 export function createEmfMetrics ({ service, write, ...options }: EmfOptions): EmfMetrics {
   const tally = new Tally({ ...options, sampleMax: VALUES_MAX })
-  const embedded = new Metrics({ namespace: 'ServerlessStreams', serviceName: service })
+  const embedded = new Metrics({ namespace: NAMESPACE, serviceName: service })
   return {
     telemetry: tally,
     flush () {
@@ -83,7 +51,7 @@ function takeValues (metric: Metric, label: string | undefined, all: Iterable<Se
   const place = label === undefined ? -1 : metric.labels.indexOf(label)
   const taken = new Map<string, number[]>()
   for (const series of all) {
-    const name = place === -1 ? metric.name : `${metric.name}.${series.labels[place]}`
+    const name = cloudWatchName(metric, place === -1 ? undefined : series.labels[place])
     if (series instanceof HistogramSeries) taken.set(name, [...taken.get(name) ?? [], ...series.sample!.take()])
     else if (metric.kind === 'gauge') {
       const value = series.take(NaN)

@@ -44,6 +44,9 @@ async function start (settings: Settings): Promise<void> {
     checks: wiring.checks,
     logger,
     bufferedBytesMax: settings.bufferedBytesMax,
+    followersMax: settings.followersMax,
+    addressRate: settings.addressRate,
+    trustedProxies: settings.trustedProxies,
     servedHosts: settings.servedHosts,
     corsOrigins: settings.corsOrigins
   })

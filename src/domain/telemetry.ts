@@ -4,6 +4,7 @@ import type { GroupStore } from '../ports/group-store.ts'
 import type { RecordStore } from '../ports/record-store.ts'
 import type { NamedSegmentStore, SegmentObject, SegmentStore } from '../ports/segment-store.ts'
 import type { StoreOperation, Telemetry } from '../ports/telemetry.ts'
+import type { TokenStore } from '../ports/token-store.ts'
 import type { TopicStore } from '../ports/topic-store.ts'
 import type { Bytes } from '../ports/units.ts'
 
@@ -90,6 +91,17 @@ export function observedGroups (store: GroupStore, telemetry: Telemetry, clock: 
     write: (name, item, expected, options) => observe('write_group', store.write(name, item, expected, options)),
     remove: (name, expected, options) => observe('remove_group', store.remove(name, expected, options)),
     list: (topic, after, limit, options) => observe('list_groups', store.list(topic, after, limit, options))
+  }
+}
+
+/** The store, with each call reported to `telemetry`. */
+export function observedTokens (store: TokenStore, telemetry: Telemetry, clock: Clock): TokenStore {
+  const observe = observer(telemetry, clock)
+  return {
+    read: (id, options) => observe('read_token', store.read(id, options)),
+    create: (token, options) => observe('create_token', store.create(token, options)),
+    remove: (id, options) => observe('remove_token', store.remove(id, options)),
+    list: (after, limit, options) => observe('list_tokens', store.list(after, limit, options))
   }
 }
 

@@ -24,8 +24,12 @@ export const storeOperations = {
   read_group: 'groups',
   write_group: 'groups',
   remove_group: 'groups',
-  list_groups: 'groups'
-} as const satisfies Record<string, 'segments' | 'topics' | 'records' | 'groups'>
+  list_groups: 'groups',
+  read_token: 'tokens',
+  create_token: 'tokens',
+  remove_token: 'tokens',
+  list_tokens: 'tokens'
+} as const satisfies Record<string, 'segments' | 'topics' | 'records' | 'groups' | 'tokens'>
 
 export type StoreOperation = keyof typeof storeOperations
 

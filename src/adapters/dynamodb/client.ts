@@ -6,7 +6,7 @@ import { StoreError } from '../../ports/errors.ts'
 import type { CallOptions } from '../../ports/segment-store.ts'
 import { clientConfig, hasAnswered, observeAnswers, sendOptions, serverTime, type AwsSettings } from '../aws/client.ts'
 import { withStoreErrors, type CallContext, type Remedies } from '../aws/errors.ts'
-import { CHECK_KEY, PK, TOPICS_INDEX, type Item } from './table.ts'
+import { CHECK_KEY, copySourceOf, PK, TOPICS_INDEX, type Item } from './table.ts'
 
 export interface DynamoSettings extends AwsSettings {
   /** Called with the capacity that each call has consumed. Without it, answers are not asked to tell. */
@@ -138,9 +138,14 @@ export class Table {
     })
   }
 
-  /** @throws StoreError also if the service's answers have no time */
+  /** @throws StoreError also if the service's answers have no time, or if a copy into the table is not complete */
   async check (options?: CallOptions): Promise<void> {
-    serverTime(await this.#get(CHECK_KEY, options))
+    const { item, time } = await this.get(CHECK_KEY, options)
+    time()
+    const source = copySourceOf(item)
+    if (source === undefined) return
+    throw new StoreError('misconfigured', 'none', `the copy of ${source} into the table "${this.name}" is not complete: run the same ` +
+      '"npm run copy" again, or empty the bucket and the table')
   }
 }
 

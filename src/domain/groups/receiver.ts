@@ -58,6 +58,8 @@ export class Receiver {
   readonly #tries = { refusals: 0 }
   #item: TopicItem | undefined
   #hasLoaded = false
+  /** Whether it has asked if it may wait, and it may. */
+  #mayWait = false
   /** Where pages begin that were left to the shared ones. If these have been forgotten since, this receive reads by itself. */
   readonly #shared = new Set<Offset>()
   #loaded = new LoadedLog({ earliest: 1, end: 1 })
@@ -105,10 +107,15 @@ export class Receiver {
         continue
       }
       if (left <= 0 && received.failure !== undefined) throw toLogError(received.failure)
-      if (left <= 0 || this.#isEnded()) return this.#answer(turn, acked)
+      if (left <= 0 || this.#isEnded() || !this.#beginsWait()) return this.#answer(turn, acked)
       await this.#wait(turn, received, left)
       if (this.#isEnded()) return this.#answer(turn, acked)
     }
+  }
+
+  #beginsWait (): boolean {
+    this.#mayWait ||= this.#options.mayWait?.() ?? true
+    return this.#mayWait
   }
 
   #isEnded (): boolean {
@@ -253,8 +260,7 @@ export class Receiver {
     this.#loaded = new LoadedLog({ earliest, end }, this.#queue.reads.pages)
     await this.#options.holds?.(0)
     const due = dueAt === undefined ? Infinity : Math.max(dueAt - now.low, 0)
-    this.#context.telemetry.liveRequestBegan('receive')
-    const waiting = waitForNews(this.#context, this.#queue.kept, {
+    const page = await waitForNews(this.#context, this.#queue.kept, {
       topic: this.#name.topic,
       from: openAt,
       size: { limit: this.#options.limit, maxBytes: this.#options.maxBytes },
@@ -264,7 +270,6 @@ export class Receiver {
       signals: this.#signals(),
       operation: this.#operation
     })
-    const page = await waiting.finally(() => { this.#context.telemetry.liveRequestEnded('receive') })
     if (page === undefined) return
     this.#loaded.add(openAt!, page)
     await this.#options.holds?.(this.#loaded.bytes)

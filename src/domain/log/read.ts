@@ -5,12 +5,13 @@ import type { Ms, Offset } from '../../ports/units.ts'
 import { LogError, type OffsetRange } from '../errors.ts'
 import type { Operation } from '../operation.ts'
 import type { Segment } from '../segments/segment.ts'
+import { toLogError } from '../to-log-error.ts'
 import { closedOf, closingOf, earliestOf, endOf } from '../topics/state.ts'
 import { decodeClosing } from './facts.ts'
 import { judgeHoleBelow, judgeTailHole, sealDown } from './holes.ts'
 import { Lookahead, SizeEstimate } from './lookahead.ts'
 import { PageBuilder, type Page, type PageSize } from './page.ts'
-import { TopicStorage, toLogError, type LogContext } from './topic-storage.ts'
+import { TopicStorage, type LogContext } from './topic-storage.ts'
 
 export interface ReadRequest extends PageSize {
   /** An offset from 1. */

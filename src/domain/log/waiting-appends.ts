@@ -1,6 +1,7 @@
 import { LogError } from '../errors.ts'
 import { addCalls, createOperation, noCalls, type StorageCalls } from '../operation.ts'
 import type { AppendRange } from '../producers/record.ts'
+import { toLogError } from '../to-log-error.ts'
 import { counts } from '../topics/state.ts'
 import { failureOf, settle, type Appended, type QueuedAppend } from './append-queue.ts'
 import type { TopicBelief } from './belief.ts'
@@ -9,7 +10,7 @@ import { decodeKey, hashMessages, keyName, rangeOfKey } from './keys.ts'
 import { identityConflict, keyUnknown } from './refusals.ts'
 import { isSameContent } from './repeats.ts'
 import type { RangeResolver } from './resolve.ts'
-import { TopicStorage, toLogError, type LogContext } from './topic-storage.ts'
+import { TopicStorage, type LogContext } from './topic-storage.ts'
 
 export interface WaitingHooks {
   /** Called when the append can be judged again. */

@@ -2,12 +2,12 @@ import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebo
 import { Type } from '@sinclair/typebox'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Limits } from '../../../domain/limits.ts'
-import { type Log, type Page, pageBytes, type PageSize } from '../../../domain/log/log.ts'
+import { type Follower, type Log, type Page, pageBytes, type PageSize } from '../../../domain/log/log.ts'
 import { createOperation, type Operation } from '../../../domain/operation.ts'
 import type { Telemetry } from '../../../ports/telemetry.ts'
 import type { SendPage } from '../../http/answers/page-body.ts'
 import { EventStream, type StreamBounds } from '../../http/live/event-stream.ts'
-import { LiveRequests } from '../../http/live/live-requests.ts'
+import type { LiveRequests } from '../../http/live/live-requests.ts'
 import { problems, storageProblems, TopicParams } from '../common.schema.ts'
 import { endMarginMs, type TimeLeft } from '../time-left.ts'
 import { eventStreamType, readRequest } from './consume-request.ts'
@@ -15,6 +15,7 @@ import { ConsumeAnswer, ConsumeHeaders, consumeQuery } from './consume.schema.ts
 
 export interface ConsumeRouteOptions {
   readonly log: Log
+  readonly live: LiveRequests
   readonly limits: Limits
   readonly sendPage: SendPage
   readonly telemetry: Telemetry
@@ -25,13 +26,7 @@ export interface ConsumeRouteOptions {
 
 /** `GET /topics/{topic}/consume` */
 export const consumeRoute: FastifyPluginCallbackTypebox<ConsumeRouteOptions> = (app, options, done) => {
-  const { log, limits, sendPage, telemetry, timeLeft, streamBounds, hide } = options
-  const live = new LiveRequests(log)
-  app.addHook('preClose', (done) => {
-    live.close()
-    done()
-  })
-
+  const { log, live, limits, sendPage, telemetry, timeLeft, streamBounds, hide } = options
   app.get('/topics/:topic/consume', {
     schema: {
       hide,
@@ -46,7 +41,8 @@ export const consumeRoute: FastifyPluginCallbackTypebox<ConsumeRouteOptions> = (
       response: {
         200: ConsumeAnswer,
         204: Type.Null({ description: 'Streams only: `Last-Event-ID` is the end of a closed topic. Browsers then do not reconnect.' }),
-        ...problems('invalid_request', 'invalid_topic', 'offset_out_of_range', 'server_busy', ...storageProblems, 'segment_corrupt')
+        ...problems('invalid_request', 'invalid_topic', 'offset_out_of_range', 'server_busy', 'too_many_followers', ...storageProblems,
+          'segment_corrupt')
       }
     }
   }, async (request, reply) => {
@@ -93,7 +89,7 @@ interface Exchange {
 
 /** The messages that are there, or those that arrive within `waitMs`. */
 async function poll (live: LiveRequests, exchange: Exchange, size: PageSize, waitMs: number): Promise<Page> {
-  const { request, reply, topic, from, operation, endsAt, telemetry } = exchange
+  const { request, reply, topic, from, operation, endsAt } = exchange
   const follower = live.follow(topic, from, operation)
   const gone = (): void => { follower.close() }
   reply.raw.once('close', gone)
@@ -105,15 +101,23 @@ async function poll (live: LiveRequests, exchange: Exchange, size: PageSize, wai
     if (page.count === 0 && !page.closed) {
       request.hold.resize(0)
       request.logFields.waited = true
-      telemetry.liveRequestBegan('long_poll')
-      page = await follower.next(size, Math.min(waitMs, endsAt - performance.now()))
-        .finally(() => { telemetry.liveRequestEnded('long_poll') })
+      page = await waitForPage(live, follower, size, Math.min(waitMs, endsAt - performance.now()))
       await request.hold.add(pageBytes(page))
     }
     return page
   } finally {
     reply.raw.off('close', gone)
     live.release(follower)
+  }
+}
+
+/** Has a place only while it waits. @throws LogError `too_many_followers` */
+async function waitForPage (live: LiveRequests, follower: Follower, size: PageSize, waitMs: number): Promise<Page> {
+  live.take('long_poll')
+  try {
+    return await follower.next(size, waitMs)
+  } finally {
+    live.giveBack('long_poll')
   }
 }
 
@@ -128,13 +132,15 @@ interface StreamOptions {
 
 /**
  * Sends messages as events until the end of a closed topic, or until the client disconnects, the server stops, or the platform's
- * bounds are reached.
+ * bounds are reached. It has its place from before its first read on, because each stream holds a page.
+ * @throws LogError `too_many_followers`, or as a read
  */
 async function stream (live: LiveRequests, exchange: Exchange, options: StreamOptions): Promise<FastifyReply> {
   const { request, reply, topic, from, operation, telemetry } = exchange
   const { limits, bounds, resumes, opensMs } = options
   const { logFields } = request
   const endsAt = Math.min(exchange.endsAt, bounds?.buffered === true ? performance.now() + limits.bufferedStreamMs : Infinity)
+  live.take('stream')
   const follower = live.follow(topic, from, operation)
   const events = new EventStream({
     limits,
@@ -153,10 +159,9 @@ async function stream (live: LiveRequests, exchange: Exchange, options: StreamOp
     }
   })
   logFields.waited = true
-  telemetry.liveRequestBegan('stream')
   events.on('close', () => {
-    telemetry.liveRequestEnded('stream')
     live.release(follower)
+    live.giveBack('stream')
   })
   try {
     // Before the headers are sent, so that an error can still be the response.

@@ -11,8 +11,8 @@ const logDays = [1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 
 
 /** Variables of the service that have an effect on Lambda and that no other value of the context sets. */
 export const settingNames = [
-  'AUTO_CREATE_TOPICS', 'COMPRESSION', 'LINGER_MS', 'LOG_LEVEL', 'METRICS', 'METRICS_TOPICS', 'RATE_LIMIT', 'RATE_LIMIT_ADDRESS',
-  'RETENTION_BYTES', 'RETENTION_MS'
+  'AUTO_CREATE_TOPICS', 'COMPRESSION', 'LINGER_MS', 'LOG_LEVEL', 'METRICS', 'METRICS_TOPICS', 'RATE_LIMIT', 'RETENTION_BYTES',
+  'RETENTION_MS'
 ]
 
 const arn = (service: string, example: string) => text(new RegExp(`^arn:aws[a-z-]*:${service}:[a-z0-9-]+:[0-9]{12}:.+$`), example)

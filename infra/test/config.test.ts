@@ -76,7 +76,7 @@ test('every setting of the service can be set, but for those that the stack sets
   const byLambda = ['AWS_REGION']
   const useless = [
     'AWS_ENDPOINT_URL', 'AWS_ENDPOINT_URL_S3', 'AWS_ENDPOINT_URL_DYNAMODB', 'DATA_DIR', 'HOST', 'PORT', 'ALLOWED_HOSTS', 'MAX_CONNECTIONS',
-    'MAX_BUFFERED_BYTES', 'SWEEP_INTERVAL_MS', 'MAX_FOLLOWERS'
+    'MAX_BUFFERED_BYTES', 'SWEEP_INTERVAL_MS', 'MAX_FOLLOWERS', 'RATE_LIMIT_ADDRESS', 'TRUSTED_PROXIES'
   ]
   const known = [...settingNames, ...byStack, ...byLambda, ...useless]
   assert.deepEqual(Object.keys(SettingsSchema.properties).filter((name) => !known.includes(name)), [])

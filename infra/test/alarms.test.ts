@@ -20,6 +20,23 @@ test('the alarms, and when they go off', () => {
   }
 })
 
+test('each alarm watches what its name says', () => {
+  const namesIn = ({ MetricName, Metrics }: AlarmProperties) =>
+    MetricName === undefined ? Metrics!.flatMap(({ MetricStat }) => MetricStat?.Metric.MetricName ?? []) : [MetricName]
+  const watched = Object.fromEntries(alarmsOf().map(([id, properties]) => [id, namesIn(properties)]))
+  assert.deepEqual(watched, {
+    Errors: ['Errors'],
+    Throttles: ['Throttles'],
+    ServerErrors: ['5xx', 'Count'],
+    Sweep: ['Errors', 'streams_sweep_topics_failed_total'],
+    SlowAppends: ['streams_append_duration_seconds'],
+    Seals: ['streams_seals_total.hole', 'streams_seals_total.range'],
+    GroupLag: ['streams_group_lag_messages'],
+    DeadLetters: ['streams_group_dead_letters_total'],
+    Cost: ['streams_storage_cost_dollars_total', 'streams_storage_cost_dollars_total']
+  })
+})
+
 test('alarms=false leaves out alarms and dashboard', () => {
   const { api } = synthesize({ alarms: false })
   for (const type of ['AWS::CloudWatch::Alarm', 'AWS::CloudWatch::Dashboard', 'AWS::SNS::Topic']) api.resourceCountIs(type, 0)

@@ -51,6 +51,7 @@ const wrong: Array<[from: string, to: string, rule: string]> = [
   ['src/app/http/problem.ts', 'src/domain/topics/name.ts', 'src/app/http'],
   ['src/app/routes/topics/produce.ts', 'src/adapters/memory/store.ts', 'src/app/routes'],
   ['src/app/build-app.ts', 'src/adapters/memory/store.ts', 'src/app/*'],
+  ['src/domain/log/read.ts', 'tracing/start.mjs', 'src/domain/log'],
   ['src/wiring.ts', 'test/support/clock.ts', 'src/*'],
   ['src/wiring.ts', 'src/server.ts', 'entry-file']
 ]

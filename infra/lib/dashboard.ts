@@ -4,7 +4,7 @@ import {
 } from 'aws-cdk-lib/aws-cloudwatch'
 import type { ILogGroup } from 'aws-cdk-lib/aws-logs'
 import type { Construct } from 'constructs'
-import { NAMESPACE, SERVICE_DIMENSION } from '../../src/adapters/emf/names.ts'
+import { NAMESPACE, SERVICE_DIMENSION } from '../../src/adapters/emf/emf.ts'
 import { metrics } from '../../src/ports/metrics.ts'
 import type { Watched } from './alarms.ts'
 import { serviceMetric } from './service-metrics.ts'

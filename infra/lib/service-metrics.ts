@@ -1,7 +1,7 @@
 import type { Duration } from 'aws-cdk-lib'
 import { Metric, Stats } from 'aws-cdk-lib/aws-cloudwatch'
 import type { Function } from 'aws-cdk-lib/aws-lambda'
-import { cloudWatchMetrics, cloudWatchName, NAMESPACE, SERVICE_DIMENSION } from '../../src/adapters/emf/names.ts'
+import { cloudWatchMetrics, cloudWatchName, NAMESPACE, SERVICE_DIMENSION } from '../../src/adapters/emf/emf.ts'
 import { metrics } from '../../src/ports/metrics.ts'
 
 type Published = typeof cloudWatchMetrics

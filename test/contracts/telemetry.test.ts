@@ -1,5 +1,4 @@
-import { createEmfMetrics } from '../../src/adapters/emf/emf.ts'
-import { cloudWatchMetrics } from '../../src/adapters/emf/names.ts'
+import { createEmfMetrics, cloudWatchMetrics } from '../../src/adapters/emf/emf.ts'
 import { createMemoryTelemetry } from '../../src/adapters/memory/telemetry.ts'
 import { createPrometheusMetrics } from '../../src/adapters/prometheus/exposition.ts'
 import { metrics } from '../../src/ports/metrics.ts'

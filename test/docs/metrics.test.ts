@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test, type TestContext } from 'node:test'
-import { cloudWatchMetrics } from '../../src/adapters/emf/names.ts'
+import { cloudWatchMetrics } from '../../src/adapters/emf/emf.ts'
 import { metrics } from '../../src/ports/metrics.ts'
 import { parse, read } from '../support/docs/markdown.ts'
 import { ask, send } from '../support/http/requests.ts'

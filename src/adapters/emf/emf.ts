@@ -1,14 +1,56 @@
-import { Metrics, MetricUnit } from '@aws-lambda-powertools/metrics'
-import type { Metric, metrics } from '../../ports/metrics.ts'
+import { metrics, type Metric } from '../../ports/metrics.ts'
 import type { Telemetry } from '../../ports/telemetry.ts'
 import { HistogramSeries, type Family, type Series } from '../metrics/series.ts'
 import { Tally, type TallyOptions } from '../metrics/tally.ts'
-import { cloudWatchMetrics, cloudWatchName, NAMESPACE } from './names.ts'
 
 type Key = keyof typeof metrics
 
-/** More values of one metric than this would be a second line. */
-const VALUES_MAX = 99
+export const NAMESPACE = 'ServerlessStreams'
+
+/** Its value is the name of the function. */
+export const SERVICE_DIMENSION = 'service'
+
+/**
+ * The metrics that go to CloudWatch, each with the label that its name there is extended by, if it has one: each name costs money
+ * there, and so would each value of a dimension. What the platform counts itself is left out, and what is of no use in a process
+ * that has one request at a time.
+ */
+export const cloudWatchMetrics = {
+  errors: 'code',
+  appends: 'outcome',
+  appendSeconds: undefined,
+  messagesAppended: undefined,
+  bytesAppended: undefined,
+  reads: 'outcome',
+  readSeconds: undefined,
+  messagesDelivered: undefined,
+  bytesDelivered: undefined,
+  storeCalls: 'outcome',
+  storeCallSeconds: undefined,
+  capacityUnits: 'kind',
+  cost: undefined,
+  holes: 'verdict',
+  seals: 'kind',
+  sweeps: 'outcome',
+  sweepFailures: undefined,
+  segmentsRemoved: undefined,
+  bytesRemoved: undefined,
+  groupLag: undefined,
+  groupDeliveries: undefined,
+  groupRedeliveries: undefined,
+  groupAcks: undefined,
+  groupExpiries: undefined,
+  groupDead: undefined
+} as const satisfies { readonly [K in Key]?: typeof metrics[K]['labels'][number] | undefined }
+
+/** @param value of the label that extends the name, if there is one */
+export function cloudWatchName ({ name }: Pick<Metric, 'name'>, value?: string): string {
+  return value === undefined ? name : `${name}.${value}`
+}
+
+/** What one line may have at most. */
+const METRICS_MAX = 100
+const VALUES_MAX = 100
 
 export interface EmfMetrics {
   readonly telemetry: Telemetry
@@ -23,27 +65,45 @@ export interface EmfOptions extends Omit<TallyOptions, 'sampleMax'> {
   readonly write?: (line: string) => void
 }
 
-/** Metrics for CloudWatch, which takes them out of the log of a function. */
-export function createEmfMetrics ({ service, write, ...options }: EmfOptions): EmfMetrics {
+/**
+ * Metrics for CloudWatch, which takes them out of the log of a function. AWS's library for this adds up, too, and keeps what it
+ * adds apart for each invocation, in a store that only AWS's own runtime has; here the tally has added up already, and one object
+ * is all that is left to write.
+ */
+export function createEmfMetrics ({ service, write = print, ...options }: EmfOptions): EmfMetrics {
   const tally = new Tally({ ...options, sampleMax: VALUES_MAX })
-  const embedded = new Metrics({ namespace: NAMESPACE, serviceName: service })
   return {
     telemetry: tally,
     flush () {
+      const taken: Taken[] = []
       for (const [key, label] of Object.entries(cloudWatchMetrics) as Array<[Key, string | undefined]>) {
         const { metric, all }: Family<Series | HistogramSeries> = tally.families[key]
-        for (const [name, values] of takeValues(metric, label, all)) {
-          for (const value of values) embedded.addMetric(name, unitOf(metric), value)
-        }
+        for (const [name, values] of takeValues(metric, label, all)) taken.push({ name, unit: unitOf(metric), values })
       }
-      if (!embedded.hasStoredMetrics()) return
-      if (write === undefined) embedded.publishStoredMetrics()
-      else {
-        write(JSON.stringify(embedded.serializeMetrics()))
-        embedded.clearMetrics()
-      }
+      for (let i = 0; i < taken.length; i += METRICS_MAX) write(lineOf(taken.slice(i, i + METRICS_MAX), service))
     }
   }
+}
+
+interface Taken {
+  readonly name: string
+  readonly unit: 'Seconds' | 'Bytes' | 'Count' | 'None'
+  readonly values: readonly number[]
+}
+
+function lineOf (taken: readonly Taken[], service: string): string {
+  return JSON.stringify({
+    _aws: {
+      Timestamp: Date.now(),
+      CloudWatchMetrics: [{
+        Namespace: NAMESPACE,
+        Dimensions: [[SERVICE_DIMENSION]],
+        Metrics: taken.map(({ name, unit }) => ({ Name: name, Unit: unit }))
+      }]
+    },
+    [SERVICE_DIMENSION]: service,
+    ...Object.fromEntries(taken.map(({ name, values }) => [name, values.length === 1 ? values[0] : values]))
+  })
 }
 
 /** What has happened since the call before: sums of counters, observed values, and the highest gauge of those that were set. */
@@ -59,14 +119,20 @@ function takeValues (metric: Metric, label: string | undefined, all: Iterable<Se
     } else if (series.value !== 0) taken.set(name, [series.take() + (taken.get(name)?.[0] ?? 0)])
   }
   for (const [name, values] of taken) {
+    if (values.length === 0) taken.delete(name)
     const stride = Math.ceil(values.length / VALUES_MAX)
     if (stride > 1) taken.set(name, values.filter((_, i) => i % stride === 0))
   }
   return taken
 }
 
-function unitOf ({ name }: Metric): typeof MetricUnit[keyof typeof MetricUnit] {
-  if (name.endsWith('_seconds')) return MetricUnit.Seconds
-  if (name.includes('dollars')) return MetricUnit.NoUnit
-  return name.includes('bytes') ? MetricUnit.Bytes : MetricUnit.Count
+function unitOf ({ name }: Metric): Taken['unit'] {
+  if (name.endsWith('_seconds')) return 'Seconds'
+  if (name.includes('dollars')) return 'None'
+  return name.includes('bytes') ? 'Bytes' : 'Count'
+}
+
+/** Not with console.log, which Lambda wraps in its own format. */
+function print (line: string): void {
+  process.stdout.write(`${line}\n`)
 }

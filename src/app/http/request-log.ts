@@ -16,6 +16,8 @@ export class RequestLogFields {
   code: ErrorCode | undefined = undefined
   /** Whether the request was a stream, or waited for messages: its duration says nothing about the server then. */
   waited = false
+  /** Who sends the request; of an open route, or without access control, nobody. Nothing secret. */
+  principal: { readonly kind: string, readonly id: string, readonly name?: string } | undefined = undefined
   /** For a failed append whose error has no `written`: `unknown` as soon as the log has been called. */
   written: Written = 'no'
 
@@ -91,7 +93,7 @@ function logAborted (this: LoggedResponse): void {
 export function logRequest (
   log: FastifyInstance['log'], request: FastifyRequest, reply: FastifyReply, { telemetry, platform }: Reports, aborted = false
 ): void {
-  const { topic, group, offset, messages, storage, code, waited } = request.logFields
+  const { topic, group, offset, messages, storage, code, waited, principal } = request.logFields
   const ms = reply.elapsedTime
   const status = aborted ? undefined : reply.statusCode
   // The route's pattern, not the path, which may contain anything.
@@ -105,6 +107,8 @@ export function logRequest (
     status,
     aborted: aborted ? true : undefined,
     code,
+    principal: principal === undefined ? undefined : `${principal.kind}:${principal.id}`,
+    principal_name: principal?.name,
     topic,
     group,
     offset,

@@ -19,7 +19,7 @@ export const closeRoute: FastifyPluginCallbackTypebox<CloseRouteOptions> = (app,
   addManagementBodies(app, limits)
 
   app.post('/topics/:topic/close', {
-    config: { appends: true },
+    config: { access: 'produce', appends: true },
     schema: {
       hide,
       operationId: 'closeTopic',

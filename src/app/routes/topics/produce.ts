@@ -27,7 +27,7 @@ export const produceRoute: FastifyPluginCallbackTypebox<ProduceRouteOptions> = (
   const { MessageBody, Messages, BatchBody } = messageSchemas(limits)
 
   app.post<Route>('/topics/:topic/produce', {
-    config: { appends: true },
+    config: { access: 'produce', appends: true },
     schema: {
       hide,
       operationId: 'produce',

@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict'
 import { describe, test, type TestContext } from 'node:test'
 import { createMemoryTokenStore } from '../../src/adapters/memory/token-store.ts'
+import { noAuthenticator } from '../../src/app/access/authenticator.ts'
+import { buildApp } from '../../src/app/build-app.ts'
 import { tokenPattern } from '../../src/domain/access/tokens.ts'
 import { failing, type Faults, withFaults } from '../support/storage/faults.ts'
+import { defaultLimits } from '../../src/domain/limits.ts'
 import type { TokenStore } from '../../src/ports/token-store.ts'
-import { listeningApp } from '../support/http/app.ts'
+import { listeningApp, memoryApp } from '../support/http/app.ts'
 import { type Answer, ask } from '../support/http/requests.ts'
 
 interface Created extends Record<string, unknown> { readonly id: string, readonly token: string }
@@ -163,8 +166,12 @@ describe('access tokens over HTTP', () => {
   })
 
   test('are not there without tokens', async (t) => {
-    const { baseUrl } = await listeningApp(t)
-    for (const path of ['/tokens', '/tokens/a', '/v1/tokens']) assert.deepEqual(codeOf(await ask(baseUrl, { path })), [404, 'not_found'])
-    assert(!(await ask(baseUrl, { path: '/openapi.json' })).text.includes('/tokens'))
+    const { log, catalog, groups } = memoryApp(t)
+    const app = buildApp({ log, catalog, groups, limits: defaultLimits, authenticator: noAuthenticator, checks: [] })
+    t.after(() => app.close())
+    for (const path of ['/tokens', '/tokens/a', '/v1/tokens']) {
+      assert.equal((await app.inject({ url: path })).json<{ code: string }>().code, 'not_found')
+    }
+    assert(!(await app.inject({ url: '/openapi.json' })).body.includes('/tokens'))
   })
 })

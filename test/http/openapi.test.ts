@@ -90,7 +90,8 @@ test('parameters are numbers for clients', async (t) => {
     ['max_bytes', 'integer'],
     ['wait', 'number'],
     ['topic', 'string'],
-    ['last-event-id', 'integer']
+    ['last-event-id', 'integer'],
+    ['prefer', 'string']
   ])
 })
 

@@ -4,6 +4,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { ErrorCode, Written } from '../../domain/errors.ts'
 import type { Operation, StorageCalls } from '../../domain/operation.ts'
 import type { Telemetry } from '../../ports/telemetry.ts'
+import { addCostHeaders } from './answers/cost-headers.ts'
 
 /** Fields that a handler adds to its request's log line. Must not contain anything of a message. */
 export class RequestLogFields {
@@ -71,6 +72,7 @@ export function addRequestLog (app: FastifyInstance, reports: Reports): void {
   app.addHook('onRequest', (request, reply, done) => {
     request.logFields = new RequestLogFields()
     reply.header('x-request-id', request.id)
+    addCostHeaders(request, reply)
     const response: LoggedResponse = reply.raw
     response[unlogged] = { log, request, reply, reports }
     response.on('close', logAborted)

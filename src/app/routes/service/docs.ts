@@ -5,6 +5,7 @@ import type { TObject } from '@sinclair/typebox'
 import type { FastifyInstance, FastifySchema } from 'fastify'
 import manifest from '../../../../package.json' with { type: 'json' }
 import { securityOf, securitySchemes } from '../../access/openapi.ts'
+import { costHeaders, preferDescription } from '../../http/answers/cost-headers.ts'
 import { errorHelp } from '../../http/error-help.ts'
 import { errorCodes, errorKinds, errorsPath } from '../../http/problem.ts'
 import { statusOf } from '../../http/status.ts'
@@ -32,7 +33,7 @@ export function addDocs (app: FastifyInstance, requiresAccess: boolean): void {
       ]
     },
     transform: ({ schema, url, route }) => ({
-      schema: { ...withClientTypes(schema), ...securityOf(route.config?.access, requiresAccess) }, url
+      schema: { ...withCostHeaders(withClientTypes(schema)), ...securityOf(route.config?.access, requiresAccess) }, url
     }),
     transformObject: (document) => {
       if (!('openapiObject' in document)) throw new Error('expected OpenAPI 3')
@@ -85,6 +86,21 @@ function withOptionalBodies (document: OpenApiDocument): OpenApiDocument {
     requestBody.required = schemas.some((schema) => schema?.type !== 'object' || schema.required !== undefined)
   }
   return document
+}
+
+const prefer = { type: 'string', example: 'server-timing', description: preferDescription }
+
+/** Any request can ask what it has cost. It is described here, because a header in a route's schema would be validated. */
+function withCostHeaders (schema: FastifySchema): FastifySchema {
+  if (schema.tags?.includes('service') !== false) return schema
+  const { properties = {} } = (schema.headers ?? {}) as { properties?: object }
+  const response = Object.entries(schema.response as Record<string, { headers?: object }>).map(([status, described]) => (
+    [status, status.startsWith('2') ? { ...described, headers: { ...described.headers, ...costHeaders } } : described]))
+  return {
+    ...schema,
+    headers: { type: 'object', properties: { ...properties, prefer } },
+    response: Object.fromEntries(response) as object
+  }
 }
 
 function clientTypes (parameters: TObject): object {

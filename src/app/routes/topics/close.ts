@@ -40,8 +40,8 @@ export const closeRoute: FastifyPluginCallbackTypebox<CloseRouteOptions> = (app,
     logFields.topic = topic
     logFields.written = 'unknown'
     const operation = createOperation()
-    const { first } = await log.append(topic, [], { close: true, expectedOffset }, operation)
     logFields.storage = operation.calls
+    const { first } = await log.append(topic, [], { close: true, expectedOffset }, operation)
     return { topic, end: first, closed: true as const }
   })
 

@@ -56,6 +56,7 @@ export const consumeRoute: FastifyPluginCallbackTypebox<ConsumeRouteOptions> = (
     const deadline = performance.now() + Math.max(limits.readTimeoutMs, limits.waitMaxMs)
     const asked = readRequest(request, limits)
     const { calls } = createOperation()
+    logFields.storage = calls
     const from = logFields.offset = typeof asked.start === 'number' ? asked.start : await log.position(topic, asked.start, { calls })
     const exchange = { request, reply, topic, from, endsAt, liveAccess, telemetry }
     if (asked.mode === 'stream') {
@@ -68,7 +69,6 @@ export const consumeRoute: FastifyPluginCallbackTypebox<ConsumeRouteOptions> = (
       ? await poll(live, { ...exchange, operation }, asked.size, asked.waitMs)
       : await log.read(topic, { from, ...asked.size }, operation)
     logFields.messages = page.count
-    logFields.storage = operation.calls
     const bytes = pageBytes(page)
     telemetry.delivered(topic, page.count, bytes)
     hold.resize(bytes)
@@ -178,7 +178,6 @@ async function stream (live: LiveRequests, exchange: Exchange, options: StreamOp
   try {
     // Before the headers are sent, so that an error can still be the response.
     const more = await events.open(opensMs)
-    logFields.storage = operation.calls
     if (!more && resumes) {
       // An EventSource that gets 204 does not come again.
       events.destroy()

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Match, Template } from 'aws-cdk-lib/assertions'
+import { loadLambdaSettings } from '../../src/app/config.ts'
 import { functionsOf, only, policyOf, type Resource, synthesize } from './support.ts'
 
 const fronts = ['http', 'rest', 'url'] as const
@@ -145,6 +146,24 @@ test('JWT: issuer, audience and key set reach the function', () => {
   const { Variables } = functionsOf(api)['index.handler']!['Environment'] as { Variables: Record<string, unknown> }
   const { AUTH, JWT_ISSUER, JWT_AUDIENCE, JWT_JWKS_URL } = Variables
   assert.deepEqual([AUTH, JWT_ISSUER, JWT_AUDIENCE, JWT_JWKS_URL], ['tokens,jwt', ...Object.values(jwt)])
+})
+
+test('the service starts with the settings that the stack gives it', () => {
+  const jwt = { jwtIssuer: 'https://id.example.com', jwtAudience: 'streams', jwtJwksUrl: 'https://id.example.com/keys', jwtScopeClaim: 'scp' }
+  const values = { AUTO_CREATE_TOPICS: 'false', LINGER_MS: 5, LOG_LEVEL: 'warn', METRICS: 'off', RATE_LIMIT: 9, RETENTION_MS: 86_400_000 }
+  for (const context of [
+    { auth: 'tokens', corsOrigins: 'https://app.example.com' }, { auth: 'jwt', ...jwt }, { auth: 'tokens,jwt', ...jwt },
+    { auth: 'platform', settings: values }, { auth: 'none' }
+  ]) {
+    // The names of bucket and table are known only to CloudFormation.
+    const { api } = synthesize({ ...context, bucket: 'my-streams', table: 'my-counters' })
+    const { Variables } = functionsOf(api)['index.handler']!['Environment'] as { Variables: Record<string, string> }
+    const settings = loadLambdaSettings({ ...Variables, AWS_LAMBDA_FUNCTION_NAME: 'f' })
+    assert.deepEqual(settings.storage, {
+      kind: 'aws', bucket: 'my-streams', table: 'my-counters', region: undefined, s3Endpoint: undefined, dynamoEndpoint: undefined
+    })
+    assert.equal(settings.access.kind, ['none', 'platform'].includes(context.auth) ? context.auth : 'bearer')
+  }
 })
 
 test('auth=none is said aloud, in the synthesis and in the outputs', () => {

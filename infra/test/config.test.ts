@@ -46,7 +46,7 @@ for (const [given, message] of [
   [{ settings: 'RETENTION_MS=1' }, /^settings: expected an object/],
   [{ auth: 'jwt' }, /^jwtIssuer: is missing.*\njwtAudience: is missing.*\njwtJwksUrl: is missing, auth=jwt needs it$/],
   [{ jwtIssuer: 'https://id.example.com' }, /^jwtIssuer: has no effect with auth=tokens$/],
-  [{ auth: 'jwt', jwtIssuer: 'http://id.example.com', jwtAudience: 'a', jwtJwksUrl: 'https://x' }, /^jwtIssuer: expected a URL that begins with https/],
+  [{ auth: 'jwt', jwtIssuer: 'i', jwtAudience: 'a', jwtJwksUrl: 'http://id.example.com' }, /^jwtJwksUrl: expected a URL that begins with https/],
   [{ timeout: '30' }, /^timeout: expected at most 29 with front=http, because API Gateway waits no longer, got 30$/],
   [{ front: 'rest', timeout: '901' }, /^timeout: expected a whole number from 1 to 900/],
   [{ front: 'url', rate: '5' }, /^rate: a function URL has none/],

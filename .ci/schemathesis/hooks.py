@@ -21,7 +21,7 @@ def before_call(_context, case, _kwargs):
         case.body["wait"] = 0.01
 
 
-# Refusals of what a schema can't describe: they depend on what is stored, or on two fields together.
+# Refusals of what a schema can't describe: they depend on what is stored, on the time, or on two fields together.
 STATE = {
     "offset_out_of_range", "invalid_group_config", "topic_not_found", "group_not_found", "message_too_large", "idempotency_conflict",
 }
@@ -31,6 +31,10 @@ TOGETHER = (
     "expected this header or the member",
     "expected this header because of",
     "expected the id of a lease",
+    "expected nothing beside expires_at",
+    "because of the server's time",
+    # Python's regular expressions don't have the \p{…} of its pattern.
+    "without control characters and invisible ones",
     # A date before 1970.
     "expected milliseconds since 1970, or a date",
     "the first and the last offset of the lease",

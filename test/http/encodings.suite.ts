@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import type { TestContext } from 'node:test'
 import { brotliCompressSync, brotliDecompressSync, constants, gunzipSync, gzipSync, zstdCompressSync, zstdDecompressSync } from 'node:zlib'
-import { type Answer, ask, assertProblem, consume } from '../support/http/requests.ts'
+import { type Answer, ask, assertProblem, consume, credentialsOf } from '../support/http/requests.ts'
 import type { Subject } from './http.suite.ts'
 
 const codings = {
@@ -54,7 +54,7 @@ async function bodies (t: TestContext, { baseUrl, topic }: Subject, coding: Codi
     const packed = pack(good)
     const answer = await fetch(`${baseUrl}/topics/${name}/produce`, {
       method: 'POST',
-      headers: { 'content-type': 'application/json', 'content-encoding': coding },
+      headers: { ...credentialsOf(baseUrl), 'content-type': 'application/json', 'content-encoding': coding },
       duplex: 'half',
       body: new ReadableStream({
         start (controller) {
@@ -237,7 +237,8 @@ async function pages (t: TestContext, { baseUrl, topic }: Subject): Promise<void
     for (const accept of ['application/json', lines]) {
       const plain = await read(name, undefined, accept)
       for (const coding of Object.keys(codings)) {
-        const answer = await fetch(`${baseUrl}/topics/${name}/consume?limit=1000`, { headers: { accept, 'accept-encoding': coding } })
+        const headers = { ...credentialsOf(baseUrl), accept, 'accept-encoding': coding }
+        const answer = await fetch(`${baseUrl}/topics/${name}/consume?limit=1000`, { headers })
         assert.equal(answer.headers.get('content-encoding'), coding)
         assert.equal(await answer.text(), plain.text)
       }

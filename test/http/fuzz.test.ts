@@ -4,9 +4,11 @@ import { METHODS } from 'node:http'
 import { test } from 'node:test'
 import { brotliCompressSync, gzipSync, zstdCompressSync } from 'node:zlib'
 import fc from 'fast-check'
-import { hurried, listeningApp } from '../support/http/app.ts'
+import { accessApp } from '../support/http/access.ts'
+import { hurried } from '../support/http/app.ts'
 import { anyText, assertRefused, check, encode, firstAnswer, jsonText, mutated, sendBytes } from '../support/http/fuzz.ts'
-import { ask, consume, produce } from '../support/http/requests.ts'
+import { ask, consume, credentialsOf, produce, useToken } from '../support/http/requests.ts'
+import { everything } from './http.suite.ts'
 
 const nameCharacters = /^[A-Za-z0-9._-]+$/
 
@@ -16,7 +18,9 @@ function isTopic (name: string): boolean {
 }
 
 test('fuzzing HTTP', async (t) => {
-  const { baseUrl } = await listeningApp(t, { timeLeft: hurried })
+  // With access control, because it sees each request before anything else does.
+  const { baseUrl, token } = await accessApp(t, { timeLeft: hurried })
+  useToken(baseUrl, await token(...everything))
   let topics = 0
   const topic = (): string => `t${topics++}`
 
@@ -129,11 +133,36 @@ test('fuzzing HTTP', async (t) => {
       fc.constantFrom('*/*', 'text/event-stream', 'bytes=5-', '"', 'application/json', '100-continue'))
     await check(250, fc.array(fc.tuple(fc.oneof(names, token), value), { maxLength: 6 }), async (headers) => {
       const lines = [
-        'GET /topics/a-topic/consume HTTP/1.1', 'host: x', 'connection: close', ...headers.map(([name, text]) => `${name}: ${text}`)
+        'GET /topics/a-topic/consume HTTP/1.1', 'host: x', 'connection: close', `authorization: ${credentialsOf(baseUrl).authorization}`,
+        ...headers.map(([name, text]) => `${name}: ${text}`)
       ]
       const answer = firstAnswer(await sendBytes(baseUrl, Buffer.from(lines.join('\r\n') + '\r\n\r\n', 'latin1')))
-      assert.equal(answer?.status, 200, answer?.text)
+      // The one with the token is there already.
+      const several = headers.some(([name]) => name.toLowerCase() === 'authorization')
+      assert.equal(answer?.status, several ? 401 : 200, answer?.text)
     })
+  })
+
+  await t.test('Authorization', async () => {
+    const valid = await token('consume:a')
+    const value = fc.oneof(
+      fc.stringMatching(/^[\t -~\u0080-\u00ff]{0,80}$/),
+      fc.stringMatching(/^(Bearer|bearer|Basic|BEARER) {0,2}[A-Za-z0-9._~+\/=-]{0,60}$/),
+      mutated(fc.constant(`Bearer ${valid}`)).map((bytes) => bytes.toString('latin1')),
+      fc.constantFrom(`Bearer ${valid}`, `bearer  ${valid}`, `Bearer ${valid}\t`, `Bearer ${valid}=`, `Bearer ${valid.slice(8)}`)
+    ).filter((text) => !/[\0\r\n]/.test(text))
+    let taken = 0
+    await check(300, value, async (text) => {
+      const lines = ['GET /topics/a/consume HTTP/1.1', 'host: x', 'connection: close', `authorization: ${text}`]
+      const answer = firstAnswer(await sendBytes(baseUrl, Buffer.from(lines.join('\r\n') + '\r\n\r\n', 'latin1')))
+      assert(answer !== undefined)
+      const isValid = new RegExp(`^bearer +${valid}$`, 'i').test(text.trim()) && text.includes(valid)
+      if (isValid) taken++
+      if (isValid) assert.equal(answer.status, 200, answer.text)
+      else assert(['unauthorized', 'malformed_request', 'rate_limited'].includes(assertRefused(answer)), answer.text)
+      assert(!answer.text.includes(valid.slice(-20)))
+    })
+    assert(taken > 10, 'not much of a test')
   })
 
   await t.test('x-request-id: one that is sane comes back, another is replaced', async () => {

@@ -11,6 +11,7 @@ import { ndjson } from './ndjson.suite.ts'
 import { exactPayloads } from './payloads.suite.ts'
 import { readingByTime } from './time.suite.ts'
 import { topics } from './topics.suite.ts'
+import { useToken } from '../support/http/requests.ts'
 
 /**
  * What becomes of a path on its way to the app. `normalized`: it is made a URL, so `..` and bad encodings don't arrive.
@@ -21,6 +22,8 @@ export type Paths = 'raw' | 'normalized' | 'decoded'
 export interface HttpSuiteOptions {
   readonly skip?: string | false
   readonly paths?: Paths
+  /** Only the contract, where the rest has been run on the same without access control. */
+  readonly contractOnly?: boolean
   /** Answers come whole only: no server-sent events. */
   readonly buffered?: boolean
   /** A request waits until the one before it is answered: none can be answered by another. */
@@ -36,10 +39,17 @@ export interface Subject {
   readonly topic: () => string
 }
 
-/** The HTTP contract, from outside: all it knows of the service is a URL. */
-export function httpSuite (name: string, start: (t: TestContext) => Promise<{ baseUrl: string }>, options: HttpSuiteOptions = {}): void {
+/** A service, and a token that may do everything, if it has access control. */
+export interface Started { readonly baseUrl: string, readonly token?: string }
+
+/** What `Started.token` must be allowed. */
+export const everything = ['produce:*', 'consume:*', 'groups:*', 'admin:*', 'metrics']
+
+/** The HTTP contract, from outside: all it knows of the service is a URL, and a token. */
+export function httpSuite (name: string, start: (t: TestContext) => Promise<Started>, options: HttpSuiteOptions = {}): void {
   test(`HTTP: ${name}`, { skip: options.skip ?? false }, async (t) => {
-    const { baseUrl } = await start(t)
+    const { baseUrl, token } = await start(t)
+    if (token !== undefined) useToken(baseUrl, token)
     const subject: Subject = {
       baseUrl,
       paths: options.paths ?? 'raw',
@@ -47,6 +57,7 @@ export function httpSuite (name: string, start: (t: TestContext) => Promise<{ ba
       topic: () => `t-${randomUUID()}`
     }
     await t.test('contract', (t) => contract(t, subject))
+    if (options.contractOnly === true) return
     await t.test('payloads', (t) => exactPayloads(t, subject))
     await t.test('live', { skip: options.oneAtATime === true && 'one at a time' }, (t) => live(t, subject))
     await t.test('bad bodies', (t) => badBodies(t, subject))

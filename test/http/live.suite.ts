@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { request } from 'node:http'
 import type { TestContext } from 'node:test'
 import { follow } from '../support/http/events.ts'
-import { ask, assertProblem, consume, produce, send } from '../support/http/requests.ts'
+import { ask, assertProblem, consume, credentialsOf, produce, send } from '../support/http/requests.ts'
 import type { Subject } from './http.suite.ts'
 
 export async function live (t: TestContext, subject: Subject): Promise<void> {
@@ -71,7 +71,8 @@ async function longPoll (t: TestContext, { baseUrl, topic }: Subject): Promise<v
   await t.test('wait: somebody who goes away meanwhile leaves the others alone', async () => {
     const name = topic()
     const { hostname, port } = new URL(baseUrl)
-    const gone = request({ hostname, port, path: `/topics/${name}/consume?wait=20`, agent: false }).on('error', () => {}).end()
+    const options = { hostname, port, path: `/topics/${name}/consume?wait=20`, headers: { ...credentialsOf(baseUrl) }, agent: false }
+    const gone = request(options).on('error', () => {}).end()
     const waiting = consume(baseUrl, name, '?wait=20')
     await soon(200)
     gone.destroy()

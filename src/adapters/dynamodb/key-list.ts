@@ -11,6 +11,9 @@ const NO_INDEX = ['ValidationException', 'ResourceNotFoundException']
 /** The lowest character that a name can have, and one above all of them. */
 const [LOWEST, ABOVE_ALL] = ['-', '~']
 
+/** No name is longer, so the rest of a longer `after` changes nothing. The service refuses keys of more than 1,024 bytes. */
+const NAME_CHARS_MAX = 249
+
 /** Items of one kind, whose keys begin alike and end with their names. */
 export interface KeyRange {
   /** What the names are those of, for the warning. */
@@ -41,7 +44,7 @@ export function createKeyList (table: Table, warn: (text: string) => void = () =
   let warned = false
 
   return async function list (range: KeyRange, after: string, limit: number, options?: CallOptions): Promise<NameListing> {
-    const bounds: Bounds = [range.prefix + after + LOWEST, range.prefix + ABOVE_ALL]
+    const bounds: Bounds = [range.prefix + after.slice(0, NAME_CHARS_MAX) + LOWEST, range.prefix + ABOVE_ALL]
     // The service refuses bounds that are the wrong way round.
     if (bounds[0] > bounds[1]) return { names: [], truncated: false }
     const found = await query(table, range, bounds, limit, options)

@@ -87,7 +87,7 @@ test('a flood of long polls: as many wait as allowed, and others are served', { 
 
 test('many addresses: each has its own rate, and memory is bounded', { skip }, async (t) => {
   const server = await startServer(t, {
-    DATA_DIR: ':memory:', RATE_LIMIT_ADDRESS: '1', TRUSTED_PROXIES: '127.0.0.1', LOG_LEVEL: 'error', HOST: '0.0.0.0'
+    DATA_DIR: ':memory:', RATE_LIMIT_ADDRESS: '1', TRUSTED_PROXIES: '127.0.0.1', LOG_LEVEL: 'error', HOST: '0.0.0.0', AUTH: 'none'
   })
   const { port } = new URL(server.baseUrl)
   const from = (localAddress: string): Promise<number> => new Promise((resolve, reject) => {

@@ -1,5 +1,6 @@
 import { type ClientRequest, type IncomingMessage, request } from 'node:http'
 import type { TestContext } from 'node:test'
+import { credentialsOf } from './requests.ts'
 
 export interface ServerEvent { readonly id: string | undefined, readonly event: string | undefined, readonly data: string }
 
@@ -85,7 +86,7 @@ export function follow (
       hostname,
       port,
       path: `/topics/${topic}/consume${query}`,
-      headers: { accept: 'text/event-stream', ...headers },
+      headers: { accept: 'text/event-stream', ...credentialsOf(baseUrl), ...headers },
       agent: false
     })
     sent.on('response', (answer) => { resolve(new EventReader(sent, answer)) }).on('error', reject).end()

@@ -19,12 +19,13 @@ export interface Issuer {
   requests: number
   /** Answers in place of the key set. */
   answer: RequestListener | undefined
+  readonly close: () => void
 }
 
 export const issuerName = 'https://login.example.com/'
 export const audience = 'https://streams.example.com'
 
-export async function startIssuer (t: TestContext, keys: readonly Key[] = []): Promise<Issuer> {
+export async function startIssuer (t: Pick<TestContext, 'after'>, keys: readonly Key[] = []): Promise<Issuer> {
   const server = createServer((request, response) => {
     issuer.requests++
     if (issuer.answer !== undefined) {
@@ -35,15 +36,17 @@ export async function startIssuer (t: TestContext, keys: readonly Key[] = []): P
     response.end(JSON.stringify({ keys: issuer.keys }))
   })
   await new Promise<void>((resolve) => { server.listen(0, '127.0.0.1', resolve) })
-  t.after(() => {
+  const close = (): void => {
     server.closeAllConnections()
     server.close()
-  })
+  }
+  t.after(close)
   const issuer: Issuer = {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/jwks.json`,
     keys: keys.map(({ jwk }) => jwk),
     requests: 0,
-    answer: undefined
+    answer: undefined,
+    close
   }
   return issuer
 }

@@ -18,9 +18,29 @@ export interface Ask {
   body?: string | Buffer
 }
 
-/** One request on a connection of its own, with nothing added that was not asked for. */
-export function ask (baseUrl: string, { method = 'GET', path, headers = {}, body }: Ask): Promise<Answer> {
+/** The credentials of all requests to a server that have none of their own. */
+const credentials = new Map<string, { readonly authorization: string }>()
+
+/** From now on, requests to this server are sent with this token. */
+export function useToken (baseUrl: string, token: string): void {
+  credentials.set(baseUrl, { authorization: `Bearer ${token}` })
+}
+
+/** The token as a header, for requests that are written by hand. */
+export function credentialsOf (baseUrl: string): { readonly authorization?: string } {
+  return credentials.get(baseUrl) ?? {}
+}
+
+/** The same as a line of a request, with its end. */
+export function credentialLine (baseUrl: string): string {
+  const { authorization } = credentialsOf(baseUrl)
+  return authorization === undefined ? '' : `authorization: ${authorization}\r\n`
+}
+
+/** One request on a connection of its own, with nothing added that was not asked for, but for the token of the server. */
+export function ask (baseUrl: string, { method = 'GET', path, headers: own = {}, body }: Ask): Promise<Answer> {
   const { hostname, port } = new URL(baseUrl)
+  const headers = { ...credentialsOf(baseUrl), ...own }
   return new Promise((resolve, reject) => {
     const length = body === undefined ? {} : { 'content-length': String(Buffer.byteLength(body)) }
     const sent = request({ hostname, port, method, path, headers: { ...length, ...headers }, agent: false }, (answer) => {

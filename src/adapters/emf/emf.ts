@@ -5,6 +5,11 @@ import { Tally, type TallyOptions } from '../metrics/tally.ts'
 
 type Key = keyof typeof metrics
 
+export const NAMESPACE = 'ServerlessStreams'
+
+/** Its value is the name of the function. */
+export const SERVICE_DIMENSION = 'service'
+
 /**
  * The metrics that go to CloudWatch, each with the label that its name there is extended by, if it has one: each name costs money
  * there, and so would each value of a dimension. What the platform counts itself is left out, and what is of no use in a process
@@ -37,6 +42,11 @@ export const cloudWatchMetrics = {
   groupExpiries: undefined,
   groupDead: undefined
 } as const satisfies { readonly [K in Key]?: typeof metrics[K]['labels'][number] | undefined }
+
+/** @param value of the label that extends the name, if there is one */
+export function cloudWatchName ({ name }: Pick<Metric, 'name'>, value?: string): string {
+  return value === undefined ? name : `${name}.${value}`
+}
 
 /** What one line may have at most. */
 const METRICS_MAX = 100
@@ -86,12 +96,12 @@ function lineOf (taken: readonly Taken[], service: string): string {
     _aws: {
       Timestamp: Date.now(),
       CloudWatchMetrics: [{
-        Namespace: 'ServerlessStreams',
-        Dimensions: [['service']],
+        Namespace: NAMESPACE,
+        Dimensions: [[SERVICE_DIMENSION]],
         Metrics: taken.map(({ name, unit }) => ({ Name: name, Unit: unit }))
       }]
     },
-    service,
+    [SERVICE_DIMENSION]: service,
     ...Object.fromEntries(taken.map(({ name, values }) => [name, values.length === 1 ? values[0] : values]))
   })
 }
@@ -101,7 +111,7 @@ function takeValues (metric: Metric, label: string | undefined, all: Iterable<Se
   const place = label === undefined ? -1 : metric.labels.indexOf(label)
   const taken = new Map<string, number[]>()
   for (const series of all) {
-    const name = place === -1 ? metric.name : `${metric.name}.${series.labels[place]}`
+    const name = cloudWatchName(metric, place === -1 ? undefined : series.labels[place])
     if (series instanceof HistogramSeries) taken.set(name, [...taken.get(name) ?? [], ...series.sample!.take()])
     else if (metric.kind === 'gauge') {
       const value = series.take(NaN)

@@ -2,7 +2,7 @@ import neostandard from 'neostandard'
 import tseslint from 'typescript-eslint'
 
 export default [
-  ...neostandard({ ts: true, ignores: ['node_modules', 'data', 'dist', '.planted'] }),
+  ...neostandard({ ts: true, ignores: ['node_modules', 'data', '**/dist', '.planted'] }),
   {
     rules: { '@stylistic/max-len': ['error', { code: 140, ignoreUrls: true }] }
   },

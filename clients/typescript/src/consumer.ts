@@ -129,7 +129,7 @@ export class Consumer<Output> {
     try {
       const received = await this.#group.receive({ ...asked, ack, waitMs, signal, idempotencyKey: key })
       this.#acks.answered(ack, received.acked ?? [])
-      if (received.lease !== null) this.#hold(received, received.lease, askedAt)
+      if (received.lease !== null) this.#hold(received, received.lease)
       // Some platforms answer a long poll at once.
       else if (performance.now() - askedAt < 100) await sleep(Math.min(received.retryInMs ?? 1_000, 1_000), signal).catch(() => {})
     } catch (error) {
@@ -147,8 +147,8 @@ export class Consumer<Output> {
     return this.#queued.length <= this.#prefetch >> 1
   }
 
-  #hold ({ messages }: Received<Output>, lease: Lease, askedAt: number): void {
-    const held = new HeldLease(this.#group as Group, lease, askedAt, this.#options.leaseMs, (lost) => {
+  #hold ({ messages }: Received<Output>, lease: Lease): void {
+    const held = new HeldLease(this.#group as Group, lease, this.#options.leaseMs, (lost) => {
       this.#options.onLeaseLost?.([...lost.open])
       this.#queued = this.#queued.filter(({ lease }) => lease !== lost)
       this.#leases.delete(lost)

@@ -9,6 +9,8 @@ export type ClientErrorCode =
   | 'timeout'
   /** The answer is not one of the service: often a proxy's own page. */
   | 'invalid_answer'
+  /** Following with `transport: 'sse'`: something between holds the stream back, or answers something else. */
+  | 'held_back'
   /** A payload does not fit the schema, or is no JSON value. */
   | 'invalid_payload'
   /** `append` after `close`. */

@@ -22,8 +22,10 @@ export interface FollowOptions {
 /** After this time without success, server-sent events are tried again. */
 const pollingMs = 300_000
 
-/** The stream is held back, or is none. */
-class HeldBack extends Error {}
+/** The stream does not begin in time, or is none. */
+function heldBack (text: string, cause?: unknown): StreamsError {
+  return new StreamsError(`consume: ${text}`, { code: 'held_back', retriable: true, cause })
+}
 
 /** Follows one topic: existing messages, then new ones, for ever or to the end of a closed topic. */
 export class Following<Output> {
@@ -70,6 +72,7 @@ export class Following<Output> {
       yield * this.#stream(stream)
     } catch (error) {
       await this.#failed(error)
+      return
     } finally {
       await stream.close()
     }
@@ -84,7 +87,7 @@ export class Following<Output> {
         return await ask({ signal: this.#options.signal })
       } catch (error) {
         await this.#failed(error)
-        if (error instanceof HeldBack) return undefined
+        if (isHeldBack(error)) return undefined
       }
     }
   }
@@ -93,7 +96,7 @@ export class Following<Output> {
   async #failed (error: unknown): Promise<void> {
     const { transport } = this.#reader
     this.#options.signal?.throwIfAborted()
-    if (error instanceof HeldBack) {
+    if (isHeldBack(error)) {
       if (this.#options.transport === 'sse') throw error
       this.#pollsUntil = performance.now() + pollingMs
       return
@@ -121,7 +124,7 @@ export class Following<Output> {
         return OpenStream.begin(response, watch, resolve, openMs)
       }, { signal, timeoutMs: openMs }).catch((error: unknown) => {
         const late = error instanceof StreamsError && error.code === 'timeout'
-        reject(late ? new HeldBack('the stream did not begin in time', { cause: error }) : error as Error)
+        reject(late ? heldBack('the stream did not begin in time', error) : error as Error)
       })
     })
   }
@@ -176,7 +179,7 @@ class OpenStream {
     const type = response.headers.get('content-type') ?? ''
     if (response.status !== 204 && !type.startsWith('text/event-stream')) {
       await response.body?.cancel()
-      throw new HeldBack(`expected text/event-stream, got ${type}`)
+      throw heldBack(`expected text/event-stream, got ${type}`)
     }
     const reader = (response.body ?? new Blob([]).stream()).getReader()
     watch.restart(openMs)
@@ -207,6 +210,10 @@ class OpenStream {
     await this.#reader.cancel().catch(() => {})
     this.#end()
   }
+}
+
+function isHeldBack (error: unknown): boolean {
+  return error instanceof StreamsError && error.code === 'held_back'
 }
 
 function problemOf (data: string): StreamsError {

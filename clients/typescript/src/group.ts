@@ -69,7 +69,7 @@ export interface Lease {
   readonly id: string
   /** By the clock of the storage, in ms since 1970. */
   readonly expiresAt: number
-  /** From when the service answered. Count it from when the receive was called. */
+  /** From when the service answered. */
   readonly expiresInMs: number
   /** Messages that were delivered before, and the how many-th delivery this is. */
   readonly redelivered: ReadonlyArray<{ readonly first: number, readonly last: number, readonly attempt: number }>
@@ -157,15 +157,14 @@ export class Group<Output = unknown> {
   /** Leases messages. If there is no such group, it is made, and begins at the first message. @throws StreamsError */
   async receive (options: ReceiveOptions = {}): Promise<Received<Output>> {
     const { signal, timeoutMs, waitMs = 0, idempotencyKey = crypto.randomUUID(), ...asked } = options
-    return this.#transport.send({
+    const text = await this.#transport.send({
       ...this.#call('receive', 'POST', 'receive'),
       body: toSnakeJson({ ...asked, wait: waitMs / 1_000 }),
       headers: { 'idempotency-key': idempotencyKey },
       waitMs
-    }, async (response) => {
-      const { messages, rest } = this.#format.parseAnswer(await response.text())
-      return { messages: messages as Array<Message<Output>>, ...toCamel<Omit<Received<Output>, 'messages'>>(rest) }
-    }, { signal, timeoutMs })
+    }, (response) => response.text(), { signal, timeoutMs })
+    const { messages, rest } = this.#format.parseAnswer(text)
+    return { messages: messages as Array<Message<Output>>, ...toCamel<Omit<Received<Output>, 'messages'>>(rest) }
   }
 
   /** @throws StreamsError `lease_lost` */

@@ -31,13 +31,13 @@ export class HeldLease {
   #end: ReturnType<typeof setTimeout> | undefined
   lost = false
 
-  /** @param askedAt when the receive was sent, in ms of `performance.now` */
-  constructor (group: Group, { id, expiresInMs }: Lease, askedAt: number, leaseMs: number | undefined, onLost: (lease: HeldLease) => void) {
+  constructor (group: Group, { id, expiresInMs }: Lease, leaseMs: number | undefined, onLost: (lease: HeldLease) => void) {
     this.#group = group
     this.id = id
     this.#leaseMs = leaseMs
     this.#onLost = onLost
-    this.#endsAt = askedAt + expiresInMs
+    // From now: a receive that has waited for messages was sent long before its lease began.
+    this.#endsAt = performance.now() + expiresInMs
     this.#schedule()
   }
 

@@ -64,7 +64,7 @@ export class Producer<Input> {
 
   /**
    * Resolves when there is room for more. Rejects if the producer has stopped.
-   * @example for (const order of orders) { await producer.ready; producer.append(order) }
+   * @example for (const order of orders) { await producer.ready; producer.send(order) }
    */
   get ready (): Promise<void> {
     if (this.#stopped !== undefined) return handled(Promise.reject(this.#stopped.reason))
@@ -72,10 +72,12 @@ export class Producer<Input> {
     return handled(new Promise((resolve, reject) => { this.#waiters.push({ resolve, reject }) }))
   }
 
-  /**
-   * Appends a message. Need not be awaited: `flush` and `close` reject with the first error that came since.
-   * @returns the offset, when the message is stored @throws StreamsError
-   */
+  /** Appends a message without a promise: `flush` and `close` reject with the first error that came since. */
+  send (payload: Input, options?: MessageOptions): void {
+    this.append(payload, options).catch(() => {})
+  }
+
+  /** Appends a message. @returns the offset, when the message is stored @throws StreamsError */
   append (payload: Input, { key, headers }: MessageOptions = {}): Promise<{ readonly offset: number }> {
     return handled(this.#add([{ payload, key, headers }]).then((offset) => ({ offset })))
   }

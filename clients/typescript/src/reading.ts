@@ -59,7 +59,7 @@ export class Reader<Output> {
   /** @throws StreamsError */
   async page (options: PageOptions = {}): Promise<Page<Output>> {
     const { from = 'earliest', limit = 1_000, maxBytes, waitMs = 0 } = options
-    return this.transport.send({
+    const { text, headers } = await this.transport.send({
       operation: 'consume',
       method: 'GET',
       path: this.path,
@@ -67,16 +67,14 @@ export class Reader<Output> {
       headers: { accept: 'application/x-ndjson' },
       repeatable: true,
       waitMs
-    }, async (response) => {
-      const text = await response.text()
-      const { headers } = response
-      const nextOffset = numberOf(headers, 'next-offset')
-      const earliest = numberOf(headers, 'earliest-offset')
-      const end = numberOf(headers, 'end-offset')
-      const messages: Array<Message<Output>> = []
-      for (const line of text.split('\n')) if (line !== '') messages.push(this.format.decode(line))
-      return { messages, nextOffset, earliest, end, closed: headers.get('topic-closed') === 'true' }
-    }, options)
+    }, async (response) => ({ text: await response.text(), headers: response.headers }), options)
+    const messages: Array<Message<Output>> = []
+    const nextOffset = numberOf(headers, 'next-offset')
+    const earliest = numberOf(headers, 'earliest-offset')
+    const end = numberOf(headers, 'end-offset')
+    // Not within the attempt: what cannot be decoded once never can.
+    for (const line of text.split('\n')) if (line !== '') messages.push(this.format.decode(line))
+    return { messages, nextOffset, earliest, end, closed: headers.get('topic-closed') === 'true' }
   }
 
   /** The offset of a position. @throws StreamsError */

@@ -143,8 +143,10 @@ export class Transport {
 
 /** Whether the call can be sent again after the error of one attempt. */
 export function mayRepeat ({ repeatable }: Pick<Call, 'repeatable'>, error: StreamsError): boolean {
-  const { status, retriable, written, applied } = error
-  const known = status !== undefined && error.code !== 'invalid_answer' && written !== 'unknown' && applied !== 'unknown'
+  const { code, status, retriable, written, applied } = error
+  // It lasts as long as other workers take.
+  if (code === 'group_busy') return false
+  const known = status !== undefined && code !== 'invalid_answer' && written !== 'unknown' && applied !== 'unknown'
   if (!known && !repeatable) return false
   // Of an append whose outcome is not known, only a repetition tells.
   return retriable || (written === 'unknown' && (status ?? 0) >= 500)

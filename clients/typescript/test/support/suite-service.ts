@@ -1,0 +1,34 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { createInterface } from 'node:readline'
+import type { TestContext } from 'node:test'
+import { fileURLToPath } from 'node:url'
+
+const entry = fileURLToPath(new URL('../../../suite/main.ts', import.meta.url))
+
+/** The service of the suite, as runners in any language use it. */
+export interface SuiteService {
+  readonly url: string
+  /** @param body for `/faults` @returns how many requests there were, and which faults */
+  control (path: '/faults' | '/kill' | '/start' | '/', body?: unknown): Promise<{ requests: number, happened: Record<string, number> }>
+}
+
+export async function suiteService (
+  t: TestContext, { seed, settings = {} }: { readonly seed: number, readonly settings?: Readonly<Record<string, string>> }
+): Promise<SuiteService> {
+  const child = spawn(process.execPath, [entry, String(seed), JSON.stringify(settings)], { stdio: ['pipe', 'pipe', 'inherit'] })
+  t.after(async () => {
+    child.stdin.end()
+    if (child.exitCode === null) await once(child, 'exit')
+  })
+  const [line] = await once(createInterface(child.stdout), 'line') as [string]
+  const { url, control } = JSON.parse(line) as { url: string, control: string }
+  return {
+    url,
+    async control (path, body) {
+      const response = await fetch(`${control}${path}`, { method: 'POST', ...body !== undefined && { body: JSON.stringify(body) } })
+      if (!response.ok) throw new Error(await response.text())
+      return await response.json() as { requests: number, happened: Record<string, number> }
+    }
+  }
+}

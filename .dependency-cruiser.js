@@ -22,9 +22,13 @@ const rooms = {
   'src/domain/log': ['src/ports', 'src/domain/*', ...pure],
   'src/domain/catalog': ['src/ports', 'src/domain/*', ...pure, door('src/domain/log')],
   'src/domain/groups': ['src/ports', 'src/domain/*', ...pure, door('src/domain/log')],
+  'src/domain/copy': ['src/ports', 'src/domain/*', ...pure, door('src/domain/log'), door('src/domain/groups')],
   'src/adapters/aws': ['src/ports'],
   'src/adapters/s3': ['src/ports', 'src/adapters/aws'],
   'src/adapters/dynamodb': ['src/ports', 'src/adapters/aws'],
+  'src/adapters/memory': ['src/ports', 'src/adapters/metrics'],
+  'src/adapters/prometheus': ['src/ports', 'src/adapters/metrics'],
+  'src/adapters/emf': ['src/ports', 'src/adapters/metrics'],
   'src/adapters/[^/]+': ['src/ports'],
   'src/app/http': edge,
   'src/app/lambda': ['src/app/http'],
@@ -74,7 +78,7 @@ export default {
       comment: 'Nobody imports an entry file.',
       severity: 'error',
       from: { path: '^src/' },
-      to: { path: '^src/(server|lambda|backup|sweep)\\.ts$' }
+      to: { path: '^src/(server|lambda|backup|sweep|copy|token)\\.ts$' }
     }
   ],
   options: {

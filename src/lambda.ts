@@ -29,13 +29,17 @@ const streamedBytesMax = 16 * 1024 * 1024
 
 const settings = loadLambdaSettings(process.env)
 const logger = createLogger(settings.logLevel, unbufferedOutput())
-const { log, catalog, groups, limits, checks } = await wire(settings, (text) => { logger.warn(text) }, { runsOn: false })
+const { log, catalog, groups, limits, checks, telemetry, flushMetrics } = await wire(settings, (text) => { logger.warn(text) }, {
+  runsOn: false,
+  metrics: { emf: process.env['AWS_LAMBDA_FUNCTION_NAME'] ?? 'streams' }
+})
 const app = buildApp({
   log,
   catalog,
   groups,
   limits,
   checks,
+  telemetry,
   corsOrigins: settings.corsOrigins,
   logger,
   platformLogFields: ({ awsLambda: { context } }) => context === undefined ? undefined : { lambda_request_id: context.awsRequestId },
@@ -91,13 +95,21 @@ function requestOf (event: unknown, { awsRequestId }: Context): HttpEvent {
  * arrive as base64.
  */
 export async function handler (event: unknown, context: Context): Promise<unknown> {
-  return proxy(requestOf(event, context), context)
+  try {
+    return await proxy(requestOf(event, context), context)
+  } finally {
+    flushMetrics()
+  }
 }
 
 async function stream (event: unknown, out: Writable, context: Context): Promise<void> {
   const request = requestOf(event, context)
   const invocation: Streaming = { out }
-  await streaming.run(invocation, () => Promise.all([proxy(request, context), invocation.ended]))
+  try {
+    await streaming.run(invocation, () => Promise.all([proxy(request, context), invocation.ended]))
+  } finally {
+    flushMetrics()
+  }
 }
 
 /** Another package may have created the global without the functions of Lambda's runtime. */
@@ -118,6 +130,7 @@ export async function sweepHandler (_event: unknown, context: Context): Promise<
   const remainingMs = context.getRemainingTimeInMillis()
   const swept = await catalog.sweep({ resume: true, timeMs: Math.max(remainingMs / 2, remainingMs - sweepMarginMs) })
   logSweep(logger, [swept], performance.now() - startedAt)
+  flushMetrics()
   if (swept.error !== undefined) throw swept.error
   return totalOf([swept])
 }

@@ -32,22 +32,28 @@ try {
 
 async function start (settings: Settings): Promise<void> {
   const logger = createLogger(settings.logLevel, bufferedOutput())
-  const wiring = await wire(settings, (text) => { logger.warn(text) })
+  const wiring = await wire(settings, (text) => { logger.warn(text) }, { metrics: 'prometheus' })
   const failedChecks = await checkStores(wiring)
   const app = buildApp({
     log: wiring.log,
     catalog: wiring.catalog,
     groups: wiring.groups,
     limits: wiring.limits,
+    telemetry: wiring.telemetry,
+    exposition: wiring.exposition,
     checks: wiring.checks,
     logger,
     bufferedBytesMax: settings.bufferedBytesMax,
+    followersMax: settings.followersMax,
+    addressRate: settings.addressRate,
+    trustedProxies: settings.trustedProxies,
     servedHosts: settings.servedHosts,
     corsOrigins: settings.corsOrigins
   })
   limitConnections(app.server, {
     max: settings.connectionsMax,
     reservedFiles: wiring.limits.reservedFiles,
+    telemetry: wiring.telemetry,
     refused (count) { logger.warn({ count, max: app.server.maxConnections }, 'connections refused') }
   })
   const sweeper = settings.sweepIntervalMs === 0 ? undefined : startSweeping(wiring.catalog, settings.sweepIntervalMs, logger)

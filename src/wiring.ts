@@ -1,23 +1,36 @@
+import type { Server } from 'node:net'
 import { resolve } from 'node:path'
 import { systemClock } from './adapters/system/clock.ts'
-import type { AwsStorage, Settings, StorageSettings } from './app/config.ts'
-import type { StoreCheck } from './app/routes/service/health.ts'
+import type { AwsStorage, FolderStorage, Settings, StorageSettings } from './app/config.ts'
+import type { StoreCheck } from './app/routes/service/readiness.ts'
+import { Tokens } from './domain/access/tokens.ts'
 import { createCatalog, type Catalog } from './domain/catalog/catalog.ts'
 import { createGroups, type Groups } from './domain/groups/groups.ts'
 import { defaultLimits, type Limits } from './domain/limits.ts'
 import { createLog, type Log } from './domain/log/log.ts'
 import type { Compression } from './domain/segments/segment.ts'
+import { noTelemetry } from './domain/telemetry.ts'
+import type { Exposition } from './ports/exposition.ts'
 import type { GroupStore } from './ports/group-store.ts'
 import type { RecordStore } from './ports/record-store.ts'
 import type { NamedSegmentStore } from './ports/segment-store.ts'
+import type { Telemetry } from './ports/telemetry.ts'
+import type { TokenStore } from './ports/token-store.ts'
 import type { TopicStore } from './ports/topic-store.ts'
 
 export interface Wiring {
   readonly log: Log
   readonly catalog: Catalog
   readonly groups: Groups
+  readonly tokens: Tokens
   /** The limits of the log, and so of all that uses it. */
   readonly limits: Limits
+  /** The metrics of all parts; with `METRICS=off`, and without a place for them, nothing is reported. */
+  readonly telemetry: Telemetry
+  /** For `GET /metrics`, on a server. */
+  readonly exposition: Exposition | undefined
+  /** Writes the metrics of an invocation, on Lambda. */
+  readonly flushMetrics: () => void
   readonly checks: readonly StoreCheck[]
   /** Where the data is, in words, for the start line. */
   readonly location: string
@@ -37,6 +50,7 @@ interface Stores {
   readonly topics: TopicStore
   readonly records: RecordStore
   readonly groups: GroupStore
+  readonly tokens: TokenStore
   readonly checks: readonly StoreCheck[]
   readonly location: string
   readonly warnings?: readonly string[]
@@ -47,18 +61,22 @@ interface Stores {
 export interface Platform {
   /** Whether the process goes on running when it has answered; true by default. */
   readonly runsOn?: boolean
+  /** Where the metrics go: to whoever scrapes the server, or into the log of this function; nowhere by default. */
+  readonly metrics?: 'prometheus' | { readonly emf: string }
 }
 
 /**
  * @param warn gets what an operator should change about the storage, in words, when it is found out after the start; each text once
  * @throws StartError
  */
-export async function wire (settings: Settings, warn: (text: string) => void, { runsOn = true }: Platform = {}): Promise<Wiring> {
-  const stores = await openStores(settings.storage, warn)
+export async function wire (settings: Settings, warn: (text: string) => void, { runsOn = true, metrics }: Platform = {}): Promise<Wiring> {
+  const reporting = await openMetrics(settings, metrics)
+  const { telemetry } = reporting
+  const stores = await openStores(settings.storage, warn, telemetry)
   const { segments, topics, records, checks, location, warnings = [] } = stores
   const compression = settings.compression === 'auto' ? stores.compression : settings.compression
-  const limits = { ...defaultLimits, lingerMs: settings.lingerMs }
-  const shared = { segments, topics, records, clock: systemClock, limits }
+  const limits = { ...defaultLimits, lingerMs: settings.lingerMs, metricTopicsMax: settings.metricTopicsMax }
+  const shared = { segments, topics, records, clock: systemClock, limits, telemetry }
   const log = createLog({ ...shared, compression, createsTopics: settings.createsTopics })
   const catalog = createCatalog({
     ...shared,
@@ -66,11 +84,14 @@ export async function wire (settings: Settings, warn: (text: string) => void, { 
     raiseEarliest: (topic, before) => log.raiseEarliest(topic, before),
     resolveClosing: (topic, item) => log.isClosed(topic, item)
   })
-  const groups = createGroups({ store: stores.groups, topics, log, clock: systemClock, limits, runsOn })
+  const groups = createGroups({ store: stores.groups, topics, log, clock: systemClock, limits, runsOn, telemetry })
+  const tokens = new Tokens({ store: stores.tokens, clock: systemClock, limits, warn, telemetry })
   return {
+    ...reporting,
     log,
     catalog,
     groups,
+    tokens,
     limits,
     checks,
     location,
@@ -82,32 +103,54 @@ export async function wire (settings: Settings, warn: (text: string) => void, { 
   }
 }
 
+/** Imports only the adapter that is used: prom-client takes 40 ms of CPU time to load. */
+async function openMetrics (
+  { metrics: isOn, metricTopicsMax: topicsMax, storage }: Settings, metrics: Platform['metrics']
+): Promise<Pick<Wiring, 'telemetry' | 'exposition' | 'flushMetrics'>> {
+  const options = { topicsMax, paid: storage.kind === 'aws' }
+  const flushMetrics = (): void => {}
+  if (!isOn || metrics === undefined) return { telemetry: noTelemetry, exposition: undefined, flushMetrics }
+  if (metrics === 'prometheus') {
+    const { createPrometheusMetrics } = await import('./adapters/prometheus/exposition.ts')
+    return { ...createPrometheusMetrics(options), flushMetrics }
+  }
+  const { createEmfMetrics } = await import('./adapters/emf/emf.ts')
+  const { telemetry, flush } = createEmfMetrics({ ...options, service: metrics.emf })
+  return { telemetry, exposition: undefined, flushMetrics: flush }
+}
+
 /** Imports only the adapters that are used: the AWS SDK alone takes longer to load than everything else. */
-async function openStores (storage: StorageSettings, warn: (text: string) => void): Promise<Stores> {
+async function openStores (storage: StorageSettings, warn: (text: string) => void, telemetry: Telemetry): Promise<Stores> {
   switch (storage.kind) {
-    case 'aws': return openAws(storage, warn)
+    case 'aws': return openAws(storage, warn, telemetry)
     case 'folder': return openSqlite(storage.path)
     case 'memory': return openMemory()
   }
 }
 
 async function openAws (
-  { bucket, table, region, s3Endpoint, dynamoEndpoint }: AwsStorage, warn: (text: string) => void
+  { bucket, table, region, s3Endpoint, dynamoEndpoint }: AwsStorage, warn: (text: string) => void, telemetry: Telemetry
 ): Promise<Stores> {
   const [
-    { createS3SegmentStore }, { createDynamoClient }, { createDynamoTopicStore }, { createDynamoRecordStore }, { createDynamoGroupStore }
+    { createS3SegmentStore }, { createDynamoClient }, { createDynamoTopicStore }, { createDynamoRecordStore },
+    { createDynamoGroupStore }, { createDynamoTokenStore }
   ] = await Promise.all([
     import('./adapters/s3/segment-store.ts'), import('./adapters/dynamodb/client.ts'), import('./adapters/dynamodb/topic-store.ts'),
-    import('./adapters/dynamodb/record-store.ts'), import('./adapters/dynamodb/group-store.ts')
+    import('./adapters/dynamodb/record-store.ts'), import('./adapters/dynamodb/group-store.ts'),
+    import('./adapters/dynamodb/token-store.ts')
   ])
   const segments = createS3SegmentStore({ region, endpoint: s3Endpoint, bucket })
-  const client = createDynamoClient({ region, endpoint: dynamoEndpoint })
+  const onUnits = telemetry === noTelemetry
+    ? undefined
+    : (kind: 'read' | 'write', units: number): void => { telemetry.capacityUsed(kind, units) }
+  const client = createDynamoClient({ region, endpoint: dynamoEndpoint, onUnits })
   const topics = createDynamoTopicStore({ client, table, warn })
   return {
     segments,
     topics,
     records: createDynamoRecordStore({ client, table }),
     groups: createDynamoGroupStore({ client, table, warn }),
+    tokens: createDynamoTokenStore({ client, table, warn }),
     checks: [
       { name: 'bucket', check: (options) => segments.check(options) },
       { name: 'table', check: (options) => topics.check(options) }
@@ -122,16 +165,20 @@ async function openAws (
 }
 
 async function openSqlite (folder: string): Promise<Stores> {
-  const [{ openSqliteStore, SqliteStartError }, { listenForBackups }] = await Promise.all([
-    import('./adapters/sqlite/open.ts'), import('./adapters/sqlite/backup.ts')
+  const [{ openSqliteStore, SqliteStartError }, { listenForBackups }, { listenForTokens }] = await Promise.all([
+    import('./adapters/sqlite/open.ts'), import('./adapters/sqlite/backup.ts'), import('./adapters/sqlite/token-socket.ts')
   ])
   try {
     const store = openSqliteStore(folder)
     const warnings: string[] = []
-    const backups = await listenForBackups(folder, (target) => store.backup(target)).catch((error: unknown) => {
-      warnings.push(`Backups are not possible while the server runs: ${String(error)}`)
+    const listening = (what: string, server: Promise<Server>): Promise<Server | undefined> => server.catch((error: unknown) => {
+      warnings.push(`${what} while the server runs: ${String(error)}`)
       return undefined
     })
+    const sockets = await Promise.all([
+      listening('Backups are not possible', listenForBackups(folder, (target) => store.backup(target))),
+      listening('"npm run token" is not possible', listenForTokens(folder, store.tokens))
+    ])
     return {
       ...store,
       checks: [{ name: 'data folder', check: (options) => store.segments.check(options) }],
@@ -139,7 +186,7 @@ async function openSqlite (folder: string): Promise<Stores> {
       warnings,
       compression: 'none',
       close () {
-        backups?.close()
+        for (const socket of sockets) socket?.close()
         store.close()
       }
     }
@@ -148,12 +195,49 @@ async function openSqlite (folder: string): Promise<Stores> {
   }
 }
 
+/** The store of tokens alone, for a command. */
+export interface OpenedTokens {
+  readonly store: TokenStore
+  /** Where it is, in words. */
+  readonly location: string
+  close (): void
+}
+
+/**
+ * A folder that a server has open is reached through that server.
+ * @param warn as that of {@link wire}
+ * @throws StartError
+ */
+export async function openTokenStore (storage: AwsStorage | FolderStorage, warn: (text: string) => void): Promise<OpenedTokens> {
+  if (storage.kind === 'aws') {
+    const { table, region, dynamoEndpoint: endpoint } = storage
+    const [{ createDynamoClient }, { createDynamoTokenStore }] = await Promise.all([
+      import('./adapters/dynamodb/client.ts'), import('./adapters/dynamodb/token-store.ts')
+    ])
+    const client = createDynamoClient({ region, endpoint })
+    const store = createDynamoTokenStore({ client, table, warn })
+    return { store, location: `DynamoDB table ${table}`, close: () => { client.destroy() } }
+  }
+  const { connectToTokens } = await import('./adapters/sqlite/token-socket.ts')
+  const ofServer = await connectToTokens(storage.path)
+  if (ofServer !== undefined) return { store: ofServer, location: `${resolve(storage.path)}, where a server runs`, close () {} }
+  const { openSqliteStore, SqliteStartError } = await import('./adapters/sqlite/open.ts')
+  try {
+    const opened = openSqliteStore(storage.path)
+    return { store: opened.tokens, location: resolve(storage.path), close: () => { opened.close() } }
+  } catch (error) {
+    throw error instanceof SqliteStartError ? new StartError(error.message, { cause: error }) : error
+  }
+}
+
 async function openMemory (): Promise<Stores> {
   const [
-    { createMemorySegmentStore }, { createMemoryTopicStore }, { createMemoryRecordStore }, { createMemoryGroupStore }
+    { createMemorySegmentStore }, { createMemoryTopicStore }, { createMemoryRecordStore }, { createMemoryGroupStore },
+    { createMemoryTokenStore }
   ] = await Promise.all([
     import('./adapters/memory/segment-store.ts'), import('./adapters/memory/topic-store.ts'),
-    import('./adapters/memory/record-store.ts'), import('./adapters/memory/group-store.ts')
+    import('./adapters/memory/record-store.ts'), import('./adapters/memory/group-store.ts'),
+    import('./adapters/memory/token-store.ts')
   ])
   // The wall clock at the start plus the elapsed time: it does not jump when the machine's clock is set.
   const now = (): number => Math.floor(performance.timeOrigin + performance.now())
@@ -162,6 +246,7 @@ async function openMemory (): Promise<Stores> {
     topics: createMemoryTopicStore(now),
     records: createMemoryRecordStore(),
     groups: createMemoryGroupStore(now),
+    tokens: createMemoryTokenStore(),
     checks: [],
     location: 'memory (lost when the server stops)',
     compression: 'none',

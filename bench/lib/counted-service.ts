@@ -1,4 +1,3 @@
-import type { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { createDynamoClient } from '../../src/adapters/dynamodb/client.ts'
 import { createDynamoGroupStore } from '../../src/adapters/dynamodb/group-store.ts'
 import { createDynamoRecordStore } from '../../src/adapters/dynamodb/record-store.ts'
@@ -49,8 +48,7 @@ export class CountedService {
   constructor ({ settings, bucket, table }: Storage) {
     const onAttempt = (operation: string): void => { this.#calls[operation] = (this.#calls[operation] ?? 0) + 1 }
     const segments = createS3SegmentStore({ ...settings, bucket, onAttempt })
-    const client = createDynamoClient({ ...settings, onAttempt })
-    countUnits(client, this.#units)
+    const client = createDynamoClient({ ...settings, onAttempt, onUnits: (kind, units) => { this.#units[kind] += units } })
     const topics = createDynamoTopicStore({ client, table })
     const records = createDynamoRecordStore({ client, table })
     const stores = { segments, topics, records, clock: systemClock }
@@ -127,21 +125,4 @@ export function sumOf (costs: readonly Cost[]): Cost {
   for (const cost of costs) for (const [name, count] of Object.entries(cost.calls)) calls[name] = (calls[name] ?? 0) + count
   const sum = (value: (cost: Cost) => number): number => costs.reduce((total, cost) => total + value(cost), 0)
   return { calls, readUnits: sum(({ readUnits }) => readUnits), writeUnits: sum(({ writeUnits }) => writeUnits) }
-}
-
-/** Has each answer of the table tell its units. */
-function countUnits (client: DynamoDBClient, units: { read: number, write: number }): void {
-  client.middlewareStack.add((next, { commandName = '' }) => async (args) => {
-    const kind = /^(?:Update|Delete)/.test(commandName) ? 'write' : 'read'
-    try {
-      const result = await next({ ...args, input: { ...args.input, ReturnConsumedCapacity: 'TOTAL' } })
-      const { ConsumedCapacity: consumed } = result.output as { ConsumedCapacity?: { CapacityUnits?: number } }
-      if (consumed?.CapacityUnits === undefined) throw new Error(`the answer to ${commandName} does not tell its units`)
-      units[kind] += consumed.CapacityUnits
-      return result
-    } catch (error) {
-      if ((error as Error).name === 'ConditionalCheckFailedException') units[kind]++
-      throw error
-    }
-  }, { step: 'initialize', name: 'unitsMiddleware' })
 }

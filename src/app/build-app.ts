@@ -1,14 +1,19 @@
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyRequest, LogController } from 'fastify'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
+import type { Tokens } from '../domain/access/tokens.ts'
 import type { Catalog } from '../domain/catalog/catalog.ts'
 import { LogError } from '../domain/errors.ts'
 import type { Groups } from '../domain/groups/groups.ts'
 import type { Limits } from '../domain/limits.ts'
 import type { Log } from '../domain/log/log.ts'
+import { noTelemetry } from '../domain/telemetry.ts'
+import type { Exposition } from '../ports/exposition.ts'
+import type { Telemetry } from '../ports/telemetry.ts'
 import { createBodySender } from './http/answers/body-sender.ts'
 import { addDefaultHeaders, setDefaultHeaders } from './http/answers/default-headers.ts'
 import { createPageSender } from './http/answers/page-body.ts'
 import { addBodyParsers } from './http/bodies/raw-body.ts'
+import { addAddressLimit } from './http/bounds/address-limit.ts'
 import { createBoundedServer } from './http/bounds/connections.ts'
 import { addHolds } from './http/bounds/holds.ts'
 import { MemoryBudget } from './http/bounds/memory-budget.ts'
@@ -16,6 +21,7 @@ import { addCors } from './http/cors.ts'
 import { createClientErrorHandler, createErrorHandler, pathOf, refuseConnect } from './http/errors.ts'
 import { addHostCheck } from './http/host-check.ts'
 import type { StreamBounds } from './http/live/event-stream.ts'
+import { LiveRequests } from './http/live/live-requests.ts'
 import { ProblemSchema } from './http/problem.ts'
 import { addRequestLog, logRequest, type PlatformLogFields, RequestLogFields, requestId } from './http/request-log.ts'
 import { ajvOptions, show, validationError } from './http/validation.ts'
@@ -27,7 +33,11 @@ import { offsetRoutes } from './routes/groups/offset.ts'
 import { receiveRoute } from './routes/groups/receive.ts'
 import { settleRoutes } from './routes/groups/settle.ts'
 import { addDocs, addSpecification } from './routes/service/docs.ts'
-import { serviceRoutes, type StoreCheck } from './routes/service/health.ts'
+import { serviceRoutes } from './routes/service/health.ts'
+import { metricsRoute } from './routes/service/metrics.ts'
+import { Readiness, type StoreCheck } from './routes/service/readiness.ts'
+import { tokenRoutes } from './routes/tokens/token.ts'
+import { CreatedTokenBody, Token, TokenList } from './routes/tokens/token.schema.ts'
 import { closeRoute } from './routes/topics/close.ts'
 import { MessagePage } from './routes/topics/consume.schema.ts'
 import { consumeRoute } from './routes/topics/consume.ts'
@@ -42,10 +52,22 @@ export interface AppDeps {
   readonly log: Log
   readonly catalog: Catalog
   readonly groups: Groups
+  /** Without them, there are no routes that manage tokens. */
+  readonly tokens?: Tokens
   /** The same as those of the log. */
   readonly limits: Limits
   /** The limit for bytes that are held for clients (request bodies and responses); 256 MiB by default. */
   readonly bufferedBytesMax?: number
+  /** Gets what the app does; it should be the same as that of the log. By default, nothing is reported. */
+  readonly telemetry?: Telemetry
+  /** For GET /metrics. Without it, there is no such path. */
+  readonly exposition?: Exposition | undefined
+  /** The limit for streams, long polls and waiting receives; unlimited by default. */
+  readonly followersMax?: number
+  /** Requests a second of one address; unlimited by default. */
+  readonly addressRate?: number | undefined
+  /** Addresses and networks of proxies whose `X-Forwarded-For` is used; none by default. */
+  readonly trustedProxies?: readonly string[]
   /** The checks of /ready. */
   readonly checks: readonly StoreCheck[]
   /** A pino logger or a compatible one. Without it, nothing is logged. */
@@ -68,7 +90,9 @@ const schemas = [
 
 /** Creates the HTTP interface of a log, which does not listen yet. */
 export function buildApp (deps: AppDeps): FastifyInstance {
-  const { log, catalog, groups, limits, bufferedBytesMax = 256 * 1024 * 1024 } = deps
+  const { log, catalog, groups, limits, telemetry = noTelemetry, trustedProxies = [] } = deps
+  const { bufferedBytesMax = 256 * 1024 * 1024, followersMax = Infinity } = deps
+  const reports = { telemetry, platform: deps.platformLogFields }
   const handleError = createErrorHandler(limits)
   const sendBody = createBodySender(limits)
   const sendPage = createPageSender(sendBody)
@@ -78,6 +102,7 @@ export function buildApp (deps: AppDeps): FastifyInstance {
     // Log lines contain the request id, so requests do not need loggers of their own.
     childLoggerFactory: (logger) => logger,
     genReqId: requestId,
+    ...trustedProxies.length === 0 ? {} : { trustProxy: [...trustedProxies] },
     ajv: ajvOptions,
     schemaErrorFormatter: validationError,
     // So that a topic name that is too long is refused by the topic rule (400) and not by the router (404).
@@ -85,7 +110,7 @@ export function buildApp (deps: AppDeps): FastifyInstance {
     // During shutdown, requests on open connections are still served; then the connections are closed.
     return503OnClosing: false,
     // Node would send an empty 400 for a request without a host. The host check below sends a problem document.
-    serverFactory: (handle) => createBoundedServer(limits, { requireHostHeader: false }, handle),
+    serverFactory: (handle) => createBoundedServer(limits, { requireHostHeader: false }, handle, telemetry),
     clientErrorHandler: createClientErrorHandler(limits),
     frameworkErrors: (error, request, reply) => {
       const bare = request as unknown as FastifyRequest
@@ -94,38 +119,51 @@ export function buildApp (deps: AppDeps): FastifyInstance {
       reply.header('x-request-id', request.id)
       setDefaultHeaders(reply)
       handleError(error, bare, reply)
-      logRequest(app.log, bare, reply, deps.platformLogFields)
+      logRequest(app.log, bare, reply, reports)
     }
   }).withTypeProvider<TypeBoxTypeProvider>()
 
   // To compile one for each answer of each route takes a second of the start and 50 MiB, and saves less than a microsecond.
   app.setSerializerCompiler(() => (data) => JSON.stringify(data))
   for (const schema of schemas) app.addSchema(schema)
+  if (deps.tokens !== undefined) for (const schema of [Token, CreatedTokenBody, TokenList]) app.addSchema(schema)
   addBodyParsers(app, limits)
   app.setErrorHandler(handleError)
-  addRequestLog(app, deps.platformLogFields)
+  addRequestLog(app, reports)
   addDefaultHeaders(app)
-  addHolds(app, new MemoryBudget(bufferedBytesMax, limits))
+  addHolds(app, new MemoryBudget(bufferedBytesMax, limits, telemetry))
   addMessageChecks(app)
   addHostCheck(app, deps.servedHosts)
   if (deps.corsOrigins !== undefined && deps.corsOrigins.length > 0) addCors(app, deps.corsOrigins)
+  if (deps.addressRate !== undefined) addAddressLimit(app, deps.addressRate, limits, telemetry)
   addUnknownPaths(app)
   // Node would send an empty 417 for an unknown expectation. RFC 9110 permits to ignore it.
   app.server.on('checkExpectation', (request, response) => { app.server.emit('request', request, response) })
   // Node would close the connection without a response.
   app.server.on('connect', (request, socket) => { refuseConnect(app.log, request, socket) })
 
+  const live = new LiveRequests(log, followersMax, telemetry)
+  app.addHook('preClose', (done) => {
+    live.close()
+    done()
+  })
+  const readiness = new Readiness(deps.checks, limits)
+
   addDocs(app)
   for (const { prefix, hide } of [{ prefix: '', hide: false }, { prefix: '/v1', hide: true }]) {
     app.register((scope, _options, done) => {
       scope.register(produceRoute, { log, limits, hide })
-      scope.register(consumeRoute, { log, limits, sendPage, timeLeft: deps.timeLeft, streamBounds: deps.streamBounds, hide })
+      scope.register(consumeRoute, {
+        log, live, limits, sendPage, telemetry, timeLeft: deps.timeLeft, streamBounds: deps.streamBounds, hide
+      })
       scope.register(topicRoutes, { catalog, groups, limits, hide })
       scope.register(trimRoute, { log, catalog, limits, hide })
       scope.register(closeRoute, { log, limits, hide })
-      scope.register(receiveRoute, { groups, limits, sendBody, timeLeft: deps.timeLeft, hide })
+      scope.register(receiveRoute, { groups, live, limits, sendBody, telemetry, timeLeft: deps.timeLeft, hide })
       for (const routes of [settleRoutes, groupRoutes, offsetRoutes]) scope.register(routes, { groups, limits, hide })
-      scope.register(serviceRoutes, { checks: deps.checks, limits, hide })
+      if (deps.tokens !== undefined) scope.register(tokenRoutes, { tokens: deps.tokens, limits, callerOf: () => 'a request', hide })
+      scope.register(serviceRoutes, { readiness, hide })
+      if (deps.exposition !== undefined) scope.register(metricsRoute, { exposition: deps.exposition, hide })
       addSpecification(scope)
       done()
     }, { prefix })

@@ -1,3 +1,4 @@
+import { isIP } from 'node:net'
 import { type Static, type TSchema, Type } from '@sinclair/typebox'
 import { Value } from '@sinclair/typebox/value'
 import type { Retention } from '../domain/catalog/catalog.ts'
@@ -12,6 +13,8 @@ const hostName = '([A-Za-z0-9._-]+|\\[[0-9A-Fa-f:.]+\\])'
 const origin = 'https?://([a-z0-9._-]+|\\[[0-9a-f:.]+\\])(:[0-9]{1,5})?'
 const list = (item: string): string => `${item}( *, *${item})*`
 const compressions = ['auto', 'none', 'gzip', 'zstd'] as const
+
+const proxiesExpected = 'IP addresses or networks such as 10.0.0.0/8, separated by commas'
 
 const url = { pattern: '^https?://[^\\s/]+', 'x-expected': 'a URL that begins with http:// or https://' }
 
@@ -95,6 +98,26 @@ export const SettingsSchema = Type.Object({
     maximum: 64 * 1024 * 1024 * 1024,
     'x-expected': 'a whole number from 16777216 to 68719476736'
   }),
+  MAX_FOLLOWERS: Type.Integer({
+    description: 'Streams, long polls and waiting receives at one time; more get 503 `too_many_followers`. No effect on Lambda',
+    default: 2_000,
+    minimum: 1,
+    maximum: 1_000_000,
+    'x-expected': 'a whole number from 1 to 1000000'
+  }),
+  RATE_LIMIT_ADDRESS: Type.Optional(Type.Integer({
+    description: 'Requests a second of one address, /health and /ready apart; more get 429 `rate_limited`. After a pause, as many ' +
+      'may come at once. Not set: unlimited. No effect on Lambda',
+    minimum: 1,
+    maximum: 1_000_000,
+    'x-expected': 'a whole number from 1 to 1000000'
+  })),
+  TRUSTED_PROXIES: Type.Optional(Type.String({
+    description: 'Addresses or networks of proxies, separated by commas. Of a request from one of them, the address is the last in ' +
+      '`X-Forwarded-For` that is not one of them',
+    pattern: `^${list('[0-9A-Fa-f.:]+(/[0-9]{1,3})?')}$`,
+    'x-expected': proxiesExpected
+  })),
   COMPRESSION: Type.Union(compressions.map((name) => Type.Literal(name)), {
     description: 'How stored messages are compressed: auto (zstd on S3, none on the embedded store), none, gzip, zstd',
     default: 'auto',
@@ -127,6 +150,19 @@ export const SettingsSchema = Type.Object({
     maximum: Number.MAX_SAFE_INTEGER,
     'x-expected': `a whole number from 1 to ${Number.MAX_SAFE_INTEGER}`
   })),
+  METRICS: Type.Union([Type.Literal('on'), Type.Literal('off')], {
+    description: 'Whether the service counts what it does: for `GET /metrics`, and on Lambda for CloudWatch',
+    default: 'on',
+    'x-expected': 'on or off'
+  }),
+  METRICS_TOPICS: Type.Integer({
+    description: 'Topics that have a label of their own in the metrics, and consumer groups: the first ones that are used. ' +
+      'All others share the label `(other)`',
+    default: defaultLimits.metricTopicsMax,
+    minimum: 0,
+    maximum: 10_000,
+    'x-expected': 'a whole number from 0 to 10000'
+  }),
   SWEEP_INTERVAL_MS: Type.Integer({
     description: 'Time in ms between two sweeps, which remove what retention allows; 0: this server does not sweep',
     default: 300_000,
@@ -149,7 +185,10 @@ export interface AwsStorage {
   readonly dynamoEndpoint: string | undefined
 }
 
-export type StorageSettings = AwsStorage | { readonly kind: 'folder', readonly path: string } | { readonly kind: 'memory' }
+/** The embedded store. */
+export interface FolderStorage { readonly kind: 'folder', readonly path: string }
+
+export type StorageSettings = AwsStorage | FolderStorage | { readonly kind: 'memory' }
 
 export interface Settings {
   readonly storage: StorageSettings
@@ -161,6 +200,11 @@ export interface Settings {
   readonly logLevel: typeof levels[number]
   readonly connectionsMax: number
   readonly bufferedBytesMax: number
+  readonly followersMax: number
+  /** Requests a second of one address; `undefined`: unlimited. */
+  readonly addressRate: number | undefined
+  /** Addresses and networks. */
+  readonly trustedProxies: readonly string[]
   /** `auto`: what is best for the storage. */
   readonly compression: typeof compressions[number]
   readonly lingerMs: number
@@ -168,6 +212,9 @@ export interface Settings {
   readonly createsTopics: boolean
   /** For topics without their own. */
   readonly retention: Retention
+  readonly metrics: boolean
+  /** Topics with a label of their own in the metrics. */
+  readonly metricTopicsMax: number
   /** 0: never. */
   readonly sweepIntervalMs: number
 }
@@ -182,6 +229,7 @@ export function loadSettings (environment: Environment): Settings {
   const wrong: string[] = []
   const variables = readVariables(environment, wrong)
   const storage = storageOf(variables, wrong)
+  const trustedProxies = proxiesOf(variables, wrong)
   if (wrong.length > 0) throw new SettingsError(wrong.join('\n'))
   return {
     storage,
@@ -192,10 +240,15 @@ export function loadSettings (environment: Environment): Settings {
     logLevel: variables.LOG_LEVEL,
     connectionsMax: variables.MAX_CONNECTIONS,
     bufferedBytesMax: variables.MAX_BUFFERED_BYTES,
+    followersMax: variables.MAX_FOLLOWERS,
+    addressRate: variables.RATE_LIMIT_ADDRESS,
+    trustedProxies,
     compression: variables.COMPRESSION,
     lingerMs: variables.LINGER_MS,
     createsTopics: variables.AUTO_CREATE_TOPICS === 'true',
     retention: { retentionMs: variables.RETENTION_MS, retentionBytes: variables.RETENTION_BYTES },
+    metrics: variables.METRICS === 'on',
+    metricTopicsMax: variables.METRICS_TOPICS,
     sweepIntervalMs: variables.SWEEP_INTERVAL_MS
   }
 }
@@ -250,6 +303,18 @@ function missing (name: 'BUCKET_NAME' | 'COUNTERS_TABLE', because: string): stri
 function servedHosts ({ HOST: host, ALLOWED_HOSTS: allowed }: Variables): readonly string[] | undefined {
   if (!isLoopback(host) && allowed === undefined) return undefined
   return [...loopbackNames, host.includes(':') ? `[${host}]` : host, ...listOf(allowed)].map((name) => name.toLowerCase())
+}
+
+function proxiesOf ({ TRUSTED_PROXIES: text }: Variables, wrong: string[]): string[] {
+  const networks = listOf(text)
+  const isNetwork = (network: string): boolean => {
+    const [address = '', bits = '1'] = network.split('/')
+    const family = isIP(address)
+    return family !== 0 && Number(bits) >= 1 && Number(bits) <= (family === 4 ? 32 : 128)
+  }
+  const known = wrong.some((line) => line.startsWith('TRUSTED_PROXIES:'))
+  if (!known && !networks.every(isNetwork)) wrong.push(`TRUSTED_PROXIES: expected ${proxiesExpected}, got ${show.text(text!)}`)
+  return networks
 }
 
 /** The items of a variable that is a list separated by commas. */

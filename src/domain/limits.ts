@@ -178,6 +178,23 @@ export const defaultLimits = {
   deadLetterMoveMs: 5 * seconds,
   deadLetterClaimMs: 10 * seconds,
 
+  // Access tokens
+  /** A token that was looked up is believed for this time, so a revocation takes effect within it. */
+  tokenCacheMs: 10 * seconds,
+  /** Memory for tokens that were looked up, about. */
+  tokenCacheBytes: 8 * MiB,
+  /** Looking up a token takes at most this, attempts included. */
+  tokenReadTimeoutMs: 3 * seconds,
+  /** Ids that have no token are remembered for `tokenCacheMs`, too: so many. */
+  unknownTokensMax: 1_000,
+  /** So many look-ups of ids that were not known before may find nothing in a second, and at one time. */
+  unknownTokensPerSecond: 20,
+  unknownTokensBurst: 100,
+  tokenNameCharsMax: 128,
+  tokenGrantsMax: 100,
+  /** Requests a second that a token can be limited to. */
+  tokenRateMax: 1_000_000,
+
   // What a client may send, and how much the server holds for clients
   requestBytesMax: 4 * MiB,
   requestMessagesMax: 65_536,
@@ -185,6 +202,8 @@ export const defaultLimits = {
   managementBodyBytesMax: 16 * KiB,
   /** Of the bodies of consumer groups. All offsets that can be in flight fit in. */
   groupBodyBytesMax: 128 * KiB,
+  /** Of the body that creates a token: `tokenGrantsMax` of the longest grants fit in. */
+  tokenBodyBytesMax: 32 * KiB,
   keyBytesMax: 1 * KiB,
   headersBytesMax: 8 * KiB,
   /** Levels of nested objects and arrays in a payload. Many parsers are recursive, and some fail on deeper nesting. */
@@ -219,8 +238,16 @@ export const defaultLimits = {
    */
   clientGraceMs: 2 * seconds,
   clientBytesPerSecondMin: 1 * MiB,
+  /** Addresses whose rate is remembered; a forgotten one may have another burst. */
+  rateAddressesMax: 65_536,
+  /** Results of the checks of /ready are used for this time, so that nobody can make the checks cost. */
+  readinessKeptMs: 1 * seconds,
   /** File descriptors that are not available for connections. */
-  reservedFiles: 64
+  reservedFiles: 64,
+
+  // Metrics
+  /** METRICS_TOPICS: topics with a label of their own in the metrics, and groups; all others share one. */
+  metricTopicsMax: 100
 }
 
 export type Limits = {
@@ -257,6 +284,11 @@ export function checkLimits (limits: Limits): Limits {
     [
       limits.waitMaxMs <= limits.groupAnswerMs && limits.groupAnswerMs + limits.memoryWaitMs < limits.stalledConnectionMs,
       'a connection that waits for messages of a group is not stalled'
+    ],
+    [
+      limits.tokenReadTimeoutMs + Math.max(limits.waitMaxMs, limits.readTimeoutMs, limits.appendTimeoutMs, limits.groupAnswerMs) <
+        limits.stalledConnectionMs,
+      'a connection is not stalled while its token is looked up'
     ],
     [limits.pageMessagesDefault <= limits.pageMessagesMax, 'pageMessagesDefault is at most pageMessagesMax'],
     [limits.topicsPageDefault <= limits.topicsPageMax && limits.topicsPageMax <= limits.listMax, 'a page of topics needs one LIST'],

@@ -2,10 +2,37 @@ import type { Clock } from '../ports/clock.ts'
 import { StoreError } from '../ports/errors.ts'
 import type { GroupStore } from '../ports/group-store.ts'
 import type { RecordStore } from '../ports/record-store.ts'
-import type { SegmentObject, SegmentStore } from '../ports/segment-store.ts'
+import type { NamedSegmentStore, SegmentObject, SegmentStore } from '../ports/segment-store.ts'
 import type { StoreOperation, Telemetry } from '../ports/telemetry.ts'
+import type { TokenStore } from '../ports/token-store.ts'
 import type { TopicStore } from '../ports/topic-store.ts'
 import type { Bytes } from '../ports/units.ts'
+
+const nothing = (): void => {}
+
+/** Reports nothing. */
+export const noTelemetry: Telemetry = {
+  storeCall: nothing,
+  capacityUsed: nothing,
+  append: nothing,
+  segmentWritten: nothing,
+  read: nothing,
+  delivered: nothing,
+  segmentLookup: nothing,
+  loadedAhead: nothing,
+  hole: nothing,
+  sealPut: nothing,
+  liveRequestBegan: nothing,
+  liveRequestEnded: nothing,
+  swept: nothing,
+  groupReceived: nothing,
+  groupAcked: nothing,
+  groupLeasesExpired: nothing,
+  groupDeadLettered: nothing,
+  bytesHeld: nothing,
+  refused: nothing,
+  request: nothing
+}
 
 /** The store, with each call reported to `telemetry`, apart from `check`. */
 export function observedSegments (store: SegmentStore, telemetry: Telemetry, clock: Clock): SegmentStore {
@@ -17,6 +44,15 @@ export function observedSegments (store: SegmentStore, telemetry: Telemetry, clo
     list: (topic, from, limit, options) => observe('list', store.list(topic, from, limit, options)),
     remove: (topic, lasts, options) => observe('remove', store.remove(topic, lasts, options)),
     check: (options) => store.check(options)
+  }
+}
+
+/** The same for a store that can list the names of topics. */
+export function observedNamedSegments (store: NamedSegmentStore, telemetry: Telemetry, clock: Clock): NamedSegmentStore {
+  const observe = observer(telemetry, clock)
+  return {
+    ...observedSegments(store, telemetry, clock),
+    topics: (after, limit, options) => observe('list_names', store.topics(after, limit, options))
   }
 }
 
@@ -55,6 +91,17 @@ export function observedGroups (store: GroupStore, telemetry: Telemetry, clock: 
     write: (name, item, expected, options) => observe('write_group', store.write(name, item, expected, options)),
     remove: (name, expected, options) => observe('remove_group', store.remove(name, expected, options)),
     list: (topic, after, limit, options) => observe('list_groups', store.list(topic, after, limit, options))
+  }
+}
+
+/** The store, with each call reported to `telemetry`. */
+export function observedTokens (store: TokenStore, telemetry: Telemetry, clock: Clock): TokenStore {
+  const observe = observer(telemetry, clock)
+  return {
+    read: (id, options) => observe('read_token', store.read(id, options)),
+    create: (token, options) => observe('create_token', store.create(token, options)),
+    remove: (id, options) => observe('remove_token', store.remove(id, options)),
+    list: (after, limit, options) => observe('list_tokens', store.list(after, limit, options))
   }
 }
 

@@ -4,13 +4,13 @@ import type { CallOptions } from './segment-store.ts'
 export interface StoredToken {
   /** Which token it is; not secret. 1 to 64 of A-Z, a-z, 0-9. */
   readonly id: string
-  /** Opaque to the store; at most 64 KiB. */
+  /** Opaque to the store; at most 64 KiB. Empty if what is stored is not a text. */
   readonly text: string
 }
 
 export interface TokenListing {
-  /** Ascending by id. */
-  readonly tokens: readonly StoredToken[]
+  /** Ascending. */
+  readonly ids: readonly string[]
   /** There may be more after the last one. An empty listing is never truncated. */
   readonly truncated: boolean
 }
@@ -27,7 +27,8 @@ export interface TokenStore {
   remove (id: string, options?: CallOptions): Promise<boolean>
 
   /**
-   * Tokens with ids after `after`. May lack one that was created just now, or have one that was removed just now.
+   * The ids of tokens after `after`: the index of a table has no more of them. May lack one that was created just now, or have
+   * one that was removed just now.
    * @throws StoreError as `read`
    */
   list (after: string, limit: number, options?: CallOptions): Promise<TokenListing>

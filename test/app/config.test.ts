@@ -11,10 +11,15 @@ const defaults: Settings = {
   logLevel: 'info',
   connectionsMax: 10_000,
   bufferedBytesMax: 268_435_456,
+  followersMax: 2_000,
+  addressRate: undefined,
+  trustedProxies: [],
   compression: 'auto',
   lingerMs: 0,
   createsTopics: true,
   retention: { retentionMs: undefined, retentionBytes: undefined },
+  metrics: true,
+  metricTopicsMax: 100,
   sweepIntervalMs: 300_000
 }
 
@@ -36,11 +41,16 @@ test('every variable is taken over', () => {
     LOG_LEVEL: 'silent',
     MAX_CONNECTIONS: '7',
     MAX_BUFFERED_BYTES: '33333333333',
+    MAX_FOLLOWERS: '5',
+    RATE_LIMIT_ADDRESS: '100',
+    TRUSTED_PROXIES: '10.0.0.0/8, ::1,fd00::/8,127.0.0.1',
     COMPRESSION: 'gzip',
     LINGER_MS: '50',
     AUTO_CREATE_TOPICS: 'false',
     RETENTION_MS: '9007199254740991',
     RETENTION_BYTES: '1000000000000',
+    METRICS: 'off',
+    METRICS_TOPICS: '7',
     SWEEP_INTERVAL_MS: '0'
   }), {
     storage: { kind: 'folder', path: '/var/lib/streams' },
@@ -51,10 +61,15 @@ test('every variable is taken over', () => {
     logLevel: 'silent',
     connectionsMax: 7,
     bufferedBytesMax: 33_333_333_333,
+    followersMax: 5,
+    addressRate: 100,
+    trustedProxies: ['10.0.0.0/8', '::1', 'fd00::/8', '127.0.0.1'],
     compression: 'gzip',
     lingerMs: 50,
     createsTopics: false,
     retention: { retentionMs: Number.MAX_SAFE_INTEGER, retentionBytes: 1_000_000_000_000 },
+    metrics: false,
+    metricTopicsMax: 7,
     sweepIntervalMs: 0
   })
 })
@@ -89,6 +104,13 @@ const wrong: Array<[Record<string, string>, string]> = [
   [{ PORT: '-1' }, 'PORT: expected a whole number from 0 to 65535, got "-1"'],
   [{ MAX_CONNECTIONS: '0' }, 'MAX_CONNECTIONS: expected a whole number from 1 to 1000000, got "0"'],
   [{ MAX_BUFFERED_BYTES: '1' }, 'MAX_BUFFERED_BYTES: expected a whole number from 16777216 to 68719476736, got "1"'],
+  [{ MAX_FOLLOWERS: '0' }, 'MAX_FOLLOWERS: expected a whole number from 1 to 1000000, got "0"'],
+  [{ RATE_LIMIT_ADDRESS: '0' }, 'RATE_LIMIT_ADDRESS: expected a whole number from 1 to 1000000, got "0"'],
+  ...['10.0.0.0/33', '10.0.0.0/0', '10.0.0/8', '::1/129', 'fe80::1::', '10.0.0.1,', 'proxy', '1.2.3.4/']
+    .map((text): [Record<string, string>, string] => [
+      { TRUSTED_PROXIES: text },
+      `TRUSTED_PROXIES: expected IP addresses or networks such as 10.0.0.0/8, separated by commas, got "${text}"`
+    ]),
   [{ LINGER_MS: '1001' }, 'LINGER_MS: expected a whole number from 0 to 1000, got "1001"'],
   [{ AUTO_CREATE_TOPICS: 'no' }, 'AUTO_CREATE_TOPICS: expected true or false, got "no"'],
   [{ RETENTION_MS: '999' }, 'RETENTION_MS: expected a whole number from 1000 to 9007199254740991, got "999"'],

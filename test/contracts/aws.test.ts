@@ -2,6 +2,7 @@ import type { TestContext } from 'node:test'
 import { createDynamoClient, type TableSettings } from '../../src/adapters/dynamodb/client.ts'
 import { createDynamoGroupStore } from '../../src/adapters/dynamodb/group-store.ts'
 import { createDynamoRecordStore } from '../../src/adapters/dynamodb/record-store.ts'
+import { createDynamoTokenStore } from '../../src/adapters/dynamodb/token-store.ts'
 import { createDynamoTopicStore } from '../../src/adapters/dynamodb/topic-store.ts'
 import { createS3SegmentStore } from '../../src/adapters/s3/segment-store.ts'
 import { localstack, withoutLocalstack } from '../support/storage/localstack.ts'
@@ -9,6 +10,7 @@ import { callsContract } from './calls.contract.ts'
 import { groupStoreContract } from './group-store.contract.ts'
 import { recordStoreContract } from './record-store.contract.ts'
 import { segmentStoreContract } from './segment-store.contract.ts'
+import { tokenStoreContract } from './token-store.contract.ts'
 import { topicStoreContract } from './topic-store.contract.ts'
 
 segmentStoreContract('S3 (LocalStack)', async (t) => {
@@ -39,6 +41,11 @@ recordStoreContract('DynamoDB (LocalStack)', async (t) => {
 groupStoreContract('DynamoDB (LocalStack)', async (t) => {
   const [one, other] = await clients(t)
   return [createDynamoGroupStore(one), createDynamoGroupStore(other)]
+}, { io: true, skip: withoutLocalstack })
+
+tokenStoreContract('DynamoDB (LocalStack)', async (t) => {
+  const [one, other] = await clients(t)
+  return [createDynamoTokenStore(one), createDynamoTokenStore(other)]
 }, { io: true, skip: withoutLocalstack })
 
 // As they are on the wire.

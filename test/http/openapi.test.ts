@@ -2,6 +2,8 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js'
 import fc from 'fast-check'
+import { createMemoryTokenStore } from '../../src/adapters/memory/token-store.ts'
+import { encodeToken } from '../../src/domain/access/token-codec.ts'
 import { hurried, listeningApp } from '../support/http/app.ts'
 import { anyText, check } from '../support/http/fuzz.ts'
 import { mostlyDescribed, type OpenApi, type Operation, type Schema } from '../support/http/openapi.ts'
@@ -29,7 +31,7 @@ function compiled (ajv: Ajv2020, schema: Schema): ValidateFunction {
 }
 
 test('the service is what /openapi.json says', async (t) => {
-  const { baseUrl } = await listeningApp(t, { timeLeft: hurried, limits: { gapWaitMs: 1 } })
+  const { baseUrl } = await listeningApp(t, { tokenStore, timeLeft: hurried, limits: { gapWaitMs: 1 } })
   const document = JSON.parse((await ask(baseUrl, { path: '/openapi.json' })).text) as OpenApi
   const ajv = validator(document)
   assert.equal(document.openapi, '3.1.0')
@@ -42,7 +44,7 @@ test('the service is what /openapi.json says', async (t) => {
 })
 
 test('each error in the document has an example that is an answer of its status', async (t) => {
-  const { baseUrl } = await listeningApp(t)
+  const { baseUrl } = await listeningApp(t, { tokenStore })
   const document = JSON.parse((await ask(baseUrl, { path: '/openapi.json' })).text) as OpenApi
   const valid = compiled(validator(document), { $ref: '#/components/schemas/Problem' })
   for (const [path, methods] of Object.entries(document.paths)) {
@@ -94,14 +96,17 @@ function meant ({ type }: Schema, text: string): string | number | boolean {
   return (type === 'number' ? /^(0|[1-9][0-9]*)(\.[0-9]{1,3})?$/ : /^(0|[1-9][0-9]*)$/).test(text) ? Number(text) : text
 }
 
-/** A topic that exists, and a group of it, unless they were just deleted. */
+/** A topic that exists, a group of it, and a token, unless they were just deleted. */
 const KNOWN = 'known'
+const tokenStore = createMemoryTokenStore()
 
 async function makeKnown (baseUrl: string): Promise<void> {
   // It may have been closed.
   await ask(baseUrl, { method: 'DELETE', path: `/topics/${KNOWN}` })
   await ask(baseUrl, { method: 'PUT', path: `/topics/${KNOWN}` })
   await ask(baseUrl, { method: 'PUT', path: `/topics/${KNOWN}/groups/${KNOWN}` })
+  const record = { hash: '0'.repeat(64), name: 'x', allow: [], createdAtMs: 1, createdBy: 'x' }
+  await tokenStore.create({ id: KNOWN, text: encodeToken(record) })
 }
 
 /** The id of a lease of the known group, with one message. The group is made anew, lest its bounds are reached. */
@@ -114,7 +119,8 @@ async function knownLease (baseUrl: string): Promise<string> {
 
 const stateCodes = [
   'offset_out_of_range', 'topic_not_found', 'producer_\\w+', 'offset_mismatch', 'topic_closed', 'out_of_order', 'idempotency_conflict',
-  'message_too_large', 'rate_limited', 'group_not_found', 'invalid_group_config', 'lease_lost', 'group_busy', 'offset_conflict'
+  'message_too_large', 'rate_limited', 'group_not_found', 'token_not_found', 'invalid_group_config', 'lease_lost', 'group_busy',
+  'offset_conflict'
 ]
 /** An id in the form of one, or an offset of another lease. */
 const noSuchLease = /lease_id: expected the id of a lease, got \\"[\w-]{48}\\"|the last offset of the lease/

@@ -6,13 +6,35 @@ import { StoreError } from '../../ports/errors.ts'
 import type { CallOptions } from '../../ports/segment-store.ts'
 import { clientConfig, hasAnswered, observeAnswers, sendOptions, serverTime, type AwsSettings } from '../aws/client.ts'
 import { withStoreErrors, type CallContext, type Remedies } from '../aws/errors.ts'
-import { CHECK_KEY, PK, TOPICS_INDEX, type Item } from './table.ts'
+import { CHECK_KEY, copySourceOf, PK, TOPICS_INDEX, type Item } from './table.ts'
+
+export interface DynamoSettings extends AwsSettings {
+  /** Called with the capacity that each call has consumed. Without it, answers are not asked to tell. */
+  readonly onUnits?: ((kind: 'read' | 'write', units: number) => void) | undefined
+}
 
 /** Creates a client for the stores in this folder. To be closed with `destroy()`. */
-export function createDynamoClient (settings: AwsSettings): DynamoDBClient {
+export function createDynamoClient (settings: DynamoSettings): DynamoDBClient {
   const client = new DynamoDBClient(clientConfig(settings))
   observeAnswers(client, settings)
+  if (settings.onUnits !== undefined) observeUnits(client, settings.onUnits)
   return client
+}
+
+/** The answer to a write that its condition refuses does not tell its units, which are at least one. */
+function observeUnits (client: DynamoDBClient, onUnits: NonNullable<DynamoSettings['onUnits']>): void {
+  client.middlewareStack.add((next, { commandName = '' }) => async (args) => {
+    const kind = /^(?:Update|Delete)/.test(commandName) ? 'write' : 'read'
+    try {
+      const result = await next({ ...args, input: { ...args.input, ReturnConsumedCapacity: 'TOTAL' } })
+      const { ConsumedCapacity: consumed } = result.output as { ConsumedCapacity?: { CapacityUnits?: number } }
+      onUnits(kind, consumed?.CapacityUnits ?? 0)
+      return result
+    } catch (error) {
+      if (error instanceof ConditionalCheckFailedException) onUnits(kind, 1)
+      throw error
+    }
+  }, { step: 'initialize', name: 'unitsMiddleware' })
 }
 
 export interface TableSettings {
@@ -116,9 +138,14 @@ export class Table {
     })
   }
 
-  /** @throws StoreError also if the service's answers have no time */
+  /** @throws StoreError also if the service's answers have no time, or if a copy into the table is not complete */
   async check (options?: CallOptions): Promise<void> {
-    serverTime(await this.#get(CHECK_KEY, options))
+    const { item, time } = await this.get(CHECK_KEY, options)
+    time()
+    const source = copySourceOf(item)
+    if (source === undefined) return
+    throw new StoreError('misconfigured', 'none', `the copy of ${source} into the table "${this.name}" is not complete: run the same ` +
+      '"npm run copy" again, or empty the bucket and the table')
   }
 }
 

@@ -90,6 +90,8 @@ export const equals = (attribute: string, value: number): Condition => compared(
 
 export const bytesAre = (attribute: string, value: Uint8Array): Condition => compared(attribute, '=', binary(value))
 
+export const textIs = (attribute: string, value: string): Condition => compared(attribute, '=', text(value))
+
 export const above = (attribute: string, value: number): Condition => compared(attribute, '>', number(value))
 
 export const below = (attribute: string, value: number): Condition => compared(attribute, '<', number(value))

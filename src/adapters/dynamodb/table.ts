@@ -23,6 +23,10 @@
  *     last, text           N   its version; S, its content
  *     ttl                  N   when DynamoDB may remove it, seconds
  *
+ * While a copy into the table is not complete (log §8), the item `#check` has:
+ *
+ *     copy_of, copy_run    S   where the data comes from; S, random, of the process that copies
+ *
  * A consumer group (groups §2.1) has the key `group#{topic}#{group}`:
  *
  *     kind                 S   "group". With it, the item is in the index
@@ -30,9 +34,15 @@
  *     by                   S   random, of the newest write
  *     config               S   JSON
  *     state                B   what is handed out, and what is settled
+ *
+ * An access token has the key `token#{id}`:
+ *
+ *     kind                 S   "token". With it, the item is in the index
+ *     text                 S   what is known of it, as JSON
  */
 import type { AttributeValue, CreateTableCommandInput, GlobalSecondaryIndex } from '@aws-sdk/client-dynamodb'
 import { StoreError } from '../../ports/errors.ts'
+import type { StoredRecord } from '../../ports/copy-store.ts'
 import type { GroupItem, GroupName } from '../../ports/group-store.ts'
 import type { RecordName } from '../../ports/record-store.ts'
 import type { Fact, TopicItem } from '../../ports/topic-store.ts'
@@ -45,7 +55,7 @@ export const PK = 'pk'
 /** Tells what an item is, if it can be listed. */
 export const KIND = 'kind'
 
-/** Lists topics, and the groups of a topic. It has only what no write changes, so that writes cost the same with it. */
+/** Lists topics, the groups of a topic, and access tokens. It has only what no write changes, so that writes cost the same with it. */
 export const TOPICS_INDEX = {
   IndexName: 'topics',
   KeySchema: [{ AttributeName: KIND, KeyType: 'HASH' }, { AttributeName: PK, KeyType: 'RANGE' }],
@@ -76,8 +86,11 @@ export function tableDefinition (TableName: string): CreateTableCommandInput {
 /** Topic names cannot contain it, so keys with it are not those of topics. */
 export const SEPARATOR = '#'
 export const CHECK_KEY = `${SEPARATOR}check`
+/** Attributes of the item {@link CHECK_KEY} while a copy into the table is not complete (log §8). */
+export const COPY_MARK = { source: 'copy_of', run: 'copy_run' } as const
 export const TOPIC_KIND = 'topic'
 export const GROUP_KIND = 'group'
+export const TOKEN_KIND = 'token'
 
 export function recordKey ({ kind, topic, id }: RecordName): string {
   return [kind, topic, id].join(SEPARATOR)
@@ -85,6 +98,22 @@ export function recordKey ({ kind, topic, id }: RecordName): string {
 
 export function groupKey ({ topic, group }: GroupName): string {
   return [GROUP_KIND, topic, group].join(SEPARATOR)
+}
+
+/** The name in a key that {@link recordKey} made. An id may have separators in it. */
+export function recordNameOf (key: string): RecordName {
+  const [kind = '', topic = '', ...id] = key.split(SEPARATOR)
+  return { kind: kind === 'key' ? 'key' : 'producer', topic, id: id.join(SEPARATOR) }
+}
+
+/** The name in a key that {@link groupKey} made. */
+export function groupNameOf (key: string): GroupName {
+  const [, topic = '', group = ''] = key.split(SEPARATOR)
+  return { topic, group }
+}
+
+export function tokenKey (id: string): string {
+  return TOKEN_KIND + SEPARATOR + id
 }
 
 /** Attributes of a topic's item. */
@@ -104,7 +133,12 @@ export const TOPIC = {
 /** Attributes of a group's item. */
 export const GROUP = { gen: 'gen', rev: 'rev', by: 'by', config: 'config', state: 'state' } as const
 
+/** Attributes of a token's item. */
+export const TOKEN = { text: 'text' } as const
+
 const GEN_BYTES = 16
+/** Of a record that another program has made without a time: the last one that a date can have. */
+const NEVER_MS = 8.64e15
 /** Characters of a wrong value in the message of an error. */
 const SHOWN_MAX = 100
 
@@ -175,6 +209,17 @@ export function recordOf (item: Item, name: RecordName): Fact {
 }
 
 /** @throws StoreError `misconfigured` if an attribute is not as it must be */
+export function storedRecordOf (item: Item, name: RecordName): StoredRecord {
+  const ttl = numberOf(item, TTL_ATTRIBUTE, `record ${recordKey(name)}`)
+  return { name, record: recordOf(item, name), expiresAtMs: ttl === undefined ? NEVER_MS : ttl * 1_000 }
+}
+
+/** Where the copy comes from that is being made into the table. */
+export function copySourceOf (item: Item | undefined): string | undefined {
+  return item === undefined ? undefined : textOf(item, COPY_MARK.source, `item ${CHECK_KEY}`)
+}
+
+/** @throws StoreError `misconfigured` if an attribute is not as it must be */
 export function groupItemOf (item: Item, { topic, group }: GroupName): GroupItem {
   const of = `consumer group ${group} of topic ${topic}`
   const gen = bytesOf(item, GROUP.gen, of)
@@ -186,6 +231,11 @@ export function groupItemOf (item: Item, { topic, group }: GroupName): GroupItem
     config: textOf(item, GROUP.config, of) ?? missing(GROUP.config, of),
     state: bytesOf(item, GROUP.state, of)
   }
+}
+
+/** Empty if it is not a string: then the token is refused, and can still be listed and removed. */
+export function tokenTextOf (item: Item): string {
+  return item[TOKEN.text]?.S ?? ''
 }
 
 function factOf (item: Item, attributes: FactAttributes, of: string): Fact | undefined {

@@ -1,9 +1,8 @@
 import type { GroupItem, GroupName, GroupStore, GroupVersion, StoreInstant } from '../../ports/group-store.ts'
 import type { Ms } from '../../ports/units.ts'
 
-/** Keeps the groups in memory. @param now the store's clock, ms since epoch */
-export function createMemoryGroupStore (now: () => Ms = Date.now): GroupStore {
-  const groups = new Map<string, GroupItem>()
+/** Keeps the groups in memory. @param now the store's clock, ms since epoch @param groups where it keeps them, by `topic#group` */
+export function createMemoryGroupStore (now: () => Ms = Date.now, groups = new Map<string, GroupItem>()): GroupStore {
   const keyOf = ({ topic, group }: GroupName): string => `${topic}#${group}`
   const instant = (): StoreInstant => {
     const at = now()

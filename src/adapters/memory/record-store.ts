@@ -1,9 +1,8 @@
+import type { StoredRecord } from '../../ports/copy-store.ts'
 import type { RecordName, RecordStore } from '../../ports/record-store.ts'
-import type { Fact } from '../../ports/topic-store.ts'
 
-/** Keeps the records in memory. */
-export function createMemoryRecordStore (): RecordStore {
-  const records = new Map<string, { readonly record: Fact, readonly expiresAtMs: number }>()
+/** Keeps the records in memory. @param records where it keeps them */
+export function createMemoryRecordStore (records = new Map<string, StoredRecord>()): RecordStore {
   const keyOf = ({ kind, topic, id }: RecordName): string => `${kind}#${topic}#${id}`
 
   return {
@@ -15,7 +14,7 @@ export function createMemoryRecordStore (): RecordStore {
       const there = records.get(keyOf(name))?.record
       const refused = name.kind === 'producer' ? (there?.last ?? 0) > record.last : (there?.last ?? null) !== seen
       if (refused) return there
-      records.set(keyOf(name), { record, expiresAtMs })
+      records.set(keyOf(name), { name, record, expiresAtMs })
       return 'replaced'
     },
 

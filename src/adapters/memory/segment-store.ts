@@ -1,24 +1,33 @@
 import { StoreError } from '../../ports/errors.ts'
+import type { SegmentRestore } from '../../ports/copy-store.ts'
 import { PUT_ACCEPTED_MS, type NamedSegmentStore, type SegmentObject } from '../../ports/segment-store.ts'
 
 interface StoredObject { readonly object: SegmentObject, readonly lastModified: number }
 
 /** Keeps objects in memory. Each topic has an ascending array of keys; a new key belongs at its end, or close to it. */
-export function createMemorySegmentStore (now: () => number = Date.now): NamedSegmentStore {
+export function createMemorySegmentStore (now: () => number = Date.now): NamedSegmentStore & SegmentRestore {
   const topics = new Map<string, { keys: number[], objects: Map<number, StoredObject> }>()
+
+  function put (topic: string, last: number, object: SegmentObject, lastModified: number): 'created' | 'exists' {
+    let segments = topics.get(topic)
+    if (segments === undefined) topics.set(topic, segments = { keys: [], objects: new Map() })
+    if (segments.objects.has(last)) return 'exists'
+    segments.objects.set(last, { object, lastModified })
+    if (last > (segments.keys.at(-1) ?? 0)) segments.keys.push(last)
+    else segments.keys.splice(indexOf(segments.keys, last), 0, last)
+    return 'created'
+  }
 
   return {
     async putIfAbsent (topic, last, object, { reservedAtMs }) {
       if (reservedAtMs !== null && now() - reservedAtMs > PUT_ACCEPTED_MS) {
         throw new StoreError('expired', 'none', `the reservation of offset ${last} is older than ${PUT_ACCEPTED_MS} ms`)
       }
-      let segments = topics.get(topic)
-      if (segments === undefined) topics.set(topic, segments = { keys: [], objects: new Map() })
-      if (segments.objects.has(last)) return 'exists'
-      segments.objects.set(last, { object, lastModified: now() })
-      if (last > (segments.keys.at(-1) ?? 0)) segments.keys.push(last)
-      else segments.keys.splice(indexOf(segments.keys, last), 0, last)
-      return 'created'
+      return put(topic, last, object, now())
+    },
+
+    async restore (topic, last, object, storedAtMs) {
+      return put(topic, last, object, Math.min(storedAtMs, now()))
     },
 
     async get (topic, last) {

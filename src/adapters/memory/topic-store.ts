@@ -3,10 +3,10 @@ import {
 } from '../../ports/topic-changes.ts'
 import { isDeleted, type Changed, type Refused, type TopicItem, type TopicStore } from '../../ports/topic-store.ts'
 
-/** Keeps the topics' items in memory. */
-export function createMemoryTopicStore (now: () => number = Date.now): TopicStore {
-  const items = new Map<string, TopicItem>()
-
+/** Keeps the topics' items in memory. @param items where it keeps them, by topic */
+export function createMemoryTopicStore (
+  now: () => number = Date.now, items = new Map<string, TopicItem>()
+): TopicStore {
   /** @param after `undefined`: the change is refused */
   function change (topic: string, after: TopicItem | undefined): Changed | Refused {
     if (after === undefined) return { kind: 'refused', item: items.get(topic) }

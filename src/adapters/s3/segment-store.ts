@@ -4,6 +4,7 @@ import {
   type GetObjectCommandOutput
 } from '@aws-sdk/client-s3'
 import { StoreError } from '../../ports/errors.ts'
+import type { SegmentRestore } from '../../ports/copy-store.ts'
 import type { CallOptions, NamedSegmentStore, SegmentEntry, SegmentObject } from '../../ports/segment-store.ts'
 import { clientConfig, hasAnswered, isAws, observeAnswers, sendOptions, serverTime, type AwsSettings } from '../aws/client.ts'
 import { withStoreErrors, markSent, statusOf, toStoreError, type CallContext, type Remedies } from '../aws/errors.ts'
@@ -24,7 +25,7 @@ const PROBE_KEY = 'topics/#check'
  * Stores segments as objects of a bucket, `topics/{topic}/{last}.json` with `last` in 20 digits (log §2.1). It creates its
  * own client, because `putIfAbsent` needs the signer of deadline.ts.
  */
-export function createS3SegmentStore (settings: S3Settings): NamedSegmentStore & { close (): void } {
+export function createS3SegmentStore (settings: S3Settings): NamedSegmentStore & SegmentRestore & { close (): void } {
   const { bucket } = settings
   const clock = new StoreClock()
   const client = createS3Client(settings)
@@ -103,6 +104,10 @@ export function createS3SegmentStore (settings: S3Settings): NamedSegmentStore &
   return {
     putIfAbsent (topic, last, object, options) {
       return putIfAbsent(keyOf(topic, last), object, options.reservedAtMs, options)
+    },
+
+    restore (topic, last, object, _, options) {
+      return putIfAbsent(keyOf(topic, last), object, null, options)
     },
 
     async get (topic, last, options) {

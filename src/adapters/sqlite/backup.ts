@@ -1,9 +1,9 @@
-import { chmodSync, existsSync, mkdirSync, renameSync, rmSync } from 'node:fs'
-import { connect, createServer, type Server } from 'node:net'
+import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs'
+import type { Server } from 'node:net'
 import { dirname, join, resolve } from 'node:path'
 import { backup, type DatabaseSync } from 'node:sqlite'
-import { text as readAll } from 'node:stream/consumers'
 import { DATABASE_FILE, FOLDER_MODE, createFile, flushFolder } from './files.ts'
+import { connectInFolder, listenInFolder } from './socket.ts'
 
 /** Pages copied at a time; other statements of the process wait for them. */
 const PAGES_AT_ONCE = 100
@@ -42,23 +42,15 @@ export async function copyDatabase (database: DatabaseSync, folder: string): Pro
 interface Answer { readonly error?: string }
 
 /**
- * Accepts backup requests on a socket in the data folder, since no other process can read the database while this one
- * has it open. A request is the path of the new folder. The response, one JSON object, is sent when the backup is complete.
+ * Accepts backup requests. A request is the path of the new folder. The response, one JSON object, is sent when the backup is
+ * complete.
  * @throws Error if the socket cannot be created, for example because its path is too long
  */
-export async function listenForBackups (folder: string, makeBackup: (target: string) => Promise<void>): Promise<Server> {
-  const path = join(resolve(folder), SOCKET_FILE)
-  const server = createServer({ allowHalfOpen: true }, (socket) => {
-    // A backup continues if its client disconnects.
-    socket.on('error', () => {})
-    readAll(socket).then(makeBackup).then((): Answer => ({}), (error: unknown): Answer => ({ error: textOf(error) }))
-      .then((answer) => { socket.end(JSON.stringify(answer)) }, () => {})
+export function listenForBackups (folder: string, makeBackup: (target: string) => Promise<void>): Promise<Server> {
+  return listenInFolder(folder, SOCKET_FILE, async (target) => {
+    const answer = await makeBackup(target).then((): Answer => ({}), (error: unknown): Answer => ({ error: textOf(error) }))
+    return JSON.stringify(answer)
   })
-  // A killed server leaves its socket. No other server can run: this one has the database open.
-  rmSync(path, { force: true })
-  await new Promise<void>((resolve, reject) => { server.once('error', reject).listen(path, resolve) })
-  chmodSync(path, 0o600)
-  return server.unref()
 }
 
 /**
@@ -67,16 +59,11 @@ export async function listenForBackups (folder: string, makeBackup: (target: str
  * @throws BackupError
  */
 export async function requestBackup (folder: string, target: string): Promise<boolean> {
-  const socket = connect(join(resolve(folder), SOCKET_FILE))
-  try {
-    await new Promise((resolve, reject) => { socket.once('connect', resolve).once('error', reject) })
-  } catch {
-    return false
-  }
-  socket.end(resolve(target))
+  const connection = await connectInFolder(folder, SOCKET_FILE)
+  if (connection === undefined) return false
   let answer: Answer
   try {
-    answer = JSON.parse(await readAll(socket)) as Answer
+    answer = JSON.parse(await connection.ask(resolve(target))) as Answer
   } catch (error) {
     throw new BackupError('The server ended before the backup was complete', { cause: error })
   }

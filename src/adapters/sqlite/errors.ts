@@ -20,13 +20,14 @@ export function sqliteCode (error: unknown): number | undefined {
  * Why the store cannot be opened.
  *
  * - `in-use`: another process has it open.
+ * - `unfinished`: a copy into the folder is being made, or was interrupted.
  * - `newer`: a later version of the server wrote it.
  * - `damaged`: not a database, a database of another program, or a damaged one.
  * - `unwritable`: the folder or the file cannot be created or written.
  * - `full`: no space left.
  * - `failed`: anything else, an I/O error for example.
  */
-export type SqliteStartFailure = 'in-use' | 'newer' | 'damaged' | 'unwritable' | 'full' | 'failed'
+export type SqliteStartFailure = 'in-use' | 'unfinished' | 'newer' | 'damaged' | 'unwritable' | 'full' | 'failed'
 
 export class SqliteStartError extends Error {
   override readonly name = 'SqliteStartError'

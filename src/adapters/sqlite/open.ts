@@ -4,12 +4,15 @@ import {
 } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
+import type { CopyStore, SegmentRestore } from '../../ports/copy-store.ts'
 import type { GroupStore } from '../../ports/group-store.ts'
 import type { RecordStore } from '../../ports/record-store.ts'
 import type { NamedSegmentStore } from '../../ports/segment-store.ts'
+import type { TokenStore } from '../../ports/token-store.ts'
 import type { TopicStore } from '../../ports/topic-store.ts'
 import { copyDatabase } from './backup.ts'
 import { createStoreClock } from './clock.ts'
+import { createSqliteCopyStore } from './copy-store.ts'
 import * as sqlite from './errors.ts'
 import { SqliteStartError } from './errors.ts'
 import { createFile, DATABASE_FILE, flushFolder, FOLDER_MODE, LOG_FILE } from './files.ts'
@@ -17,18 +20,21 @@ import { belongTogether } from './generation.ts'
 import { createSqliteGroupStore } from './group-store.ts'
 import { Journal, type Sync } from './journal.ts'
 import { createSqliteRecordStore } from './record-store.ts'
-import { APPLICATION_ID, MIGRATIONS, PAGE_BYTES, SCHEMA, SCHEMA_VERSION } from './schema.ts'
+import { APPLICATION_ID, COPY_ID, MIGRATIONS, PAGE_BYTES, SCHEMA, SCHEMA_VERSION } from './schema.ts'
 import { createSqliteSegmentStore } from './segment-store.ts'
 import { freeBytesOf } from './space.ts'
+import { createSqliteTokenStore } from './token-store.ts'
 import { createSqliteTopicStore } from './topic-store.ts'
 
 export { SqliteStartError, type SqliteStartFailure } from './errors.ts'
 
 export interface SqliteStore {
-  readonly segments: NamedSegmentStore
+  readonly segments: NamedSegmentStore & SegmentRestore
   readonly topics: TopicStore
   readonly records: RecordStore
   readonly groups: GroupStore
+  readonly copies: CopyStore
+  readonly tokens: TokenStore
   /**
    * Copies the store to a new folder, with everything that was acknowledged before the call. Other calls continue.
    * @throws BackupError, StoreError
@@ -47,6 +53,8 @@ export interface SqliteStoreOptions {
   readonly sync?: Sync
   /** Bytes that can still be written on the disk of the folder. */
   readonly freeBytes?: () => number
+  /** The store is to be filled by a copy, which may have been begun before. */
+  readonly forCopy?: boolean
 }
 
 /**
@@ -67,7 +75,7 @@ export function openSqliteStore (folder: string, options: SqliteStoreOptions = {
   if (log && !belongTogether(join(path, DATABASE_FILE))) throw doNotBelongTogether(path)
   const database = openDatabase(path)
   try {
-    const moved = prepare(database, path)
+    const moved = prepare(database, path, options.forCopy === true)
     const clock = createStoreClock(newestTime(database), now, elapsed)
     const wal = openSync(join(path, LOG_FILE), 'r+')
     const walPages = moved ? 0 : Math.ceil(fstatSync(wal).size / PAGE_BYTES)
@@ -77,6 +85,8 @@ export function openSqliteStore (folder: string, options: SqliteStoreOptions = {
       topics: createSqliteTopicStore(database, journal, clock),
       records: createSqliteRecordStore(database, journal),
       groups: createSqliteGroupStore(database, journal, clock),
+      copies: createSqliteCopyStore(database, journal),
+      tokens: createSqliteTokenStore(database, journal),
       backup: async (target) => {
         journal.read(() => {})
         await copyDatabase(database, target)
@@ -155,10 +165,10 @@ function doNotBelongTogether (path: string, options?: ErrorOptions): SqliteStart
 }
 
 /** @returns whether the whole write-ahead log has been moved to the database */
-function prepare (database: DatabaseSync, path: string): boolean {
+function prepare (database: DatabaseSync, path: string, forCopy: boolean): boolean {
   // Before the first access, which then takes the lock and keeps it.
   database.exec(`PRAGMA locking_mode = EXCLUSIVE; PRAGMA page_size = ${PAGE_BYTES}`)
-  refuseForeign(database, path)
+  const id = checkOrigin(database, path, forCopy)
   if (pragma(database, 'journal_mode = WAL') !== 'wal') {
     throw new SqliteStartError('failed', `DATA_DIR: SQLite cannot keep a write-ahead log in ${path}`)
   }
@@ -172,7 +182,7 @@ function prepare (database: DatabaseSync, path: string): boolean {
   const older = MIGRATIONS[Number(pragma(database, 'user_version'))]
   try {
     // Also writes if the tables exist, so that a start fails if the database is not writable.
-    database.exec(`BEGIN IMMEDIATE; ${older ?? ''} ${SCHEMA} COMMIT`)
+    database.exec(`BEGIN IMMEDIATE; ${older ?? ''} ${SCHEMA} PRAGMA application_id = ${id}; COMMIT`)
     // What a killed process left in the WAL may not be on the disk yet, but calls will return it.
     database.exec('PRAGMA wal_checkpoint(TRUNCATE)')
     return true
@@ -207,16 +217,22 @@ function rewrite (file: string): void {
   }
 }
 
-function refuseForeign (database: DatabaseSync, path: string): void {
+/** @returns the application id that the file has, or gets @throws SqliteStartError */
+function checkOrigin (database: DatabaseSync, path: string, forCopy: boolean): number {
   const version = Number(pragma(database, 'user_version'))
-  const ours = pragma(database, 'application_id') === APPLICATION_ID
-  if (!ours && !isEmpty(database)) {
+  const id = pragma(database, 'application_id')
+  if (id === COPY_ID && !forCopy) {
+    throw new SqliteStartError('unfinished', `DATA_DIR: the copy in ${path} is not complete: run the same "npm run copy" again, ` +
+      'or delete the folder')
+  }
+  if (id !== APPLICATION_ID && id !== COPY_ID && !isEmpty(database)) {
     throw new SqliteStartError('damaged', `DATA_DIR: ${join(path, DATABASE_FILE)} is a database of another program`)
   }
   if (version > SCHEMA_VERSION) {
     throw new SqliteStartError('newer', `DATA_DIR: ${path} was written by a newer version of this server ` +
       `(format ${version}, this one knows ${SCHEMA_VERSION}): start that version, or use another folder`)
   }
+  return id === COPY_ID ? COPY_ID : APPLICATION_ID
 }
 
 function isEmpty (database: DatabaseSync): boolean {

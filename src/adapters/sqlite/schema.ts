@@ -4,6 +4,19 @@ export const SCHEMA_VERSION = 2
 /** Identifies files of this server (`PRAGMA application_id`): "SlSt". */
 export const APPLICATION_ID = 0x536c5374
 
+/** Identifies a file into which a copy is being made, or was interrupted: "SlCp". No server starts on it. */
+export const COPY_ID = 0x536c4370
+
+/** Whether a copy is being made is in the file itself, so that it holds whoever moves the file. */
+export const BEGIN_COPY = `
+  CREATE TABLE copy_mark (source TEXT NOT NULL, run TEXT NOT NULL) STRICT;
+  PRAGMA application_id = ${COPY_ID};
+`
+export const FINISH_COPY = `
+  DROP TABLE copy_mark;
+  PRAGMA application_id = ${APPLICATION_ID};
+`
+
 /** SQLite's default. Larger pages made small appends slower and large ones no faster. */
 export const PAGE_BYTES = 4_096
 
@@ -71,12 +84,15 @@ export const SCHEMA = `
     state BLOB NOT NULL,
     UNIQUE (topic, name)
   ) STRICT;
+  CREATE TABLE IF NOT EXISTS tokens (
+    id TEXT NOT NULL PRIMARY KEY,
+    text TEXT NOT NULL
+  ) STRICT, WITHOUT ROWID;
   CREATE TABLE IF NOT EXISTS log_generation (
     id INTEGER NOT NULL PRIMARY KEY CHECK (id = 1),
     generation INTEGER NOT NULL
   ) STRICT;
   INSERT OR IGNORE INTO log_generation VALUES (1, 0);
-  PRAGMA application_id = ${APPLICATION_ID};
   PRAGMA user_version = ${SCHEMA_VERSION};
 `
 

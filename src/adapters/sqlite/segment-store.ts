@@ -1,6 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite'
 import { StoreError } from '../../ports/errors.ts'
-import { PUT_ACCEPTED_MS, type NamedSegmentStore, type SegmentEntry } from '../../ports/segment-store.ts'
+import type { SegmentRestore } from '../../ports/copy-store.ts'
+import { PUT_ACCEPTED_MS, type NamedSegmentStore, type SegmentEntry, type SegmentObject } from '../../ports/segment-store.ts'
 import { PAGE_BYTES } from './schema.ts'
 import type { Journal } from './journal.ts'
 
@@ -22,7 +23,7 @@ interface SegmentRow {
   readonly metadata: string
 }
 
-export function createSqliteSegmentStore (database: DatabaseSync, journal: Journal, now: () => number): NamedSegmentStore {
+export function createSqliteSegmentStore (database: DatabaseSync, journal: Journal, now: () => number): NamedSegmentStore & SegmentRestore {
   const insert = database.prepare(`
     INSERT INTO segments (topic, last, modified_ms, content_type, content_encoding, metadata, body) VALUES (?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT DO NOTHING`)
@@ -45,17 +46,28 @@ export function createSqliteSegmentStore (database: DatabaseSync, journal: Journ
   /** Bytes read in this turn of the event loop. */
   const turn = { bytes: 0 }
 
+  /** @returns whether the object is new */
+  function write (use: 'append' | 'upkeep', topic: string, last: number, object: SegmentObject, time: number): boolean {
+    const { body, contentType, contentEncoding = null, metadata } = object
+    const pages = PAGES_PER_CHANGE + Math.ceil(body.length / PAGE_BYTES)
+    return journal.write(use, pages, () => (
+      insert.run(topic, last, time, contentType, contentEncoding, JSON.stringify(metadata), body).changes === 1))
+  }
+
   return {
     async putIfAbsent (topic, last, object, { reservedAtMs }) {
       const time = now()
       if (reservedAtMs !== null && time - reservedAtMs > PUT_ACCEPTED_MS) {
         throw new StoreError('expired', 'none', `the reservation of offset ${last} is older than ${PUT_ACCEPTED_MS} ms`)
       }
-      const { body, contentType, contentEncoding = null, metadata } = object
-      const pages = PAGES_PER_CHANGE + Math.ceil(body.length / PAGE_BYTES)
-      const created = journal.write(reservedAtMs === null ? 'upkeep' : 'append', pages, () => (
-        insert.run(topic, last, time, contentType, contentEncoding, JSON.stringify(metadata), body).changes === 1))
+      const created = write(reservedAtMs === null ? 'upkeep' : 'append', topic, last, object, time)
       // Also if the object exists already: its own put may not be flushed yet, and a power cut would then remove it.
+      await journal.durable(created ? 'unknown' : 'none')
+      return created ? 'created' : 'exists'
+    },
+
+    async restore (topic, last, object, storedAtMs) {
+      const created = write('append', topic, last, object, Math.min(storedAtMs, now()))
       await journal.durable(created ? 'unknown' : 'none')
       return created ? 'created' : 'exists'
     },

@@ -2,12 +2,18 @@ import fastifyCors, { type FastifyCorsOptions } from '@fastify/cors'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 
 /** Response headers that scripts of other origins may read, in addition to those that they always may. */
-const exposedHeaders = ['allow', 'earliest-offset', 'end-offset', 'next-offset', 'retry-after', 'topic-closed', 'x-request-id']
+const exposedHeaders = [
+  'allow', 'earliest-offset', 'end-offset', 'next-offset', 'preference-applied', 'retry-after', 'server-timing', 'storage-calls',
+  'topic-closed', 'www-authenticate', 'x-request-id'
+]
 
 /** How long browsers may cache the response to a preflight request. */
 const maxAgeSeconds = 600
 
-/** Allows pages of other origins to read and write topics. @param origins as browsers send them, or `*` */
+/**
+ * Allows pages of other origins to read and write topics. Their requests may have any header: what a preflight asks for is allowed.
+ * @param origins as browsers send them, or `*`
+ */
 export function addCors (app: FastifyInstance, origins: readonly string[]): void {
   const common: FastifyCorsOptions = {
     origin: origins.includes('*') ? '*' : [...origins],

@@ -198,7 +198,8 @@ export const errorHelp: { readonly [Code in ErrorCode]: HelpOf<Code> } = {
     details: { offset: 12 }
   },
   rate_limited: {
-    cause: 'The topic\'s config has a `rate`, and this server process has taken as much in the last second.',
+    cause: 'The topic\'s config has a `rate`, or the operator has set `RATE_LIMIT_ADDRESS`, and this server process has taken as much ' +
+      'in the last second.',
     remedy: 'Wait for the seconds in `Retry-After`, and send more messages with one request.',
     detail: 'rate: expected at most 100 messages a second',
     details: { retry_after: 1 }
@@ -227,6 +228,11 @@ export const errorHelp: { readonly [Code in ErrorCode]: HelpOf<Code> } = {
     cause: 'The bodies and answers that the server holds for all clients reach `MAX_BUFFERED_BYTES`.',
     remedy: 'Retry after the seconds of `Retry-After`. If it comes often, use more servers, smaller pages, or a greater bound.',
     detail: 'The server has reached its limit for bytes that are held for clients (MAX_BUFFERED_BYTES).'
+  },
+  too_many_followers: {
+    cause: 'As many streams, long polls and waiting receives as `MAX_FOLLOWERS` allows are open on this server process.',
+    remedy: 'Retry after the seconds of `Retry-After`, or read without `wait`. If it comes often, use more servers, or a greater bound.',
+    detail: 'The server already has 2000 requests that wait for messages (MAX_FOLLOWERS).'
   },
   storage_throttled: {
     cause: 'S3 or DynamoDB limits the rate of requests.',

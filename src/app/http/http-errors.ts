@@ -15,6 +15,7 @@ export const httpErrors = {
   misdirected_request: { retriable: false, title: 'The server is not served under this host name' },
   request_headers_too_large: { retriable: false, title: 'The request headers are too large' },
   not_implemented: { retriable: false, title: 'The request needs what this server does not implement' },
+  too_many_followers: { retriable: true, title: 'Too many requests wait for messages' },
   server_busy: { retriable: true, title: 'The server has too much in memory' }
 } as const satisfies ErrorKinds
 

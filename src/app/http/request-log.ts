@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { ErrorCode, Written } from '../../domain/errors.ts'
 import type { Operation, StorageCalls } from '../../domain/operation.ts'
+import type { Telemetry } from '../../ports/telemetry.ts'
 
 /** Fields that a handler adds to its request's log line. Must not contain anything of a message. */
 export class RequestLogFields {
@@ -13,6 +14,8 @@ export class RequestLogFields {
   messages: number | undefined = undefined
   storage: StorageCalls | undefined = undefined
   code: ErrorCode | undefined = undefined
+  /** Whether the request was a stream, or waited for messages: its duration says nothing about the server then. */
+  waited = false
   /** For a failed append whose error has no `written`: `unknown` as soon as the log has been called. */
   written: Written = 'no'
 
@@ -49,25 +52,31 @@ interface LoggedResponse extends ServerResponse {
     readonly log: FastifyInstance['log']
     readonly request: FastifyRequest
     readonly reply: FastifyReply
-    readonly platform: PlatformLogFields | undefined
+    readonly reports: Reports
   } | undefined
 }
 
+/** Where ended requests are reported, apart from the log. */
+export interface Reports {
+  readonly telemetry: Telemetry
+  readonly platform?: PlatformLogFields | undefined
+}
+
 /** Logs one line per request, when its response has been sent or its client has disconnected. */
-export function addRequestLog (app: FastifyInstance, platform: PlatformLogFields | undefined): void {
+export function addRequestLog (app: FastifyInstance, reports: Reports): void {
   const { log } = app
   app.decorateRequest('logFields', null as unknown as RequestLogFields)
   app.addHook('onRequest', (request, reply, done) => {
     request.logFields = new RequestLogFields()
     reply.header('x-request-id', request.id)
     const response: LoggedResponse = reply.raw
-    response[unlogged] = { log, request, reply, platform }
+    response[unlogged] = { log, request, reply, reports }
     response.on('close', logAborted)
     done()
   })
   app.addHook('onResponse', (request, reply, done) => {
     (reply.raw as LoggedResponse)[unlogged] = undefined
-    logRequest(log, request, reply, platform)
+    logRequest(log, request, reply, reports)
     done()
   })
 }
@@ -75,28 +84,32 @@ export function addRequestLog (app: FastifyInstance, platform: PlatformLogFields
 /** Fastify does not call onResponse if the connection was closed before the response. */
 function logAborted (this: LoggedResponse): void {
   if (this[unlogged] === undefined) return
-  const { log, request, reply, platform } = this[unlogged]
-  logRequest(log, request, reply, platform, true)
+  const { log, request, reply, reports } = this[unlogged]
+  logRequest(log, request, reply, reports, true)
 }
 
 export function logRequest (
-  log: FastifyInstance['log'], request: FastifyRequest, reply: FastifyReply, platform?: PlatformLogFields, aborted = false
+  log: FastifyInstance['log'], request: FastifyRequest, reply: FastifyReply, { telemetry, platform }: Reports, aborted = false
 ): void {
+  const { topic, group, offset, messages, storage, code, waited } = request.logFields
+  const ms = reply.elapsedTime
+  const status = aborted ? undefined : reply.statusCode
+  // The route's pattern, not the path, which may contain anything.
+  const route = request.routeOptions.url
+  telemetry.request({ method: request.method, route, status, code, ms: waited ? undefined : ms })
   if (log.level === 'silent') return
-  const { topic, group, offset, messages, storage, code } = request.logFields
   log.info({
     request_id: request.id,
     method: request.method,
-    // The route's pattern, not the path, which may contain anything.
-    route: request.routeOptions.url,
-    status: aborted ? undefined : reply.statusCode,
+    route,
+    status,
     aborted: aborted ? true : undefined,
     code,
     topic,
     group,
     offset,
     messages,
-    duration_ms: Math.round(reply.elapsedTime * 1000) / 1000,
+    duration_ms: Math.round(ms * 1000) / 1000,
     storage,
     ...platform?.(request)
   }, 'request')

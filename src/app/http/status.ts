@@ -42,6 +42,7 @@ export const statusOf = {
   group_corrupt: 500,
   overloaded: 503,
   server_busy: 503,
+  too_many_followers: 503,
   storage_throttled: 503,
   storage_unavailable: 503,
   storage_misconfigured: 503,

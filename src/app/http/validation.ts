@@ -113,8 +113,11 @@ export function validationError (errors: ReadonlyArray<Partial<FastifySchemaVali
   const got = gotOf(error)
   const detail = `${field() || context}: expected ${schema['x-expected']}, got ${got}`
   if (context !== 'params') return invalid(detail)
-  return new LogError(path[0] === 'group' ? 'invalid_group' : 'invalid_topic', detail)
+  return new LogError(parameterCodes[path[0]!] ?? 'invalid_request', detail)
 }
+
+/** Of parameters in the path that have a code of their own. */
+const parameterCodes: Readonly<Record<string, 'invalid_topic' | 'invalid_group'>> = { topic: 'invalid_topic', group: 'invalid_group' }
 
 function gotOf ({ keyword, data }: ValidationError): string {
   switch (keyword) {

@@ -22,14 +22,22 @@ export const Status = Type.Object({ status: Type.Literal('ok') }, { $id: 'Status
 export const storageProblems = ['storage_throttled', 'storage_unavailable', 'storage_misconfigured'] as const
 
 /** Errors of all operations. */
-const anyProblems = [
+const anyProblems: readonly ErrorCode[] = [
   'malformed_request', 'request_timeout', 'misdirected_request', 'request_headers_too_large', 'not_implemented', 'internal'
-] as const
+]
+
+/** Errors of all operations but those that are open to everybody at any rate. */
+const limitedProblems: readonly ErrorCode[] = ['rate_limited']
 
 const retryAfter = { 'retry-after': { type: 'integer', minimum: 1, description: 'Seconds to wait before a retry.' } }
 
 /** The documented error responses of a route for the given codes, each with an example. */
 export function problems (...codes: ErrorCode[]): Record<number, unknown> {
+  return openProblems(...codes, ...limitedProblems)
+}
+
+/** The same for a route that is open to everybody at any rate. */
+export function openProblems (...codes: ErrorCode[]): Record<number, unknown> {
   const ofAppend = codes.includes('append_timeout')
   const byStatus = new Map<number, ErrorCode[]>()
   for (const code of new Set([...codes, ...anyProblems])) {

@@ -1,11 +1,13 @@
 import type { Clock } from '../../ports/clock.ts'
 import type { RecordStore } from '../../ports/record-store.ts'
 import type { NamedSegmentStore } from '../../ports/segment-store.ts'
+import type { SweepReport, Telemetry } from '../../ports/telemetry.ts'
 import type { TopicItem, TopicStore } from '../../ports/topic-store.ts'
 import { LogError } from '../errors.ts'
 import { defaultLimits, type Limits } from '../limits.ts'
 import { checkListing, removeBelow, toLogError } from '../log/log.ts'
 import { forEachBounded, StoreCalls } from '../store-calls.ts'
+import { noTelemetry, observedNamedSegments, observedRecords, observedTopics } from '../telemetry.ts'
 import { changeConfig, decodeConfig, encodeConfig, type ConfigChange, type TopicConfig } from '../topics/config.ts'
 import { checkTopic } from '../topics/name.ts'
 import { closedOf, closingOf, earliestOf, endOf, existsTopic } from '../topics/state.ts'
@@ -73,6 +75,8 @@ export interface CatalogDeps {
   readonly raiseEarliest: RaiseEarliest
   /** Whether the item's closing append stands (log §6.3). False, too, while that is not decided. @throws StoreError, LogError */
   readonly resolveClosing: (topic: string, item: TopicItem) => Promise<boolean>
+  /** Gets sweeps, and the calls to the stores, apart from those that the log makes. */
+  readonly telemetry?: Telemetry
 }
 
 type Deps = Required<CatalogDeps>
@@ -81,7 +85,8 @@ type Deps = Required<CatalogDeps>
 const ROUNDS_MAX = 20
 
 export function createCatalog (catalogDeps: CatalogDeps): Catalog {
-  const deps: Deps = { ...catalogDeps, limits: catalogDeps.limits ?? defaultLimits, random: catalogDeps.random ?? Math.random }
+  const { limits = defaultLimits, random = Math.random, telemetry = noTelemetry } = catalogDeps
+  const deps: Deps = { ...catalogDeps, ...observedStores(catalogDeps), limits, random, telemetry }
   const toLogErrors = async <T>(call: Promise<T>): Promise<T> => {
     try {
       return await call
@@ -94,7 +99,30 @@ export function createCatalog (catalogDeps: CatalogDeps): Catalog {
     describe: (topic) => toLogErrors(describeTopic(deps, topic)),
     put: (topic, change) => toLogErrors(putTopic(deps, topic, change)),
     delete: (topic) => toLogErrors(deleteTopic(deps, topic)),
-    sweep: (options = {}) => options.resume === true ? resumedSweep(deps, options) : sweep(deps, options)
+    async sweep (options = {}) {
+      const swept = await (options.resume === true ? resumedSweep(deps, options) : sweep(deps, options))
+      if (options.dryRun !== true) telemetry.swept(reportOf(swept))
+      return swept
+    }
+  }
+}
+
+function observedStores ({ topics, segments, records, clock, telemetry }: CatalogDeps): Pick<Deps, 'topics' | 'segments' | 'records'> {
+  if (telemetry === undefined) return { topics, segments, records }
+  return {
+    topics: observedTopics(topics, telemetry, clock),
+    segments: observedNamedSegments(segments, telemetry, clock),
+    records: observedRecords(records, telemetry, clock)
+  }
+}
+
+function reportOf ({ results, records, error }: Swept): SweepReport {
+  return {
+    segments: results.reduce((sum, { segments }) => sum + segments, 0),
+    bytes: results.reduce((sum, { bytes }) => sum + bytes, 0),
+    records,
+    failedTopics: results.filter(({ error }) => error !== undefined).length,
+    failed: error !== undefined
   }
 }
 

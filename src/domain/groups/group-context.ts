@@ -1,5 +1,6 @@
 import type { Clock } from '../../ports/clock.ts'
 import type { GroupItem, GroupName, GroupStore } from '../../ports/group-store.ts'
+import type { Telemetry } from '../../ports/telemetry.ts'
 import type { TopicItem, TopicStore } from '../../ports/topic-store.ts'
 import { LogError } from '../errors.ts'
 import type { Limits } from '../limits.ts'
@@ -28,6 +29,7 @@ export interface GroupContext {
   readonly pageBudget: PageBudget
   /** Whether the process goes on running when it has answered; false for a function. */
   readonly runsOn: boolean
+  readonly telemetry: Telemetry
 }
 
 /** A group as it was read. */

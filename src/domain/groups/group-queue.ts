@@ -11,7 +11,7 @@ import { KeptGroup, type Kept } from './kept-group.ts'
 import { lifeOf } from './lease-id.ts'
 import { contended, notFound } from './refusals.ts'
 import { SharedReads } from './shared-reads.ts'
-import type { GroupState } from './state.ts'
+import { countDead, type GroupState } from './state.ts'
 
 const GEN_BYTES = 16
 /** After a longer delay, what a refusal has told is outdated, too (groups §7.1). */
@@ -218,6 +218,7 @@ export class GroupQueue {
     const outcome = await this.kept.write(group!, base, deadline, operations)
     switch (outcome.kind) {
       case 'written':
+        this.#reportDead(group!.state, base.group?.state)
         this.#written(answers, claims)
         return true
       case 'failed':
@@ -239,6 +240,12 @@ export class GroupQueue {
     const left = tired.filter(({ waiting }) => this.#waiting.includes(waiting))
     this.#answer(left.map(({ waiting }) => ({ waiting, error: failureOf(waiting, contended()) })))
     return false
+  }
+
+  /** Batches are added at the end, and taken out at the beginning. */
+  #reportDead ({ dead, deadSeq }: GroupState, before: GroupState | undefined): void {
+    const batches = Math.min(dead.length, deadSeq - (before?.deadSeq ?? 0))
+    if (batches > 0) this.#context.telemetry.groupDeadLettered(this.#name, countDead({ dead: dead.slice(-batches) }))
   }
 
   #written (answers: readonly Answered[], claims: boolean): void {

@@ -6,7 +6,7 @@ import type { Ms, Offset } from '../../ports/units.ts'
 import { defaultLimits, type Limits } from '../limits.ts'
 import type { Log } from '../log/log.ts'
 import type { Operation } from '../operation.ts'
-import { observedGroups, observedTopics } from '../telemetry.ts'
+import { noTelemetry, observedGroups, observedTopics } from '../telemetry.ts'
 import type { GroupDescription } from './describe.ts'
 import type { GroupChange, Sought, Start } from './manage.ts'
 import { ManyGroups, type Extended, type GroupPage, type PutAnswer } from './many-groups.ts'
@@ -22,6 +22,8 @@ export type { GroupName } from '../../ports/group-store.ts'
 export { groupModes, type GroupConfig, type GroupMode } from './config.ts'
 export type { GroupDescription, LeaseDescription } from './describe.ts'
 export { decodeLeaseId, type LeaseId } from './lease-id.ts'
+export { lettersOfCopy, letterProducerOf } from './copied-group.ts'
+export { createRandomHex } from './random.ts'
 export type { GroupChange, Sought, Start } from './manage.ts'
 export type { Extended, GroupPage, PutAnswer } from './many-groups.ts'
 export type { GroupProgress, GroupsProgress } from './progress.ts'
@@ -82,7 +84,7 @@ export interface GroupsDeps {
   readonly randomHex?: (bytes: number) => string
   /** Whether the process goes on running when it has answered; true by default. */
   readonly runsOn?: boolean
-  /** Gets the calls to the stores, apart from those that `log` makes. */
+  /** Gets what groups do, and the calls to the stores, apart from those that `log` makes. */
   readonly telemetry?: Telemetry
 }
 
@@ -93,5 +95,7 @@ export function createGroups (deps: GroupsDeps): Groups {
   const randomHex = deps.randomHex ?? createRandomHex()
   const storeClock = new StoreClock(clock, limits.groupClockAgeMs)
   const pageBudget = new PageBudget(limits.groupPagesTotalBytes)
-  return new ManyGroups({ store, topics, log, clock, limits, random, randomHex, storeClock, pageBudget, runsOn })
+  return new ManyGroups({
+    store, topics, log, clock, limits, random, randomHex, storeClock, pageBudget, runsOn, telemetry: telemetry ?? noTelemetry
+  })
 }

@@ -17,7 +17,7 @@ import {
 } from './manage.ts'
 import { progressOf, type GroupsProgress } from './progress.ts'
 import type { AckAnswer, ReceiveAnswer, ReceiveOptions } from './receive-answer.ts'
-import { ackCommand, Receiver } from './receiver.ts'
+import { Receiver, submitAck } from './receiver.ts'
 import { contended, notFound } from './refusals.ts'
 import { redriveLetters, type RedriveAnswer, type RedriveOptions } from './redriver.ts'
 import { extend, nack, type LeasePart, type Nacked, type NackOptions } from './settle.ts'
@@ -56,7 +56,7 @@ export class ManyGroups {
   }
 
   ack (name: GroupName, part: LeasePart, operation = createOperation()): Promise<AckAnswer> {
-    return this.#with(name, (queue) => queue.submit(ackCommand(part), operation))
+    return this.#with(name, (queue) => submitAck(this.#context, name, queue, part, operation))
   }
 
   nack (name: GroupName, part: LeasePart, options: NackOptions, operation = createOperation()): Promise<Nacked> {

@@ -17,6 +17,8 @@ export interface ReceiveOptions {
   readonly acks: readonly LeasePart[]
   /** When it is aborted, the receive answers with what there is, and does not wait any more. */
   readonly endsWait?: AbortSignal | undefined
+  /** Called before the receive waits for the first time. If it returns false, the receive answers at once with what there is. */
+  readonly mayWait?: (() => boolean) | undefined
   /**
    * Called with 0 before the receive waits, and with the bytes of messages that it has in memory when it has read some. If it
    * rejects, the receive fails, and leases nothing.

@@ -19,7 +19,7 @@ import type { AckAnswer, ReceiveAnswer, ReceiveOptions, Redelivered } from './re
 import { receive, type BucketOf, type LogPart, type Nothing, type Received } from './receive.ts'
 import { offsetsOf } from './runs.ts'
 import { ack, type LeasePart } from './settle.ts'
-import { newGroup, pendingRuns, type Lease, type Run } from './state.ts'
+import { countOf, newGroup, pendingRuns, type Lease, type Run } from './state.ts'
 
 /** Rounds of a receive that got no messages but has made progress, before it answers. */
 const ROUNDS_MAX = 10
@@ -31,6 +31,8 @@ interface Turn {
   readonly lines: readonly Uint8Array[]
   readonly group: Pick<Group, 'life' | 'state'>
   readonly now: StoreInstant
+  /** Leases that it ended because their time was over. */
+  readonly expired: number
   /** Monotonic ms at which the turn began, before its write. */
   readonly at: Ms
 }
@@ -56,6 +58,8 @@ export class Receiver {
   readonly #tries = { refusals: 0 }
   #item: TopicItem | undefined
   #hasLoaded = false
+  /** Whether it has asked if it may wait, and it may. */
+  #mayWait = false
   /** Where pages begin that were left to the shared ones. If these have been forgotten since, this receive reads by itself. */
   readonly #shared = new Set<Offset>()
   #loaded = new LoadedLog({ earliest: 1, end: 1 })
@@ -103,10 +107,15 @@ export class Receiver {
         continue
       }
       if (left <= 0 && received.failure !== undefined) throw toLogError(received.failure)
-      if (left <= 0 || this.#isEnded()) return this.#answer(turn, acked)
+      if (left <= 0 || this.#isEnded() || !this.#beginsWait()) return this.#answer(turn, acked)
       await this.#wait(turn, received, left)
       if (this.#isEnded()) return this.#answer(turn, acked)
     }
+  }
+
+  #beginsWait (): boolean {
+    this.#mayWait ||= this.#options.mayWait?.() ?? true
+    return this.#mayWait
   }
 
   #isEnded (): boolean {
@@ -144,7 +153,10 @@ export class Receiver {
       // Nobody would get the messages.
       if (this.#operation.signal?.aborted === true) throw new StoreError('timeout', 'none', 'the caller no longer waited for messages')
       const { answer, version } = await this.#queue.submitVersioned(this.#command(since), this.#operation)
-      if (!('load' in answer)) return { ...answer, version }
+      if (!('load' in answer)) {
+        if (answer.expired > 0) this.#context.telemetry.groupLeasesExpired(this.#name, answer.expired)
+        return { ...answer, version }
+      }
       await this.#load(answer.load, answer.config)
     }
   }
@@ -163,7 +175,8 @@ export class Receiver {
         const state = received.kind === 'leased' || received.kind === 'progress' ? received.state : view.state
         const lines = received.kind === 'leased' ? this.#linesAt(received.lease) : []
         const at = this.#context.clock.monotonic()
-        return { state, answer: { received, lines, group: { life: view.life, state }, now: view.now, at } }
+        const expired = view.state.leases.length + (received.kind === 'leased' ? 1 : 0) - state.leases.length
+        return { state, answer: { received, lines, group: { life: view.life, state }, now: view.now, expired, at } }
       }
     }
   }
@@ -186,7 +199,7 @@ export class Receiver {
 
   /** @returns the answer, or the problem, which does not fail the receive */
   #ack (part: LeasePart): Promise<AckAnswer | LogError> {
-    return this.#queue.submit(ackCommand(part), this.#operation).catch((error: unknown) => toLogError(error))
+    return submitAck(this.#context, this.#name, this.#queue, part, this.#operation).catch((error: unknown) => toLogError(error))
   }
 
   async #load (parts: readonly LogPart[], { mode }: GroupConfig): Promise<void> {
@@ -266,6 +279,9 @@ export class Receiver {
     { received, group: { life, state }, now, at }: Turn, acked: ReceiveAnswer['acked'], lease?: Lease, lines: readonly Uint8Array[] = []
   ): ReceiveAnswer {
     const committed = { acked, committedOffset: state.committed, lag: Math.max(0, this.#loaded.end - state.committed) }
+    const leased = received.kind === 'leased' ? received.lease.runs : []
+    const again = leased.filter(({ attempt }) => attempt > 1)
+    this.#context.telemetry.groupReceived(this.#name, countOf(leased), countOf(again), committed.lag)
     if (lease === undefined) {
       const { waitingFor = 'messages', dueAt } = received.kind === 'nothing' ? received : {}
       const retryInMs = received.kind === 'progress' ? 0 : dueAt === undefined ? undefined : Math.max(0, Math.ceil(dueAt - now.low))
@@ -282,7 +298,15 @@ export class Receiver {
   }
 }
 
-export function ackCommand (part: LeasePart): Command<AckAnswer> {
+export async function submitAck (
+  { telemetry }: GroupContext, name: GroupName, queue: GroupQueue, part: LeasePart, operation: Operation
+): Promise<AckAnswer> {
+  const answer = await queue.submit(ackCommand(part), operation)
+  telemetry.groupAcked(name, answer.acked)
+  return answer
+}
+
+function ackCommand (part: LeasePart): Command<AckAnswer> {
   return {
     kind: 'settle',
     repeatable: true,

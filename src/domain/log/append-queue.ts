@@ -158,7 +158,7 @@ export class AppendQueue implements Waiter {
       const now = clock.monotonic()
       while (this.#pending.length > 0 && this.latestStart(this.#pending[0]!) <= now) {
         const [late] = this.#take(1)
-        settle(late!, failureOf(late!.conditions, overloaded()))
+        settle(this.#context, late!, failureOf(late!.conditions, overloaded()))
       }
       if (this.#pending.length > 0) this.#watchExpiry()
       else this.#settled()
@@ -229,8 +229,14 @@ export function failureOf ({ producer, key }: AppendConditions, error: LogError)
 }
 
 /** Answers the caller, then wakes the copies that wait for this append. */
-export function settle (append: QueuedAppend, outcome: Appended | LogError): void {
-  if (outcome instanceof LogError) append.reject(outcome)
-  else append.resolve(outcome)
+export function settle ({ clock, limits, telemetry }: LogContext, append: QueuedAppend, outcome: Appended | LogError): void {
+  const ms = clock.monotonic() - append.deadline + limits.appendTimeoutMs
+  if (outcome instanceof LogError) {
+    telemetry.append(outcome.code, ms)
+    append.reject(outcome)
+  } else {
+    telemetry.append(outcome.duplicate === true ? 'duplicate' : 'ok', ms)
+    append.resolve(outcome)
+  }
   for (const callback of append.onSettled.splice(0)) callback()
 }

@@ -6,6 +6,7 @@ import { addCalls, createOperation, type Operation } from '../operation.ts'
 import { rememberDecoded } from '../producers/record.ts'
 import type { NewMessage } from '../segments/message.ts'
 import type { MessageSegment } from '../segments/segment.ts'
+import { toLogError } from '../to-log-error.ts'
 import { AppendQueue, failureOf, settle, sizeOf, type Appended, type QueuedAppend } from './append-queue.ts'
 import type { TopicBelief } from './belief.ts'
 import type { AppendConditions } from './conditions.ts'
@@ -16,7 +17,7 @@ import { moveOut } from './producer-moves.ts'
 import { contended, timedOut } from './refusals.ts'
 import { isTimeout, randomId, ReservationWriter } from './reservation-writer.ts'
 import { rangeOfWriter, resolverOf, type RangeResolver } from './resolve.ts'
-import { TopicStorage, toLogError, type LogContext } from './topic-storage.ts'
+import { TopicStorage, type LogContext } from './topic-storage.ts'
 import { WaitingAppends } from './waiting-appends.ts'
 
 export interface GroupCommitOptions extends DraftOptions {
@@ -84,7 +85,7 @@ export class GroupCommit {
         resolve,
         reject
       }
-      if (!this.#queue.push(append)) reject(failureOf(conditions, overloaded()))
+      if (!this.#queue.push(append)) settle(this.#context, append, failureOf(conditions, overloaded()))
     })
   }
 
@@ -105,7 +106,7 @@ export class GroupCommit {
     flight.leave()
     // Before the appends are settled, since the callers then read their operations.
     for (const append of group) addCalls(append.operation.calls, operation.calls)
-    for (const [append, outcome] of outcomes) settle(append, outcome)
+    for (const [append, outcome] of outcomes) settle(this.#context, append, outcome)
     if (segment !== undefined) this.#options.appended(segment.segment, segment.closes)
   }
 
@@ -224,9 +225,11 @@ export class GroupCommit {
   }
 
   #acknowledge (draft: GroupDraft, segment: MessageSegment, outcomes: Outcomes, { last }: Reserved): Written {
+    const appends = draft.accepted as QueuedAppend[]
     this.#context.cache.set(this.#topic, segment)
+    this.#context.telemetry.segmentWritten(this.#topic, appends.length, draft.count, segment.bytes)
     let offset = segment.first
-    for (const append of draft.accepted as QueuedAppend[]) {
+    for (const append of appends) {
       const next = offset + append.messages.length
       outcomes.set(append, { first: offset, last: next - 1, ...append.conditions.close === true && { closed: true } })
       offset = next

@@ -75,6 +75,7 @@ export async function sealDown (storage: TopicStorage, { top, bottom, budget }: 
     puts++
     const put = await storage.put(at, encodeSeal(at, at, 'hole'), { reservedAtMs: null, timeoutMs: limits.putTimeoutMs })
     if (put === 'created') {
+      storage.sealed('hole')
       at--
       continue
     }

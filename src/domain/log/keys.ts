@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { RecordName } from '../../ports/record-store.ts'
+import type { Fact } from '../../ports/topic-store.ts'
 import { linePieces, type NewMessage } from '../segments/message.ts'
 import type { Turns } from '../turns.ts'
 import type { OpenRange, PendingAppend } from './conditions.ts'
@@ -31,6 +32,11 @@ type KeyMembers = [writer: string, rangeCount: number, back: number, count: numb
 export function decodeKey (text: string): KeyRecord {
   const [writer, rangeCount, back, count, hash, timeS, stands] = JSON.parse(text) as KeyMembers
   return { writer, rangeCount, back, count, hash, timeS, stands: stands === 1 }
+}
+
+/** Whether the record of a key says that its segment was stored. @throws Error if another program has changed the record */
+export function isKnownToStand ({ text }: Fact): boolean {
+  return decodeKey(text).stands
 }
 
 export function keyName (topic: string, id: string): RecordName {

@@ -3,6 +3,7 @@ import type { Ms, Offset } from '../../ports/units.ts'
 import { LogError } from '../errors.ts'
 import { createOperation, type Operation } from '../operation.ts'
 import type { NewMessage } from '../segments/message.ts'
+import { toLogError } from '../to-log-error.ts'
 import { earliestOf, endOf } from '../topics/state.ts'
 import { FollowedTopics, type Follower } from './follow.ts'
 import { failureOf, type Appended } from './append-queue.ts'
@@ -10,7 +11,7 @@ import type { AppendConditions } from './conditions.ts'
 import { GroupCommit } from './group-commit.ts'
 import type { Page } from './page.ts'
 import { readPage, type ReadRequest } from './read.ts'
-import { createLogContext, TopicStorage, toLogError, type LogContext, type LogDeps } from './topic-storage.ts'
+import { createLogContext, TopicStorage, type LogContext, type LogDeps } from './topic-storage.ts'
 import { isClosed } from './resolve.ts'
 import { seekTime } from './seek.ts'
 import { deleteTopic, raiseEarliest, trim } from './trim.ts'
@@ -22,7 +23,10 @@ export { messagesOf, pageBytes, type Page, type PageSize } from './page.ts'
 export type { ReadRequest } from './read.ts'
 export type { Follower } from './follow.ts'
 export { bytesOf, mayBeYoungSeal, removeBelow, type Removed, type RemovalStorage } from './removal.ts'
-export { checkListing, toLogError } from './topic-storage.ts'
+export { toLogError } from '../to-log-error.ts'
+export { isKnownToStand } from './keys.ts'
+export { settled } from './settled.ts'
+export { checkListing } from './topic-storage.ts'
 
 /** A place in a topic other than an offset. `sinceMs`: the first message at or after this time, ms since epoch. */
 export type Position = 'earliest' | 'latest' | { readonly sinceMs: Ms }
@@ -73,7 +77,10 @@ export function createLog (deps: LogDeps): Log {
 
   return {
     append (topic, messages, conditions = {}, operation = createOperation()) {
-      if (closed !== undefined) return Promise.reject(failureOf(conditions, shuttingDown()))
+      if (closed !== undefined) {
+        context.telemetry.append('shutting_down', 0)
+        return Promise.reject(failureOf(conditions, shuttingDown()))
+      }
       let queue = queues.get(topic)
       if (queue === undefined) {
         queue = new GroupCommit(context, topic, {

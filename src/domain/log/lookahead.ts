@@ -89,6 +89,12 @@ export class Lookahead {
     }
   }
 
+  /** Segments that were taken. */
+  get used (): number { return this.#next - this.#loading.size }
+
+  /** Segments that were loaded and not taken. */
+  get unused (): number { return this.#loading.size }
+
   async take (i: number): Promise<Segment | undefined> {
     const loading = this.#loading.get(i)
     this.#loading.delete(i)

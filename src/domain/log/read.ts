@@ -5,12 +5,13 @@ import type { Ms, Offset } from '../../ports/units.ts'
 import { LogError, type OffsetRange } from '../errors.ts'
 import type { Operation } from '../operation.ts'
 import type { Segment } from '../segments/segment.ts'
+import { toLogError } from '../to-log-error.ts'
 import { closedOf, closingOf, earliestOf, endOf } from '../topics/state.ts'
 import { decodeClosing } from './facts.ts'
 import { judgeHoleBelow, judgeTailHole, sealDown } from './holes.ts'
 import { Lookahead, SizeEstimate } from './lookahead.ts'
 import { PageBuilder, type Page, type PageSize } from './page.ts'
-import { TopicStorage, toLogError, type LogContext } from './topic-storage.ts'
+import { TopicStorage, type LogContext } from './topic-storage.ts'
 
 export interface ReadRequest extends PageSize {
   /** An offset from 1. */
@@ -87,13 +88,25 @@ class Reader {
     try {
       await this.#run()
     } catch (error) {
-      if (this.#expected === this.#request.from) throw toLogError(error)
+      if (this.#expected === this.#request.from) throw this.#failed(error)
     } finally {
       this.#stopFill()
     }
     const { runs, count, stored } = this.#page
     const closed = await this.#reachedClose()
+    this.#report('ok')
     return { runs, count, nextOffset: this.#expected, end: this.#end, earliest: earliestOf(this.#item), closed, stored }
+  }
+
+  #failed (cause: unknown): LogError {
+    const error = toLogError(cause)
+    this.#report(error.code)
+    return error
+  }
+
+  #report (outcome: string): void {
+    const { clock, telemetry } = this.#context
+    telemetry.read(outcome, clock.monotonic() - this.#startedAt)
   }
 
   #stopFill (): void {
@@ -182,10 +195,18 @@ class Reader {
   }
 
   /** Takes the listed segments in order until one is missing or the page is full. */
-  async #walk ({ entries, now }: SegmentListing): Promise<WalkEnd> {
-    const { readConcurrency: concurrency, readAheadBytes: aheadBytes } = this.#context.limits
+  async #walk (listing: SegmentListing): Promise<WalkEnd> {
+    const { limits: { readConcurrency: concurrency, readAheadBytes: aheadBytes }, telemetry } = this.#context
     const load = (entry: SegmentEntry): Promise<Segment | undefined> => this.#storage.segment(entry.lastOffset, entry.size)
-    const lookahead = new Lookahead(entries, load, { sizes: this.#sizes, concurrency, aheadBytes })
+    const lookahead = new Lookahead(listing.entries, load, { sizes: this.#sizes, concurrency, aheadBytes })
+    try {
+      return await this.#walkWith(lookahead, listing)
+    } finally {
+      telemetry.loadedAhead(lookahead.used, lookahead.unused)
+    }
+  }
+
+  async #walkWith (lookahead: Lookahead, { entries, now }: SegmentListing): Promise<WalkEnd> {
     for (let i = 0; i < entries.length; i++) {
       if (this.#context.clock.monotonic() >= this.#deadline) return 'done'
       lookahead.plan(i, {
@@ -220,6 +241,7 @@ class Reader {
   async #holeBelow (above: Segment, lastModified: Ms, now: Ms): Promise<'pass' | 'again' | 'done'> {
     if (await this.#trimmed()) return 'again'
     const verdict = judgeHoleBelow({ above, offsets: above.first - this.#expected, lastModified, now }, this.#context.limits)
+    this.#context.telemetry.hole(verdict)
     if (verdict === 'pass') this.#expected = above.first
     if (verdict !== 'seal') return verdict === 'pass' ? 'pass' : 'done'
     return await this.#seal(above.first - 1) ? 'again' : 'done'
@@ -234,6 +256,7 @@ class Reader {
       return this.#expected < endOf(item)
     }
     const verdict = judgeTailHole(item, now, this.#context.limits)
+    this.#context.telemetry.hole(verdict)
     const { currentOffset } = item
     if (verdict === 'correct') await this.#unlessFull(this.#storage.correctReservedAt({ currentOffset, reservedAtMs: now }))
     return verdict === 'seal' && await this.#seal(endOf(item) - 1)

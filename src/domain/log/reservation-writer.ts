@@ -7,10 +7,11 @@ import type { NewMessage } from '../segments/message.ts'
 import { encodeLargeSegment, encodeSeal, encodeSegment, isLarge, type MessageSegment } from '../segments/segment.ts'
 import { earliestOf } from '../topics/state.ts'
 import { retryDelay } from '../store-calls.ts'
+import { toLogError } from '../to-log-error.ts'
 import { sleep } from '../wait.ts'
 import type { Flight } from './link-window.ts'
 import { timedOut } from './refusals.ts'
-import { TopicStorage, toLogError, type LogContext } from './topic-storage.ts'
+import { TopicStorage, type LogContext } from './topic-storage.ts'
 
 /** The end of one reservation. `sealed`: a reader has sealed the range, so no message will ever be in it. */
 type Outcome = 'written' | 'sealed'
@@ -160,7 +161,9 @@ export class ReservationWriter {
     const seal = encodeSeal(first, last, 'range', this.#options.writer)
     const put = await this.#untilAnswered((ms) => this.#storage.put(last, seal, { reservedAtMs: null, timeoutMs: ms }))
     if (!put.ok) return 'no answer'
-    return put.answer === 'created' ? 'seal' : this.#readOwnKey()
+    if (put.answer !== 'created') return this.#readOwnKey()
+    this.#storage.sealed('range')
+    return 'seal'
   }
 
   async #readOwnKey (): Promise<Found> {

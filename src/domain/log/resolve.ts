@@ -86,7 +86,10 @@ export class RangeResolver {
       }
       // A seal over the whole range is safe: it is one reservation, so it can hold one segment only.
       const put = await storage.put(last, encodeSeal(first, last, 'range'), { reservedAtMs: null, timeoutMs: limits.putTimeoutMs })
-      if (put === 'created') break
+      if (put === 'created') {
+        storage.sealed('range')
+        break
+      }
     }
     await this.#judgeSealed(storage, range, isOpen)
   }

@@ -2,17 +2,16 @@ import type { Clock } from '../../ports/clock.ts'
 import { StoreError } from '../../ports/errors.ts'
 import type { RecordName, RecordStore } from '../../ports/record-store.ts'
 import type { SegmentListing, SegmentObject, SegmentStore } from '../../ports/segment-store.ts'
-import type { Telemetry } from '../../ports/telemetry.ts'
+import type { SealKind, Telemetry } from '../../ports/telemetry.ts'
 import type {
   Belief, Changed, Fact, Refused, ReservationTime, Reserved, Resolved, TopicItem, TopicStore, Wanted
 } from '../../ports/topic-store.ts'
 import type { Bytes, Ms, Offset } from '../../ports/units.ts'
-import { LogError, withWritten, type Written } from '../errors.ts'
 import { checkLimits, defaultLimits, type Limits } from '../limits.ts'
 import type { Operation, StorageCalls } from '../operation.ts'
 import { decodeSegment, type Compression, type Segment } from '../segments/segment.ts'
 import { repeated } from '../store-calls.ts'
-import { observedRecords, observedSegments, observedTopics } from '../telemetry.ts'
+import { noTelemetry, observedRecords, observedSegments, observedTopics } from '../telemetry.ts'
 import { Turns } from '../turns.ts'
 import { within } from '../wait.ts'
 import { TopicBeliefs } from './belief.ts'
@@ -35,12 +34,12 @@ export interface LogDeps {
   readonly random?: () => number
   /** Whether a topic is created by its first message; true by default. */
   readonly createsTopics?: boolean
-  /** Gets each call to the stores. Without it, nothing is reported. */
+  /** Gets what the log does, and each call to the stores. Without it, nothing is reported. */
   readonly telemetry?: Telemetry
 }
 
 /** What append and read share. */
-export interface LogContext extends Required<Omit<LogDeps, 'telemetry'>> {
+export interface LogContext extends Required<LogDeps> {
   readonly cache: SegmentCache
   /** For the encoding of large segments. */
   readonly turns: Turns
@@ -67,6 +66,7 @@ export function createLogContext (deps: LogDeps): LogContext {
     compression,
     random,
     createsTopics,
+    telemetry: telemetry ?? noTelemetry,
     limits,
     cache: new SegmentCache(limits.segmentCacheBytes),
     turns: new Turns((callback) => { clock.afterCurrentInput(callback) }),
@@ -196,7 +196,15 @@ export class TopicStorage {
   }
 
   cached (last: Offset): Segment | undefined {
-    return this.#context.cache.get(this.#topic, last)
+    const { cache, telemetry } = this.#context
+    const segment = cache.get(this.#topic, last)
+    if (segment !== undefined) telemetry.segmentLookup(true)
+    return segment
+  }
+
+  /** To be called after a put of a seal that was created. */
+  sealed (kind: SealKind): void {
+    this.#context.telemetry.sealPut(kind)
   }
 
   /**
@@ -207,7 +215,8 @@ export class TopicStorage {
   async segment (last: Offset, size: Bytes = UNKNOWN_SIZE_BYTES): Promise<Segment | undefined> {
     const cached = this.cached(last)
     if (cached !== undefined) return cached
-    const { clock, getWindow, limits, segments } = this.#context
+    const { clock, getWindow, limits, segments, telemetry } = this.#context
+    telemetry.segmentLookup(false)
     const room = getWindow.acquire(this, size, this.#waits ? this.#deadline : clock.monotonic())
     if (room instanceof Promise) this.#onWait?.()
     const flight = room instanceof Promise ? await room : room
@@ -280,19 +289,4 @@ export function checkListing ({ entries, now }: SegmentListing, from: Offset): v
 function wrongListing (text: string): StoreError {
   return new StoreError('misconfigured', 'none',
     `list: expected ${text}: the store does not keep what the log demands, so it can't be used`)
-}
-
-/** Converts an error of a store to one of the log. Errors of the log are returned unchanged, except that `written` is added. */
-export function toLogError (error: unknown, written?: Written): LogError {
-  if (error instanceof LogError) return written === undefined || error.written !== undefined ? error : withWritten(error, written)
-  const options = { cause: error, ...(written === undefined ? {} : { written }) }
-  if (!(error instanceof StoreError)) return new LogError('internal', 'Something unexpected happened.', options)
-  switch (error.failure) {
-    case 'throttled': return new LogError('storage_throttled', 'The storage asked to slow down.', options)
-    case 'misconfigured':
-      return new LogError('storage_misconfigured', 'The storage refused the request: it is not set up for this service.', options)
-    case 'full': return new LogError('storage_full', 'No space is left in the storage. Reading goes on.', options)
-    case 'timeout': return new LogError('storage_unavailable', 'The storage did not answer in time.', options)
-    default: return new LogError('storage_unavailable', 'The storage could not be reached.', options)
-  }
 }

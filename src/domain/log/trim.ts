@@ -4,7 +4,7 @@ import { LogError } from '../errors.ts'
 import { createOperation } from '../operation.ts'
 import { decodeProducer, encodeProducer, resolveProducer } from '../producers/record.ts'
 import { earliestOf, endOf, existsTopic } from '../topics/state.ts'
-import type { TopicBelief } from './belief.ts'
+import type { RangeOutcome } from './belief.ts'
 import type { OpenRange } from './conditions.ts'
 import { decodeOrder, encodeOrder } from './facts.ts'
 import { removeBelow, type RemovalStorage } from './removal.ts'
@@ -50,7 +50,7 @@ export async function raiseEarliest (context: LogContext, topic: string, before:
     for (const range of below) if (belief.outcomeOf(range.last) === undefined) await resolverOf(context, topic).resolve(range, { deadline })
     // A range without an outcome: its fact was replaced by another in the meantime.
     if (below.some(({ last }) => belief.outcomeOf(last) === undefined)) continue
-    const answer = await storage.raiseEarliest(earliest, resolvedBelow(item, belief, earliest))
+    const answer = await storage.raiseEarliest(earliest, resolvedBelow(item, (last) => belief.outcomeOf(last)!, earliest))
     if (answer.kind === 'changed') return earliest
   }
   throw new LogError('storage_unavailable', 'Too many appends changed the topic while it was trimmed.')
@@ -64,32 +64,35 @@ function youngOnes ({ limits, storeTime }: LogContext, open: readonly OpenRange[
   return open.filter(({ timeS }) => storeTime.now() - timeS * 1_000 < limits.holeGraceMs)
 }
 
+/** The outcome of an open range, by its last offset. */
+type OutcomeOf = (last: Offset) => RangeOutcome
+
 /** The facts below `earliest`, resolved by the outcomes of their ranges. */
-function resolvedBelow (item: TopicItem, belief: TopicBelief, earliest: number): Resolved {
+export function resolvedBelow (item: TopicItem, outcomeOf: OutcomeOf, earliest: number): Resolved {
   const producers = new Map<string, Fact>()
   for (const [id, fact] of item.producers) {
     const { last } = fact
     const record = decodeProducer(fact)
     if (last >= earliest || record.riding.length === 0) continue
-    producers.set(id, { last, text: encodeProducer(resolveProducer(record, last, belief.outcomeOf(last)!)) })
+    producers.set(id, { last, text: encodeProducer(resolveProducer(record, last, outcomeOf(last))) })
   }
   const { closing } = item
-  const order = resolvedOrder(item, belief, earliest)
+  const order = resolvedOrder(item, outcomeOf, earliest)
   return {
     producers,
     ...order !== undefined && { order },
     ...closing !== undefined && closing.last < earliest && {
-      closing: { last: closing.last, stands: belief.outcomeOf(closing.last) !== 'void' }
+      closing: { last: closing.last, stands: outcomeOf(closing.last) !== 'void' }
     }
   }
 }
 
 /** @returns `undefined` if the item has no order fact below `earliest`, or the fact is resolved already */
-function resolvedOrder ({ order }: TopicItem, belief: TopicBelief, earliest: number): Fact | undefined {
+function resolvedOrder ({ order }: TopicItem, outcomeOf: OutcomeOf, earliest: number): Fact | undefined {
   if (order === undefined || order.last >= earliest) return undefined
   const { before, value, range } = decodeOrder(order.text)
   if (range === undefined) return undefined
-  const newest = belief.outcomeOf(order.last) === 'void' ? before : value
+  const newest = outcomeOf(order.last) === 'void' ? before : value
   return { last: order.last, text: encodeOrder({ before: undefined, value: newest, range: undefined }) }
 }
 

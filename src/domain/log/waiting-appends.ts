@@ -1,6 +1,7 @@
 import { LogError } from '../errors.ts'
 import { addCalls, createOperation, noCalls, type StorageCalls } from '../operation.ts'
 import type { AppendRange } from '../producers/record.ts'
+import { toLogError } from '../to-log-error.ts'
 import { counts } from '../topics/state.ts'
 import { failureOf, settle, type Appended, type QueuedAppend } from './append-queue.ts'
 import type { TopicBelief } from './belief.ts'
@@ -9,7 +10,7 @@ import { decodeKey, hashMessages, keyName, rangeOfKey } from './keys.ts'
 import { identityConflict, keyUnknown } from './refusals.ts'
 import { isSameContent } from './repeats.ts'
 import type { RangeResolver } from './resolve.ts'
-import { TopicStorage, toLogError, type LogContext } from './topic-storage.ts'
+import { TopicStorage, type LogContext } from './topic-storage.ts'
 
 export interface WaitingHooks {
   /** Called when the append can be judged again. */
@@ -87,11 +88,11 @@ export class WaitingAppends {
     wait(storage).then((answer) => {
       addCalls(append.operation.calls, operation.calls)
       if (answer === undefined) this.#hooks.back(append)
-      else settle(append, answer)
+      else settle(this.#context, append, answer)
     }, (error: unknown) => {
       addCalls(append.operation.calls, operation.calls)
       const tellsOutcome = error instanceof LogError && error.written !== undefined
-      settle(append, tellsOutcome ? error : failureOf(append.conditions, toLogError(error, 'no')))
+      settle(this.#context, append, tellsOutcome ? error : failureOf(append.conditions, toLogError(error, 'no')))
     }).finally(() => {
       if (--this.#count === 0) this.#hooks.idle()
     }).catch(() => {})

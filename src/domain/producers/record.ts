@@ -85,6 +85,16 @@ function pairs (flat: readonly number[]): Array<[number, number]> {
 }
 
 /**
+ * The record of a producer that has been written to since, as it may be where nothing above `end` is stored (log §8.3). If the
+ * offsets of the last append below are not known any more, appends that may have been stored or not are refused.
+ * @param record has no open range
+ */
+export function cutProducer (record: ProducerRecord, end: number): ProducerRecord {
+  const standing = record.standing.filter(({ last }) => last <= end)
+  return { ...record, base: record.base - (record.standing.length - standing.length), standing }
+}
+
+/**
  * The record after the outcome of its newest range is known. After a lost range, its seqs count as used, but the offsets of all
  * appends so far are forgotten, so that no repeat is answered with them.
  * @param last the record's version

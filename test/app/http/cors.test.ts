@@ -16,15 +16,16 @@ const preflight = (origin: string, method: string, requested?: string): Record<s
 
 const shared = {
   'access-control-allow-origin': page,
-  'access-control-expose-headers': 'allow, earliest-offset, end-offset, next-offset, retry-after, topic-closed, x-request-id'
+  'access-control-expose-headers': 'allow, earliest-offset, end-offset, next-offset, preference-applied, retry-after, server-timing, ' +
+    'storage-calls, topic-closed, www-authenticate, x-request-id'
 }
 
 test('a preflight of an origin that may is answered with what is allowed', async (t) => {
   const { app } = memoryApp(t, { corsOrigins })
   for (const [url, method, requested] of [
-    ['/topics/a/produce', 'POST', 'content-type,x-request-id,idempotency-key,producer-id'],
+    ['/topics/a/produce', 'POST', 'authorization,content-type,x-request-id,idempotency-key,prefer'],
     ['/topics/a', 'DELETE', 'x-request-id'],
-    ['/v1/topics/a/consume?offset=1', 'GET', 'last-event-id']
+    ['/v1/topics/a/consume?offset=1', 'GET', 'authorization,last-event-id']
   ] as const) {
     const answer = await app.inject({ method: 'OPTIONS', url, headers: preflight(page, method, requested) })
     assert.equal(answer.statusCode, 204)

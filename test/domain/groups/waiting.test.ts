@@ -8,6 +8,7 @@ import { StoreClock } from '../../../src/domain/groups/store-clock.ts'
 import { LogError } from '../../../src/domain/errors.ts'
 import { defaultLimits as limits } from '../../../src/domain/limits.ts'
 import type { Log } from '../../../src/domain/log/log.ts'
+import { noTelemetry } from '../../../src/domain/telemetry.ts'
 import type { GroupStore } from '../../../src/ports/group-store.ts'
 import { testLog } from '../../support/test-log.ts'
 
@@ -43,7 +44,8 @@ test('however often polls end and begin, the group is read once in each interval
   }
   const storeClock = new StoreClock(clock, limits.groupClockAgeMs)
   const pageBudget = new PageBudget(0)
-  const context = { store, topics, log, clock, limits, random: () => 0, randomHex: () => '', storeClock, runsOn: true, pageBudget }
+  const random = { random: () => 0, randomHex: () => '' }
+  const context = { store, topics, log, clock, limits, ...random, storeClock, runsOn: true, pageBudget, telemetry: noTelemetry }
   const kept = new KeptGroup(context, name)
   let end = kept.poll(1_000)
   for (let n = 0; n < 5; n++) {

@@ -134,7 +134,8 @@ describe('the embedded store on a full disk', { skip: mountFails() }, () => {
     assert.equal(errors[0]!.msg, 'store is full: appends are refused, reads continue')
 
     disk.free()
-    await sleep(300)
+    // Longer than results of checks are kept.
+    await sleep(1_100)
     assert.equal((await ask(second.baseUrl, { path: '/ready' })).status, 200)
     assert.equal((await produce(second.baseUrl, 'a', '{"payload":2}')).text, '{"topic":"a","offset":2}')
   })

@@ -24,7 +24,7 @@ describe('a file of the first version of the embedded store', () => {
       for (const start of [1, 2]) {
         const store = openStore(t, copy)
         assert.equal(Buffer.from((await store.segments.get('kept', 7))!.body).toString(), '{}')
-        const { topics, records } = store
+        const { topics, records, tokens } = store
         assert.deepEqual(exactly(await topics.read('kept')), {
           currentOffset: 7, earliest: 3, reservedAtMs: 1_500, createdAtMs: 1_000, moves: 0, producers: {}
         }, `start ${start}`)
@@ -36,10 +36,12 @@ describe('a file of the first version of the embedded store', () => {
         if (start === 1) {
           await reserve(topics, 'new', 2, { producers: new Map([['p', 'P']]), order: 'O', closing: 'C' })
           await records.replace(key, record, null, { expiresAtMs: 1 })
+          assert.equal(await tokens.create({ id: 'a', text: 'A' }), 'created')
         } else {
           assert.deepEqual(plain(await topics.read('new')), {
             currentOffset: 2, earliest: 1, moves: 0, producers: { p: [2, 'P'] }, order: [2, 'O'], closing: [2, 'C']
           })
+          assert.deepEqual(await tokens.read('a'), { id: 'a', text: 'A' })
           assert.deepEqual(range(await reserve(topics, 'kept', 1)), [8, 8])
           assert.deepEqual(range(await reserve(topics, 'deleted', 1)), [5, 5])
         }
@@ -55,6 +57,20 @@ describe('a file of the first version of the embedded store', () => {
     assert.deepEqual(schemaOf(old), schemaOf(fresh))
     assert.equal(schemaOf(old).version, SCHEMA_VERSION)
   })
+})
+
+test('a file from before there were access tokens gets their table', async (t) => {
+  const folder = temporaryFolder(t)
+  const before = openStore(t, folder)
+  await reserve(before.topics, 'kept', 1)
+  before.close()
+  const database = new DatabaseSync(join(folder, 'streams.db'))
+  database.exec('DROP TABLE tokens')
+  database.close()
+  const { tokens, topics } = openStore(t, folder)
+  assert.deepEqual(await tokens.list('', 10), { ids: [], truncated: false })
+  assert.equal(await tokens.create({ id: 'a', text: 'A' }), 'created')
+  assert.equal((await topics.read('kept'))?.currentOffset, 1)
 })
 
 function schemaOf (folder: string): { tables: unknown, indexes: unknown, version: unknown } {

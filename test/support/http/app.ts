@@ -8,15 +8,19 @@ import { systemClock } from '../../../src/adapters/system/clock.ts'
 import { buildApp } from '../../../src/app/build-app.ts'
 import type { StreamBounds } from '../../../src/app/http/live/event-stream.ts'
 import type { PlatformLogFields } from '../../../src/app/http/request-log.ts'
-import type { StoreCheck } from '../../../src/app/routes/service/health.ts'
+import type { StoreCheck } from '../../../src/app/routes/service/readiness.ts'
 import type { TimeLeft } from '../../../src/app/routes/time-left.ts'
+import { Tokens } from '../../../src/domain/access/tokens.ts'
 import { createCatalog, type Catalog, type Retention } from '../../../src/domain/catalog/catalog.ts'
 import { createGroups, type Groups } from '../../../src/domain/groups/groups.ts'
 import { defaultLimits, type Limits } from '../../../src/domain/limits.ts'
 import { createLog, type Log } from '../../../src/domain/log/log.ts'
+import type { Exposition } from '../../../src/ports/exposition.ts'
 import type { GroupStore } from '../../../src/ports/group-store.ts'
 import type { RecordStore } from '../../../src/ports/record-store.ts'
 import type { NamedSegmentStore } from '../../../src/ports/segment-store.ts'
+import type { Telemetry } from '../../../src/ports/telemetry.ts'
+import type { TokenStore } from '../../../src/ports/token-store.ts'
 import type { TopicStore } from '../../../src/ports/topic-store.ts'
 
 export interface MemoryAppOptions {
@@ -24,6 +28,8 @@ export interface MemoryAppOptions {
   readonly topics?: TopicStore
   readonly records?: RecordStore
   readonly groupStore?: GroupStore
+  /** With it, tokens can be managed. */
+  readonly tokenStore?: TokenStore
   readonly checks?: readonly StoreCheck[]
   readonly limits?: Partial<Limits>
   readonly logger?: FastifyBaseLogger
@@ -36,9 +42,20 @@ export interface MemoryAppOptions {
   readonly servedHosts?: readonly string[] | undefined
   readonly corsOrigins?: readonly string[]
   readonly bufferedBytesMax?: number
+  readonly telemetry?: Telemetry
+  readonly exposition?: Exposition
+  readonly followersMax?: number
+  readonly addressRate?: number
+  readonly trustedProxies?: readonly string[]
 }
 
-export interface MemoryApp { readonly app: FastifyInstance, readonly log: Log, readonly catalog: Catalog, readonly groups: Groups }
+export interface MemoryApp {
+  readonly app: FastifyInstance
+  readonly log: Log
+  readonly catalog: Catalog
+  readonly groups: Groups
+  readonly tokens: Tokens | undefined
+}
 
 /** For requests of any kind: those that wait, wait for a few milliseconds. */
 export const hurried: TimeLeft = () => 2_005
@@ -48,10 +65,10 @@ export function memoryApp (t: TestContext, options: MemoryAppOptions = {}): Memo
   const { segments = createMemorySegmentStore(), topics = createMemoryTopicStore(), records = createMemoryRecordStore() } = options
   const {
     checks = [], createsTopics = true, retention = {}, logger, platformLogFields, timeLeft, streamBounds, servedHosts, corsOrigins,
-    bufferedBytesMax
+    bufferedBytesMax, telemetry, exposition, followersMax = Infinity, addressRate, trustedProxies = []
   } = options
   const limits = { ...defaultLimits, ...options.limits }
-  const stores = { segments, topics, records, clock: systemClock, limits }
+  const stores = { segments, topics, records, clock: systemClock, limits, ...telemetry === undefined ? {} : { telemetry } }
   const log = options.log ?? createLog({ ...stores, compression: 'none', createsTopics })
   const catalog = createCatalog({
     ...stores,
@@ -59,12 +76,17 @@ export function memoryApp (t: TestContext, options: MemoryAppOptions = {}): Memo
     raiseEarliest: (topic, before) => log.raiseEarliest(topic, before),
     resolveClosing: (topic, item) => log.isClosed(topic, item)
   })
-  const groups = createGroups({ store: options.groupStore ?? createMemoryGroupStore(), topics, log, clock: systemClock, limits })
+  const groups = createGroups({ ...stores, store: options.groupStore ?? createMemoryGroupStore(), log })
+  const { tokenStore } = options
+  const tokens = tokenStore === undefined ? undefined : new Tokens({ store: tokenStore, clock: systemClock, limits })
   const app = buildApp({
     log,
     catalog,
     groups,
+    ...tokens === undefined ? {} : { tokens },
     limits,
+    exposition,
+    ...telemetry === undefined ? {} : { telemetry },
     checks,
     ...logger === undefined ? {} : { logger },
     ...platformLogFields === undefined ? {} : { platformLogFields },
@@ -72,13 +94,16 @@ export function memoryApp (t: TestContext, options: MemoryAppOptions = {}): Memo
     ...streamBounds === undefined ? {} : { streamBounds: () => streamBounds },
     ...bufferedBytesMax === undefined ? {} : { bufferedBytesMax },
     ...corsOrigins === undefined ? {} : { corsOrigins },
-    servedHosts
+    servedHosts,
+    followersMax,
+    addressRate,
+    trustedProxies
   })
   t.after(async () => {
     await app.close()
     await log.close()
   })
-  return { app, log, catalog, groups }
+  return { app, log, catalog, groups, tokens }
 }
 
 /** The same, listening on a free port. */

@@ -11,6 +11,13 @@ function weights (header: string): Map<string, number> {
   return named
 }
 
+/** The weight that `Accept` gives to a type, with its wildcards; 1 if there is no such header. */
+export function weightOf (type: string, accept: string | undefined): number {
+  if (accept === undefined) return 1
+  const named = weights(accept)
+  return named.get(type) ?? named.get(type.replace(/\/.*/, '/*')) ?? named.get('*/*') ?? 0
+}
+
 /**
  * Whether the client prefers `type` to JSON, which is the default. `type` must be named in `Accept`, with a higher weight
  * than JSON, or with the same weight and before it.

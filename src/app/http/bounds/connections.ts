@@ -2,12 +2,15 @@ import { readFileSync } from 'node:fs'
 import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerOptions, type ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Limits } from '../../../domain/limits.ts'
+import { noTelemetry } from '../../../domain/telemetry.ts'
+import type { Telemetry } from '../../../ports/telemetry.ts'
 
 export interface ConnectionLimit {
   readonly max: number
   readonly reservedFiles: number
   /** Called with the number of connections that were refused since the last call, at most once per minute. */
   readonly refused: (count: number) => void
+  readonly telemetry?: Telemetry
 }
 
 /**
@@ -15,14 +18,16 @@ export interface ConnectionLimit {
  * pipelined requests at once, and 31 KB of requests can ask for gigabytes of responses. A connection is closed if its client
  * receives nothing for `stalledConnectionMs`, or if a request takes longer than `requestTimeoutMs` to arrive.
  */
-export function createBoundedServer (limits: Limits, options: ServerOptions, handle: RequestListener): Server {
+export function createBoundedServer (
+  limits: Limits, options: ServerOptions, handle: RequestListener, telemetry = noTelemetry
+): Server {
   const server = createServer({
     ...options,
     requestTimeout: limits.requestTimeoutMs,
     headersTimeout: limits.requestTimeoutMs,
     // With Node's default of 30 s, a slow request could take half as long again.
     connectionsCheckingInterval: 5_000
-  }, oneAtATime(handle, limits))
+  }, oneAtATime(handle, limits, telemetry))
   server.keepAliveTimeout = limits.keepAliveMs
   // For connections without traffic. Every response takes less time, and streams have heartbeats.
   server.setTimeout(limits.stalledConnectionMs, (socket) => {
@@ -79,7 +84,9 @@ export function afterAnswers (socket: Socket, waitMs: number, then: () => void):
   }
 }
 
-function oneAtATime (handle: RequestListener, { pipelinedRequestsMax, pipelinedRequestsTotalMax }: Limits): RequestListener {
+function oneAtATime (
+  handle: RequestListener, { pipelinedRequestsMax, pipelinedRequestsTotalMax }: Limits, telemetry: Telemetry
+): RequestListener {
   /** Waiting requests of all connections. */
   let waiting = 0
 
@@ -116,6 +123,7 @@ function oneAtATime (handle: RequestListener, { pipelinedRequestsMax, pipelinedR
       // An error response is not possible: it would have to wait for the responses before it.
       drop(queue)
       socket.destroy()
+      telemetry.refused('pipelining')
       return
     }
     if (queue.waiting.length === 0) socket.once('close', () => { drop(queue) })
@@ -133,7 +141,7 @@ export function mayAnswer ({ raw }: { readonly raw: ServerResponse }): boolean {
  * Refuses connections beyond `max`, or beyond the file descriptors of the process less `reservedFiles` if these are fewer:
  * without free descriptors, no files can be opened either.
  */
-export function limitConnections (server: Server, { max, reservedFiles, refused }: ConnectionLimit): void {
+export function limitConnections (server: Server, { max, reservedFiles, refused, telemetry = noTelemetry }: ConnectionLimit): void {
   server.maxConnections = Math.max(1, Math.min(max, openFilesMax() - reservedFiles))
   let count = 0
   let timer: NodeJS.Timeout | undefined
@@ -146,6 +154,7 @@ export function limitConnections (server: Server, { max, reservedFiles, refused 
   }
   server.on('drop', () => {
     count++
+    telemetry.refused('connections')
     if (timer === undefined) report()
   })
 }

@@ -1,5 +1,7 @@
 import { LogError } from '../../../domain/errors.ts'
 import type { Limits } from '../../../domain/limits.ts'
+import { noTelemetry } from '../../../domain/telemetry.ts'
+import type { Telemetry } from '../../../ports/telemetry.ts'
 
 /*
  * One limit for all bytes of request bodies and responses that the process holds for its clients. A request for which there
@@ -99,6 +101,7 @@ interface Waiter {
 export class MemoryBudget {
   readonly limits: Limits
   readonly #bytesMax: number
+  readonly #telemetry: Telemetry
   #used = 0
   /** Holds with bytes, the oldest first. */
   readonly #holds = new Set<Hold>()
@@ -107,8 +110,9 @@ export class MemoryBudget {
   #watch: NodeJS.Timeout | undefined
 
   /** @param bytesMax must be several times what one request can hold: a body and its decompressed form */
-  constructor (bytesMax: number, limits: Limits) {
+  constructor (bytesMax: number, limits: Limits, telemetry = noTelemetry) {
     this.#bytesMax = bytesMax
+    this.#telemetry = telemetry
     this.limits = limits
   }
 
@@ -137,6 +141,7 @@ export class MemoryBudget {
 
   changed (hold: Hold, before: number, after: number): void {
     this.#used += after - before
+    this.#telemetry.bytesHeld(this.#used)
     if (after === 0) this.#holds.delete(hold)
     else if (before === 0) this.#holds.add(hold)
     if (after < before && this.#waiting.length > 0) this.#grantWaiting()
@@ -167,9 +172,14 @@ export class MemoryBudget {
     const now = performance.now()
     for (const hold of [...this.#holds]) {
       if (this.#waiting.length === 0) return
-      if (hold.cutOffIfLate(now)) hold.release()
+      if (!hold.cutOffIfLate(now)) continue
+      hold.release()
+      this.#telemetry.refused('memory')
     }
-    for (const { reject } of this.#waiting.filter(({ until }) => until <= now)) reject(serverBusy())
+    for (const { reject } of this.#waiting.filter(({ until }) => until <= now)) {
+      reject(serverBusy())
+      this.#telemetry.refused('memory')
+    }
     this.#waiting = this.#waiting.filter(({ until }) => until > now)
     this.#grantWaiting()
   }

@@ -37,8 +37,8 @@ export interface EventStreamOptions {
   readonly bounds: StreamBounds | undefined
   /** The response to write to, and the memory that is held for it. */
   readonly client: { readonly hold: Hold, readonly raw: Writable }
-  /** Called with the number of messages of every page that is sent. */
-  readonly onPage: (messages: number) => void
+  /** Called with every page that is sent. */
+  readonly onPage: (page: Page) => void
   /** Called with the error that ends the stream. */
   readonly onError: (error: LogError) => void
 }
@@ -140,7 +140,7 @@ export class EventStream extends Readable {
   #take (page: Page): Buffer {
     const last = page.runs.at(-1)
     if (last !== undefined) this.#id = last.first + last.stop - last.start - 1
-    this.#options.onPage(page.count)
+    this.#options.onPage(page)
     const bytes = page.closed ? Buffer.concat([eventsOf(page), this.#closed(page)]) : eventsOf(page)
     this.#bytes += bytes.length
     // The client gets the response only at its end, so the stream ends now; messages that are already there are still sent.

@@ -4,9 +4,11 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Groups, ReceiveOptions } from '../../../domain/groups/groups.ts'
 import type { Limits } from '../../../domain/limits.ts'
 import { createOperation } from '../../../domain/operation.ts'
+import type { Telemetry } from '../../../ports/telemetry.ts'
 import type { SendBody } from '../../http/answers/body-sender.ts'
 import { addManagementBodies } from '../../http/bodies/management-body.ts'
 import { clientGone } from '../../http/bounds/memory-budget.ts'
+import type { LiveRequests } from '../../http/live/live-requests.ts'
 import { problems } from '../common.schema.ts'
 import { endMarginMs, type TimeLeft } from '../time-left.ts'
 import { bodyProblems } from '../topics/topic.ts'
@@ -17,15 +19,17 @@ import { receiveAnswerBody } from './receive-body.ts'
 
 export interface ReceiveRouteOptions {
   readonly groups: Groups
+  readonly live: LiveRequests
   readonly limits: Limits
   readonly sendBody: SendBody
+  readonly telemetry: Telemetry
   readonly timeLeft: TimeLeft | undefined
   readonly hide: boolean
 }
 
 /** `POST /topics/{topic}/groups/{group}/receive` */
 export const receiveRoute: FastifyPluginCallbackTypebox<ReceiveRouteOptions> = (app, options, done) => {
-  const { groups, limits, sendBody, timeLeft, hide } = options
+  const { groups, live, limits, sendBody, telemetry, timeLeft, hide } = options
   addManagementBodies(app, limits, limits.groupBodyBytesMax)
   // When the server stops, requests that wait get their answers at once.
   const stopping = new AbortController()
@@ -45,7 +49,7 @@ export const receiveRoute: FastifyPluginCallbackTypebox<ReceiveRouteOptions> = (
       params: GroupParams,
       headers: receiveHeaders(limits),
       body: receiveBody(limits),
-      response: { 200: Type.Ref(Received), ...problems(...bodyProblems, ...writeProblems, 'segment_corrupt') }
+      response: { 200: Type.Ref(Received), ...problems(...bodyProblems, ...writeProblems, 'too_many_followers', 'segment_corrupt') }
     }
   }, async (request, reply) => {
     const { hold, logFields, params, headers: { 'idempotency-key': key }, body } = request
@@ -53,17 +57,43 @@ export const receiveRoute: FastifyPluginCallbackTypebox<ReceiveRouteOptions> = (
     const asked = askedFor(body, limits, leftMs)
     const operation = logFields.ofGroup(params, createOperation())
     await hold.add(asked.maxBytes)
+    const place = new WaitingPlace(live)
     const answer = await unlessGone(reply, (signal) => groups.receive(params, {
-      ...asked, key, endsWait: stopping.signal, holds: (bytes) => holdMessages(request, bytes)
-    }, { ...operation, signal }))
+      ...asked, key, endsWait: stopping.signal, mayWait: () => place.take(), holds: (bytes) => holdMessages(request, bytes)
+    }, { ...operation, signal })).finally(() => { place.giveBack() })
+    // What was acknowledged is told all the same. The next receive has nothing to acknowledge.
+    if (place.refused && asked.acks.length === 0) throw live.tooMany()
     logFields.messages = answer.lines.length
     const answerBody = receiveAnswerBody(answer, body.ack !== undefined)
+    telemetry.delivered(params.topic, answer.lines.length, answerBody.size)
     hold.resize(answerBody.size)
     reply.header('content-type', 'application/json; charset=utf-8').header('vary', 'accept-encoding')
     return sendBody(request, reply, answerBody)
   })
 
   done()
+}
+
+/** The place of a receive among the requests that wait. */
+class WaitingPlace {
+  readonly #live: LiveRequests
+  #taken = false
+  /** Whether the receive had to wait, and no place was free. */
+  refused = false
+
+  constructor (live: LiveRequests) {
+    this.#live = live
+  }
+
+  take (): boolean {
+    this.#taken = this.#live.tryTake('receive')
+    this.refused = !this.#taken
+    return this.#taken
+  }
+
+  giveBack (): void {
+    if (this.#taken) this.#live.giveBack('receive')
+  }
 }
 
 /** @throws LogError `invalid_request` */
@@ -80,9 +110,11 @@ function askedFor (body: ReceiveBody, limits: Limits, leftMs: number): ReceiveOp
 }
 
 /** A request that waits needs memory only for the messages that arrive. @throws LogError `server_busy`, `request_timeout` */
-async function holdMessages ({ hold }: FastifyRequest, bytes: number): Promise<void> {
-  if (bytes === 0) hold.resize(0)
-  else if (bytes > hold.bytes) await hold.add(bytes - hold.bytes)
+async function holdMessages ({ hold, logFields }: FastifyRequest, bytes: number): Promise<void> {
+  if (bytes === 0) {
+    logFields.waited = true
+    hold.resize(0)
+  } else if (bytes > hold.bytes) await hold.add(bytes - hold.bytes)
 }
 
 /** Does the work with a signal that tells whether the client has gone. @throws LogError `request_timeout` if it has */

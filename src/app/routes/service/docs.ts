@@ -22,6 +22,7 @@ export function addDocs (app: FastifyInstance): void {
       tags: [
         { name: 'topics', description: 'Write to topics, read and manage them.' },
         { name: 'groups', description: 'Consumer groups: workers share the messages of a topic.' },
+        { name: 'tokens', description: 'Access tokens: who may do what.' },
         { name: 'service', description: 'Health of the service.' }
       ]
     },
@@ -34,9 +35,9 @@ export function addDocs (app: FastifyInstance): void {
     indexPrefix: '.',
     transformSpecification: (specification) => ({ ...specification, servers: [{ url: '..' }, { url: '../v1' }] }),
     transformSpecificationClone: false,
-    staticCSP: true,
-    // With this directive, pages could not load their scripts over plain HTTP from other hosts than localhost.
-    transformStaticCSP: (header) => header.replace('upgrade-insecure-requests;', '')
+    staticCSP: docsPolicy,
+    // Otherwise the page would tell swagger.io the address of every server that is not on localhost.
+    uiConfig: { validatorUrl: null }
   })
   // Relative, because the path may begin with a stage.
   app.get('/', { schema: { hide: true } }, async (_request, reply) => reply.redirect('./docs'))
@@ -67,6 +68,13 @@ function clientTypes (parameters: TObject): object {
   })
   return { type: 'object', properties: Object.fromEntries(properties) }
 }
+
+/**
+ * The page loads only its own files, and calls only this server. Without `upgrade-insecure-requests`, which the plugin would set:
+ * pages could not load their scripts over plain HTTP from other hosts than localhost.
+ */
+const docsPolicy = "default-src 'none'; base-uri 'none'; connect-src 'self'; font-src 'self' data:; form-action 'self'; " +
+  "frame-ancestors 'none'; img-src 'self' data:; script-src 'self'; style-src 'self'"
 
 const errorsStyle = 'body{font:16px/1.5 sans-serif;margin:2em auto;max-width:75em;padding:0 1em}' +
   'td,th{text-align:left;vertical-align:top;padding:.4em .8em .4em 0;border-bottom:1px solid #ccc}:target{background:#ffc}'

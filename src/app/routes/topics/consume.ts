@@ -2,11 +2,12 @@ import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebo
 import { Type } from '@sinclair/typebox'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Limits } from '../../../domain/limits.ts'
-import { type Log, type Page, pageBytes, type PageSize } from '../../../domain/log/log.ts'
+import { type Follower, type Log, type Page, pageBytes, type PageSize } from '../../../domain/log/log.ts'
 import { createOperation, type Operation } from '../../../domain/operation.ts'
+import type { Telemetry } from '../../../ports/telemetry.ts'
 import type { SendPage } from '../../http/answers/page-body.ts'
 import { EventStream, type StreamBounds } from '../../http/live/event-stream.ts'
-import { LiveRequests } from '../../http/live/live-requests.ts'
+import type { LiveRequests } from '../../http/live/live-requests.ts'
 import { problems, storageProblems, TopicParams } from '../common.schema.ts'
 import { endMarginMs, type TimeLeft } from '../time-left.ts'
 import { eventStreamType, readRequest } from './consume-request.ts'
@@ -14,8 +15,10 @@ import { ConsumeAnswer, ConsumeHeaders, consumeQuery } from './consume.schema.ts
 
 export interface ConsumeRouteOptions {
   readonly log: Log
+  readonly live: LiveRequests
   readonly limits: Limits
   readonly sendPage: SendPage
+  readonly telemetry: Telemetry
   readonly timeLeft: TimeLeft | undefined
   readonly streamBounds: ((request: FastifyRequest) => StreamBounds) | undefined
   readonly hide: boolean
@@ -23,13 +26,7 @@ export interface ConsumeRouteOptions {
 
 /** `GET /topics/{topic}/consume` */
 export const consumeRoute: FastifyPluginCallbackTypebox<ConsumeRouteOptions> = (app, options, done) => {
-  const { log, limits, sendPage, timeLeft, streamBounds, hide } = options
-  const live = new LiveRequests(log)
-  app.addHook('preClose', (done) => {
-    live.close()
-    done()
-  })
-
+  const { log, live, limits, sendPage, telemetry, timeLeft, streamBounds, hide } = options
   app.get('/topics/:topic/consume', {
     schema: {
       hide,
@@ -44,7 +41,8 @@ export const consumeRoute: FastifyPluginCallbackTypebox<ConsumeRouteOptions> = (
       response: {
         200: ConsumeAnswer,
         204: Type.Null({ description: 'Streams only: `Last-Event-ID` is the end of a closed topic. Browsers then do not reconnect.' }),
-        ...problems('invalid_request', 'invalid_topic', 'offset_out_of_range', 'server_busy', ...storageProblems, 'segment_corrupt')
+        ...problems('invalid_request', 'invalid_topic', 'offset_out_of_range', 'server_busy', 'too_many_followers', ...storageProblems,
+          'segment_corrupt')
       }
     }
   }, async (request, reply) => {
@@ -56,7 +54,7 @@ export const consumeRoute: FastifyPluginCallbackTypebox<ConsumeRouteOptions> = (
     const asked = readRequest(request, limits)
     const { calls } = createOperation()
     const from = logFields.offset = typeof asked.start === 'number' ? asked.start : await log.position(topic, asked.start, { calls })
-    const exchange = { request, reply, topic, from, endsAt }
+    const exchange = { request, reply, topic, from, endsAt, telemetry }
     if (asked.mode === 'stream') {
       const options = { limits, bounds: streamBounds?.(request), resumes: asked.resumes }
       return stream(live, { ...exchange, operation: { calls } }, { ...options, opensMs: deadline - performance.now() })
@@ -68,7 +66,9 @@ export const consumeRoute: FastifyPluginCallbackTypebox<ConsumeRouteOptions> = (
       : await log.read(topic, { from, ...asked.size }, operation)
     logFields.messages = page.count
     logFields.storage = operation.calls
-    hold.resize(pageBytes(page))
+    const bytes = pageBytes(page)
+    telemetry.delivered(topic, page.count, bytes)
+    hold.resize(bytes)
     return sendPage(request, reply, page)
   })
 
@@ -82,6 +82,7 @@ interface Exchange {
   readonly topic: string
   readonly from: number
   readonly operation: Operation
+  readonly telemetry: Telemetry
   /** When the platform ends the request, less a margin, in ms of `performance.now`. Waits end before; a read is not cut short. */
   readonly endsAt: number
 }
@@ -99,13 +100,24 @@ async function poll (live: LiveRequests, exchange: Exchange, size: PageSize, wai
     let page = await follower.next(size, 0)
     if (page.count === 0 && !page.closed) {
       request.hold.resize(0)
-      page = await follower.next(size, Math.min(waitMs, endsAt - performance.now()))
+      request.logFields.waited = true
+      page = await waitForPage(live, follower, size, Math.min(waitMs, endsAt - performance.now()))
       await request.hold.add(pageBytes(page))
     }
     return page
   } finally {
     reply.raw.off('close', gone)
     live.release(follower)
+  }
+}
+
+/** Has a place only while it waits. @throws LogError `too_many_followers` */
+async function waitForPage (live: LiveRequests, follower: Follower, size: PageSize, waitMs: number): Promise<Page> {
+  live.take('long_poll')
+  try {
+    return await follower.next(size, waitMs)
+  } finally {
+    live.giveBack('long_poll')
   }
 }
 
@@ -120,13 +132,15 @@ interface StreamOptions {
 
 /**
  * Sends messages as events until the end of a closed topic, or until the client disconnects, the server stops, or the platform's
- * bounds are reached.
+ * bounds are reached. It has its place from before its first read on, because each stream holds a page.
+ * @throws LogError `too_many_followers`, or as a read
  */
 async function stream (live: LiveRequests, exchange: Exchange, options: StreamOptions): Promise<FastifyReply> {
-  const { request, reply, topic, from, operation } = exchange
+  const { request, reply, topic, from, operation, telemetry } = exchange
   const { limits, bounds, resumes, opensMs } = options
   const { logFields } = request
   const endsAt = Math.min(exchange.endsAt, bounds?.buffered === true ? performance.now() + limits.bufferedStreamMs : Infinity)
+  live.take('stream')
   const follower = live.follow(topic, from, operation)
   const events = new EventStream({
     limits,
@@ -135,13 +149,20 @@ async function stream (live: LiveRequests, exchange: Exchange, options: StreamOp
     endsAt,
     bounds,
     client: { hold: request.hold, raw: reply.raw },
-    onPage (messages) { logFields.messages = (logFields.messages ?? 0) + messages },
+    onPage (page) {
+      logFields.messages = (logFields.messages ?? 0) + page.count
+      telemetry.delivered(topic, page.count, pageBytes(page))
+    },
     onError (error) {
       logFields.code = error.code
       request.log.error({ request_id: request.id, code: error.code, err: error }, 'stream failed')
     }
   })
-  events.on('close', () => { live.release(follower) })
+  logFields.waited = true
+  events.on('close', () => {
+    live.release(follower)
+    live.giveBack('stream')
+  })
   try {
     // Before the headers are sent, so that an error can still be the response.
     const more = await events.open(opensMs)

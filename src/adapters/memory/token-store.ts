@@ -1,0 +1,28 @@
+import type { TokenStore } from '../../ports/token-store.ts'
+
+/** Keeps the tokens in memory. */
+export function createMemoryTokenStore (): TokenStore {
+  const tokens = new Map<string, string>()
+
+  return {
+    async read (id) {
+      const text = tokens.get(id)
+      return text === undefined ? undefined : { id, text }
+    },
+
+    async create ({ id, text }) {
+      if (tokens.has(id)) return 'exists'
+      tokens.set(id, text)
+      return 'created'
+    },
+
+    async remove (id) {
+      return tokens.delete(id)
+    },
+
+    async list (after, limit) {
+      const later = [...tokens.keys()].filter((id) => id > after).sort()
+      return { ids: later.slice(0, limit), truncated: later.length > limit }
+    }
+  }
+}

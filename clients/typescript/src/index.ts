@@ -15,3 +15,4 @@ export type {
 } from './group.ts'
 export { type ConsumeOptions, type Handler, type HandlerContext, RejectMessage } from './consumer.ts'
 export type { Output, Outputs, ProcessOptions } from './processing.ts'
+export type { NewToken, TokenInfo, Tokens } from './tokens.ts'

@@ -1,6 +1,7 @@
 import { toCamel, toSnakeJson } from './case.ts'
 import { Following, type FollowOptions } from './following.ts'
 import { Group } from './group.ts'
+import { list } from './list.ts'
 import { type Message, MessageFormat, type MessageOptions, type NewMessage, type PayloadOptions } from './messages.ts'
 import type { CallOptions } from './options.ts'
 import { type ProducerOptions } from './producer-options.ts'
@@ -114,7 +115,8 @@ export class Topic<Input = unknown, Output = Input> {
 
   /** The names of the groups. @throws StreamsError */
   async * groups (options?: CallOptions): AsyncGenerator<string, void, undefined> {
-    yield * list(this.#transport, { operation: 'listGroups', path: `${this.#path}/groups`, items: 'groups', name: 'group' }, options)
+    const call = { operation: 'listGroups', path: `${this.#path}/groups`, items: 'groups' }
+    for await (const { group } of list<{ group: string }>(this.#transport, call, options)) yield group
   }
 
   /** @param groups with the lag of the first groups @throws StreamsError `topic_not_found` */
@@ -175,26 +177,4 @@ export class Topic<Input = unknown, Output = Input> {
       appends: true
     }, async (response) => toCamel<T>(await jsonOf(response)), { signal, timeoutMs })
   }
-}
-
-export interface ListCall {
-  readonly operation: string
-  readonly path: string
-  /** The member with the items, and that of an item with its name. */
-  readonly items: string
-  readonly name: string
-}
-
-/** The names of all items, page by page. */
-export async function * list (
-  transport: Transport, { operation, path, items, name }: ListCall, options?: CallOptions
-): AsyncGenerator<string, void, undefined> {
-  let after: string | undefined
-  do {
-    const page: Record<string, unknown> = await transport.send({
-      operation, method: 'GET', path, query: { after, limit: 1_000 }, repeatable: true
-    }, jsonOf<Record<string, unknown>>, options)
-    for (const item of page[items] as Array<Record<string, string>>) yield item[name]!
-    after = page['next'] as string | undefined
-  } while (after !== undefined)
 }

@@ -98,11 +98,13 @@ export class Transport {
   ): Promise<T> {
     signal?.throwIfAborted()
     const { appends = false } = call
+    // Before the attempt: what hooks and the token throw, or a header that cannot be sent, is no error of the connection.
+    const request = await this.#prepare(call, attempt)
     const { controller, release } = childOf(signal)
     const limitMs = Math.min(this.attemptTimeoutMs + (call.waitMs ?? 0), timeoutMs)
     const watch = watchOf(controller, limitMs)
     try {
-      const response = await this.#fetchOnce(call, attempt, controller.signal)
+      const response = await this.#fetchOnce(request, call.body, controller.signal)
       if (!response.ok) throw await errorOf(response, appends)
       return await read(response, watch)
     } catch (error) {
@@ -120,7 +122,7 @@ export class Transport {
     }
   }
 
-  async #fetchOnce (call: Call, attempt: number, signal: AbortSignal): Promise<Response> {
+  async #prepare (call: Call, attempt: number): Promise<RequestInfo> {
     const { operation, method, path, query = {}, body } = call
     const given = Object.entries(query).filter((entry): entry is [string, string | number | boolean] => entry[1] !== undefined)
     const search = new URLSearchParams(given.map(([name, value]) => [name, String(value)])).toString()
@@ -132,6 +134,11 @@ export class Transport {
     if (token !== undefined) headers.set('authorization', `Bearer ${token}`)
     const request: RequestInfo = { operation, method, url, headers, attempt }
     await this.hooks.onRequest?.(request)
+    return request
+  }
+
+  async #fetchOnce (request: RequestInfo, body: string | undefined, signal: AbortSignal): Promise<Response> {
+    const { method, url, headers } = request
     const startedAt = performance.now()
     const response = await this.#fetch(url, { method, headers, signal, ...body !== undefined && { body } })
     const { status } = response

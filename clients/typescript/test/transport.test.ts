@@ -121,6 +121,13 @@ test('a deletion whose answer was lost is done, though the second finds nothing'
   await assert.rejects(clientOf(other.url).topic('orders').delete(), failsWith({ code: 'topic_not_found' }))
 })
 
+test('what a hook or the token throws, and what cannot be a header, is thrown as it is', async () => {
+  const failing = new Error('no token today')
+  await assert.rejects(clientOf('http://127.0.0.1:1', { token: () => { throw failing } }).health(), failing)
+  await assert.rejects(clientOf('http://127.0.0.1:1', { hooks: { onRequest: async () => { throw failing } } }).health(), failing)
+  await assert.rejects(clientOf('http://127.0.0.1:1', { token: 'a…' }).health(), TypeError)
+})
+
 test('the token, headers and hooks of the client are on every request', async (t) => {
   const { url, arrived } = await scripted(t, 'close', stored)
   let asked = 0

@@ -3,16 +3,14 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { json } from 'node:stream/consumers'
 import type { FaultRule } from './proxy.ts'
-import { Service } from './service.ts'
+import { Service, type ServiceOptions } from './service.ts'
 
 /*
  * The service of the suite as a process, for runners in any language. It prints one line, `{"url":…,"control":…}`, and ends with
  * its standard input. README.md has the requests of `control`.
  */
 
-const seed = Number(process.argv[2] ?? 1)
-const settings = JSON.parse(process.argv[3] ?? '{}') as Record<string, string>
-const service = await Service.start(settings, seed)
+const service = await Service.start(JSON.parse(process.argv[2] ?? '{}') as ServiceOptions)
 
 const control = createServer((request, response) => {
   (async () => {

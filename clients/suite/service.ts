@@ -4,26 +4,42 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import type { TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { lambdaBridge, streamingBridge } from '../../test/support/lambda/bridge.ts'
+import { functionUrlEvent } from '../../test/support/lambda/events.ts'
+import { startLambda } from '../../test/support/lambda/runtime.ts'
 import { FaultProxy } from './proxy.ts'
 
 const entry = fileURLToPath(new URL('../../server.mjs', import.meta.url))
 
-/** A server on SQLite behind a fault proxy, whose address stays when the server is killed and started again. */
+/** `server`: on SQLite. The others: the function in Lambda's runtime loop, in memory, whose answers come whole or as they begin. */
+export type Target = 'server' | 'lambda' | 'lambda-streaming'
+
+export interface ServiceOptions {
+  readonly settings?: Readonly<Record<string, string>>
+  readonly seed?: number
+  readonly target?: Target
+}
+
+/** The service behind a fault proxy, whose address stays when the server is killed and started again. */
 export class Service {
   readonly proxy: FaultProxy
   readonly #folder: string
   readonly #settings: Readonly<Record<string, string>>
+  readonly #target: Target
+  readonly #cleanups: Array<() => unknown> = []
   #child: ChildProcess | undefined
 
-  private constructor (proxy: FaultProxy, folder: string, settings: Readonly<Record<string, string>>) {
+  private constructor (proxy: FaultProxy, folder: string, { settings = {}, target = 'server' }: ServiceOptions) {
     this.proxy = proxy
     this.#folder = folder
     this.#settings = settings
+    this.#target = target
   }
 
-  static async start (settings: Readonly<Record<string, string>> = {}, seed = 1): Promise<Service> {
-    const service = new Service(await FaultProxy.start(seed), await mkdtemp(join(tmpdir(), 'streams-client-')), settings)
+  static async start (options: ServiceOptions = {}): Promise<Service> {
+    const service = new Service(await FaultProxy.start(options.seed), await mkdtemp(join(tmpdir(), 'streams-client-')), options)
     await service.begin()
     return service
   }
@@ -31,8 +47,12 @@ export class Service {
   /** Through the proxy. */
   get url (): string { return this.proxy.url }
 
-  /** Starts the server, on the data that it had. */
+  /** Starts the service; a server on the data that it had. */
   async begin (): Promise<void> {
+    this.proxy.origin = await (this.#target === 'server' ? this.#beginServer() : this.#beginLambda())
+  }
+
+  async #beginServer (): Promise<string> {
     const child = spawn(process.execPath, [entry], {
       // Nothing of a developer's own settings.
       env: { PATH: process.env['PATH'] ?? '', PORT: '0', LOG_LEVEL: 'silent', DATA_DIR: join(this.#folder, 'data'), ...this.#settings },
@@ -40,7 +60,7 @@ export class Service {
     })
     this.#child = child
     const lines: string[] = []
-    this.proxy.origin = await new Promise<string>((resolve, reject) => {
+    return new Promise<string>((resolve, reject) => {
       createInterface(child.stderr).on('line', (line) => {
         lines.push(line)
         const url = /^Listening on (http:\/\/[^\s,]+),/.exec(line)?.[1]
@@ -50,7 +70,19 @@ export class Service {
     })
   }
 
-  /** SIGKILL. */
+  async #beginLambda (): Promise<string> {
+    // What the tests of the function need of a test.
+    const t = { after: (cleanup: () => unknown) => { this.#cleanups.push(cleanup) } } as unknown as TestContext
+    const streams = this.#target === 'lambda-streaming'
+    const environment = { LOG_LEVEL: 'silent', AUTH: 'none', METRICS: 'off', ...this.#settings }
+    const runtime = await startLambda(t, { handler: streams ? 'lambda.streamHandler' : 'lambda.handler', concurrency: 50, environment })
+    const { baseUrl } = streams
+      ? await streamingBridge(t, runtime.invokeStreaming, functionUrlEvent)
+      : await lambdaBridge(t, async (event) => JSON.parse(await runtime.invoke(event)) as unknown, functionUrlEvent)
+    return baseUrl
+  }
+
+  /** SIGKILL. Servers only: what a function has in memory would be lost. */
   async kill (): Promise<void> {
     const child = this.#child
     this.proxy.origin = undefined
@@ -62,6 +94,7 @@ export class Service {
   async close (): Promise<void> {
     await this.kill()
     this.proxy.close()
+    for (const cleanup of this.#cleanups.reverse()) await cleanup()
     await rm(this.#folder, { recursive: true, force: true })
   }
 }

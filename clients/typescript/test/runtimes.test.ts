@@ -43,7 +43,8 @@ for (const { name, command, args, there = true } of programs) {
 
 test('runs in workerd', { timeout: 60_000 }, async (t) => {
   const url = await serviceUrl(t)
-  const child = spawn(bin('workerd'), ['serve', file('runtimes/worker.capnp'), '--control-fd=3'], { stdio: ['ignore', 'inherit', 'inherit', 'pipe'] })
+  const args = ['serve', file('runtimes/worker.capnp'), '--control-fd=3']
+  const child = spawn(bin('workerd'), args, { stdio: ['ignore', 'inherit', 'inherit', 'pipe'] })
   t.after(() => child.kill('SIGKILL'))
   const port = await new Promise<number>((resolve, reject) => {
     createInterface(child.stdio[3] as NodeJS.ReadableStream).on('line', (line) => {

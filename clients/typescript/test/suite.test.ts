@@ -167,9 +167,13 @@ function assertEach (got: readonly number[], messages: number): void {
 }
 
 describe('the client suite', () => {
-  for (const { name, seed, settings, steps } of scenarios) {
-    test(name, { timeout: 180_000 }, async (t) => {
-      const service = await suiteService(t, { seed, ...settings !== undefined && { settings } })
+  const all = ['server', 'lambda', 'lambda-streaming']
+  const cases = all.flatMap((target) => {
+    return scenarios.filter(({ targets = all }) => targets.includes(target)).map((scenario) => ({ target, ...scenario }))
+  })
+  for (const { target, name, seed, settings, steps } of cases) {
+    test(`${target}: ${name}`, { timeout: 180_000 }, async (t) => {
+      const service = await suiteService(t, { seed, settings, target })
       const runner = new Runner(service)
       for (const step of steps) await runner.run(step)
       const { requests, happened } = await service.control('/')

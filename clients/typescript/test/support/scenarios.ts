@@ -5,6 +5,8 @@ import { readFileSync } from 'node:fs'
 export interface Scenario {
   readonly name: string
   readonly seed: number
+  /** By default all. */
+  readonly targets?: readonly string[]
   readonly settings?: Readonly<Record<string, string>>
   readonly steps: readonly Step[]
 }

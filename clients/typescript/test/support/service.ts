@@ -6,7 +6,7 @@ import { Service } from '../../../suite/service.ts'
 export async function startService (
   t: TestContext, options: { readonly settings?: Record<string, string>, readonly client?: Partial<ClientOptions> } = {}
 ): Promise<{ readonly service: Service, readonly client: StreamsClient }> {
-  const service = await Service.start(options.settings)
+  const service = await Service.start(options.settings === undefined ? {} : { settings: options.settings })
   t.after(() => service.close())
   return { service, client: new StreamsClient({ url: service.url, retry: { baseMs: 10, maxMs: 100 }, ...options.client }) }
 }

@@ -14,14 +14,17 @@ export interface SuiteService {
 }
 
 export async function suiteService (
-  t: TestContext, { seed, settings = {} }: { readonly seed: number, readonly settings?: Readonly<Record<string, string>> }
+  t: TestContext,
+  options: { readonly seed: number, readonly settings?: Readonly<Record<string, string>> | undefined, readonly target: string }
 ): Promise<SuiteService> {
-  const child = spawn(process.execPath, [entry, String(seed), JSON.stringify(settings)], { stdio: ['pipe', 'pipe', 'inherit'] })
+  const child = spawn(process.execPath, [entry, JSON.stringify(options)], { stdio: ['pipe', 'pipe', 'inherit'] })
   t.after(async () => {
     child.stdin.end()
     if (child.exitCode === null) await once(child, 'exit')
   })
-  const [line] = await once(createInterface(child.stdout), 'line') as [string]
+  const ended = once(child, 'exit').then(([code]) => { throw new Error(`the service of the suite ended with ${code}`) })
+  ended.catch(() => {})
+  const [line] = await Promise.race([once(createInterface(child.stdout), 'line') as Promise<[string]>, ended])
   const { url, control } = JSON.parse(line) as { url: string, control: string }
   return {
     url,

@@ -89,12 +89,16 @@ test('a handler that is slow is not the silence of the stream', async (t) => {
   await topic.appendBatch([{ payload: 0 }, { payload: 1 }])
   const before = service.proxy.requests
   let count = 0
-  for await (const message of topic.follow({ silentMs: 100 })) {
-    await wait(300)
+  const appending: Array<Promise<unknown>> = []
+  for await (const message of topic.follow({ silentMs: 500 })) {
+    await wait(700)
     assert.equal(message.payload, count++)
-    if (count === 2) break
+    // Each comes when the stream has waited for it.
+    if (count > 1) setTimeout(() => { appending.push(topic.append(count)) }, 50)
+    if (count === 4) break
   }
-  assert.equal(service.proxy.requests - before, 2)
+  await Promise.all(appending)
+  assert.equal(service.proxy.requests - before, 4, 'the position, one stream, two appends')
 })
 
 test('what is not a stream is read by long polls', async (t) => {
@@ -103,6 +107,14 @@ test('what is not a stream is read by long polls', async (t) => {
   const { url, arrived } = await scripted(t, { headers, body: lines }, { body: '<h1>Hello</h1>' }, { headers, body: lines })
   assert.deepEqual(await follow(new StreamsClient({ url }).topic<number>('orders'), {}), [7])
   assert.deepEqual(arrived.map(({ headers: { accept } }) => accept), ['application/x-ndjson', 'text/event-stream', 'application/x-ndjson'])
+})
+
+test('a part of a stream that comes twice does not give a message twice', async (t) => {
+  const position = { headers: { 'next-offset': '1', 'earliest-offset': '1', 'end-offset': '3' }, body: '' }
+  const event = (offset: number): string => `id: ${offset}\ndata: {"offset":${offset},"payload":${offset},"timestamp":1}\n\n`
+  const body = `id: 0\n\n${event(1)}${event(2)}${event(1)}${event(2)}${event(3)}event: closed\nid: 3\ndata: {"next_offset":4}\n\n`
+  const { url } = await scripted(t, position, { headers: { 'content-type': 'text/event-stream' }, body })
+  assert.deepEqual(await follow(new StreamsClient({ url }).topic<number>('orders'), {}), [1, 2, 3])
 })
 
 test('an event that says why the stream ends', async (t) => {

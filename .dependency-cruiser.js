@@ -29,6 +29,8 @@ const rooms = {
   'src/adapters/memory': ['src/ports', 'src/adapters/metrics'],
   'src/adapters/prometheus': ['src/ports', 'src/adapters/metrics'],
   'src/adapters/emf': ['src/ports', 'src/adapters/metrics'],
+  // The folder with packages that are installed apart.
+  'src/adapters/opentelemetry': ['src/ports', 'tracing'],
   'src/adapters/[^/]+': ['src/ports'],
   'src/app/http': edge,
   'src/app/lambda': ['src/app/http'],
@@ -63,7 +65,7 @@ const rules = Object.entries(rooms).map(([room, allowed], index, rows) => ({
     pathNot: rows.slice(0, index).map(([other]) => filesOf(other))
   },
   to: {
-    path: '^(src|test|bench|scripts|clients|cli|console|infra)/',
+    path: '^(src|test|bench|scripts|clients|cli|console|infra|tracing)/',
     pathNot: [room.includes('[') ? '^$1/' : filesOf(room), ...allowed.map(filesOf)]
   }
 }))

@@ -5,6 +5,10 @@ WORKDIR /app
 
 COPY package.json package-lock.json ./
 RUN npm ci --omit=dev --ignore-scripts && npm cache clean --force
+COPY tracing ./tracing
+# The packages of traces: docker build --build-arg TRACING=true
+ARG TRACING=false
+RUN if [ "$TRACING" = true ]; then npm ci --prefix tracing --ignore-scripts && npm cache clean --force; fi
 COPY src ./src
 COPY scripts ./scripts
 

@@ -16,11 +16,12 @@ import { secondOpinion } from './scenarios/second-opinion.ts'
 import { sdkCpu } from './scenarios/sdk-cpu.ts'
 import { storageCalls } from './scenarios/storage-calls.ts'
 import { tail } from './scenarios/tail.ts'
+import { tracing } from './scenarios/tracing.ts'
 import { underAttack } from './scenarios/under-attack.ts'
 
 const scenarios: readonly Scenario[] = [
   ceiling, append1, append100, idempotent, secondOpinion, catchUp, tail, coldStart, followerMemory, underAttack, sdkCpu, storageCalls,
-  groups, groupLatency, growth, overload
+  groups, groupLatency, growth, overload, tracing
 ]
 
 const options = optionsOrEnd()

@@ -73,10 +73,11 @@ async function openFolder (path: string, name: 'FROM' | 'TO'): Promise<OpenedSto
 async function openAws ({ bucket, table, region, s3Endpoint, dynamoEndpoint }: AwsStorage): Promise<OpenedStores> {
   const [
     { createS3SegmentStore }, { createDynamoClient }, { createDynamoTopicStore }, { createDynamoRecordStore }, { createDynamoGroupStore },
-    { createDynamoCopyStore }
+    { createDynamoCopyStore }, { createDynamoTokenStore }
   ] = await Promise.all([
     import('./adapters/s3/segment-store.ts'), import('./adapters/dynamodb/client.ts'), import('./adapters/dynamodb/topic-store.ts'),
-    import('./adapters/dynamodb/record-store.ts'), import('./adapters/dynamodb/group-store.ts'), import('./adapters/dynamodb/copy-store.ts')
+    import('./adapters/dynamodb/record-store.ts'), import('./adapters/dynamodb/group-store.ts'),
+    import('./adapters/dynamodb/copy-store.ts'), import('./adapters/dynamodb/token-store.ts')
   ])
   const segments = createS3SegmentStore({ region, endpoint: s3Endpoint, bucket })
   const client = createDynamoClient({ region, endpoint: dynamoEndpoint })
@@ -86,6 +87,7 @@ async function openAws ({ bucket, table, region, s3Endpoint, dynamoEndpoint }: A
     topics: createDynamoTopicStore(settings),
     records: createDynamoRecordStore(settings),
     groups: createDynamoGroupStore(settings),
+    tokens: createDynamoTokenStore(settings),
     copies: createDynamoCopyStore(settings),
     close () {
       segments.close()
@@ -98,16 +100,18 @@ async function openAws ({ bucket, table, region, s3Endpoint, dynamoEndpoint }: A
 async function openNothing (): Promise<OpenedStores> {
   const [
     { createMemoryCopyStore, memoryItems }, { createMemorySegmentStore }, { createMemoryTopicStore }, { createMemoryRecordStore },
-    { createMemoryGroupStore }
+    { createMemoryGroupStore }, { createMemoryTokenStore }
   ] = await Promise.all([
     import('./adapters/memory/copy-store.ts'), import('./adapters/memory/segment-store.ts'), import('./adapters/memory/topic-store.ts'),
-    import('./adapters/memory/record-store.ts'), import('./adapters/memory/group-store.ts')
+    import('./adapters/memory/record-store.ts'), import('./adapters/memory/group-store.ts'),
+    import('./adapters/memory/token-store.ts')
   ])
   return {
     segments: createMemorySegmentStore(),
     topics: createMemoryTopicStore(),
     records: createMemoryRecordStore(),
     groups: createMemoryGroupStore(),
+    tokens: createMemoryTokenStore(),
     copies: createMemoryCopyStore(memoryItems()),
     close () {}
   }

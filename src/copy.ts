@@ -55,7 +55,8 @@ async function copy (fromText: string, toText: string): Promise<number> {
   return DAMAGED_CODE
 }
 
-function inWords ({ topics, segments, bytes, present, groups, records }: CopyCounts): string {
+function inWords ({ topics, segments, bytes, present, groups, records, tokens }: CopyCounts): string {
   const before = present === 0 ? '' : ` (and ${present} from before)`
-  return `${topics} topics, ${segments} segments${before} of ${bytes} bytes, ${groups} consumer groups, ${records} records`
+  return `${topics} topics, ${segments} segments${before} of ${bytes} bytes, ${groups} consumer groups, ${records} records, ` +
+    `${tokens} tokens`
 }

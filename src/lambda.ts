@@ -3,9 +3,11 @@ import type { Writable } from 'node:stream'
 import awsLambdaFastify from '@fastify/aws-lambda'
 import type { Context } from 'aws-lambda'
 import type { FastifyInstance, InjectOptions, LightMyRequestCallback } from 'fastify'
+import { systemClock } from './adapters/system/clock.ts'
+import { createAuthenticator } from './app/access/create-authenticator.ts'
 import { buildApp } from './app/build-app.ts'
 import { loadLambdaSettings } from './app/config.ts'
-import { httpEventOf, needsBase64, normalizeEvent, routeMatcher, type HttpEvent } from './app/lambda/event.ts'
+import { httpEventOf, identityOf, needsBase64, normalizeEvent, routeMatcher, type HttpEvent } from './app/lambda/event.ts'
 import { streamAnswer } from './app/lambda/stream.ts'
 import { createLogger, unbufferedOutput } from './app/logger.ts'
 import { logSweep, type SweepTotal, totalOf } from './app/sweeper.ts'
@@ -29,7 +31,8 @@ const streamedBytesMax = 16 * 1024 * 1024
 
 const settings = loadLambdaSettings(process.env)
 const logger = createLogger(settings.logLevel, unbufferedOutput())
-const { log, catalog, groups, limits, checks, telemetry, flushMetrics } = await wire(settings, (text) => { logger.warn(text) }, {
+const warn = (text: string): void => { logger.warn(text) }
+const { log, catalog, groups, tokens, limits, checks, telemetry, flushMetrics } = await wire(settings, warn, {
   runsOn: false,
   metrics: { emf: process.env['AWS_LAMBDA_FUNCTION_NAME'] ?? 'streams' }
 })
@@ -37,10 +40,19 @@ const app = buildApp({
   log,
   catalog,
   groups,
+  tokens,
   limits,
+  authenticator: await createAuthenticator(settings.access, {
+    tokens,
+    limits,
+    clock: systemClock,
+    warn,
+    platformIdentity: ({ awsLambda: { event } }) => event === undefined ? undefined : identityOf(event)
+  }),
   checks,
   telemetry,
   corsOrigins: settings.corsOrigins,
+  principalRate: settings.principalRate,
   logger,
   platformLogFields: ({ awsLambda: { context } }) => context === undefined ? undefined : { lambda_request_id: context.awsRequestId },
   // Long polls end long before the 29 s of a REST API, so only the function's own timeout matters.

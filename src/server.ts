@@ -2,18 +2,23 @@ import type { AddressInfo } from 'node:net'
 import { setFlagsFromString } from 'node:v8'
 import type { FastifyInstance } from 'fastify'
 import type { Logger } from 'pino'
-import { buildApp } from './app/build-app.ts'
-import { loadSettings, type Settings, SettingsError } from './app/config.ts'
+import { systemClock } from './adapters/system/clock.ts'
+import { createAuthenticator, describeAccess } from './app/access/create-authenticator.ts'
+import { type AppDeps, buildApp } from './app/build-app.ts'
+import { loadServerSettings, type ServiceSettings, SettingsError } from './app/config.ts'
 import { closeIdleWhenSent, limitConnections } from './app/http/bounds/connections.ts'
-import { isLoopback } from './app/http/host-check.ts'
 import { bufferedOutput, createLogger } from './app/logger.ts'
 import { type Sweeper, startSweeping } from './app/sweeper.ts'
 import { limitYoungGeneration } from './app/young-generation.ts'
+import type { Tracing } from './adapters/opentelemetry/start.ts'
+import { defaultLimits } from './domain/limits.ts'
 import { StoreError } from './ports/errors.ts'
 import { StartError, wire, type Wiring } from './wiring.ts'
 
 const checkMs = 5_000
 const shutdownMs = 10_000
+/** For the traces that are not exported yet. Without a collector, OpenTelemetry would try for as long as a shutdown may take. */
+const flushMs = 2_000
 /** The terminal sends Ctrl-C to npm and to the server, and npm passes it on: two signals within this time count as one. */
 const sameSignalMs = 1_000
 
@@ -23,29 +28,35 @@ setFlagsFromString('--no-allocation-site-pretenuring')
 limitYoungGeneration()
 
 try {
-  await start(loadSettings(process.env))
+  await start(loadServerSettings(process.env))
 } catch (error) {
   const isOperatorError = error instanceof StartError || error instanceof SettingsError
   console.error(isOperatorError ? error.message : error)
   process.exit(1)
 }
 
-async function start (settings: Settings): Promise<void> {
+async function start (settings: ServiceSettings): Promise<void> {
   const logger = createLogger(settings.logLevel, bufferedOutput())
-  const wiring = await wire(settings, (text) => { logger.warn(text) }, { metrics: 'prometheus' })
+  const warn = (text: string): void => { logger.warn(text) }
+  const tracing = settings.traces ? await loadTracing(logger) : undefined
+  const wiring = await wire(settings, warn, { metrics: 'prometheus', traces: tracing?.traces })
   const failedChecks = await checkStores(wiring)
   const app = buildApp({
     log: wiring.log,
     catalog: wiring.catalog,
     groups: wiring.groups,
+    tokens: wiring.tokens,
     limits: wiring.limits,
     telemetry: wiring.telemetry,
     exposition: wiring.exposition,
+    authenticator: await createAuthenticator(settings.access, { ...wiring, clock: systemClock, warn }),
     checks: wiring.checks,
     logger,
+    ...tracing !== undefined && observedBy(tracing),
     bufferedBytesMax: settings.bufferedBytesMax,
     followersMax: settings.followersMax,
     addressRate: settings.addressRate,
+    principalRate: settings.principalRate,
     trustedProxies: settings.trustedProxies,
     servedHosts: settings.servedHosts,
     corsOrigins: settings.corsOrigins
@@ -57,21 +68,37 @@ async function start (settings: Settings): Promise<void> {
     refused (count) { logger.warn({ count, max: app.server.maxConnections }, 'connections refused') }
   })
   const sweeper = settings.sweepIntervalMs === 0 ? undefined : startSweeping(wiring.catalog, settings.sweepIntervalMs, logger)
-  stopOnSignal(app, { wiring, sweeper }, logger)
+  stopOnSignal(app, { wiring, sweeper, tracing }, logger)
   await listen(app, settings, logger)
   const url = urlOf(app, settings)
   logger.level = settings.logLevel
-  if (!isLoopback(settings.host)) warnOfOpenPort(settings, logger)
+  const credentials = settings.access.kind === 'bearer' ? ' -H "authorization: Bearer $TOKEN"' : ''
   // On standard error, since standard output is the log only.
-  console.error(`Listening on ${url}, data in ${wiring.location}. ` +
-    `Try: curl ${url}/topics/orders/produce -H 'content-type: application/json' -d '{"payload":{"item":"book","quantity":2}}'`)
-  logger.info({ url, data: wiring.location }, 'listening')
+  console.error(`Listening on ${url}, data in ${wiring.location}. Try: curl ${url}/topics/orders/produce${credentials} ` +
+    '-H \'content-type: application/json\' -d \'{"payload":{"item":"book","quantity":2}}\'')
+  logger.info({ url, data: wiring.location, auth: describeAccess(settings.access) }, 'listening')
   for (const warning of wiring.warnings) logger.warn(warning)
   for (const { name, error } of failedChecks) {
     if (error instanceof StoreError && error.failure === 'full') {
       logger.error({ store: name, err: error }, 'store is full: appends are refused, reads continue')
     } else logger.warn({ store: name, err: error }, 'store did not respond at the start')
   }
+}
+
+/** Loaded only if it is asked for, and before the stores, whose calls it shows. A failure does not prevent the start. */
+async function loadTracing (logger: Logger): Promise<Tracing | undefined> {
+  const { startTracing, TracingError } = await import('./adapters/opentelemetry/start.ts')
+  try {
+    return await startTracing(defaultLimits.traceLinksMax, (level, detail) => { logger[level]({ detail }, 'OpenTelemetry') })
+  } catch (error) {
+    if (!(error instanceof TracingError)) throw error
+    logger.warn({ detail: error.message }, 'no traces')
+    return undefined
+  }
+}
+
+function observedBy ({ logFields, noteRequest }: Tracing): Pick<AppDeps, 'platformLogFields' | 'onRequest'> {
+  return { platformLogFields: logFields, onRequest: ({ id, routeOptions }) => { noteRequest(id, routeOptions.url) } }
 }
 
 /**
@@ -94,7 +121,7 @@ async function checkStores ({ checks }: Wiring): Promise<Array<{ name: string, e
   return failed
 }
 
-async function listen (app: FastifyInstance, { host, port }: Settings, logger: Logger): Promise<void> {
+async function listen (app: FastifyInstance, { host, port }: ServiceSettings, logger: Logger): Promise<void> {
   await app.ready()
   // Fastify would log each address it listens on as a sentence.
   logger.level = 'silent'
@@ -112,20 +139,14 @@ async function listen (app: FastifyInstance, { host, port }: Settings, logger: L
 }
 
 /** An address that a client on this machine can use. */
-function urlOf (app: FastifyInstance, { host }: Settings): string {
+function urlOf (app: FastifyInstance, { host }: ServiceSettings): string {
   const { port } = app.server.address() as AddressInfo
   const reachable = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host
   return `http://${reachable.includes(':') ? `[${reachable}]` : reachable}:${port}`
 }
 
-/** In the log for its collector, and on standard error for a person at a terminal. */
-function warnOfOpenPort ({ host }: Settings, logger: Logger): void {
-  console.error(`WARNING: HOST is ${host}, and there is no access control: everybody who can reach the port can read and write all topics.`)
-  logger.warn({ host }, 'no access control: everybody who can reach the port can read and write all topics')
-}
-
 /** What ends after the app. */
-interface Background { readonly wiring: Wiring, readonly sweeper: Sweeper | undefined }
+interface Background { readonly wiring: Wiring, readonly sweeper: Sweeper | undefined, readonly tracing: Tracing | undefined }
 
 function stopOnSignal (app: FastifyInstance, background: Background, logger: Logger): void {
   const closeIdle = closeIdleWhenSent(app.server)
@@ -141,7 +162,7 @@ function stopOnSignal (app: FastifyInstance, background: Background, logger: Log
       logger.error({ timeout_ms: shutdownMs }, 'shutdown timed out: requests were aborted')
       process.exit(1)
     }, shutdownMs).unref()
-    close(app, closeIdle, background).then(() => {
+    close(app, closeIdle, background, logger).then(() => {
       logger.info('stopped')
       process.exit(0)
     }, (error: unknown) => {
@@ -152,7 +173,9 @@ function stopOnSignal (app: FastifyInstance, background: Background, logger: Log
   process.on('SIGINT', stop).on('SIGTERM', stop)
 }
 
-async function close (app: FastifyInstance, closeIdle: () => () => void, { wiring, sweeper }: Background): Promise<void> {
+async function close (
+  app: FastifyInstance, closeIdle: () => () => void, { wiring, sweeper, tracing }: Background, logger: Logger
+): Promise<void> {
   const stopClosingIdle = closeIdle()
   const swept = sweeper?.stop()
   try {
@@ -162,4 +185,5 @@ async function close (app: FastifyInstance, closeIdle: () => () => void, { wirin
   }
   await swept
   await wiring.close()
+  if (await tracing?.stop(flushMs) === false) logger.warn({ timeout_ms: flushMs }, 'traces could not be exported before the end')
 }

@@ -5,8 +5,8 @@ import { parseArgs } from 'node:util'
 import { DATABASE_FILE } from './adapters/sqlite/files.ts'
 import { systemClock } from './adapters/system/clock.ts'
 import { type AwsStorage, type FolderStorage, loadSettings, SettingsError, type StorageSettings } from './app/config.ts'
-import { type NewToken, type TokenDescription, Tokens } from './domain/access/tokens.ts'
-import { hasCode, LogError } from './domain/errors.ts'
+import { type NewToken, problemOf, type TokenDescription, Tokens } from './domain/access/tokens.ts'
+import { LogError } from './domain/errors.ts'
 import { defaultLimits } from './domain/limits.ts'
 import { openTokenStore, StartError } from './wiring.ts'
 
@@ -42,11 +42,10 @@ class UsageError extends Error {
 try {
   await run(process.argv.slice(2))
 } catch (error) {
-  const isUsageError = error instanceof UsageError || hasCode(error, 'invalid_request')
   const isOperatorError = error instanceof StartError || error instanceof SettingsError || error instanceof UsageError
   console.error(isOperatorError ? error.message : error instanceof LogError ? textOf(error) : error)
-  if (isUsageError) console.error('For help: npm run -s token -- --help')
-  process.exitCode = isUsageError ? 2 : 1
+  if (error instanceof UsageError) console.error('For help: npm run -s token -- --help')
+  process.exitCode = error instanceof UsageError ? 2 : 1
 }
 
 async function run (args: string[]): Promise<void> {
@@ -62,6 +61,8 @@ async function run (args: string[]): Promise<void> {
     case 'create': {
       if (operands.length > 0) throw new UsageError(`create: expected options only, got ${JSON.stringify(operands[0])}`)
       const wanted = wantedOf(options)
+      const problem = problemOf(wanted, systemClock.wall(), defaultLimits)
+      if (problem !== undefined) throw new UsageError(problem)
       return await withTokens(true, (tokens, location) => create(tokens, wanted, location))
     }
     case 'list':
@@ -103,7 +104,7 @@ interface Options {
   readonly rate?: string | undefined
 }
 
-/** The domain checks what is in them. */
+/** {@link problemOf} checks what is in them. */
 function wantedOf ({ name, allow, 'expires-in': time, rate }: Options): NewToken {
   if (name === undefined) throw new UsageError('--name: is missing')
   if (allow === undefined) throw new UsageError('--allow: is missing, such as --allow \'produce:orders.*\'')

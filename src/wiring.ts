@@ -6,10 +6,13 @@ import type { StoreCheck } from './app/routes/service/readiness.ts'
 import { Tokens } from './domain/access/tokens.ts'
 import { createCatalog, type Catalog } from './domain/catalog/catalog.ts'
 import { createGroups, type Groups } from './domain/groups/groups.ts'
+import { tracedGroups } from './domain/groups/traced-groups.ts'
 import { defaultLimits, type Limits } from './domain/limits.ts'
 import { createLog, type Log } from './domain/log/log.ts'
+import { tracedLog } from './domain/log/traced-log.ts'
 import type { Compression } from './domain/segments/segment.ts'
 import { noTelemetry } from './domain/telemetry.ts'
+import { detachedTimers, tracedMethods, tracedStore } from './domain/traces.ts'
 import type { Exposition } from './ports/exposition.ts'
 import type { GroupStore } from './ports/group-store.ts'
 import type { RecordStore } from './ports/record-store.ts'
@@ -17,6 +20,7 @@ import type { NamedSegmentStore } from './ports/segment-store.ts'
 import type { Telemetry } from './ports/telemetry.ts'
 import type { TokenStore } from './ports/token-store.ts'
 import type { TopicStore } from './ports/topic-store.ts'
+import type { Traces } from './ports/traces.ts'
 
 export interface Wiring {
   readonly log: Log
@@ -63,34 +67,40 @@ export interface Platform {
   readonly runsOn?: boolean
   /** Where the metrics go: to whoever scrapes the server, or into the log of this function; nowhere by default. */
   readonly metrics?: 'prometheus' | { readonly emf: string }
+  /** Only while traces are on. Without it, nothing of what makes spans is there. */
+  readonly traces?: Traces | undefined
 }
 
 /**
  * @param warn gets what an operator should change about the storage, in words, when it is found out after the start; each text once
  * @throws StartError
  */
-export async function wire (settings: Settings, warn: (text: string) => void, { runsOn = true, metrics }: Platform = {}): Promise<Wiring> {
+export async function wire (
+  settings: Settings, warn: (text: string) => void, { runsOn = true, metrics, traces }: Platform = {}
+): Promise<Wiring> {
   const reporting = await openMetrics(settings, metrics)
   const { telemetry } = reporting
-  const stores = await openStores(settings.storage, warn, telemetry)
+  const opened = await openStores(settings.storage, warn, telemetry)
+  const stores = traces === undefined ? opened : traced(opened, traces)
   const { segments, topics, records, checks, location, warnings = [] } = stores
   const compression = settings.compression === 'auto' ? stores.compression : settings.compression
   const limits = { ...defaultLimits, lingerMs: settings.lingerMs, metricTopicsMax: settings.metricTopicsMax }
-  const shared = { segments, topics, records, clock: systemClock, limits, telemetry }
-  const log = createLog({ ...shared, compression, createsTopics: settings.createsTopics })
+  const clock = traces === undefined ? systemClock : detachedTimers(systemClock, traces)
+  const shared = { segments, topics, records, clock, limits, telemetry }
+  const log = createLog({ ...shared, compression, createsTopics: settings.createsTopics, traces })
   const catalog = createCatalog({
     ...shared,
     retention: settings.retention,
     raiseEarliest: (topic, before) => log.raiseEarliest(topic, before),
     resolveClosing: (topic, item) => log.isClosed(topic, item)
   })
-  const groups = createGroups({ store: stores.groups, topics, log, clock: systemClock, limits, runsOn, telemetry })
-  const tokens = new Tokens({ store: stores.tokens, clock: systemClock, limits, warn, telemetry })
+  const groups = createGroups({ store: stores.groups, topics, log, clock, limits, runsOn, telemetry, traces })
+  const tokens = new Tokens({ store: stores.tokens, clock, limits, warn, telemetry })
   return {
     ...reporting,
-    log,
+    log: traces === undefined ? log : tracedLog(log, traces, limits),
     catalog,
-    groups,
+    groups: traces === undefined ? groups : tracedGroups(groups, traces, limits),
     tokens,
     limits,
     checks,
@@ -100,6 +110,18 @@ export async function wire (settings: Settings, warn: (text: string) => void, { 
       await log.close()
       stores.close()
     }
+  }
+}
+
+function traced (stores: Stores, traces: Traces): Stores {
+  return {
+    ...stores,
+    segments: tracedStore(stores.segments, tracedMethods.segments, traces),
+    topics: tracedStore(stores.topics, tracedMethods.topics, traces),
+    records: tracedStore(stores.records, tracedMethods.records, traces),
+    groups: tracedStore(stores.groups, tracedMethods.groups, traces),
+    tokens: tracedStore(stores.tokens, tracedMethods.tokens, traces),
+    checks: stores.checks.map(({ name, check }) => ({ name, check: (options) => traces.detached(() => check(options)) }))
   }
 }
 
@@ -171,13 +193,13 @@ async function openSqlite (folder: string): Promise<Stores> {
   try {
     const store = openSqliteStore(folder)
     const warnings: string[] = []
-    const listening = (what: string, server: Promise<Server>): Promise<Server | undefined> => server.catch((error: unknown) => {
-      warnings.push(`${what} while the server runs: ${String(error)}`)
+    const orWarn = (server: Promise<Server>, warning: string): Promise<Server | undefined> => server.catch((error: unknown) => {
+      warnings.push(warning + String(error))
       return undefined
     })
     const sockets = await Promise.all([
-      listening('Backups are not possible', listenForBackups(folder, (target) => store.backup(target))),
-      listening('"npm run token" is not possible', listenForTokens(folder, store.tokens))
+      orWarn(listenForBackups(folder, (target) => store.backup(target)), 'Backups are not possible while the server runs: '),
+      orWarn(listenForTokens(folder, store.tokens), '"npm run token" is not possible while the server runs: ')
     ])
     return {
       ...store,

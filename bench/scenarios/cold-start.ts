@@ -122,7 +122,8 @@ function answered (call: ReturnType<typeof get>): Promise<void> {
 async function startLambda (env: Record<string, string>, append: boolean): Promise<Start> {
   const start = performance.now()
   const child = spawnNode([fileURLToPath(new URL('../subjects/lambda.ts', import.meta.url))], {
-    env: bareEnvironment({ LOG_LEVEL: 'silent', APPEND: append ? '1' : '', ...env }), stdio: ['ignore', 'inherit', 'inherit', 'ipc']
+    env: bareEnvironment({ LOG_LEVEL: 'silent', AUTH: 'none', APPEND: append ? '1' : '', ...env }),
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc']
   })
   const at: Record<string, number> = {}
   try {

@@ -50,6 +50,9 @@ export const peerFile: Subject = {
 export const peerNote = 'The peer is @durable-streams/server 0.3.7 in JSON mode with its default settings. Its file store syncs each ' +
   'append (fdatasync, then its LMDB record).'
 
+/** Not a log, but where traces go to. */
+export const collector = [file('collector.ts')]
+
 export const trivialNet: Subject = {
   name: 'a bare socket (node:net)', protocol: ours, args: [file('trivial.ts')], env: () => ({ KIND: 'net' })
 }

@@ -9,6 +9,9 @@ import type { Log } from '../domain/log/log.ts'
 import { noTelemetry } from '../domain/telemetry.ts'
 import type { Exposition } from '../ports/exposition.ts'
 import type { Telemetry } from '../ports/telemetry.ts'
+import { addAccess } from './access/access.ts'
+import { LiveAccess } from './access/live-access.ts'
+import type { Authenticator } from './access/authenticator.ts'
 import { createBodySender } from './http/answers/body-sender.ts'
 import { addDefaultHeaders, setDefaultHeaders } from './http/answers/default-headers.ts'
 import { createPageSender } from './http/answers/page-body.ts'
@@ -56,6 +59,7 @@ export interface AppDeps {
   readonly tokens?: Tokens
   /** The same as those of the log. */
   readonly limits: Limits
+  readonly authenticator: Authenticator
   /** The limit for bytes that are held for clients (request bodies and responses); 256 MiB by default. */
   readonly bufferedBytesMax?: number
   /** Gets what the app does; it should be the same as that of the log. By default, nothing is reported. */
@@ -66,13 +70,17 @@ export interface AppDeps {
   readonly followersMax?: number
   /** Requests a second of one address; unlimited by default. */
   readonly addressRate?: number | undefined
+  /** Requests a second of one token or subject that has no rate of its own; unlimited by default. */
+  readonly principalRate?: number | undefined
   /** Addresses and networks of proxies whose `X-Forwarded-For` is used; none by default. */
   readonly trustedProxies?: readonly string[]
   /** The checks of /ready. */
   readonly checks: readonly StoreCheck[]
   /** A pino logger or a compatible one. Without it, nothing is logged. */
   readonly logger?: FastifyBaseLogger
-  readonly platformLogFields?: PlatformLogFields
+  readonly platformLogFields?: PlatformLogFields | undefined
+  /** Called with each request that has a route, before its handler. */
+  readonly onRequest?: ((request: FastifyRequest) => void) | undefined
   /** The `Host` names that are served, in lower case and without ports; `undefined`: all. */
   readonly servedHosts?: readonly string[] | undefined
   /** The origins of web pages that may use the service, or `*`. By default only the service's own pages can. */
@@ -130,6 +138,7 @@ export function buildApp (deps: AppDeps): FastifyInstance {
   addBodyParsers(app, limits)
   app.setErrorHandler(handleError)
   addRequestLog(app, reports)
+  if (deps.onRequest !== undefined) addObserver(app, deps.onRequest)
   addDefaultHeaders(app)
   addHolds(app, new MemoryBudget(bufferedBytesMax, limits, telemetry))
   addMessageChecks(app)
@@ -137,6 +146,7 @@ export function buildApp (deps: AppDeps): FastifyInstance {
   if (deps.corsOrigins !== undefined && deps.corsOrigins.length > 0) addCors(app, deps.corsOrigins)
   if (deps.addressRate !== undefined) addAddressLimit(app, deps.addressRate, limits, telemetry)
   addUnknownPaths(app)
+  addAccess(app, deps)
   // Node would send an empty 417 for an unknown expectation. RFC 9110 permits to ignore it.
   app.server.on('checkExpectation', (request, response) => { app.server.emit('request', request, response) })
   // Node would close the connection without a response.
@@ -147,21 +157,21 @@ export function buildApp (deps: AppDeps): FastifyInstance {
     live.close()
     done()
   })
+  const liveAccess = new LiveAccess(deps)
   const readiness = new Readiness(deps.checks, limits)
 
-  addDocs(app)
+  addDocs(app, deps.authenticator.required)
   for (const { prefix, hide } of [{ prefix: '', hide: false }, { prefix: '/v1', hide: true }]) {
     app.register((scope, _options, done) => {
       scope.register(produceRoute, { log, limits, hide })
-      scope.register(consumeRoute, {
-        log, live, limits, sendPage, telemetry, timeLeft: deps.timeLeft, streamBounds: deps.streamBounds, hide
-      })
+      const { timeLeft, streamBounds } = deps
+      scope.register(consumeRoute, { log, live, liveAccess, limits, sendPage, telemetry, timeLeft, streamBounds, hide })
       scope.register(topicRoutes, { catalog, groups, limits, hide })
       scope.register(trimRoute, { log, catalog, limits, hide })
       scope.register(closeRoute, { log, limits, hide })
-      scope.register(receiveRoute, { groups, live, limits, sendBody, telemetry, timeLeft: deps.timeLeft, hide })
+      scope.register(receiveRoute, { groups, live, liveAccess, limits, sendBody, telemetry, timeLeft, hide })
       for (const routes of [settleRoutes, groupRoutes, offsetRoutes]) scope.register(routes, { groups, limits, hide })
-      if (deps.tokens !== undefined) scope.register(tokenRoutes, { tokens: deps.tokens, limits, callerOf: () => 'a request', hide })
+      if (deps.tokens !== undefined) scope.register(tokenRoutes, { tokens: deps.tokens, limits, hide })
       scope.register(serviceRoutes, { readiness, hide })
       if (deps.exposition !== undefined) scope.register(metricsRoute, { exposition: deps.exposition, hide })
       addSpecification(scope)
@@ -171,12 +181,33 @@ export function buildApp (deps: AppDeps): FastifyInstance {
   return app
 }
 
-/** Refuses transfer codings that Node accepts although HTTP/1.1 requires an error (RFC 9112, 6.1). */
-function addMessageChecks (app: FastifyInstance): void {
+function addObserver (app: FastifyInstance, observe: (request: FastifyRequest) => void): void {
   app.addHook('onRequest', (request, _reply, done) => {
-    const coding = request.raw.headers['transfer-encoding']
-    if (coding === undefined || coding.trim().toLowerCase() === 'chunked') done()
-    else done(new LogError('not_implemented', `transfer-encoding: expected chunked, got ${show.text(coding)}`))
+    observe(request)
+    done()
+  })
+}
+
+/**
+ * Refuses transfer codings that Node accepts although HTTP/1.1 requires an error (RFC 9112, 6.1), and then closes the connection: a
+ * proxy in front may see another end of the request, and take what comes next for the answer to somebody else's.
+ */
+function addMessageChecks (app: FastifyInstance): void {
+  app.addHook('onRequest', (request, reply, done) => {
+    const { headers: { 'transfer-encoding': coding }, httpVersion } = request.raw
+    if (coding === undefined) {
+      done()
+      return
+    }
+    const isChunked = coding.trim().toLowerCase() === 'chunked'
+    if (isChunked && httpVersion === '1.1') {
+      done()
+      return
+    }
+    reply.raw.shouldKeepAlive = false
+    done(isChunked
+      ? new LogError('malformed_request', `transfer-encoding: expected none with HTTP/${httpVersion}, got ${show.text(coding)}`)
+      : new LogError('not_implemented', `transfer-encoding: expected chunked, got ${show.text(coding)}`))
   })
 }
 

@@ -3,6 +3,7 @@ import { type Static, type TSchema, Type } from '@sinclair/typebox'
 import { Value } from '@sinclair/typebox/value'
 import type { Retention } from '../domain/catalog/catalog.ts'
 import { defaultLimits } from '../domain/limits.ts'
+import { type AccessSettings, accessOf, accessOfFunction, accessOfServer, AccessSettingsSchema } from './access/settings.ts'
 import { isLoopback, loopbackNames } from './http/host-check.ts'
 import { show } from './http/validation.ts'
 
@@ -78,6 +79,7 @@ export const SettingsSchema = Type.Object({
     pattern: `^(\\*|${list(origin)})$`,
     'x-expected': 'origins such as https://app.example.com, separated by commas, or *'
   })),
+  ...AccessSettingsSchema.properties,
   LOG_LEVEL: Type.Union(levels.map((level) => Type.Literal(level)), {
     description: `The least level that is logged: ${levels.join(', ')}`,
     default: 'info',
@@ -105,6 +107,13 @@ export const SettingsSchema = Type.Object({
     maximum: 1_000_000,
     'x-expected': 'a whole number from 1 to 1000000'
   }),
+  RATE_LIMIT: Type.Optional(Type.Integer({
+    description: 'Requests a second of one token or subject, in each process, unless the token has a rate of its own; more get 429 ' +
+      '`rate_limited`. After a pause, as many may come at once. Not set: unlimited',
+    minimum: 1,
+    maximum: 1_000_000,
+    'x-expected': 'a whole number from 1 to 1000000'
+  })),
   RATE_LIMIT_ADDRESS: Type.Optional(Type.Integer({
     description: 'Requests a second of one address, /health and /ready apart; more get 429 `rate_limited`. After a pause, as many ' +
       'may come at once. Not set: unlimited. No effect on Lambda',
@@ -197,12 +206,16 @@ export interface Settings {
   /** The `Host` names that are served, in lower case and without a port; `undefined`: all. */
   readonly servedHosts: readonly string[] | undefined
   readonly corsOrigins: readonly string[]
+  /** `undefined`: it is not set. */
+  readonly access: AccessSettings | undefined
   readonly logLevel: typeof levels[number]
   readonly connectionsMax: number
   readonly bufferedBytesMax: number
   readonly followersMax: number
   /** Requests a second of one address; `undefined`: unlimited. */
   readonly addressRate: number | undefined
+  /** Requests a second of one token or subject; `undefined`: unlimited. */
+  readonly principalRate: number | undefined
   /** Addresses and networks. */
   readonly trustedProxies: readonly string[]
   /** `auto`: what is best for the storage. */
@@ -217,6 +230,8 @@ export interface Settings {
   readonly metricTopicsMax: number
   /** 0: never. */
   readonly sweepIntervalMs: number
+  /** Whether the standard variables of OpenTelemetry ask for traces. Only the server makes them. */
+  readonly traces: boolean
 }
 
 /** The message has one line for each invalid variable: `NAME: expected …, got …`. */
@@ -229,6 +244,7 @@ export function loadSettings (environment: Environment): Settings {
   const wrong: string[] = []
   const variables = readVariables(environment, wrong)
   const storage = storageOf(variables, wrong)
+  const access = accessOf(variables, wrong)
   const trustedProxies = proxiesOf(variables, wrong)
   if (wrong.length > 0) throw new SettingsError(wrong.join('\n'))
   return {
@@ -237,11 +253,13 @@ export function loadSettings (environment: Environment): Settings {
     port: variables.PORT,
     servedHosts: servedHosts(variables),
     corsOrigins: listOf(variables.CORS_ORIGINS),
+    access,
     logLevel: variables.LOG_LEVEL,
     connectionsMax: variables.MAX_CONNECTIONS,
     bufferedBytesMax: variables.MAX_BUFFERED_BYTES,
     followersMax: variables.MAX_FOLLOWERS,
     addressRate: variables.RATE_LIMIT_ADDRESS,
+    principalRate: variables.RATE_LIMIT,
     trustedProxies,
     compression: variables.COMPRESSION,
     lingerMs: variables.LINGER_MS,
@@ -249,20 +267,50 @@ export function loadSettings (environment: Environment): Settings {
     retention: { retentionMs: variables.RETENTION_MS, retentionBytes: variables.RETENTION_BYTES },
     metrics: variables.METRICS === 'on',
     metricTopicsMax: variables.METRICS_TOPICS,
-    sweepIntervalMs: variables.SWEEP_INTERVAL_MS
+    sweepIntervalMs: variables.SWEEP_INTERVAL_MS,
+    traces: asksForTraces(environment)
   }
+}
+
+/** The settings of a process that answers requests. */
+export interface ServiceSettings extends Settings { readonly access: AccessSettings }
+
+/** The settings of a server, which is open only on a loopback address if nobody has said otherwise. @throws SettingsError */
+export function loadServerSettings (environment: Environment): ServiceSettings {
+  const settings = loadSettings(environment)
+  return withAccess(settings, accessOfServer(settings.access, settings.host))
 }
 
 /**
  * Loads the settings on Lambda. A data folder is refused: each environment would have its own, and lose it after minutes.
  * @throws SettingsError
  */
-export function loadLambdaSettings (environment: Environment): Settings {
+export function loadLambdaSettings (environment: Environment): ServiceSettings {
   const settings = loadSettings(environment)
   const { storage } = settings
-  if (!environment['AWS_LAMBDA_FUNCTION_NAME'] || storage.kind !== 'folder') return settings
-  throw new SettingsError('DATA_DIR: expected BUCKET_NAME and COUNTERS_TABLE in its place on AWS Lambda, where each environment has ' +
-    `a folder of its own (or :memory:, to try it out), got ${show.text(storage.path)}`)
+  if (environment['AWS_LAMBDA_FUNCTION_NAME'] && storage.kind === 'folder') {
+    throw new SettingsError('DATA_DIR: expected BUCKET_NAME and COUNTERS_TABLE in its place on AWS Lambda, where each environment has ' +
+      `a folder of its own (or :memory:, to try it out), got ${show.text(storage.path)}`)
+  }
+  return withAccess(settings, accessOfFunction(settings.access))
+}
+
+function withAccess (settings: Settings, access: AccessSettings | string): ServiceSettings {
+  if (typeof access === 'string') throw new SettingsError(access)
+  return { ...settings, access }
+}
+
+/**
+ * A collector is named, or an exporter. OpenTelemetry reads these and its other variables itself
+ * (https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/).
+ */
+function asksForTraces (environment: Environment): boolean {
+  const {
+    OTEL_SDK_DISABLED: disabled, OTEL_TRACES_EXPORTER: exporter,
+    OTEL_EXPORTER_OTLP_ENDPOINT: endpoint, OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: tracesEndpoint
+  } = environment
+  if (disabled?.trim().toLowerCase() === 'true' || exporter?.trim() === 'none') return false
+  return [exporter, endpoint, tracesEndpoint].some((value) => value !== undefined && value !== '')
 }
 
 /** The variables with their defaults. An invalid one stays as it is, and adds a line to `wrong`. */

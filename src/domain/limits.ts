@@ -126,6 +126,33 @@ export const defaultLimits = {
   /** The least `retention_ms`. Stores tell times in whole seconds. */
   retentionMinMs: 1 * seconds,
 
+  // Access (docs/access.md)
+  /** Of an `Authorization` header. */
+  authorizationBytesMax: 8 * KiB,
+  /** Lists of topics that one request makes to find those that its token may see. */
+  visibleListsMax: 8,
+  /** Tokens and subjects whose rates are remembered. */
+  ratePrincipalsMax: 65_536,
+  /** Requests that wait or stream: between two looks at whether their tokens are still valid. */
+  liveCheckMs: 5 * seconds,
+  /** And for how long they go on while that can't be found out. */
+  liveUncheckedMs: 60 * seconds,
+  /** How far the clock of an issuer of JWTs may differ: tokens are valid for so much longer, and earlier. */
+  clockToleranceMs: 60 * seconds,
+  /** A JWT that was verified is not verified again for this time, as long as it does not expire: a key that is withdrawn works on. */
+  jwtKeptMs: 60 * seconds,
+  /** Bytes of the JWTs that are remembered. */
+  jwtsKeptBytes: 4 * MiB,
+  /** Of a request for the keys of the issuer. */
+  jwksTimeoutMs: 5 * seconds,
+  jwksBytesMax: 128 * KiB,
+  /** Between two requests for the keys, for whatever reason. */
+  jwksCooldownMs: 30 * seconds,
+  /** Keys in use that are older are fetched again, while requests go on with those that are there. */
+  jwksRefreshMs: 10 * minutes,
+  /** Keys are used for this time if the issuer does not answer. */
+  jwksAgeMaxMs: 60 * minutes,
+
   // Consumer groups (docs/groups-protocol.md)
   leaseDefaultMs: 30 * seconds,
   leaseMinMs: 1 * seconds,
@@ -247,7 +274,13 @@ export const defaultLimits = {
 
   // Metrics
   /** METRICS_TOPICS: topics with a label of their own in the metrics, and groups; all others share one. */
-  metricTopicsMax: 100
+  metricTopicsMax: 100,
+
+  // Traces
+  /** Of one span, and so the messages of an append or a page whose `traceparent` is looked for. */
+  traceLinksMax: 32,
+  /** In longer messages, `traceparent` is not looked for, since all of the message must be parsed. */
+  tracedMessageBytesMax: 32 * KiB
 }
 
 export type Limits = {

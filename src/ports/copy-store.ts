@@ -33,8 +33,8 @@ export interface CopyMark {
 }
 
 /**
- * The topics' items, consumer groups and records of a store, to be copied one by one. Scans are strongly consistent: they have
- * everything that was there when they began and is still there.
+ * The topics' items, consumer groups, records and access tokens of a store, to be copied one by one. Scans are strongly
+ * consistent: they have everything that was there when they began and is still there.
  */
 export interface CopyStore {
   /** The names of all topics' items, those of deleted topics included. @throws StoreError as `TopicStore.read` */
@@ -43,6 +43,8 @@ export interface CopyStore {
   scanGroups (after: string | undefined, options?: CallOptions): Promise<Scanned<GroupName>>
   /** @throws StoreError as `TopicStore.read` */
   scanRecords (after: string | undefined, options?: CallOptions): Promise<Scanned<StoredRecord>>
+  /** The ids of access tokens. @throws StoreError as `TopicStore.read` */
+  scanTokens (after: string | undefined, options?: CallOptions): Promise<Scanned<string>>
 
   /** @throws StoreError as `TopicStore.read` */
   state (options?: CallOptions): Promise<CopyState>

@@ -3,6 +3,7 @@ import { describe, test, type TestContext } from 'node:test'
 import type { CopyStore, Scanned } from '../../src/ports/copy-store.ts'
 import type { GroupItem, GroupStore } from '../../src/ports/group-store.ts'
 import type { RecordStore } from '../../src/ports/record-store.ts'
+import type { TokenStore } from '../../src/ports/token-store.ts'
 import type { TopicItem, TopicStore } from '../../src/ports/topic-store.ts'
 import { exactly, reserve } from '../support/storage/items.ts'
 
@@ -12,6 +13,7 @@ export interface CopyableStores {
   readonly topics: TopicStore
   readonly groups: GroupStore
   readonly records: RecordStore
+  readonly tokens: TokenStore
 }
 
 /** An empty place, closed after `t`. */
@@ -64,7 +66,7 @@ export function copyStoreContract (name: string, open: OpenCopyable, { skip = fa
     })
 
     test('everything is scanned, each once, deleted topics and expired records included', async (t) => {
-      const { copies, topics, groups, records } = await open(t)
+      const { copies, topics, groups, records, tokens } = await open(t)
       const names = ['a', 'a-b', 'a.b', 'A', 'z'.repeat(249)]
       for (const topic of names) {
         await reserve(topics, topic, 1)
@@ -75,6 +77,8 @@ export function copyStoreContract (name: string, open: OpenCopyable, { skip = fa
           }
         }
       }
+      for (const id of ['b', 'A1', 'z'.repeat(64)]) await tokens.create({ id, text: '{}' })
+      assert.deepEqual((await all((after) => copies.scanTokens(after))).sort(), ['A1', 'b', 'z'.repeat(64)])
       await topics.markDeleted('a', 1)
       assert.deepEqual((await all((after) => copies.scanTopics(after))).sort(), names.toSorted())
       const found = await all((after) => copies.scanGroups(after))
@@ -115,11 +119,12 @@ export function copyStoreContract (name: string, open: OpenCopyable, { skip = fa
     })
 
     test('all but the mark is cleared', async (t) => {
-      const { copies, topics, groups, records } = await open(t)
+      const { copies, topics, groups, records, tokens } = await open(t)
       await copies.begin({ source: 'here', run: '1' })
       for (let i = 0; i < 20; i++) {
         await copies.restoreTopic(`t${i}`, full)
         await groups.write({ topic: 't', group: `g${i}` }, group('b'), null)
+        await tokens.create({ id: `t${i}`, text: '{}' })
         await records.replace({ kind: 'key', topic: 't', id: `${i}` }, fact(1), null, { expiresAtMs: EXPIRES })
       }
       await copies.clear()

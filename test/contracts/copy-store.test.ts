@@ -4,11 +4,13 @@ import { createDynamoClient } from '../../src/adapters/dynamodb/client.ts'
 import { createDynamoCopyStore } from '../../src/adapters/dynamodb/copy-store.ts'
 import { createDynamoGroupStore } from '../../src/adapters/dynamodb/group-store.ts'
 import { createDynamoRecordStore } from '../../src/adapters/dynamodb/record-store.ts'
+import { createDynamoTokenStore } from '../../src/adapters/dynamodb/token-store.ts'
 import { createDynamoTopicStore } from '../../src/adapters/dynamodb/topic-store.ts'
 import { createMemoryCopyStore, memoryItems } from '../../src/adapters/memory/copy-store.ts'
 import { createMemoryGroupStore } from '../../src/adapters/memory/group-store.ts'
 import { createMemoryRecordStore } from '../../src/adapters/memory/record-store.ts'
 import { createMemorySegmentStore } from '../../src/adapters/memory/segment-store.ts'
+import { createMemoryTokenStore } from '../../src/adapters/memory/token-store.ts'
 import { createMemoryTopicStore } from '../../src/adapters/memory/topic-store.ts'
 import { createS3SegmentStore } from '../../src/adapters/s3/segment-store.ts'
 import type { SegmentRestore } from '../../src/ports/copy-store.ts'
@@ -23,7 +25,8 @@ copyStoreContract('memory', () => {
     copies: createMemoryCopyStore(items),
     topics: createMemoryTopicStore(Date.now, items.topics),
     groups: createMemoryGroupStore(Date.now, items.groups),
-    records: createMemoryRecordStore(items.records)
+    records: createMemoryRecordStore(items.records),
+    tokens: createMemoryTokenStore(items.tokens)
   }
 })
 copyStoreContract('sqlite', (t) => openStore(t, undefined, { forCopy: true }))
@@ -36,7 +39,8 @@ copyStoreContract('DynamoDB (LocalStack)', async (t) => {
     copies: createDynamoCopyStore(tableSettings),
     topics: createDynamoTopicStore(tableSettings),
     groups: createDynamoGroupStore(tableSettings),
-    records: createDynamoRecordStore(tableSettings)
+    records: createDynamoRecordStore(tableSettings),
+    tokens: createDynamoTokenStore(tableSettings)
   }
 }, { skip: withoutLocalstack })
 

@@ -2,7 +2,7 @@ import { lambdaBridge, type Handler } from '../support/lambda/bridge.ts'
 import { functionUrlEvent, httpApiEvent, restEvent } from '../support/lambda/events.ts'
 import { httpSuite } from './http.suite.ts'
 
-Object.assign(process.env, { DATA_DIR: ':memory:', LOG_LEVEL: 'silent', BUCKET_NAME: '', COUNTERS_TABLE: '' })
+Object.assign(process.env, { DATA_DIR: ':memory:', LOG_LEVEL: 'silent', AUTH: 'none', BUCKET_NAME: '', COUNTERS_TABLE: '' })
 const { handler } = await import('../../src/lambda.ts') as { handler: Handler }
 
 httpSuite('Lambda behind a REST API', (t) => lambdaBridge(t, handler, (sent) => restEvent(sent)), { paths: 'normalized', buffered: true })

@@ -43,6 +43,17 @@ test('the service is what /openapi.json says', async (t) => {
   }
 })
 
+test('a body is required if the document says so', async (t) => {
+  const { baseUrl } = await listeningApp(t, { timeLeft: hurried })
+  const document = JSON.parse((await ask(baseUrl, { path: '/openapi.json' })).text) as OpenApi
+  const operations = Object.entries(document.paths).flatMap(([path, methods]) => (
+    Object.entries(methods).map(([method, { requestBody }]) => ({ path, method: method.toUpperCase(), requestBody }))))
+  for (const { path, method, requestBody } of operations.filter((operation) => operation.requestBody !== undefined)) {
+    const { status } = await ask(baseUrl, { method, path: path.replace('{topic}', 'a').replace('{group}', 'g') })
+    assert.equal(status === 400, requestBody!.required, `${method} ${path}`)
+  }
+})
+
 test('each error in the document has an example that is an answer of its status', async (t) => {
   const { baseUrl } = await listeningApp(t, { tokenStore })
   const document = JSON.parse((await ask(baseUrl, { path: '/openapi.json' })).text) as OpenApi
@@ -79,7 +90,8 @@ test('parameters are numbers for clients', async (t) => {
     ['max_bytes', 'integer'],
     ['wait', 'number'],
     ['topic', 'string'],
-    ['last-event-id', 'integer']
+    ['last-event-id', 'integer'],
+    ['prefer', 'string']
   ])
 })
 
@@ -175,7 +187,8 @@ async function conforms (baseUrl: string, ajv: Ajv2020, path: string, method: st
     }, { weight: 1, arbitrary: fc.constantFrom('text/plain', 'application/xml') })
   })
   const seen = new Set<string>()
-  await check(parameters.length === 0 ? 10 : 300, requests, async ({ values, sent: sentAnyhow, leased, unknown, otherType }) => {
+  const takesNothing = parameters.length === 0 && bodies.length === 0
+  await check(takesNothing ? 10 : 300, requests, async ({ values, sent: sentAnyhow, leased, unknown, otherType }) => {
     const sent = leased ? await withLease(baseUrl, sentAnyhow!) : sentAnyhow
     const given = parameters.map(({ name, in: where, schema }, i) => ({
       name,
@@ -214,7 +227,7 @@ async function conforms (baseUrl: string, ajv: Ajv2020, path: string, method: st
     else assert(answer.status >= 400 && answer.status < 500, `not valid by the document: ${answer.status} ${answer.text}`)
   })
   assert(
-    [...seen].some((status) => status < '300') && (parameters.length === 0 || seen.has('400')),
+    [...seen].some((status) => status < '300') && (takesNothing || seen.has('400')),
     `not much of a test: only ${[...seen].join()}`
   )
 }

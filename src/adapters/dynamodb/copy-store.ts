@@ -6,7 +6,8 @@ import { Table, type TableSettings } from './client.ts'
 import { absent, either, Expression, present, textIs } from './expression.ts'
 import {
   CHECK_KEY, CLOSING, COPY_MARK, copySourceOf, groupNameOf, GROUP_KIND, KIND, number, ORDER, PK, producerAttributes,
-  RECORD, recordNameOf, SEPARATOR, storedRecordOf, text, TOPIC, TOPIC_KIND, TTL_ATTRIBUTE, type FactAttributes, type Item
+  RECORD, recordNameOf, SEPARATOR, storedRecordOf, text, tokenIdOf, TOKEN_KIND, TOPIC,
+  TOPIC_KIND, TTL_ATTRIBUTE, type FactAttributes, type Item
 } from './table.ts'
 
 /** Items that are removed at one time. */
@@ -27,6 +28,7 @@ const allRecords: Range = {
   filter: (e) => `(${beginsWith(e, 'producer')} OR ${beginsWith(e, 'key')})`,
   attributes: [RECORD.last, RECORD.text, TTL_ATTRIBUTE]
 }
+const allTokens: Range = { filter: (e) => beginsWith(e, TOKEN_KIND), attributes: [] }
 /** The mark is in the item that the readiness check reads, so that the check finds it without a further call. */
 const allButMark: Range = { filter: (e) => `${e.name(PK)}<>${e.value(text(CHECK_KEY))}`, attributes: [] }
 
@@ -68,6 +70,11 @@ export function createDynamoCopyStore (settings: TableSettings): CopyStore {
     async scanRecords (after, options) {
       const { found, next } = await scan(allRecords, after, options)
       return { found: found.map((item) => storedRecordOf(item, recordNameOf(keyOf(item)))), next }
+    },
+
+    async scanTokens (after, options) {
+      const { found, next } = await scan(allTokens, after, options)
+      return { found: found.map((item) => tokenIdOf(keyOf(item))), next }
     },
 
     async state (options): Promise<CopyState> {

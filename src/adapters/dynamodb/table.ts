@@ -106,6 +106,11 @@ export function recordNameOf (key: string): RecordName {
   return { kind: kind === 'key' ? 'key' : 'producer', topic, id: id.join(SEPARATOR) }
 }
 
+/** The id in a key that {@link tokenKey} made. */
+export function tokenIdOf (key: string): string {
+  return key.slice(TOKEN_KIND.length + SEPARATOR.length)
+}
+
 /** The name in a key that {@link groupKey} made. */
 export function groupNameOf (key: string): GroupName {
   const [, topic = '', group = ''] = key.split(SEPARATOR)

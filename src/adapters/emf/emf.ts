@@ -1,4 +1,3 @@
-import { Metrics, MetricUnit } from '@aws-lambda-powertools/metrics'
 import { metrics, type Metric } from '../../ports/metrics.ts'
 import type { Telemetry } from '../../ports/telemetry.ts'
 import { HistogramSeries, type Family, type Series } from '../metrics/series.ts'
@@ -39,8 +38,9 @@ export const cloudWatchMetrics = {
   groupDead: undefined
 } as const satisfies { readonly [K in Key]?: typeof metrics[K]['labels'][number] | undefined }
 
-/** More values of one metric than this would be a second line. */
-const VALUES_MAX = 99
+/** What one line may have at most. */
+const METRICS_MAX = 100
+const VALUES_MAX = 100
 
 export interface EmfMetrics {
   readonly telemetry: Telemetry
@@ -55,27 +55,45 @@ export interface EmfOptions extends Omit<TallyOptions, 'sampleMax'> {
   readonly write?: (line: string) => void
 }
 
-/** Metrics for CloudWatch, which takes them out of the log of a function. */
-export function createEmfMetrics ({ service, write, ...options }: EmfOptions): EmfMetrics {
+/**
+ * Metrics for CloudWatch, which takes them out of the log of a function. AWS's library for this adds up, too, and keeps what it
+ * adds apart for each invocation, in a store that only AWS's own runtime has; here the tally has added up already, and one object
+ * is all that is left to write.
+ */
+export function createEmfMetrics ({ service, write = print, ...options }: EmfOptions): EmfMetrics {
   const tally = new Tally({ ...options, sampleMax: VALUES_MAX })
-  const embedded = new Metrics({ namespace: 'ServerlessStreams', serviceName: service })
   return {
     telemetry: tally,
     flush () {
+      const taken: Taken[] = []
       for (const [key, label] of Object.entries(cloudWatchMetrics) as Array<[Key, string | undefined]>) {
         const { metric, all }: Family<Series | HistogramSeries> = tally.families[key]
-        for (const [name, values] of takeValues(metric, label, all)) {
-          for (const value of values) embedded.addMetric(name, unitOf(metric), value)
-        }
+        for (const [name, values] of takeValues(metric, label, all)) taken.push({ name, unit: unitOf(metric), values })
       }
-      if (!embedded.hasStoredMetrics()) return
-      if (write === undefined) embedded.publishStoredMetrics()
-      else {
-        write(JSON.stringify(embedded.serializeMetrics()))
-        embedded.clearMetrics()
-      }
+      for (let i = 0; i < taken.length; i += METRICS_MAX) write(lineOf(taken.slice(i, i + METRICS_MAX), service))
     }
   }
+}
+
+interface Taken {
+  readonly name: string
+  readonly unit: 'Seconds' | 'Bytes' | 'Count' | 'None'
+  readonly values: readonly number[]
+}
+
+function lineOf (taken: readonly Taken[], service: string): string {
+  return JSON.stringify({
+    _aws: {
+      Timestamp: Date.now(),
+      CloudWatchMetrics: [{
+        Namespace: 'ServerlessStreams',
+        Dimensions: [['service']],
+        Metrics: taken.map(({ name, unit }) => ({ Name: name, Unit: unit }))
+      }]
+    },
+    service,
+    ...Object.fromEntries(taken.map(({ name, values }) => [name, values.length === 1 ? values[0] : values]))
+  })
 }
 
 /** What has happened since the call before: sums of counters, observed values, and the highest gauge of those that were set. */
@@ -91,14 +109,20 @@ function takeValues (metric: Metric, label: string | undefined, all: Iterable<Se
     } else if (series.value !== 0) taken.set(name, [series.take() + (taken.get(name)?.[0] ?? 0)])
   }
   for (const [name, values] of taken) {
+    if (values.length === 0) taken.delete(name)
     const stride = Math.ceil(values.length / VALUES_MAX)
     if (stride > 1) taken.set(name, values.filter((_, i) => i % stride === 0))
   }
   return taken
 }
 
-function unitOf ({ name }: Metric): typeof MetricUnit[keyof typeof MetricUnit] {
-  if (name.endsWith('_seconds')) return MetricUnit.Seconds
-  if (name.includes('dollars')) return MetricUnit.NoUnit
-  return name.includes('bytes') ? MetricUnit.Bytes : MetricUnit.Count
+function unitOf ({ name }: Metric): Taken['unit'] {
+  if (name.endsWith('_seconds')) return 'Seconds'
+  if (name.includes('dollars')) return 'None'
+  return name.includes('bytes') ? 'Bytes' : 'Count'
+}
+
+/** Not with console.log, which Lambda wraps in its own format. */
+function print (line: string): void {
+  process.stdout.write(`${line}\n`)
 }

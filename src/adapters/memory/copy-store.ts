@@ -8,14 +8,15 @@ export interface MemoryItems {
   /** By `topic#group`. */
   readonly groups: Map<string, GroupItem>
   readonly records: Map<string, StoredRecord>
+  readonly tokens: Map<string, string>
 }
 
 export function memoryItems (): MemoryItems {
-  return { topics: new Map(), groups: new Map(), records: new Map() }
+  return { topics: new Map(), groups: new Map(), records: new Map(), tokens: new Map() }
 }
 
 export function createMemoryCopyStore (items: MemoryItems): CopyStore {
-  const { topics, groups, records } = items
+  const { topics, groups, records, tokens } = items
   let mark: CopyMark | undefined
 
   /** One at a time, so that tests see what happens between two pages. */
@@ -43,9 +44,13 @@ export function createMemoryCopyStore (items: MemoryItems): CopyStore {
       return scan(records, after, (_, record) => record)
     },
 
+    async scanTokens (after) {
+      return scan(tokens, after, (id) => id)
+    },
+
     async state () {
       if (mark !== undefined) return { kind: 'unfinished', source: mark.source }
-      return { kind: topics.size + groups.size + records.size === 0 ? 'empty' : 'used' }
+      return { kind: topics.size + groups.size + records.size + tokens.size === 0 ? 'empty' : 'used' }
     },
 
     async begin (wanted) {
@@ -55,7 +60,7 @@ export function createMemoryCopyStore (items: MemoryItems): CopyStore {
     },
 
     async clear () {
-      for (const map of [topics, groups, records]) map.clear()
+      for (const map of [topics, groups, records, tokens]) map.clear()
     },
 
     async restoreTopic (topic, item) {

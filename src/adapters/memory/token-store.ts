@@ -1,9 +1,7 @@
 import type { TokenStore } from '../../ports/token-store.ts'
 
-/** Keeps the tokens in memory. */
-export function createMemoryTokenStore (): TokenStore {
-  const tokens = new Map<string, string>()
-
+/** Keeps the tokens in memory. @param tokens where it keeps their texts, by id */
+export function createMemoryTokenStore (tokens = new Map<string, string>()): TokenStore {
   return {
     async read (id) {
       const text = tokens.get(id)

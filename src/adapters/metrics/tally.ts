@@ -188,9 +188,13 @@ export class Tally implements Telemetry {
       methods = new Map<string, RouteSeries>()
       this.#routes.set(route, methods)
     }
-    const seconds = this.families.requestSeconds.at(methodLabel(method), routeLabel(route))
-    const series = { seconds, statuses: new Map<number | undefined, Series>() }
-    methods.set(method, series)
+    // Not by the method itself: a path without a route takes any.
+    const label = methodLabel(method)
+    let series = methods.get(label)
+    if (series === undefined) {
+      series = { seconds: this.families.requestSeconds.at(label, routeLabel(route)), statuses: new Map<number | undefined, Series>() }
+      methods.set(label, series)
+    }
     return series
   }
 }

@@ -14,8 +14,8 @@ const REMOVED_AT_ONCE = 1_000
 const MARK_PAGES = 4
 
 /** The tables without segments and the generation of the log. */
-const TABLES = ['topics', 'producers', 'records', 'groups'] as const
-const KEYS = { topics: 'topic', producers: 'topic, id', records: 'kind, topic, id', groups: 'topic, name' } as const
+const TABLES = ['topics', 'producers', 'records', 'groups', 'tokens'] as const
+const KEYS = { topics: 'topic', producers: 'topic, id', records: 'kind, topic, id', groups: 'topic, name', tokens: 'id' } as const
 
 type RecordRow = RecordName & { readonly last: number, readonly text: string, readonly expiresAtMs: number }
 
@@ -28,6 +28,7 @@ export function createSqliteCopyStore (database: DatabaseSync, journal: Journal)
   const records = database.prepare(`
     SELECT kind, topic, id, last, text, expires_at AS expiresAtMs FROM records
     WHERE (kind, topic, id) > (?, ?, ?) ORDER BY kind, topic, id LIMIT ${SCANNED_AT_ONCE}`)
+  const tokens = database.prepare(`SELECT id FROM tokens WHERE id > ? ORDER BY id LIMIT ${SCANNED_AT_ONCE}`)
   const anyRow = ['segments', ...TABLES].map((table) => `EXISTS (SELECT 1 FROM ${table})`)
   const isUsed = database.prepare(`SELECT ${anyRow.join(' OR ')} AS used`)
   const hasMark = database.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'copy_mark'")
@@ -79,6 +80,11 @@ export function createSqliteCopyStore (database: DatabaseSync, journal: Journal)
           { name: { kind, topic, id }, record: { last, text }, expiresAtMs })),
         next
       }
+    },
+
+    async scanTokens (after) {
+      const { found, next } = await scan<{ id: string }>(tokens, startOf(after, 1), ({ id }) => [id])
+      return { found: found.map(({ id }) => id), next }
     },
 
     async state () {

@@ -199,7 +199,7 @@ export const errorHelp: { readonly [Code in ErrorCode]: HelpOf<Code> } = {
   },
   rate_limited: {
     cause: 'The topic\'s config has a `rate`, or the operator has set `RATE_LIMIT_ADDRESS`, and this server process has taken as much ' +
-      'in the last second.',
+      'in the last second. Or more access tokens come than it looks up, and it does not know this one.',
     remedy: 'Wait for the seconds in `Retry-After`, and send more messages with one request.',
     detail: 'rate: expected at most 100 messages a second',
     details: { retry_after: 1 }
@@ -248,6 +248,11 @@ export const errorHelp: { readonly [Code in ErrorCode]: HelpOf<Code> } = {
     cause: 'The bucket or the table is missing, or the server may not use it.',
     remedy: 'For the operator: the log and `/ready` name the part. The permissions are in docs/deploying.md.',
     detail: 'The storage refused the request: it is not set up for this service.'
+  },
+  auth_unavailable: {
+    cause: 'The server accepts JWTs, and could not read the keys of their issuer.',
+    remedy: 'Retry after `Retry-After`. If it stays, an operator looks at `JWT_JWKS_URL` and at the log.',
+    detail: 'The keys of the issuer of tokens cannot be read at the moment.'
   },
   overloaded: {
     cause: 'More messages wait than the link to the storage can take in time.',

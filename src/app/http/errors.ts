@@ -27,8 +27,8 @@ export type HandleError = (error: unknown, request: FastifyRequest, reply: Fasti
 export function createErrorHandler ({ requestBytesMax }: Limits): HandleError {
   return (error, request, reply) => {
     const known = toLogError(error, request)
-    // Refusals under overload have no cause, and there are many. The request's own line has the code.
-    if (statusOf[known.code] >= 500 && known.code !== 'overloaded') {
+    // These have no cause, and there may be many. The request's own line has the code.
+    if (statusOf[known.code] >= 500 && known.code !== 'overloaded' && known.code !== 'auth_unavailable') {
       const message = known.code === 'internal' ? 'internal error' : 'request failed'
       request.log.error({ request_id: request.id, code: known.code, err: known }, message)
     }

@@ -16,13 +16,18 @@ export function addHostCheck (app: FastifyInstance, served: readonly string[] | 
   // Most requests have the same header as the one before.
   let lastServed: string | undefined
   app.addHook('onRequest', (request, _reply, done) => {
-    const { httpVersion, headers: { host }, rawHeaders } = request.raw
+    const { httpVersion, headers: { host }, rawHeaders, url = '' } = request.raw
     if (host === undefined) {
-      done(httpVersion === '1.1' ? new LogError('malformed_request', 'host: expected a header of that name, got none') : undefined)
+      done(httpVersion === '1.0' ? undefined : new LogError('malformed_request', 'host: expected a header of that name, got none'))
       return
     }
     if (hasSeveralHosts(rawHeaders)) {
       done(new LogError('malformed_request', 'host: expected one header of that name, got more'))
+      return
+    }
+    // A path, as nearly always, or `*`. In a full URL there is a second host, which a proxy may have looked at.
+    if (url.charCodeAt(0) !== slash && url !== '*' && hostOf(url) !== host.toLowerCase()) {
+      done(new LogError('malformed_request', `host: expected that of the URL in the request line, got ${show.text(host)}`))
       return
     }
     if (served !== undefined && host !== lastServed) {
@@ -35,6 +40,13 @@ export function addHostCheck (app: FastifyInstance, served: readonly string[] | 
     }
     done()
   })
+}
+
+const slash = '/'.charCodeAt(0)
+
+/** @param url `http://HOST/…`. @returns the host in lower case, with its port */
+function hostOf (url: string): string | undefined {
+  return /^https?:\/\/([^/?#]*)/i.exec(url)?.[1]!.toLowerCase()
 }
 
 /** Whether there is more than one `Host` header. Node keeps only the first in `headers`. */

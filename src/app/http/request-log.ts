@@ -4,6 +4,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { ErrorCode, Written } from '../../domain/errors.ts'
 import type { Operation, StorageCalls } from '../../domain/operation.ts'
 import type { Telemetry } from '../../ports/telemetry.ts'
+import { addCostHeaders } from './answers/cost-headers.ts'
 
 /** Fields that a handler adds to its request's log line. Must not contain anything of a message. */
 export class RequestLogFields {
@@ -16,6 +17,8 @@ export class RequestLogFields {
   code: ErrorCode | undefined = undefined
   /** Whether the request was a stream, or waited for messages: its duration says nothing about the server then. */
   waited = false
+  /** Who sends the request; of an open route, or without access control, nobody. Nothing secret. */
+  principal: { readonly kind: string, readonly id: string, readonly name?: string } | undefined = undefined
   /** For a failed append whose error has no `written`: `unknown` as soon as the log has been called. */
   written: Written = 'no'
 
@@ -69,6 +72,7 @@ export function addRequestLog (app: FastifyInstance, reports: Reports): void {
   app.addHook('onRequest', (request, reply, done) => {
     request.logFields = new RequestLogFields()
     reply.header('x-request-id', request.id)
+    addCostHeaders(request, reply)
     const response: LoggedResponse = reply.raw
     response[unlogged] = { log, request, reply, reports }
     response.on('close', logAborted)
@@ -91,7 +95,7 @@ function logAborted (this: LoggedResponse): void {
 export function logRequest (
   log: FastifyInstance['log'], request: FastifyRequest, reply: FastifyReply, { telemetry, platform }: Reports, aborted = false
 ): void {
-  const { topic, group, offset, messages, storage, code, waited } = request.logFields
+  const { topic, group, offset, messages, storage, code, waited, principal } = request.logFields
   const ms = reply.elapsedTime
   const status = aborted ? undefined : reply.statusCode
   // The route's pattern, not the path, which may contain anything.
@@ -105,6 +109,8 @@ export function logRequest (
     status,
     aborted: aborted ? true : undefined,
     code,
+    principal: principal === undefined ? undefined : `${principal.kind}:${principal.id}`,
+    principal_name: principal?.name,
     topic,
     group,
     offset,

@@ -40,6 +40,7 @@ export const statusOf = {
   not_implemented: 501,
   segment_corrupt: 500,
   group_corrupt: 500,
+  auth_unavailable: 503,
   overloaded: 503,
   server_busy: 503,
   too_many_followers: 503,

@@ -74,6 +74,38 @@ export function isV2 (event: HttpEvent): event is APIGatewayProxyEventV2 {
   return 'rawPath' in event
 }
 
+/**
+ * Who the platform says has sent the request, with how it knows: `iam:arn:aws:iam::1:user/a`, `jwt:alice`. From the context only,
+ * which no client can write. An API key is none: it is a name for usage plans.
+ * @returns `undefined` if the platform has authenticated nobody
+ */
+export function identityOf (event: HttpEvent): string | undefined {
+  const context = event.requestContext as unknown as Readonly<Record<string, unknown>>
+  const authorizer = recordOf(context['authorizer'])
+  const identity = recordOf(context['identity'])
+  const certificate = recordOf(identity['clientCert'] ?? recordOf(context['authentication'])['clientCert'])
+  const lambda = recordOf(authorizer['lambda'])
+  const claims = authorizer['claims'] ?? recordOf(authorizer['jwt'])['claims']
+  const { sub, client_id: client } = recordOf(claims)
+  const names: ReadonlyArray<readonly [kind: string, name: unknown]> = [
+    ['iam', recordOf(authorizer['iam'])['userArn'] ?? identity['userArn']],
+    ['jwt', sub ?? client ?? (claims === undefined ? undefined : unnamed)],
+    ['authorizer', authorizer['principalId'] ?? lambda['principalId'] ?? ('lambda' in authorizer ? unnamed : undefined)],
+    ['certificate', certificate['subjectDN']]
+  ]
+  const [kind, name] = names.find(([, name]) => typeof name === 'string' && name !== '') ?? []
+  return kind === undefined ? undefined : `${kind}:${name as string}`
+}
+
+/** The platform has authenticated a client, and does not name it. */
+const unnamed = 'unnamed'
+
+const none: Readonly<Record<string, unknown>> = {}
+
+function recordOf (value: unknown): Readonly<Record<string, unknown>> {
+  return isRecord(value) ? value : none
+}
+
 interface Api { readonly stage?: string, readonly apiId?: string, readonly domainName?: string | undefined }
 
 function withoutApiPrefix (path: string, template: string | undefined, parameters: PathParameters, api: Api, isRoute: IsRoute): string {

@@ -27,7 +27,7 @@ const anyProblems: readonly ErrorCode[] = [
 ]
 
 /** Errors of all operations but those that are open to everybody at any rate. */
-const limitedProblems: readonly ErrorCode[] = ['rate_limited']
+const limitedProblems: readonly ErrorCode[] = ['unauthorized', 'forbidden', 'rate_limited', 'auth_unavailable']
 
 const retryAfter = { 'retry-after': { type: 'integer', minimum: 1, description: 'Seconds to wait before a retry.' } }
 

@@ -42,7 +42,22 @@ class Topics {
     return this.#names.has(topic) || this.#prefixes.some((prefix) => topic.startsWith(prefix))
   }
 
+  /** As `Grants.nextVisible`. */
+  nextAfter (after: string): string | undefined {
+    if (this.#prefixes.some((prefix) => after.startsWith(prefix))) return after
+    return least([...this.#names, ...this.#prefixes].filter((pattern) => pattern > after).map(justBefore))
+  }
+
   get hasAll (): boolean { return this.#prefixes.includes('') }
+}
+
+/** A text above all topic names below this one: `~` is above the characters of names. */
+function justBefore (text: string): string {
+  return text.slice(0, -1) + String.fromCharCode(text.charCodeAt(text.length - 1) - 1) + '~'
+}
+
+function least (texts: readonly string[]): string | undefined {
+  return texts.length === 0 ? undefined : texts.reduce((a, b) => a < b ? a : b)
 }
 
 /** What a client may do: the sum of its grants. Nothing is forbidden by a grant. */
@@ -76,6 +91,14 @@ export class Grants {
   /** Whether the client may know that the topic exists: with any action on it. */
   sees (topic: string): boolean {
     return topicActions.some((action) => this.may(action, topic))
+  }
+
+  /**
+   * Where a list of topics after `after` may begin: all topics after `after` that the client may see are after this text. It is
+   * `after` only if the client may see topics around it. @returns `undefined` if there are none
+   */
+  nextVisible (after: string): string | undefined {
+    return least(topicActions.map((action) => this.#topics[action].nextAfter(after)).filter((next) => next !== undefined))
   }
 
   get seesAll (): boolean {

@@ -27,7 +27,7 @@ const SECRET_AT = ID_AT + ID_CHARS + 1
 const CHECKSUM_AT = SECRET_AT + SECRET_CHARS
 export const tokenChars = CHECKSUM_AT + CHECKSUM_CHARS
 
-/** What secret scanners search for. docs/security.md has it, too. */
+/** What secret scanners search for. docs/tokens.md has it, too. */
 export const tokenPattern = `${tokenPrefix}[0-9A-Za-z]{${ID_CHARS}}_[0-9A-Za-z]{${SECRET_CHARS + CHECKSUM_CHARS}}`
 
 const rule = new RegExp(`^${tokenPattern}$`)

@@ -13,7 +13,7 @@ import { harmless, type NewToken, problemOf } from './token-rules.ts'
 import { drawToken, hashOf, idOf, randomText, type RandomText } from './token-text.ts'
 
 export { tokenPattern, tokenPrefix } from './token-text.ts'
-export { allowExpected, nameExpected, namePattern, type NewToken } from './token-rules.ts'
+export { allowExpected, nameExpected, namePattern, type NewToken, problemOf } from './token-rules.ts'
 
 /** What can be told of a token. */
 export interface TokenDescription {

@@ -3,6 +3,7 @@ import type { CopyStore, Scanned, SegmentRestore } from '../../ports/copy-store.
 import type { GroupStore } from '../../ports/group-store.ts'
 import type { RecordStore } from '../../ports/record-store.ts'
 import type { CallOptions, NamedSegmentStore } from '../../ports/segment-store.ts'
+import type { TokenStore } from '../../ports/token-store.ts'
 import type { TopicStore } from '../../ports/topic-store.ts'
 import { forEachBounded, type StoreCalls } from '../store-calls.ts'
 import type { Room } from './room.ts'
@@ -13,6 +14,7 @@ export interface CopyableStores {
   readonly topics: TopicStore
   readonly groups: GroupStore
   readonly records: RecordStore
+  readonly tokens: TokenStore
   readonly copies: CopyStore
 }
 
@@ -27,12 +29,13 @@ export interface CopyCounts {
   groups: number
   /** Of producers and idempotency keys. */
   records: number
+  tokens: number
   /** Segments that are damaged in the source. They are copied as they are. */
   damaged: number
 }
 
 export function noCounts (): CopyCounts {
-  return { topics: 0, segments: 0, bytes: 0, present: 0, groups: 0, records: 0, damaged: 0 }
+  return { topics: 0, segments: 0, bytes: 0, present: 0, groups: 0, records: 0, tokens: 0, damaged: 0 }
 }
 
 /** The copy cannot be made. The message tells the operator what to do. */

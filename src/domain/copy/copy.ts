@@ -7,6 +7,7 @@ import { CopyError, forEachScanned, type CopyableStores, type CopyContext, type 
 import { copyGroup, finishGroup } from './group-copy.ts'
 import { RecordCopy } from './record-copy.ts'
 import { Room } from './room.ts'
+import { copyToken } from './token-copy.ts'
 import { TopicCopy } from './topic-copy.ts'
 
 export { CopyError, noCounts, type CopyableStores, type CopyCounts } from './context.ts'
@@ -71,6 +72,8 @@ async function copyInOrder (context: CopyContext): Promise<void> {
   })
   const records = new RecordCopy(context)
   await forEachScanned(context, (after, options) => source.copies.scanRecords(after, options), (record) => records.copy(record))
+  // Last, so that few are revoked in the source meanwhile.
+  await forEachScanned(context, (after, options) => source.copies.scanTokens(after, options), (id) => copyToken(context, id))
   if (dryRun) return
   await forEachScanned(context, (after, options) => target.copies.scanGroups(after, options), (name) => finishGroup(context, name))
 }

@@ -2,6 +2,7 @@ import type { Clock } from '../../ports/clock.ts'
 import type { GroupItem, GroupName, GroupStore } from '../../ports/group-store.ts'
 import type { Telemetry } from '../../ports/telemetry.ts'
 import type { TopicItem, TopicStore } from '../../ports/topic-store.ts'
+import type { Traces } from '../../ports/traces.ts'
 import { LogError } from '../errors.ts'
 import type { Limits } from '../limits.ts'
 import type { Log } from '../log/log.ts'
@@ -30,6 +31,8 @@ export interface GroupContext {
   /** Whether the process goes on running when it has answered; false for a function. */
   readonly runsOn: boolean
   readonly telemetry: Telemetry
+  /** Only while traces are on. */
+  readonly traces?: Traces | undefined
 }
 
 /** A group as it was read. */

@@ -1,4 +1,5 @@
 import type { GroupName, StoreInstant } from '../../ports/group-store.ts'
+import type { TraceSpan } from '../../ports/traces.ts'
 import type { Ms } from '../../ports/units.ts'
 import { type LogError, withAppliedUnknown } from '../errors.ts'
 import { toLogError } from '../log/log.ts'
@@ -50,6 +51,7 @@ export interface Command<Answer> {
 interface Waiting {
   readonly command: Command<unknown>
   readonly operation: Operation
+  readonly span: TraceSpan | undefined
   readonly arrivedAt: Ms
   readonly tries: { refusals: number }
   /** By a write whose outcome is not known. */
@@ -109,7 +111,8 @@ export class GroupQueue {
       const arrivedAt = this.#context.clock.monotonic()
       const answer = (value: unknown): void => { resolve({ answer: value as Answer, version: this.kept.version }) }
       const { tries = { refusals: 0 } } = command
-      this.#waiting.push({ command, operation, arrivedAt, tries, mayBeApplied: false, resolve: answer, reject })
+      const span = this.#context.traces?.current()
+      this.#waiting.push({ command, operation, span, arrivedAt, tries, mayBeApplied: false, resolve: answer, reject })
       if (this.#running) return
       this.#running = true
       // What is submitted together shares the first write, too.
@@ -139,7 +142,7 @@ export class GroupQueue {
         this.#answerUnchanged(applied, base)
         continue
       }
-      if (await this.#write(applied, base)) {
+      if (await this.#traced('write group', batch, () => this.#write(applied, base))) {
         refusals = 0
         continue
       }
@@ -148,6 +151,12 @@ export class GroupQueue {
       await sleep(clock, delay)
     }
     this.#running = false
+  }
+
+  /** Calls for a batch belong to the traces of its commands, not to the trace of the command that found the queue idle. */
+  #traced<T> (name: string, batch: readonly Waiting[], work: () => Promise<T>): Promise<T> {
+    const { traces } = this.#context
+    return traces === undefined ? work() : traces.shared(name, this.#name.topic, batch.map(({ span }) => span), work)
   }
 
   /** Settling commands as they came, then receives. */
@@ -162,7 +171,8 @@ export class GroupQueue {
     // A write of one that is not repeatable must not be refused by more than one other: then it could have been applied.
     if (young !== undefined && batch.every(({ command }) => command.repeatable)) return young
     try {
-      return await this.kept.read(this.#context.clock.monotonic(), batch.map(({ operation }) => operation))
+      return await this.#traced('read group', batch,
+        () => this.kept.read(this.#context.clock.monotonic(), batch.map(({ operation }) => operation)))
     } catch (error) {
       this.#answer(batch.map((waiting) => ({ waiting, error: failureOf(waiting, error) })))
       return undefined

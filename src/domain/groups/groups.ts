@@ -2,6 +2,7 @@ import type { Clock } from '../../ports/clock.ts'
 import type { GroupName, GroupStore } from '../../ports/group-store.ts'
 import type { Telemetry } from '../../ports/telemetry.ts'
 import type { TopicStore } from '../../ports/topic-store.ts'
+import type { Traces } from '../../ports/traces.ts'
 import type { Ms, Offset } from '../../ports/units.ts'
 import { defaultLimits, type Limits } from '../limits.ts'
 import type { Log } from '../log/log.ts'
@@ -24,7 +25,7 @@ export type { GroupDescription, LeaseDescription } from './describe.ts'
 export { decodeLeaseId, type LeaseId } from './lease-id.ts'
 export { lettersOfCopy, letterProducerOf } from './copied-group.ts'
 export { createRandomHex } from './random.ts'
-export type { GroupChange, Sought, Start } from './manage.ts'
+export { defaultLettersOf, type GroupChange, type Sought, type Start } from './manage.ts'
 export type { Extended, GroupPage, PutAnswer } from './many-groups.ts'
 export type { GroupProgress, GroupsProgress } from './progress.ts'
 export type { RedriveAnswer, RedriveOptions } from './redriver.ts'
@@ -86,6 +87,8 @@ export interface GroupsDeps {
   readonly runsOn?: boolean
   /** Gets what groups do, and the calls to the stores, apart from those that `log` makes. */
   readonly telemetry?: Telemetry
+  /** Only while traces are on. */
+  readonly traces?: Traces | undefined
 }
 
 export function createGroups (deps: GroupsDeps): Groups {
@@ -96,6 +99,17 @@ export function createGroups (deps: GroupsDeps): Groups {
   const storeClock = new StoreClock(clock, limits.groupClockAgeMs)
   const pageBudget = new PageBudget(limits.groupPagesTotalBytes)
   return new ManyGroups({
-    store, topics, log, clock, limits, random, randomHex, storeClock, pageBudget, runsOn, telemetry: telemetry ?? noTelemetry
+    store,
+    topics,
+    log,
+    clock,
+    limits,
+    random,
+    randomHex,
+    storeClock,
+    pageBudget,
+    runsOn,
+    telemetry: telemetry ?? noTelemetry,
+    traces: deps.traces
   })
 }

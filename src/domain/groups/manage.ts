@@ -12,9 +12,14 @@ export type GroupChange = Partial<Omit<GroupConfig, 'deadLetterProducer'>>
 const PRODUCER_BYTES = 16
 const LETTERS_SUFFIX = '.dlq'
 
+/** The dead-letter topic of a topic's groups, if no other is set: workers of a topic may write there. */
+export function defaultLettersOf (topic: string): string {
+  return topic + LETTERS_SUFFIX
+}
+
 /** The config of a group that is made without one. The dead letters of dead letters would have no end, so they have none. */
 export function defaultConfig (topic: string, { limits, randomHex }: Pick<GroupContext, 'limits' | 'randomHex'>): GroupConfig {
-  const letters = topic + LETTERS_SUFFIX
+  const letters = defaultLettersOf(topic)
   const deadLetterTopic = topic.endsWith(LETTERS_SUFFIX) || !isTopic(letters) ? null : letters
   return {
     mode: 'shared',

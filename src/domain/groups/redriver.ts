@@ -18,6 +18,8 @@ export interface RedriveOptions {
   readonly limit: number
   /** An offset of the dead-letter topic to begin at, in place of where the last redrive ended. */
   readonly from?: Offset | undefined
+  /** Called with the dead-letter topic before it is read. What it throws ends the redrive. */
+  readonly checkLetters?: (deadLetterTopic: string) => void
 }
 
 /** `more`: the dead-letter topic goes on behind what was looked at. */
@@ -38,7 +40,7 @@ export async function redriveLetters (
     const from = options.from ?? group?.state.redriven ?? 1
     const letters = group === undefined
       ? { letters: [], next: from, end: from }
-      : await readLetters(context, name, group, { limit: options.limit, from }, operation)
+      : await readLetters(context, name, group, { ...options, from }, operation)
     const answer = await queue.submit<RedriveAnswer | 'again'>({
       kind: 'settle',
       repeatable: false,
@@ -59,12 +61,13 @@ export async function redriveLetters (
 }
 
 async function readLetters (
-  context: GroupContext, name: GroupName, { gen, life, config }: Group, { limit, from }: { readonly limit: number, readonly from: Offset },
-  operation: Operation
+  context: GroupContext, name: GroupName, { gen, life, config }: Group,
+  { limit, from, checkLetters }: RedriveOptions & { readonly from: Offset }, operation: Operation
 ): Promise<Letters> {
   const { log, limits } = context
   const { deadLetterTopic, mode } = config
   if (deadLetterTopic === null) return { letters: [], next: from, end: from }
+  checkLetters?.(deadLetterTopic)
   const item = await readTopic(context, deadLetterTopic, operation)
   const end = endOf(item)
   const start = Math.min(Math.max(from, earliestOf(item)), end)

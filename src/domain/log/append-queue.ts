@@ -1,3 +1,4 @@
+import type { TraceSpan } from '../../ports/traces.ts'
 import type { Bytes, Ms, Offset } from '../../ports/units.ts'
 import { LogError, withWritten } from '../errors.ts'
 import type { Operation } from '../operation.ts'
@@ -19,6 +20,8 @@ export interface Appended {
 export interface QueuedAppend extends PendingAppend {
   readonly size: Bytes
   readonly operation: Operation
+  /** Of the append. `undefined` while traces are off. */
+  readonly span: TraceSpan | undefined
   /** Monotonic ms by which the caller has an answer. */
   readonly deadline: Ms
   readonly resolve: (appended: Appended) => void

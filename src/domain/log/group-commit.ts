@@ -71,12 +71,13 @@ export class GroupCommit {
   }
 
   append (messages: readonly NewMessage[], conditions: AppendConditions, operation: Operation): Promise<Appended> {
-    const { clock, limits } = this.#context
+    const { clock, limits, traces } = this.#context
     return new Promise((resolve, reject) => {
       const append: QueuedAppend = {
         messages,
         conditions,
         operation,
+        span: traces?.current(),
         arrived: this.#belief.tick(),
         size: sizeOf(messages),
         deadline: clock.monotonic() + limits.appendTimeoutMs,
@@ -99,7 +100,11 @@ export class GroupCommit {
     const outcomes: Outcomes = new Map()
     let segment: Written | undefined
     try {
-      segment = await this.#write(group, new GroupCalls(this.#context, this.#topic, operation, flight), outcomes)
+      const calls = new GroupCalls(this.#context, this.#topic, operation, flight)
+      const { traces } = this.#context
+      segment = traces === undefined
+        ? await this.#write(group, calls, outcomes)
+        : await traces.shared('commit', this.#topic, group.map(({ span }) => span), () => this.#write(group, calls, outcomes))
     } catch (error) {
       for (const append of group) if (!outcomes.has(append)) outcomes.set(append, toLogError(error, 'unknown'))
     }

@@ -6,6 +6,7 @@ import type { SealKind, Telemetry } from '../../ports/telemetry.ts'
 import type {
   Belief, Changed, Fact, Refused, ReservationTime, Reserved, Resolved, TopicItem, TopicStore, Wanted
 } from '../../ports/topic-store.ts'
+import type { Traces } from '../../ports/traces.ts'
 import type { Bytes, Ms, Offset } from '../../ports/units.ts'
 import { checkLimits, defaultLimits, type Limits } from '../limits.ts'
 import type { Operation, StorageCalls } from '../operation.ts'
@@ -36,10 +37,13 @@ export interface LogDeps {
   readonly createsTopics?: boolean
   /** Gets what the log does, and each call to the stores. Without it, nothing is reported. */
   readonly telemetry?: Telemetry
+  /** Only while traces are on. */
+  readonly traces?: Traces | undefined
 }
 
 /** What append and read share. */
-export interface LogContext extends Required<LogDeps> {
+export interface LogContext extends Required<Omit<LogDeps, 'traces'>> {
+  readonly traces: Traces | undefined
   readonly cache: SegmentCache
   /** For the encoding of large segments. */
   readonly turns: Turns
@@ -67,6 +71,7 @@ export function createLogContext (deps: LogDeps): LogContext {
     random,
     createsTopics,
     telemetry: telemetry ?? noTelemetry,
+    traces: deps.traces,
     limits,
     cache: new SegmentCache(limits.segmentCacheBytes),
     turns: new Turns((callback) => { clock.afterCurrentInput(callback) }),

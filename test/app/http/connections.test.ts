@@ -142,6 +142,7 @@ const soonStalled: Partial<Limits> = {
   waitMaxMs: 500,
   groupAnswerMs: 500,
   stalledConnectionMs: 700,
+  tokenReadTimeoutMs: 100,
   memoryWaitMs: 100,
   appendTimeoutMs: 500,
   resolveBySealMs: 100,

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { createMemoryTelemetry } from '../../../src/adapters/memory/telemetry.ts'
 import { MemoryBudget } from '../../../src/app/http/bounds/memory-budget.ts'
 import { defaultLimits } from '../../../src/domain/limits.ts'
 
@@ -65,4 +66,18 @@ test('a client that is late is cut off while others wait, and only then', async 
   assert.deepEqual(cut, ['slow'])
   slow.resize(1) // what ended stays ended
   assert.equal(memory.usedBytes, 2 * MiB + 64 * 1024)
+})
+
+test('the bytes held are reported, and each request that is refused or cut off', async () => {
+  const telemetry = createMemoryTelemetry()
+  const memory = new MemoryBudget(16 * MiB, limits, telemetry)
+  const slow = memory.hold()
+  slow.tryAdd(14 * MiB)
+  assert.equal(telemetry.gauges.get('streams_held_bytes{}'), 14 * MiB)
+  assert.equal(await outcome(memory.hold().add(1 * MiB)), 'server_busy')
+  assert.equal(telemetry.counters.get('streams_refusals_total{bound="memory"}'), 1)
+  slow.awaitClient(() => {})
+  assert.equal(await outcome(memory.hold().add(1 * MiB)), 'granted')
+  assert.equal(telemetry.counters.get('streams_refusals_total{bound="memory"}'), 2)
+  assert.equal(telemetry.gauges.get('streams_held_bytes{}'), 1 * MiB)
 })

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { connect } from 'node:net'
 import { test } from 'node:test'
 import { createMemorySegmentStore } from '../../../src/adapters/memory/segment-store.ts'
+import { noCalls } from '../../../src/domain/operation.ts'
 import { eventually } from '../../support/eventually.ts'
 import { listeningApp, memoryApp } from '../../support/http/app.ts'
 import { logLines } from '../../support/http/log-lines.ts'
@@ -143,6 +144,6 @@ test('a request whose client has gone leaves its line as well', async (t) => {
   release()
   await eventually(async () => await segments.get('a', 1) !== undefined)
   assert.deepEqual(requests().map(stable), [
-    { level: 'info', msg: 'request', method: 'POST', route: '/topics/:topic/produce', aborted: true, topic: 'a' }
+    { level: 'info', msg: 'request', method: 'POST', route: '/topics/:topic/produce', aborted: true, topic: 'a', storage: noCalls() }
   ])
 })

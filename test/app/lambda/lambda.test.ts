@@ -5,7 +5,7 @@ import { problem } from '../../support/http/requests.ts'
 import type { LambdaAnswer } from '../../support/lambda/bridge.ts'
 import { functionUrlEvent, httpApiEvent, httpApiEventV1, lambdaContext, restEvent, type Sent } from '../../support/lambda/events.ts'
 
-Object.assign(process.env, { DATA_DIR: ':memory:', LOG_LEVEL: 'silent', BUCKET_NAME: '', COUNTERS_TABLE: '' })
+Object.assign(process.env, { DATA_DIR: ':memory:', LOG_LEVEL: 'silent', AUTH: 'none', BUCKET_NAME: '', COUNTERS_TABLE: '' })
 const { handler, sweepHandler } = await import('../../../src/lambda.ts')
 
 const invoke = async (event: unknown): Promise<LambdaAnswer> => await handler(event, lambdaContext()) as LambdaAnswer

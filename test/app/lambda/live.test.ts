@@ -6,7 +6,7 @@ import { functionUrlEvent, lambdaContext } from '../../support/lambda/events.ts'
 import { lambdaGlobal, ResponseStream } from '../../support/lambda/response-stream.ts'
 
 lambdaGlobal()
-Object.assign(process.env, { DATA_DIR: ':memory:', LOG_LEVEL: 'silent', BUCKET_NAME: '', COUNTERS_TABLE: '' })
+Object.assign(process.env, { DATA_DIR: ':memory:', LOG_LEVEL: 'silent', AUTH: 'none', BUCKET_NAME: '', COUNTERS_TABLE: '' })
 const { handler, streamHandler } = await import('../../../src/lambda.ts')
 
 const MiB = 1024 * 1024

@@ -20,7 +20,7 @@ const answerMs = 20_000
 /** For which a command that has printed what is expected could still print something else. */
 const furtherMs = 500
 /** Commands on pages with requests that need more than a server: npm installs, and stays in the foreground. */
-const notRun = /^(npm ci|npm start|npm run bench|npm run sweep|docker |export BUCKET_NAME)/
+const notRun = /^(npm ci|npm start|npm run bench|npm run sweep|npm run copy|docker |export BUCKET_NAME)/
 
 const pages = documents().filter((path) => path === 'README.md' || (path.startsWith('docs/') && commandsOf(path).length > 0))
 

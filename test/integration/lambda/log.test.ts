@@ -5,7 +5,7 @@ import { promisify } from 'node:util'
 import { functionUrlEvent, lambdaContext } from '../../support/lambda/events.ts'
 import { dynamoError, scriptedServer } from '../../support/storage/scripted-server.ts'
 
-const memory = { DATA_DIR: ':memory:' }
+const memory = { DATA_DIR: ':memory:', AUTH: 'none' }
 
 /** What a process of its own prints, that loads the handlers as plain Node does and calls one. */
 async function lines (call: string, event: object, settings: Record<string, string> = memory): Promise<Array<Record<string, string>>> {
@@ -49,6 +49,7 @@ test('a table without the index that lists topics: the log says what to do', asy
   const scan = { status: 200, headers: { 'content-type': 'application/x-amz-json-1.0' }, body: '{}' }
   const dynamo = await scriptedServer(t, [dynamoError(400, 'ValidationException'), scan])
   const printed = await lines('handler(event, context)', functionUrlEvent({ method: 'GET', url: '/topics' }), {
+    AUTH: 'none',
     BUCKET_NAME: 'my-bucket',
     COUNTERS_TABLE: 'my-table',
     AWS_REGION: 'eu-central-1',

@@ -189,7 +189,7 @@ test('a port that is taken', async (t) => {
 })
 
 test('an address that is not of this machine', async (t) => {
-  const { code, stderr } = await failedStart(t, { DATA_DIR: ':memory:', HOST: '192.0.2.1' })
+  const { code, stderr } = await failedStart(t, { DATA_DIR: ':memory:', HOST: '192.0.2.1', AUTH: 'none' })
   assert.equal(code, 1)
   assert.match(stderr, /^HOST: 192\.0\.2\.1 is not an address of this machine \([^\n]*\)\n$/)
 })
@@ -267,16 +267,19 @@ test('a table without the index that lists topics: the log says once what to do'
   ])
 })
 
-test('on an address that others can reach, it warns that there is no access control; on loopback it does not', async (t) => {
-  const { lines, errorLines, baseUrl } = await startServer(t, { DATA_DIR: ':memory:', HOST: '0.0.0.0', ALLOWED_HOSTS: '' })
-  assert.deepEqual(errorLines.filter((line) => line.startsWith('WARNING')),
-    ['WARNING: HOST is 0.0.0.0, and there is no access control: everybody who can reach the port can read and write all topics.'])
-  await eventually(() => warningsIn(lines).includes('no access control: everybody who can reach the port can read and write all topics'))
-  assert.equal((await ask(baseUrl, { path: '/health', headers: { host: 'any.example.com' } })).status, 200)
-  const local = await startServer(t, { DATA_DIR: ':memory:' })
-  await ask(local.baseUrl, { path: '/health' })
-  await eventually(() => local.lines.length > 0)
-  assert.deepEqual([warningsIn(local.lines), local.errorLines.filter((line) => line.startsWith('WARNING'))], [[], []])
+test('on an address that others can reach it does not start before somebody says how clients are known', async (t) => {
+  const { code, stdout, stderr } = await failedStart(t, { DATA_DIR: ':memory:', HOST: '0.0.0.0', ALLOWED_HOSTS: '' })
+  assert.deepEqual([code, stdout], [1, ''])
+  assert.match(stderr, /^AUTH: expected a value because HOST is 0\.0\.0\.0, [^\n]* Set AUTH=tokens, [^\n]* or set AUTH=none, [^\n]*\n$/)
+  const open = await startServer(t, { DATA_DIR: ':memory:', HOST: '0.0.0.0', ALLOWED_HOSTS: '', AUTH: 'none' })
+  assert.equal((await ask(open.baseUrl, { path: '/topics', headers: { host: 'any.example.com' } })).status, 200)
+  await eventually(() => open.lines.length > 0)
+  assert.equal((JSON.parse(open.lines[0]!) as { auth: string }).auth, 'none')
+  const closed = await startServer(t, { DATA_DIR: ':memory:', HOST: '0.0.0.0', ALLOWED_HOSTS: '', AUTH: 'tokens' })
+  assert.equal((await ask(closed.baseUrl, { path: '/topics', headers: { host: 'any.example.com' } })).status, 401)
+  await eventually(() => closed.lines.length > 0)
+  assert.equal((JSON.parse(closed.lines[0]!) as { auth: string }).auth, 'tokens')
+  assert.match(closed.errorLines[0]!, /curl \S+ -H "authorization: Bearer \$TOKEN" -H /)
 })
 
 // What a page does whose own name points to 127.0.0.1.

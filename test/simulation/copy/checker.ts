@@ -4,14 +4,17 @@ import { messagesOf, type Appended, type Log } from '../../../src/domain/log/log
 import { earliestOf } from '../../../src/domain/topics/state.ts'
 import type { JumpingClock } from '../../support/jumping-clock.ts'
 import type { Place } from './place.ts'
-import { textOf, type Sent, type Users } from './users.ts'
+import { messageOf, textOf, type Sent, type Users } from './users.ts'
 
 export class Violation extends Error {}
 
 /** Whether a copy is what log §8.1 promises. `required` were acknowledged before it was begun. */
 export async function check (
   { source, target, users, clock, required }: {
-    readonly source: Place, readonly target: Place, readonly users: Users, readonly clock: JumpingClock
+    readonly source: Place,
+    readonly target: Place,
+    readonly users: Users,
+    readonly clock: JumpingClock
     readonly required: ReadonlyArray<Sent & { readonly offset: number }>
   }
 ): Promise<void> {
@@ -25,8 +28,9 @@ export async function check (
     const earliest = await earliestIn(target, topic)
     const now = await earliestIn(source, topic)
     if (earliest > now) throw new Violation(`${topic} begins at ${earliest} in the copy, and at ${now} in the source`)
-    if (offset >= earliest && copied.get(`${topic} ${offset}`) !== text) {
-      throw new Violation(`${text} was acknowledged at ${offset} of ${topic} before the copy began, and there is ${copied.get(`${topic} ${offset}`)}`)
+    const found = copied.get(`${topic} ${offset}`)
+    if (offset >= earliest && found !== text) {
+      throw new Violation(`${text} was acknowledged at ${offset} of ${topic} before the copy began, and there is ${found}`)
     }
   }
   await checkGroups(target, users, clock, copied)
@@ -41,7 +45,8 @@ async function earliestIn ({ stores }: Place, topic: string): Promise<number> {
 async function contentsOf ({ stores }: Place, log: Log): Promise<Map<string, string>> {
   const found = new Map<string, string>()
   for (const topic of ['t', 'u', 't.dlq']) {
-    for (const [offset, text] of await messagesIn(log, topic, earliestOf(await stores.topics.read(topic)))) found.set(`${topic} ${offset}`, text)
+    const messages = await messagesIn(log, topic, earliestOf(await stores.topics.read(topic)))
+    for (const [offset, text] of messages) found.set(`${topic} ${offset}`, text)
   }
   return found
 }
@@ -68,18 +73,22 @@ async function checkRepeats (target: Place, sent: readonly Sent[], required: rea
   const answers: Array<[Sent, Appended]> = []
   for (const one of sent) {
     if (one.conditions.producer === undefined && one.conditions.key === undefined) continue
-    const answer = await log.append(one.topic, [{ payload: `"${one.text}"` }], one.conditions).catch(() => undefined)
+    const answer = await log.append(one.topic, [messageOf(one.text)], one.conditions).catch(() => undefined)
     if (answer !== undefined) answers.push([one, answer])
   }
   for (const [topic, from] of earliest) {
     const texts = (await messagesIn(log, topic, from)).filter(([, text]) => sent.some((one) => one.text === text && one.topic === topic))
     const at = new Map(texts.map(([offset, text]) => [offset, text]))
-    if (topic !== 't.dlq' && new Set(at.values()).size < at.size) throw new Violation(`a message is twice in ${topic}: ${[...at.values()].join(' ')}`)
+    if (topic !== 't.dlq' && new Set(at.values()).size < at.size) {
+      throw new Violation(`a message is twice in ${topic}: ${[...at.values()].join(' ')}`)
+    }
     for (const [one, { first, duplicate }] of answers) {
       if (one.topic !== topic) continue
       if (duplicate !== true) {
         const before = required.find((other) => other.text === one.text)
-        if (before !== undefined && before.offset! > deletedAt.get(topic)!) throw new Violation(`${one.text}, acknowledged before, was stored again at ${first}`)
+        if (before !== undefined && before.offset! > deletedAt.get(topic)!) {
+          throw new Violation(`${one.text}, acknowledged before, was stored again at ${first}`)
+        }
       } else if (first >= from && at.get(first) !== one.text) {
         throw new Violation(`${one.text} is told to be at ${first} of ${topic}, where there is ${at.get(first)}`)
       }
@@ -96,7 +105,7 @@ async function checkGroups (target: Place, users: Users, clock: JumpingClock, co
     const news: string[] = []
     for (let i = 0; i < 3; i++) {
       news.push(`new ${group} ${i}`)
-      await log.append('t', [{ payload: `"new ${group} ${i}"` }])
+      await log.append('t', [messageOf(`new ${group} ${i}`)])
     }
     const rejected = await drain(groups, group, clock, true)
     const letters = new Set((await messagesIn(log, 't.dlq', await earliestIn(target, 't.dlq'))).map(([, text]) => text))

@@ -5,9 +5,9 @@ import { plantedCopyFaults } from './planted-copy-faults.ts'
 import type { tasks } from './tasks.ts'
 
 const thread = new Thread<typeof tasks>(new URL('./tasks.ts', import.meta.url))
-const seeds = 300
+const seeds = 400
 /** A fault that is not caught within so many seeds is one that the simulation cannot see. */
-const seedsPerFault = 3_000
+const seedsPerFault = 300
 
 test(`${seeds} copies of a source in use keep what log §8.1 promises`, async () => {
   assert.equal(await thread.run('checkSeeds', 1, seeds), undefined)

@@ -3,6 +3,7 @@ import type { createMemoryGroupStore } from '../../../src/adapters/memory/group-
 import type { CopyableStores, copyAll, noCounts } from '../../../src/domain/copy/copy.ts'
 import type { createGroups, Groups } from '../../../src/domain/groups/groups.ts'
 import type { Log, LogDeps } from '../../../src/domain/log/log.ts'
+import { createMemoryTokenStore } from '../../../src/adapters/memory/token-store.ts'
 import { JumpingClock } from '../../support/jumping-clock.ts'
 import { withFaults, type Faults } from '../../support/storage/faults.ts'
 import type { Subject } from '../log/workload.ts'
@@ -30,10 +31,11 @@ export class Place {
     this.#random = random
     const items = subject.memoryItems()
     this.stores = {
-      segments: subject.createMemorySegmentStore(clock.wall) as CopyableStores['segments'],
+      segments: subject.createMemorySegmentStore(clock.wall),
       topics: subject.createMemoryTopicStore(clock.wall, items.topics),
       records: subject.createMemoryRecordStore(items.records),
       groups: subject.createMemoryGroupStore(clock.wall, items.groups),
+      tokens: createMemoryTokenStore(items.tokens),
       copies: subject.createMemoryCopyStore(items)
     }
   }

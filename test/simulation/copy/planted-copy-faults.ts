@@ -42,12 +42,6 @@ export const plantedCopyFaults: readonly PlantedFault[] = [
     by: '  if (id !== \'\') return undefined\n    const cut = cutProducer('
   },
   {
-    name: 'a producer that has gone on keeps the seqs that it has now',
-    file: 'domain/producers/record.ts',
-    replace: 'base: record.base - (record.standing.length - standing.length), standing }',
-    by: 'standing }'
-  },
-  {
     name: 'a record of a topic that was deleted meanwhile is taken for one of the life that was copied',
     file: 'domain/copy/record-copy.ts',
     replace: 'if (record.last > item.currentOffset) await',
@@ -70,12 +64,6 @@ export const plantedCopyFaults: readonly PlantedFault[] = [
     file: 'domain/copy/copy.ts',
     replace: '(name) => finishGroup(context, name))',
     by: '() => Promise.resolve())'
-  },
-  {
-    name: 'letters that may not be in the copy are taken for written',
-    file: 'domain/groups/copied-group.ts',
-    replace: 'const left = knowsItsLast ? [] : dead',
-    by: 'const left: typeof dead = []'
   },
   {
     name: 'open facts are resolved by what the source has now',

@@ -1,6 +1,7 @@
 import type { JumpingClock } from '../../support/jumping-clock.ts'
 import { decodeLeaseId } from '../../../src/domain/groups/lease-id.ts'
 import type { AppendConditions, Log } from '../../../src/domain/log/log.ts'
+import type { NewMessage } from '../../../src/domain/segments/message.ts'
 import type { Random } from '../engine/random.ts'
 import type { Place } from './place.ts'
 
@@ -52,7 +53,7 @@ export class Users {
     else if (kind < 58) await this.#land()
     else if (kind < 62) this.#crash()
     else if (kind < 80) await this.#receive()
-    else if (kind < 90) await this.#settle()
+    else if (kind < 88) await this.#settle()
     else if (kind < 93) await this.#trim()
     else if (kind < 94) await this.#remove()
     else if (kind < 97) await this.#readAll()
@@ -79,7 +80,7 @@ export class Users {
   async #append (sent: Sent, log: Log = this.#server.log): Promise<void> {
     this.story.push(`append ${sent.topic} ${sent.text} ${JSON.stringify(sent.conditions)}`)
     try {
-      const { first } = await log.append(sent.topic, [{ payload: `"${sent.text}"` }], sent.conditions)
+      const { first } = await log.append(sent.topic, [messageOf(sent.text)], sent.conditions)
       sent.offset = first
       this.story.push(`acknowledged ${sent.text} at ${first}`)
     } catch (error) {
@@ -92,12 +93,12 @@ export class Users {
     const { log } = this.#place.start({
       putIfAbsent: (call) => new Promise((resolve, reject) => { this.#held.push(() => { call().then(resolve, reject) }) })
     })
-    void this.#append(this.#newAppend(), log)
+    this.#append(this.#newAppend(), log).catch(() => {})
   }
 
   #crash (): void {
     const { log } = this.#place.start({ putIfAbsent: NEVER, get: NEVER })
-    void this.#append(this.#newAppend(), log)
+    this.#append(this.#newAppend(), log).catch(() => {})
   }
 
   async #land (): Promise<void> {
@@ -110,7 +111,8 @@ export class Users {
   async #receive (): Promise<void> {
     const group = this.#random.pick(GROUPS)
     const options = { limit: this.#random.int(1, 4), maxBytes: 1_000_000, leaseMs: 5_000, waitMs: 0, acks: [] }
-    const { lines, lease } = await this.#server.groups.receive({ topic: 't', group }, options).catch(() => ({ lines: [], lease: undefined }))
+    const nothing = { lines: [], lease: undefined }
+    const { lines, lease } = await this.#server.groups.receive({ topic: 't', group }, options).catch(() => nothing)
     if (lease === undefined) return
     const texts = lines.map(textOf)
     this.story.push(`${group} receives ${texts.join(' ')}`)
@@ -134,9 +136,11 @@ export class Users {
   }
 
   async #trim (): Promise<void> {
-    const before = this.#random.int(1, 40)
-    this.story.push(`trim t to ${before}`)
-    await this.#server.log.trim('t', before).catch(() => {})
+    const { log } = this.#server
+    const topic = this.#random.pick(['t', 'u'])
+    const before = Math.max(1, await log.position(topic, 'latest') - this.#random.int(0, 4))
+    this.story.push(`trim ${topic} to ${before}`)
+    await log.trim(topic, before).catch(() => {})
   }
 
   async #remove (): Promise<void> {
@@ -153,6 +157,11 @@ export class Users {
     const topic = this.#random.pick(['t', 'u', 't.dlq'])
     await log.read(topic, { from: await log.position(topic, 'earliest'), limit: 1_000, maxBytes: 1_000_000 }).catch(() => {})
   }
+}
+
+/** Larger than a seal, so that a trim removes it at once. */
+export function messageOf (text: string): NewMessage {
+  return { payload: `"${text}"`, headers: `{"padding":"${'x'.repeat(64)}"}` }
 }
 
 export function textOf (line: Uint8Array): string {

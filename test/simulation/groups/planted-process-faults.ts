@@ -64,9 +64,9 @@ export const plantedProcessFaults: readonly PlantedGroupFault[] = [
   {
     name: '31: a receive answers before its write',
     file: 'domain/groups/group-queue.ts',
-    replace: '      if (await this.#write(applied, base)) {',
+    replace: '      if (await this.#traced(\'write group\', batch, () => this.#write(applied, base))) {',
     by: '      settle(applied.answers.filter(({ waiting }) => waiting.command.kind === \'receive\'))\n' +
-      '      if (await this.#write(applied, base)) {'
+      '      if (await this.#traced(\'write group\', batch, () => this.#write(applied, base))) {'
   },
   {
     name: '32: the producer of the dead letters is made of names',

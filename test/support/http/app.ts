@@ -3,8 +3,11 @@ import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
 import { createMemoryGroupStore } from '../../../src/adapters/memory/group-store.ts'
 import { createMemoryRecordStore } from '../../../src/adapters/memory/record-store.ts'
 import { createMemorySegmentStore } from '../../../src/adapters/memory/segment-store.ts'
+import { createMemoryTokenStore } from '../../../src/adapters/memory/token-store.ts'
 import { createMemoryTopicStore } from '../../../src/adapters/memory/topic-store.ts'
 import { systemClock } from '../../../src/adapters/system/clock.ts'
+import { type Authenticator, noAuthenticator } from '../../../src/app/access/authenticator.ts'
+import { createBearerAuthenticator } from '../../../src/app/access/bearer-authenticator.ts'
 import { buildApp } from '../../../src/app/build-app.ts'
 import type { StreamBounds } from '../../../src/app/http/live/event-stream.ts'
 import type { PlatformLogFields } from '../../../src/app/http/request-log.ts'
@@ -28,7 +31,6 @@ export interface MemoryAppOptions {
   readonly topics?: TopicStore
   readonly records?: RecordStore
   readonly groupStore?: GroupStore
-  /** With it, tokens can be managed. */
   readonly tokenStore?: TokenStore
   readonly checks?: readonly StoreCheck[]
   readonly limits?: Partial<Limits>
@@ -44,8 +46,12 @@ export interface MemoryAppOptions {
   readonly bufferedBytesMax?: number
   readonly telemetry?: Telemetry
   readonly exposition?: Exposition
+  readonly authenticator?: Authenticator
+  /** With access tokens, which the store has, or one in memory. */
+  readonly access?: 'tokens'
   readonly followersMax?: number
   readonly addressRate?: number
+  readonly principalRate?: number
   readonly trustedProxies?: readonly string[]
 }
 
@@ -54,7 +60,7 @@ export interface MemoryApp {
   readonly log: Log
   readonly catalog: Catalog
   readonly groups: Groups
-  readonly tokens: Tokens | undefined
+  readonly tokens: Tokens
 }
 
 /** For requests of any kind: those that wait, wait for a few milliseconds. */
@@ -65,7 +71,7 @@ export function memoryApp (t: TestContext, options: MemoryAppOptions = {}): Memo
   const { segments = createMemorySegmentStore(), topics = createMemoryTopicStore(), records = createMemoryRecordStore() } = options
   const {
     checks = [], createsTopics = true, retention = {}, logger, platformLogFields, timeLeft, streamBounds, servedHosts, corsOrigins,
-    bufferedBytesMax, telemetry, exposition, followersMax = Infinity, addressRate, trustedProxies = []
+    bufferedBytesMax, telemetry, exposition, followersMax = Infinity, addressRate, principalRate, trustedProxies = []
   } = options
   const limits = { ...defaultLimits, ...options.limits }
   const stores = { segments, topics, records, clock: systemClock, limits, ...telemetry === undefined ? {} : { telemetry } }
@@ -77,17 +83,19 @@ export function memoryApp (t: TestContext, options: MemoryAppOptions = {}): Memo
     resolveClosing: (topic, item) => log.isClosed(topic, item)
   })
   const groups = createGroups({ ...stores, store: options.groupStore ?? createMemoryGroupStore(), log })
-  const { tokenStore } = options
-  const tokens = tokenStore === undefined ? undefined : new Tokens({ store: tokenStore, clock: systemClock, limits })
+  const { tokenStore = createMemoryTokenStore() } = options
+  const tokens = new Tokens({ store: tokenStore, clock: systemClock, limits })
   const app = buildApp({
     log,
     catalog,
     groups,
-    ...tokens === undefined ? {} : { tokens },
+    tokens,
     limits,
     exposition,
     ...telemetry === undefined ? {} : { telemetry },
     checks,
+    authenticator: options.authenticator ??
+      (options.access === undefined ? noAuthenticator : createBearerAuthenticator(limits, { tokens })),
     ...logger === undefined ? {} : { logger },
     ...platformLogFields === undefined ? {} : { platformLogFields },
     ...timeLeft === undefined ? {} : { timeLeft },
@@ -97,6 +105,7 @@ export function memoryApp (t: TestContext, options: MemoryAppOptions = {}): Memo
     servedHosts,
     followersMax,
     addressRate,
+    principalRate,
     trustedProxies
   })
   t.after(async () => {

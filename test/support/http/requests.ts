@@ -104,6 +104,7 @@ const titles: Record<string, [number, string, boolean]> = {
   not_implemented: [501, 'The request needs what this server does not implement', false],
   segment_corrupt: [500, 'A stored segment is damaged', false],
   group_corrupt: [500, 'The stored consumer group cannot be read', false],
+  auth_unavailable: [503, 'The issuer of tokens did not answer', true],
   overloaded: [503, 'More messages wait than can be written in time', true],
   server_busy: [503, 'The server has too much in memory', true],
   too_many_followers: [503, 'Too many requests wait for messages', true],

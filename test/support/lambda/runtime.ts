@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import type { TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { isEmf } from './emf.ts'
 
 const root = fileURLToPath(new URL('../../..', import.meta.url))
 
@@ -32,6 +33,8 @@ export interface LambdaRuntime {
   readonly child: ChildProcess
   /** Lines of standard output. */
   readonly lines: string[]
+  /** Lines of metrics, which are not among the others. */
+  readonly metricLines: string[]
   /** What went wrong in invocations, in words. */
   readonly errors: string[]
   /** How often the process was stopped after an answer. */
@@ -53,6 +56,7 @@ export async function startLambda (t: TestContext, options: RuntimeOptions): Pro
   const { timeoutMs = 30_000, concurrency = 1 } = options
   const errors: string[] = []
   const lines: string[] = []
+  const metricLines: string[] = []
   const queue: Invocation[] = []
   const idle: ServerResponse[] = []
   const underway = new Map<string, Invocation & { timer: NodeJS.Timeout }>()
@@ -124,7 +128,7 @@ export async function startLambda (t: TestContext, options: RuntimeOptions): Pro
     },
     stdio: ['ignore', 'pipe', 'inherit']
   })
-  createInterface(child.stdout).on('line', (line) => { lines.push(line) })
+  createInterface(child.stdout).on('line', (line) => { (isEmf(line) ? metricLines : lines).push(line) })
   const ended = once(child, 'close').then(([code]) => {
     broke(new Error(`the function ended with ${code}`))
     for (const id of underway.keys()) fail(id, 'Runtime exited')
@@ -139,7 +143,8 @@ export async function startLambda (t: TestContext, options: RuntimeOptions): Pro
     dispatch()
   })
   await ready
-  return { child, lines, errors, freezes: () => freezes, invokeStreaming, invoke: async (event) => textOf(await invokeStreaming(event)) }
+  const invoke = async (event: object): Promise<string> => textOf(await invokeStreaming(event))
+  return { child, lines, metricLines, errors, freezes: () => freezes, invokeStreaming, invoke }
 }
 
 function environment (port: number, handler: string): Record<string, string> {
@@ -154,7 +159,8 @@ function environment (port: number, handler: string): Record<string, string> {
     AWS_LAMBDA_FUNCTION_MEMORY_SIZE: '512',
     AWS_LAMBDA_LOG_GROUP_NAME: '/aws/lambda/streams',
     AWS_LAMBDA_LOG_STREAM_NAME: '2024/03/10/[$LATEST]8b1cxmpl',
-    DATA_DIR: ':memory:'
+    DATA_DIR: ':memory:',
+    AUTH: 'none'
   }
 }
 

@@ -4,7 +4,7 @@ import { createInterface } from 'node:readline'
 import type { TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
 
-const entry = fileURLToPath(new URL('../../../src/server.ts', import.meta.url))
+const ownEntry = fileURLToPath(new URL('../../../src/server.ts', import.meta.url))
 
 export interface ServerProcess {
   readonly child: ChildProcess
@@ -17,7 +17,9 @@ export interface ServerProcess {
   readonly ended: Promise<number | null>
 }
 
-function run (t: TestContext, environment: Record<string, string>, cwd?: string): { child: ChildProcess, ended: Promise<number | null> } {
+function run (
+  t: TestContext, environment: Record<string, string>, cwd?: string, entry = ownEntry
+): { child: ChildProcess, ended: Promise<number | null> } {
   // Of the environment only what the process itself needs: a developer's own AWS settings must not leak in.
   const { PATH = '' } = process.env
   // Tests that write a request by hand say `host: x`.
@@ -33,9 +35,11 @@ function run (t: TestContext, environment: Record<string, string>, cwd?: string)
   return { child, ended }
 }
 
-/** A real `node src/server.ts` on a free port. */
-export async function startServer (t: TestContext, environment: Record<string, string>, cwd?: string): Promise<ServerProcess> {
-  const { child, ended } = run(t, environment, cwd)
+/** A real `node src/server.ts` on a free port. @param entry another copy of the file */
+export async function startServer (
+  t: TestContext, environment: Record<string, string>, cwd?: string, entry?: string
+): Promise<ServerProcess> {
+  const { child, ended } = run(t, environment, cwd, entry)
   const lines: string[] = []
   const errorLines: string[] = []
   createInterface(child.stdout!).on('line', (line) => { lines.push(line) })

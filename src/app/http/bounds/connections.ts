@@ -48,6 +48,8 @@ type Response = ServerResponse & { req: IncomingMessage }
 interface Queue {
   /** The response in progress. */
   current: Response | undefined
+  /** The newest that was begun, until its request has arrived and its response has been sent. */
+  last: Response | undefined
   waiting: Array<readonly [IncomingMessage, Response]>
   closed: boolean
   /** Called when all responses have been sent. */
@@ -57,7 +59,7 @@ interface Queue {
 const queueKey = Symbol('queue')
 
 function queueOf (socket: Socket & { [queueKey]?: Queue }): Queue {
-  socket[queueKey] ??= { current: undefined, waiting: [], closed: false }
+  socket[queueKey] ??= { current: undefined, last: undefined, waiting: [], closed: false }
   return socket[queueKey]
 }
 
@@ -70,9 +72,12 @@ function queueOf (socket: Socket & { [queueKey]?: Queue }): Queue {
 export function afterAnswers (socket: Socket, waitMs: number, then: () => void): void {
   const queue = queueOf(socket)
   if (queue.whenAnswered !== undefined) return
-  if (queue.current === undefined || !queue.current.req.complete) {
+  // Its request has an answer, although it is wrong further on. A proxy would take a second one for that of somebody else's request.
+  const isAnswered = queue.last?.req.complete === false && queue.last.headersSent
+  const next = isAnswered ? () => { socket.end() } : then
+  if (queue.current === undefined || (!queue.current.req.complete && !isAnswered)) {
     queue.whenAnswered = () => {}
-    then()
+    next()
     return
   }
   const timer = setTimeout(() => { socket.destroy() }, waitMs)
@@ -80,7 +85,7 @@ export function afterAnswers (socket: Socket, waitMs: number, then: () => void):
   queue.whenAnswered = () => {
     // A paused socket does not report its end.
     socket.resume()
-    then()
+    next()
   }
 }
 
@@ -97,10 +102,11 @@ function oneAtATime (
   }
 
   const begin = (queue: Queue, request: IncomingMessage, response: Response): void => {
-    queue.current = response
+    queue.current = queue.last = response
     response.once('close', () => {
       queue.current = undefined
-      const next = queue.closed ? undefined : queue.waiting.shift()
+      if (response.req.complete) queue.last = undefined
+      const next = queue.closed || request.socket.writableEnded ? undefined : queue.waiting.shift()
       if (next === undefined) {
         queue.whenAnswered?.()
         return
@@ -114,7 +120,8 @@ function oneAtATime (
   return (request, response) => {
     const { socket } = request
     const queue = queueOf(socket)
-    if (queue.closed) return
+    // Behind the last answer of a connection, nothing may be done (RFC 9112, 9.6).
+    if (queue.closed || socket.writableEnded) return
     if (queue.current === undefined) {
       begin(queue, request, response)
       return

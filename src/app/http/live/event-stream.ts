@@ -54,6 +54,7 @@ export class EventStream extends Readable {
   #opening: Buffer | undefined
   /** The offset after which the client would resume. */
   #id: number
+  #failure: LogError | undefined
   #fetching = false
   #ended = false
   #endsAt: number
@@ -84,6 +85,12 @@ export class EventStream extends Readable {
     return !page.closed || page.count > 0
   }
 
+  /** Ends the stream with this error: it sends no more messages. */
+  fail (error: LogError): void {
+    this.#failure = error
+    this.#options.follower.close()
+  }
+
   override _read (): void {
     if (this.#opening !== undefined) {
       const opening = this.#opening
@@ -101,12 +108,15 @@ export class EventStream extends Readable {
 
   /** @returns the next bytes; `null` at the end */
   async #next (): Promise<Buffer | null> {
-    const { follower, limits, onError } = this.#options
+    const { follower, limits } = this.#options
     if (this.#ended) return null
+    if (this.#failure !== undefined) return this.#problem(this.#failure)
     this.#holdUnsent()
     const left = Math.max(0, this.#endsAt - performance.now())
     try {
       const page = await follower.next(this.#pageSize, Math.min(limits.heartbeatMs, left))
+      // While it was read, the stream may have been ended.
+      if (this.#failure !== undefined) return this.#problem(this.#failure)
       if (page.count > 0 || page.closed) return this.#mayTake(page) ? this.#take(page) : null
       return follower.closed || performance.now() >= this.#endsAt ? null : this.#heartbeat()
     } catch (error) {
@@ -116,10 +126,14 @@ export class EventStream extends Readable {
         await new Promise((resolve) => { setTimeout(resolve, limits.streamRetryMs) })
         return this.#heartbeat()
       }
-      onError(known)
-      this.#ended = true
-      return Buffer.from(`event: problem\ndata: ${JSON.stringify(toProblem(known))}\n\n`)
+      return this.#problem(known)
     }
+  }
+
+  #problem (error: LogError): Buffer {
+    this.#options.onError(error)
+    this.#ended = true
+    return Buffer.from(`event: problem\ndata: ${JSON.stringify(toProblem(error))}\n\n`)
   }
 
   #holdUnsent (): void {

@@ -5,6 +5,7 @@ import { addManagementBodies } from '../../http/bodies/management-body.ts'
 import { problems, storageProblems, TopicParams } from '../common.schema.ts'
 import { bodyProblems } from '../topics/topic.ts'
 import { listQuery } from '../topics/topic.schema.ts'
+import { demandLetters } from './dead-letter-topic.ts'
 import { GroupParams, groupProblems, writeProblems } from './fields.schema.ts'
 import { bodyOf, changeOf, DeleteQuery, Group, groupBody, GroupList } from './group.schema.ts'
 import type { GroupRoutesOptions } from './settle.ts'
@@ -15,6 +16,7 @@ export const groupRoutes: FastifyPluginCallbackTypebox<GroupRoutesOptions> = (ap
   const shared = { hide, tags: ['groups'], params: GroupParams }
 
   app.get('/topics/:topic/groups', {
+    config: { access: 'groups' },
     schema: {
       hide,
       operationId: 'listGroups',
@@ -36,6 +38,7 @@ export const groupRoutes: FastifyPluginCallbackTypebox<GroupRoutesOptions> = (ap
   })
 
   app.get('/topics/:topic/groups/:group', {
+    config: { access: 'groups' },
     schema: {
       ...shared,
       operationId: 'describeGroup',
@@ -47,11 +50,13 @@ export const groupRoutes: FastifyPluginCallbackTypebox<GroupRoutesOptions> = (ap
   })
 
   app.put('/topics/:topic/groups/:group', {
+    config: { access: 'groups' },
     schema: {
       ...shared,
       operationId: 'putGroup',
       summary: 'Create a consumer group, or change its settings',
-      description: 'Members that are absent keep their values. The same request again is no error.',
+      description: 'Members that are absent keep their values. The same request again is no error. With access control, a ' +
+        '`dead_letter_topic` other than the default needs `produce` on it.',
       body: groupBody(limits),
       response: {
         200: Type.Ref(Group, { description: 'The group existed.' }),
@@ -59,12 +64,15 @@ export const groupRoutes: FastifyPluginCallbackTypebox<GroupRoutesOptions> = (ap
         ...problems(...bodyProblems, ...writeProblems, 'invalid_group_config', 'offset_out_of_range', 'group_not_found', 'group_busy')
       }
     }
-  }, async ({ params, body, logFields }, reply) => {
+  }, async ({ params, body, logFields, principal: { grants } }, reply) => {
+    const { dead_letter_topic: letters } = body
+    if (typeof letters === 'string') demandLetters(grants, 'produce', params.topic, letters)
     const { created, description } = await groups.put(params, changeOf(body), body.start, logFields.ofGroup(params, createOperation()))
     return reply.code(created ? 201 : 200).send(bodyOf(params, description))
   })
 
   app.delete('/topics/:topic/groups/:group', {
+    config: { access: 'groups' },
     schema: {
       ...shared,
       operationId: 'deleteGroup',

@@ -4,6 +4,7 @@ import { createOperation } from '../../../domain/operation.ts'
 import { addManagementBodies } from '../../http/bodies/management-body.ts'
 import { problems } from '../common.schema.ts'
 import { bodyProblems } from '../topics/topic.ts'
+import { demandLetters } from './dead-letter-topic.ts'
 import { GroupParams, writeProblems } from './fields.schema.ts'
 import { redriveBody, Redriven, SeekBody, Sought } from './group.schema.ts'
 import type { GroupRoutesOptions } from './settle.ts'
@@ -14,6 +15,7 @@ export const offsetRoutes: FastifyPluginCallbackTypebox<GroupRoutesOptions> = (a
   const shared = { hide, tags: ['groups'], params: GroupParams }
 
   app.put('/topics/:topic/groups/:group/offset', {
+    config: { access: 'groups' },
     schema: {
       ...shared,
       operationId: 'seekGroup',
@@ -29,18 +31,20 @@ export const offsetRoutes: FastifyPluginCallbackTypebox<GroupRoutesOptions> = (a
   })
 
   app.post('/topics/:topic/groups/:group/redrive', {
+    config: { access: 'groups' },
     schema: {
       ...shared,
       operationId: 'redriveGroup',
       summary: 'Deliver dead messages again',
       description: 'Looks for the group\'s letters in the dead-letter topic, from where the last redrive ended. The messages come ' +
-        'again with all their attempts; the letters stay.',
+        'again with all their attempts; the letters stay. With access control, a dead-letter topic other than the default needs `consume`.',
       body: redriveBody(limits),
       response: { 200: Type.Ref(Redriven), ...problems(...bodyProblems, ...writeProblems, 'group_not_found', 'segment_corrupt') }
     }
-  }, async ({ params, body: { limit = limits.redriveDefault, from }, logFields }) => {
+  }, async ({ params, body: { limit = limits.redriveDefault, from }, logFields, principal: { grants } }) => {
     const operation = logFields.ofGroup(params, createOperation())
-    const { redriven, skipped, trimmed, more } = await groups.redrive(params, { limit, from }, operation)
+    const checkLetters = (letters: string): void => { demandLetters(grants, 'consume', params.topic, letters) }
+    const { redriven, skipped, trimmed, more } = await groups.redrive(params, { limit, from, checkLetters }, operation)
     return { redriven, skipped, trimmed: [...trimmed], more }
   })
 

@@ -5,6 +5,7 @@ import type { Groups, ReceiveOptions } from '../../../domain/groups/groups.ts'
 import type { Limits } from '../../../domain/limits.ts'
 import { createOperation } from '../../../domain/operation.ts'
 import type { Telemetry } from '../../../ports/telemetry.ts'
+import { endedAccess, type LiveAccess, type Watch } from '../../access/live-access.ts'
 import type { SendBody } from '../../http/answers/body-sender.ts'
 import { addManagementBodies } from '../../http/bodies/management-body.ts'
 import { clientGone } from '../../http/bounds/memory-budget.ts'
@@ -20,6 +21,7 @@ import { receiveAnswerBody } from './receive-body.ts'
 export interface ReceiveRouteOptions {
   readonly groups: Groups
   readonly live: LiveRequests
+  readonly liveAccess: LiveAccess
   readonly limits: Limits
   readonly sendBody: SendBody
   readonly telemetry: Telemetry
@@ -29,16 +31,16 @@ export interface ReceiveRouteOptions {
 
 /** `POST /topics/{topic}/groups/{group}/receive` */
 export const receiveRoute: FastifyPluginCallbackTypebox<ReceiveRouteOptions> = (app, options, done) => {
-  const { groups, live, limits, sendBody, telemetry, timeLeft, hide } = options
+  const { groups, live, liveAccess, limits, sendBody, telemetry, timeLeft, hide } = options
   addManagementBodies(app, limits, limits.groupBodyBytesMax)
-  // When the server stops, requests that wait get their answers at once.
-  const stopping = new AbortController()
+  const waiting = new WaitingReceives()
   app.addHook('preClose', (done) => {
-    stopping.abort()
+    waiting.end()
     done()
   })
 
   app.post('/topics/:topic/groups/:group/receive', {
+    config: { access: 'groups' },
     schema: {
       hide,
       operationId: 'receive',
@@ -57,10 +59,15 @@ export const receiveRoute: FastifyPluginCallbackTypebox<ReceiveRouteOptions> = (
     const asked = askedFor(body, limits, leftMs)
     const operation = logFields.ofGroup(params, createOperation())
     await hold.add(asked.maxBytes)
-    const place = new WaitingPlace(live)
+    const place = new WaitingPlace({ live, liveAccess, request, waiting })
     const answer = await unlessGone(reply, (signal) => groups.receive(params, {
-      ...asked, key, endsWait: stopping.signal, mayWait: () => place.take(), holds: (bytes) => holdMessages(request, bytes)
+      ...asked,
+      key,
+      endsWait: asked.waitMs > 0 ? place.endsWait : undefined,
+      mayWait: () => place.take(),
+      holds: (bytes) => holdMessages(request, bytes)
     }, { ...operation, signal })).finally(() => { place.giveBack() })
+    if (place.isRevoked) throw endedAccess()
     // What was acknowledged is told all the same. The next receive has nothing to acknowledge.
     if (place.refused && asked.acks.length === 0) throw live.tooMany()
     logFields.messages = answer.lines.length
@@ -74,25 +81,71 @@ export const receiveRoute: FastifyPluginCallbackTypebox<ReceiveRouteOptions> = (
   done()
 }
 
+/** The receives that wait. When the server stops, they get their answers at once. */
+class WaitingReceives {
+  readonly #all = new Set<AbortController>()
+  #ended = false
+
+  add (receive: AbortController): void {
+    if (this.#ended) receive.abort()
+    else this.#all.add(receive)
+  }
+
+  delete (receive: AbortController): void {
+    this.#all.delete(receive)
+  }
+
+  end (): void {
+    this.#ended = true
+    for (const receive of this.#all) receive.abort()
+  }
+}
+
+interface PlaceDeps {
+  readonly live: LiveRequests
+  readonly liveAccess: LiveAccess
+  readonly request: FastifyRequest
+  readonly waiting: WaitingReceives
+}
+
 /** The place of a receive among the requests that wait. */
 class WaitingPlace {
-  readonly #live: LiveRequests
+  readonly #deps: PlaceDeps
+  #ends: AbortController | undefined
+  #watch: Watch | undefined
   #taken = false
   /** Whether the receive had to wait, and no place was free. */
   refused = false
 
-  constructor (live: LiveRequests) {
-    this.#live = live
+  constructor (deps: PlaceDeps) {
+    this.#deps = deps
   }
 
+  /** Aborted when the server stops, or if the token is revoked or expires while the receive waits. */
+  get endsWait (): AbortSignal {
+    this.#ends ??= new AbortController()
+    return this.#ends.signal
+  }
+
+  get isRevoked (): boolean { return this.#watch?.ended === true }
+
   take (): boolean {
-    this.#taken = this.#live.tryTake('receive')
+    const { live, liveAccess, request, waiting } = this.#deps
+    this.#taken = live.tryTake('receive')
     this.refused = !this.#taken
+    const ends = this.#ends
+    if (this.#taken && ends !== undefined) {
+      waiting.add(ends)
+      this.#watch = liveAccess.watch(request, () => { ends.abort() })
+    }
     return this.#taken
   }
 
   giveBack (): void {
-    if (this.#taken) this.#live.giveBack('receive')
+    if (!this.#taken) return
+    this.#deps.live.giveBack('receive')
+    this.#watch?.release()
+    if (this.#ends !== undefined) this.#deps.waiting.delete(this.#ends)
   }
 }
 

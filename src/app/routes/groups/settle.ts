@@ -24,6 +24,7 @@ export const settleRoutes: FastifyPluginCallbackTypebox<GroupRoutesOptions> = (a
   const refusals = [...bodyProblems, ...writeProblems, 'group_not_found', 'lease_lost'] as const
 
   app.post('/topics/:topic/groups/:group/ack', {
+    config: { access: 'groups' },
     schema: {
       ...shared,
       operationId: 'ack',
@@ -38,6 +39,7 @@ export const settleRoutes: FastifyPluginCallbackTypebox<GroupRoutesOptions> = (a
   })
 
   app.post('/topics/:topic/groups/:group/nack', {
+    config: { access: 'groups' },
     schema: {
       ...shared,
       operationId: 'nack',
@@ -56,6 +58,7 @@ export const settleRoutes: FastifyPluginCallbackTypebox<GroupRoutesOptions> = (a
   })
 
   app.post('/topics/:topic/groups/:group/extend', {
+    config: { access: 'groups' },
     schema: {
       ...shared,
       operationId: 'extend',

@@ -4,12 +4,17 @@ import fastifySwaggerUi from '@fastify/swagger-ui'
 import type { TObject } from '@sinclair/typebox'
 import type { FastifyInstance, FastifySchema } from 'fastify'
 import manifest from '../../../../package.json' with { type: 'json' }
+import { securityOf, securitySchemes } from '../../access/openapi.ts'
+import { costHeaders, preferDescription } from '../../http/answers/cost-headers.ts'
 import { errorHelp } from '../../http/error-help.ts'
 import { errorCodes, errorKinds, errorsPath } from '../../http/problem.ts'
 import { statusOf } from '../../http/status.ts'
 
-/** Adds the OpenAPI specification, generated from the route schemas, and the pages that show it. */
-export function addDocs (app: FastifyInstance): void {
+/**
+ * Adds the OpenAPI specification, generated from the route schemas, and the pages that show it.
+ * @param requiresAccess whether the server has access control
+ */
+export function addDocs (app: FastifyInstance, requiresAccess: boolean): void {
   app.register(fastifySwagger, {
     openapi: {
       openapi: '3.1.0',
@@ -18,6 +23,7 @@ export function addDocs (app: FastifyInstance): void {
         version: manifest.version,
         description: 'Topics over HTTP: ordered, durable logs of JSON messages.'
       },
+      components: { securitySchemes },
       servers: [{ url: '/' }, { url: '/v1', description: 'The same operations, with the version in the path.' }],
       tags: [
         { name: 'topics', description: 'Write to topics, read and manage them.' },
@@ -26,7 +32,13 @@ export function addDocs (app: FastifyInstance): void {
         { name: 'service', description: 'Health of the service.' }
       ]
     },
-    transform: ({ schema, url }) => ({ schema: withClientTypes(schema), url }),
+    transform: ({ schema, url, route }) => ({
+      schema: { ...withCostHeaders(withClientTypes(schema)), ...securityOf(route.config?.access, requiresAccess) }, url
+    }),
+    transformObject: (document) => {
+      if (!('openapiObject' in document)) throw new Error('expected OpenAPI 3')
+      return withOptionalBodies(document.openapiObject as OpenApiDocument)
+    },
     refResolver: { buildLocalReference: (json, _baseUri, _fragment, i) => typeof json.$id === 'string' ? json.$id : `def-${i}` }
   })
   app.register(fastifySwaggerUi, {
@@ -40,14 +52,14 @@ export function addDocs (app: FastifyInstance): void {
     uiConfig: { validatorUrl: null }
   })
   // Relative, because the path may begin with a stage.
-  app.get('/', { schema: { hide: true } }, async (_request, reply) => reply.redirect('./docs'))
-  app.get(errorsPath, { schema: { hide: true } }, async (_request, reply) =>
+  app.get('/', { config: { access: 'open' }, schema: { hide: true } }, async (_request, reply) => reply.redirect('./docs'))
+  app.get(errorsPath, { config: { access: 'open' }, schema: { hide: true } }, async (_request, reply) =>
     reply.type('text/html; charset=utf-8').header('content-security-policy', errorsPolicy).send(errorsPage()))
 }
 
 export function addSpecification (app: FastifyInstance): void {
   let text: string | undefined
-  app.get('/openapi.json', { schema: { hide: true } }, async (_request, reply) => {
+  app.get('/openapi.json', { config: { access: 'open' }, schema: { hide: true } }, async (_request, reply) => {
     text ??= JSON.stringify(app.swagger())
     return reply.type('application/json; charset=utf-8').send(text)
   })
@@ -59,6 +71,35 @@ function withClientTypes (schema: FastifySchema): FastifySchema {
     ...schema,
     ...schema.querystring === undefined ? {} : { querystring: clientTypes(schema.querystring as TObject) },
     ...schema.headers === undefined ? {} : { headers: clientTypes(schema.headers as TObject) }
+  }
+}
+
+interface OpenApiDocument {
+  readonly paths?: Record<string, Record<string, { requestBody?: { required?: boolean, content: Record<string, { schema?: TObject }> } }>>
+}
+
+/** For the plugin, all bodies are required. One that has no required member may be left out. */
+function withOptionalBodies (document: OpenApiDocument): OpenApiDocument {
+  for (const { requestBody } of Object.values(document.paths ?? {}).flatMap((methods) => Object.values(methods))) {
+    if (requestBody === undefined) continue
+    const schemas = Object.values(requestBody.content).map(({ schema }) => schema)
+    requestBody.required = schemas.some((schema) => schema?.type !== 'object' || schema.required !== undefined)
+  }
+  return document
+}
+
+const prefer = { type: 'string', example: 'server-timing', description: preferDescription }
+
+/** Any request can ask what it has cost. It is described here, because a header in a route's schema would be validated. */
+function withCostHeaders (schema: FastifySchema): FastifySchema {
+  if (schema.tags?.includes('service') !== false) return schema
+  const { properties = {} } = (schema.headers ?? {}) as { properties?: object }
+  const response = Object.entries(schema.response as Record<string, { headers?: object }>).map(([status, described]) => (
+    [status, status.startsWith('2') ? { ...described, headers: { ...described.headers, ...costHeaders } } : described]))
+  return {
+    ...schema,
+    headers: { type: 'object', properties: { ...properties, prefer } },
+    response: Object.fromEntries(response) as object
   }
 }
 

@@ -13,7 +13,7 @@ export const serviceRoutes: FastifyPluginCallbackTypebox<ServiceRoutesOptions> =
   const ok = { status: 'ok' } as const
 
   app.get('/health', {
-    config: { unlimited: true },
+    config: { access: 'open', unlimited: true },
     schema: {
       hide,
       operationId: 'health',
@@ -24,7 +24,7 @@ export const serviceRoutes: FastifyPluginCallbackTypebox<ServiceRoutesOptions> =
   }, async () => ok)
 
   app.get('/ready', {
-    config: { unlimited: true },
+    config: { access: 'open', unlimited: true },
     schema: {
       hide,
       operationId: 'ready',

@@ -14,6 +14,7 @@ const openMetricsType = 'application/openmetrics-text'
 /** `GET /metrics` */
 export const metricsRoute: FastifyPluginCallbackTypebox<MetricsRouteOptions> = (app, { exposition, hide }, done) => {
   app.get('/metrics', {
+    config: { access: 'metrics' },
     schema: {
       hide,
       operationId: 'metrics',

@@ -1,6 +1,6 @@
 import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox'
 import { Type } from '@sinclair/typebox'
-import type { FastifyRequest } from 'fastify'
+import type { Principal } from '../../../domain/access/principal.ts'
 import type { Tokens } from '../../../domain/access/tokens.ts'
 import type { Limits } from '../../../domain/limits.ts'
 import { addManagementBodies } from '../../http/bodies/management-body.ts'
@@ -11,17 +11,16 @@ import { bodyOf, CreatedTokenBody, newTokenSchema, Token, TokenList, TokenParams
 export interface TokenRoutesOptions {
   readonly tokens: Tokens
   readonly limits: Limits
-  /** Who sends a request, in words, for the list of tokens. */
-  readonly callerOf: (request: FastifyRequest) => string
   readonly hide: boolean
 }
 
 /** `GET` and `POST /tokens`, and `GET` and `DELETE /tokens/{id}` */
-export const tokenRoutes: FastifyPluginCallbackTypebox<TokenRoutesOptions> = (app, { tokens, limits, callerOf, hide }, done) => {
+export const tokenRoutes: FastifyPluginCallbackTypebox<TokenRoutesOptions> = (app, { tokens, limits, hide }, done) => {
   addManagementBodies(app, limits, limits.tokenBodyBytesMax)
   const shared = { hide, tags: ['tokens'] }
 
   app.post('/tokens', {
+    config: { access: 'tokens' },
     schema: {
       ...shared,
       operationId: 'createToken',
@@ -32,11 +31,12 @@ export const tokenRoutes: FastifyPluginCallbackTypebox<TokenRoutesOptions> = (ap
       response: { 201: Type.Ref(CreatedTokenBody), ...problems(...bodyProblems, ...storageProblems, 'storage_full') }
     }
   }, async (request, reply) => {
-    const created = await tokens.create(wantedOf(request.body), callerOf(request))
+    const created = await tokens.create(wantedOf(request.body), callerOf(request.principal))
     return reply.code(201).send({ ...bodyOf(created), token: created.text })
   })
 
   app.get('/tokens', {
+    config: { access: 'tokens' },
     schema: {
       ...shared,
       operationId: 'listTokens',
@@ -53,6 +53,7 @@ export const tokenRoutes: FastifyPluginCallbackTypebox<TokenRoutesOptions> = (ap
   })
 
   app.get('/tokens/:id', {
+    config: { access: 'tokens' },
     schema: {
       ...shared,
       operationId: 'describeToken',
@@ -63,6 +64,7 @@ export const tokenRoutes: FastifyPluginCallbackTypebox<TokenRoutesOptions> = (ap
   }, async ({ params: { id } }) => bodyOf(await tokens.describe(id)))
 
   app.delete('/tokens/:id', {
+    config: { access: 'tokens' },
     schema: {
       ...shared,
       operationId: 'revokeToken',
@@ -80,4 +82,9 @@ export const tokenRoutes: FastifyPluginCallbackTypebox<TokenRoutesOptions> = (ap
   })
 
   done()
+}
+
+/** As the log has it. */
+function callerOf ({ kind, id }: Principal): string {
+  return kind === 'none' ? 'a request without access control' : `${kind}:${id}`
 }

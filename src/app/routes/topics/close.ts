@@ -19,7 +19,7 @@ export const closeRoute: FastifyPluginCallbackTypebox<CloseRouteOptions> = (app,
   addManagementBodies(app, limits)
 
   app.post('/topics/:topic/close', {
-    config: { appends: true },
+    config: { access: 'produce', appends: true },
     schema: {
       hide,
       operationId: 'closeTopic',
@@ -40,8 +40,8 @@ export const closeRoute: FastifyPluginCallbackTypebox<CloseRouteOptions> = (app,
     logFields.topic = topic
     logFields.written = 'unknown'
     const operation = createOperation()
-    const { first } = await log.append(topic, [], { close: true, expectedOffset }, operation)
     logFields.storage = operation.calls
+    const { first } = await log.append(topic, [], { close: true, expectedOffset }, operation)
     return { topic, end: first, closed: true as const }
   })
 

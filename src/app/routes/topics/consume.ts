@@ -5,6 +5,7 @@ import type { Limits } from '../../../domain/limits.ts'
 import { type Follower, type Log, type Page, pageBytes, type PageSize } from '../../../domain/log/log.ts'
 import { createOperation, type Operation } from '../../../domain/operation.ts'
 import type { Telemetry } from '../../../ports/telemetry.ts'
+import { endedAccess, type LiveAccess } from '../../access/live-access.ts'
 import type { SendPage } from '../../http/answers/page-body.ts'
 import { EventStream, type StreamBounds } from '../../http/live/event-stream.ts'
 import type { LiveRequests } from '../../http/live/live-requests.ts'
@@ -16,6 +17,7 @@ import { ConsumeAnswer, ConsumeHeaders, consumeQuery } from './consume.schema.ts
 export interface ConsumeRouteOptions {
   readonly log: Log
   readonly live: LiveRequests
+  readonly liveAccess: LiveAccess
   readonly limits: Limits
   readonly sendPage: SendPage
   readonly telemetry: Telemetry
@@ -26,8 +28,9 @@ export interface ConsumeRouteOptions {
 
 /** `GET /topics/{topic}/consume` */
 export const consumeRoute: FastifyPluginCallbackTypebox<ConsumeRouteOptions> = (app, options, done) => {
-  const { log, live, limits, sendPage, telemetry, timeLeft, streamBounds, hide } = options
+  const { log, live, liveAccess, limits, sendPage, telemetry, timeLeft, streamBounds, hide } = options
   app.get('/topics/:topic/consume', {
+    config: { access: 'consume' },
     schema: {
       hide,
       operationId: 'consume',
@@ -53,8 +56,9 @@ export const consumeRoute: FastifyPluginCallbackTypebox<ConsumeRouteOptions> = (
     const deadline = performance.now() + Math.max(limits.readTimeoutMs, limits.waitMaxMs)
     const asked = readRequest(request, limits)
     const { calls } = createOperation()
+    logFields.storage = calls
     const from = logFields.offset = typeof asked.start === 'number' ? asked.start : await log.position(topic, asked.start, { calls })
-    const exchange = { request, reply, topic, from, endsAt, telemetry }
+    const exchange = { request, reply, topic, from, endsAt, liveAccess, telemetry }
     if (asked.mode === 'stream') {
       const options = { limits, bounds: streamBounds?.(request), resumes: asked.resumes }
       return stream(live, { ...exchange, operation: { calls } }, { ...options, opensMs: deadline - performance.now() })
@@ -65,7 +69,6 @@ export const consumeRoute: FastifyPluginCallbackTypebox<ConsumeRouteOptions> = (
       ? await poll(live, { ...exchange, operation }, asked.size, asked.waitMs)
       : await log.read(topic, { from, ...asked.size }, operation)
     logFields.messages = page.count
-    logFields.storage = operation.calls
     const bytes = pageBytes(page)
     telemetry.delivered(topic, page.count, bytes)
     hold.resize(bytes)
@@ -85,6 +88,7 @@ interface Exchange {
   readonly telemetry: Telemetry
   /** When the platform ends the request, less a margin, in ms of `performance.now`. Waits end before; a read is not cut short. */
   readonly endsAt: number
+  readonly liveAccess: LiveAccess
 }
 
 /** The messages that are there, or those that arrive within `waitMs`. */
@@ -101,7 +105,7 @@ async function poll (live: LiveRequests, exchange: Exchange, size: PageSize, wai
     if (page.count === 0 && !page.closed) {
       request.hold.resize(0)
       request.logFields.waited = true
-      page = await waitForPage(live, follower, size, Math.min(waitMs, endsAt - performance.now()))
+      page = await waitForPage(live, follower, exchange, size, Math.min(waitMs, endsAt - performance.now()))
       await request.hold.add(pageBytes(page))
     }
     return page
@@ -111,12 +115,18 @@ async function poll (live: LiveRequests, exchange: Exchange, size: PageSize, wai
   }
 }
 
-/** Has a place only while it waits. @throws LogError `too_many_followers` */
-async function waitForPage (live: LiveRequests, follower: Follower, size: PageSize, waitMs: number): Promise<Page> {
+/** Has a place only while it waits. @throws LogError `too_many_followers`; `unauthorized` if the token is revoked meanwhile */
+async function waitForPage (
+  live: LiveRequests, follower: Follower, { request, liveAccess }: Exchange, size: PageSize, waitMs: number
+): Promise<Page> {
   live.take('long_poll')
+  const watch = liveAccess.watch(request, () => { follower.close() })
   try {
-    return await follower.next(size, waitMs)
+    const page = await follower.next(size, waitMs)
+    if (watch.ended) throw endedAccess()
+    return page
   } finally {
+    watch.release()
     live.giveBack('long_poll')
   }
 }
@@ -136,7 +146,7 @@ interface StreamOptions {
  * @throws LogError `too_many_followers`, or as a read
  */
 async function stream (live: LiveRequests, exchange: Exchange, options: StreamOptions): Promise<FastifyReply> {
-  const { request, reply, topic, from, operation, telemetry } = exchange
+  const { request, reply, topic, from, operation, liveAccess, telemetry } = exchange
   const { limits, bounds, resumes, opensMs } = options
   const { logFields } = request
   const endsAt = Math.min(exchange.endsAt, bounds?.buffered === true ? performance.now() + limits.bufferedStreamMs : Infinity)
@@ -155,18 +165,19 @@ async function stream (live: LiveRequests, exchange: Exchange, options: StreamOp
     },
     onError (error) {
       logFields.code = error.code
-      request.log.error({ request_id: request.id, code: error.code, err: error }, 'stream failed')
+      if (error.code !== 'unauthorized') request.log.error({ request_id: request.id, code: error.code, err: error }, 'stream failed')
     }
   })
   logFields.waited = true
+  const watch = liveAccess.watch(request, () => { events.fail(endedAccess()) })
   events.on('close', () => {
+    watch.release()
     live.release(follower)
     live.giveBack('stream')
   })
   try {
     // Before the headers are sent, so that an error can still be the response.
     const more = await events.open(opensMs)
-    logFields.storage = operation.calls
     if (!more && resumes) {
       // An EventSource that gets 204 does not come again.
       events.destroy()

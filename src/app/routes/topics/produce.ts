@@ -27,7 +27,7 @@ export const produceRoute: FastifyPluginCallbackTypebox<ProduceRouteOptions> = (
   const { MessageBody, Messages, BatchBody } = messageSchemas(limits)
 
   app.post<Route>('/topics/:topic/produce', {
-    config: { appends: true },
+    config: { access: 'produce', appends: true },
     schema: {
       hide,
       operationId: 'produce',
@@ -62,10 +62,10 @@ export const produceRoute: FastifyPluginCallbackTypebox<ProduceRouteOptions> = (
     const conditions = readConditions(body.conditions, headers)
     logFields.written = 'unknown'
     const operation = createOperation()
+    logFields.storage = operation.calls
     const appended = await log.append(topic, body.messages, conditions, operation)
     logFields.offset = appended.first
     logFields.messages = body.messages.length
-    logFields.storage = operation.calls
     return answerOf(topic, body, appended)
   })
 

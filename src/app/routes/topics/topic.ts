@@ -1,5 +1,6 @@
 import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox'
 import { Type } from '@sinclair/typebox'
+import { demandAny } from '../../../domain/access/demand.ts'
 import type { Catalog } from '../../../domain/catalog/catalog.ts'
 import type { ErrorCode } from '../../../domain/errors.ts'
 import type { Groups } from '../../../domain/groups/groups.ts'
@@ -7,6 +8,7 @@ import type { Limits } from '../../../domain/limits.ts'
 import { addManagementBodies } from '../../http/bodies/management-body.ts'
 import { problems, storageProblems, TopicParams } from '../common.schema.ts'
 import { bodyOf, changeOf, configSchema, describeQuery, groupsBody, listQuery, Topic, TopicList } from './topic.schema.ts'
+import { visibleTopics } from './visible-topics.ts'
 
 export interface TopicRoutesOptions {
   readonly catalog: Catalog
@@ -25,21 +27,26 @@ export const topicRoutes: FastifyPluginCallbackTypebox<TopicRoutesOptions> = (ap
   addManagementBodies(app, limits)
 
   app.get('/topics', {
+    config: { access: 'list' },
     schema: {
       hide,
       operationId: 'listTopics',
       tags: ['topics'],
       summary: 'List the topics',
+      description: 'With access control, those that the token may do something with. A page may then be short, even empty, though there ' +
+        'is a `next`.',
       querystring: listQuery(limits),
       response: { 200: Type.Ref(TopicList), ...problems('invalid_request', ...storageProblems) }
     }
-  }, async ({ query: { limit, after = '' } }) => {
-    const { topicsPageDefault, topicsPageMax } = limits
-    const { topics, next } = await catalog.list(after, limit === undefined ? topicsPageDefault : Math.min(Number(limit), topicsPageMax))
+  }, async ({ query: { limit, after = '' }, principal: { grants } }) => {
+    const { topicsPageDefault, topicsPageMax, visibleListsMax } = limits
+    const most = limit === undefined ? topicsPageDefault : Math.min(Number(limit), topicsPageMax)
+    const { topics, next } = await visibleTopics(catalog, grants, { after, limit: most, callsMax: visibleListsMax })
     return { topics: topics.map((topic) => ({ topic })), ...next === undefined ? {} : { next } }
   })
 
   app.get('/topics/:topic', {
+    config: { access: 'see' },
     schema: {
       hide,
       operationId: 'describeTopic',
@@ -51,14 +58,16 @@ export const topicRoutes: FastifyPluginCallbackTypebox<TopicRoutesOptions> = (ap
         200: Type.Ref(Topic), ...problems('invalid_request', 'invalid_topic', 'topic_not_found', ...storageProblems, 'segment_corrupt')
       }
     }
-  }, async ({ params: { topic }, query, logFields }) => {
+  }, async ({ params: { topic }, query, logFields, principal: { grants } }) => {
     logFields.topic = topic
+    if (query.groups === 'true') demandAny(grants, ['groups', 'admin'], topic)
     const description = await catalog.describe(topic)
     if (query.groups !== 'true') return bodyOf(description)
     return { ...bodyOf(description), ...groupsBody(await groups.progress(topic, description.end, limits.describedGroupsMax)) }
   })
 
   app.put('/topics/:topic', {
+    config: { access: 'admin' },
     schema: {
       hide,
       operationId: 'putTopic',
@@ -81,6 +90,7 @@ export const topicRoutes: FastifyPluginCallbackTypebox<TopicRoutesOptions> = (ap
   })
 
   app.delete('/topics/:topic', {
+    config: { access: 'admin' },
     schema: {
       hide,
       operationId: 'deleteTopic',

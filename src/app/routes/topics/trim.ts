@@ -20,6 +20,7 @@ export const trimRoute: FastifyPluginCallbackTypebox<TrimRouteOptions> = (app, {
   addManagementBodies(app, limits)
 
   app.post('/topics/:topic/trim', {
+    config: { access: 'admin' },
     schema: {
       hide,
       operationId: 'trimTopic',

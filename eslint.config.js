@@ -6,7 +6,7 @@ import tseslint from 'typescript-eslint'
 const infra = existsSync(new URL('infra/node_modules', import.meta.url)) ? [] : ['infra']
 
 export default [
-  ...neostandard({ ts: true, ignores: ['node_modules', 'data', 'dist', '.planted', 'infra/cdk.out', ...infra] }),
+  ...neostandard({ ts: true, ignores: ['node_modules', 'data', '**/dist', '.planted', 'infra/cdk.out', ...infra] }),
   {
     rules: { '@stylistic/max-len': ['error', { code: 140, ignoreUrls: true }] }
   },

@@ -5,7 +5,9 @@ import { fileURLToPath } from 'node:url'
 export const root = fileURLToPath(new URL('../../../', import.meta.url))
 
 /** Folders with documents, relative to the root. Other folders have none, or have those of packages. */
-const folders = ['.', '.github', '.github/ISSUE_TEMPLATE', 'bench', 'changes', 'docs', 'docs/decisions']
+const folders = [
+  '.', '.github', '.github/ISSUE_TEMPLATE', 'bench', 'changes', 'clients/suite', 'clients/typescript', 'docs', 'docs/decisions'
+]
 
 /** The documents of the project: paths relative to the root. */
 export function documents (): string[] {

@@ -1,0 +1,147 @@
+import { StreamsError } from './errors.ts'
+
+/** One append to a producer: one message, or several that stay together. */
+export interface Entry {
+  /** Its messages as JSON, joined by commas. */
+  readonly text: string
+  readonly messages: number
+  /** When it was appended, in ms of `performance.now`. */
+  readonly at: number
+  readonly resolve: (firstOffset: number) => void
+  readonly reject: (error: unknown) => void
+}
+
+/**
+ * How the delivery of a batch ended. `refused`: something in it, so that its halves are tried. `returned`: the batch before it
+ * failed, so it was not stored, and can be sent again under another seq.
+ */
+export type Outcome =
+  | { readonly kind: 'stored', readonly offset: number }
+  | { readonly kind: 'failed', readonly error: unknown }
+  | { readonly kind: 'refused' | 'returned' }
+
+/** Entries that are sent as one append, under one seq. */
+export class Batch {
+  readonly entries: readonly Entry[]
+  readonly seq: number
+  readonly #text: string
+  /** An attempt had no answer, or one that does not say whether the messages are stored. */
+  unknown = false
+  outcome: Outcome | undefined
+  readonly finished: Promise<void>
+  readonly #finish: () => void
+
+  constructor (entries: readonly Entry[], seq: number) {
+    this.entries = entries
+    this.seq = seq
+    this.#text = entries.map(({ text }) => text).join(',')
+    let finish = (): void => {}
+    this.finished = new Promise((resolve) => { finish = resolve })
+    this.#finish = finish
+  }
+
+  /** The same for all attempts, as the service compares them. */
+  body (id: string, epoch: number): string {
+    return `{"producer":${JSON.stringify({ id, epoch, seq: this.seq })},"messages":[${this.#text}]}`
+  }
+
+  /** When its oldest entry was appended. */
+  get at (): number { return this.entries[0]!.at }
+
+  end (outcome: Outcome): void {
+    this.outcome = outcome
+    this.#finish()
+    if (outcome.kind === 'stored') {
+      let { offset } = outcome
+      for (const { messages, resolve } of this.entries) {
+        resolve(offset)
+        offset += messages
+      }
+    }
+    if (outcome.kind === 'failed') for (const { reject } of this.entries) reject(outcome.error)
+  }
+
+  halves (): Array<readonly Entry[]> {
+    const middle = this.entries.length >> 1
+    return [this.entries.slice(0, middle), this.entries.slice(middle)]
+  }
+}
+
+/** Something in the messages themselves: other messages are not concerned. */
+const contentCodes: ReadonlySet<string> = new Set([
+  'invalid_request', 'malformed_json', 'invalid_encoding', 'message_too_large', 'body_too_large'
+])
+
+export function isAboutContent ({ code, written }: StreamsError): boolean {
+  return contentCodes.has(code) && written === 'no'
+}
+
+/** Entries that wait to be sent. */
+export class EntryQueue {
+  readonly #messagesMax: number
+  readonly #charsMax: number
+  #entries: Entry[] = []
+  #messages = 0
+  #chars = 0
+
+  constructor (messagesMax: number, charsMax: number) {
+    this.#messagesMax = messagesMax
+    this.#charsMax = charsMax
+  }
+
+  get messages (): number { return this.#messages }
+
+  get chars (): number { return this.#chars }
+
+  /** When the oldest was appended. */
+  get at (): number | undefined { return this.#entries[0]?.at }
+
+  /** There is enough for a batch. */
+  get full (): boolean { return this.#messages >= this.#messagesMax || this.#chars >= this.#charsMax }
+
+  add (entry: Entry): void {
+    this.#entries.push(entry)
+    this.#messages += entry.messages
+    this.#chars += entry.text.length
+  }
+
+  /** The entries of the next batch; at least one. */
+  take (): readonly Entry[] {
+    let messages = 0
+    let chars = 0
+    let count = 0
+    for (const entry of this.#entries) {
+      if (count > 0 && (messages + entry.messages > this.#messagesMax || chars + entry.text.length > this.#charsMax)) break
+      messages += entry.messages
+      chars += entry.text.length
+      count++
+    }
+    this.#messages -= messages
+    this.#chars -= chars
+    return this.#entries.splice(0, count)
+  }
+
+  takeAll (): readonly Entry[] {
+    const entries = this.#entries
+    this.#entries = []
+    this.#messages = this.#chars = 0
+    return entries
+  }
+}
+
+/** A rejection that nobody awaits is not the end of the process: `flush` and `close` tell of it. */
+export function handled<T> (promise: Promise<T>): Promise<T> {
+  promise.catch(() => {})
+  return promise
+}
+
+export function afterUnknown (): StreamsError {
+  return new StreamsError('The batch before failed, and it is not known whether it was stored', {
+    code: 'no_answer', retriable: true, written: 'unknown'
+  })
+}
+
+/** The reason of a stop, as the error of other messages. */
+export function withOutcome (reason: unknown, unknown: boolean): unknown {
+  return reason instanceof StreamsError ? reason.withWritten(unknown ? 'unknown' : 'no') : reason
+}

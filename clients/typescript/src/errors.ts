@@ -1,0 +1,114 @@
+/** Whether messages of a failed append are in the topic. */
+export type Written = 'no' | 'unknown'
+
+/** Codes of the service are on its page `/docs/errors`. These are the client's own. */
+export type ClientErrorCode =
+  /** The connection could not be made, or broke before the whole answer had arrived. */
+  | 'no_answer'
+  /** There was no answer within `attemptTimeoutMs` or `timeoutMs`. */
+  | 'timeout'
+  /** The answer is not one of the service: often a proxy's own page. */
+  | 'invalid_answer'
+  /** Following with `transport: 'sse'`: something between holds the stream back, or answers something else. */
+  | 'held_back'
+  /** A payload does not fit the schema, or is no JSON value. */
+  | 'invalid_payload'
+  /** `append` after `close`. */
+  | 'producer_closed'
+  /** The handler of a group took longer than `handlerTimeoutMs`. */
+  | 'handler_timeout'
+
+export interface StreamsErrorOptions {
+  readonly code: string
+  readonly status?: number | undefined
+  readonly retriable?: boolean | undefined
+  readonly written?: Written | undefined
+  readonly applied?: 'unknown' | undefined
+  readonly retryAfterMs?: number | undefined
+  readonly requestId?: string | undefined
+  readonly problem?: Readonly<Record<string, unknown>> | undefined
+  readonly cause?: unknown
+}
+
+/** The one class of all errors that the client throws, apart from the reason of an `AbortSignal`, which is thrown as it is. */
+export class StreamsError extends Error {
+  override readonly name = 'StreamsError'
+  /** Stable, for programs: a code of the service, or one of {@link ClientErrorCode}. */
+  readonly code: ClientErrorCode | (string & {})
+  /** HTTP status; `undefined` if there was no answer. */
+  readonly status: number | undefined
+  /** Whether the same request may succeed later. The client has already tried for `timeoutMs`. */
+  readonly retriable: boolean
+  /** Of failed appends only. `unknown`: the messages may be in the topic, now or later. */
+  readonly written: Written | undefined
+  /** `unknown`: a change of a consumer group may have been made. */
+  readonly applied: 'unknown' | undefined
+  /** What the service asked to wait, in ms. */
+  readonly retryAfterMs: number | undefined
+  /** Under which the service's log has the request. */
+  readonly requestId: string | undefined
+  /** All members of the service's answer, such as `end` of `offset_mismatch`. */
+  readonly problem: Readonly<Record<string, unknown>>
+
+  constructor (message: string, options: StreamsErrorOptions) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause })
+    this.code = options.code
+    this.status = options.status
+    this.retriable = options.retriable ?? false
+    this.written = options.written
+    this.applied = options.applied
+    this.retryAfterMs = options.retryAfterMs
+    this.requestId = options.requestId
+    this.problem = options.problem ?? {}
+  }
+
+  /** A copy that says what is known after earlier attempts, too. */
+  withWritten (written: Written): StreamsError {
+    const { message, code, status, retriable, applied, retryAfterMs, requestId, problem, cause } = this
+    return new StreamsError(message, { code, status, retriable, written, applied, retryAfterMs, requestId, problem, cause })
+  }
+}
+
+/** Statuses with which proxies and platforms say that it may work later. */
+const passing: ReadonlySet<number> = new Set([408, 425, 429, 500, 502, 503, 504])
+
+/** @param appends whether the request was an append, which may be stored although its answer is none of the service's */
+export async function errorOf (response: Response, appends: boolean): Promise<StreamsError> {
+  const { status, headers } = response
+  const text = await response.text()
+  const shared = { status, retryAfterMs: retryAfterOf(headers), requestId: headers.get('x-request-id') ?? undefined }
+  const problem = objectOf(text)
+  const { code, detail } = problem
+  if (typeof code !== 'string') {
+    const shown = text.replace(/\s+/g, ' ').slice(0, 200)
+    return new StreamsError(`${status} without a problem of the service: ${shown === '' ? 'an empty body' : shown}`, {
+      ...shared, code: 'invalid_answer', retriable: passing.has(status), ...appends && { written: 'unknown' }
+    })
+  }
+  return new StreamsError(typeof detail === 'string' ? detail : code, {
+    ...shared,
+    code,
+    retriable: problem['retriable'] === true,
+    // Errors of HTTP come before a request is known to be an append, and do not say it.
+    written: problem['written'] === 'no' || problem['written'] === 'unknown' ? problem['written'] : appends ? 'unknown' : undefined,
+    applied: problem['applied'] === 'unknown' ? 'unknown' : undefined,
+    problem
+  })
+}
+
+function objectOf (text: string): Readonly<Record<string, unknown>> {
+  try {
+    const value: unknown = JSON.parse(text)
+    return typeof value === 'object' && value !== null ? value as Record<string, unknown> : {}
+  } catch {
+    return {}
+  }
+}
+
+/** Seconds, or a date. */
+function retryAfterOf (headers: Headers): number | undefined {
+  const text = headers.get('retry-after')
+  if (text === null) return undefined
+  const ms = /^\d+$/.test(text) ? Number(text) * 1_000 : Date.parse(text) - Date.now()
+  return Number.isNaN(ms) ? undefined : Math.max(0, ms)
+}

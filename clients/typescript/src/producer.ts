@@ -1,0 +1,300 @@
+import { afterUnknown, Batch, type Entry, EntryQueue, handled, isAboutContent, type Outcome, withOutcome } from './batch.ts'
+import { StreamsError } from './errors.ts'
+import type { MessageFormat, MessageOptions, NewMessage } from './messages.ts'
+import { type ProducerOptions, type Settings, settingsOf } from './producer-options.ts'
+import { jsonOf, mayRepeat, pathOf, type Transport } from './transport.ts'
+import { childOf, sleep, unexpected } from './waiting.ts'
+
+/**
+ * Appends messages in batches, each message exactly once and in the order of the calls.
+ *
+ * A batch has a seq. If its answer is lost, it is sent again with the same seq until there is one. If a batch fails for good, those
+ * behind it, which the service stores only after it, are sent again under the next epoch: that keeps late copies of them out.
+ */
+export class Producer<Input> {
+  readonly id: string
+  readonly #transport: Transport
+  readonly #format: MessageFormat<Input, unknown>
+  readonly #path: string
+  readonly #options: Settings
+  readonly #stopping: ReturnType<typeof childOf>
+  readonly #queue: EntryQueue
+  /** Batches that go before the queue, as an earlier attempt was not stored. */
+  #returned: Array<readonly Entry[]> = []
+  /** Batches on their way, in the order of their seqs, from the oldest without an outcome on. */
+  #sent: Batch[] = []
+  #epoch: number
+  #seq = 0
+  /** A batch of this epoch was acknowledged. Until then there is one at a time, so that a gap means what it says. */
+  #confirmed = false
+  /** An epoch that nobody has given can be raised above that of an earlier instance, as long as nothing was sent under it. */
+  #mayTakeOver: boolean
+  /** The seq of a batch that failed: nothing new is sent under this epoch. */
+  #failedSeq = Infinity
+  #wake = new AbortController()
+  #timer: ReturnType<typeof setTimeout> | undefined
+  /** Entries that were appended up to then do not linger. */
+  #flushedAt = -Infinity
+  readonly #pending = new Set<Promise<number>>()
+  #messages = 0
+  #chars = 0
+  #waiters: Array<{ resolve: () => void, reject: (error: unknown) => void }> = []
+  #error: { readonly reason: Error } | undefined
+  #stopped: { readonly reason: Error } | undefined
+  #closed = false
+
+  constructor (transport: Transport, format: MessageFormat<Input, unknown>, topic: string, options: ProducerOptions = {}) {
+    const { id, epoch, signal } = options
+    this.#transport = transport
+    this.#format = format
+    this.#path = pathOf('topics', topic, 'produce')
+    this.id = id ?? crypto.randomUUID()
+    // Two instances that start within a millisecond are told apart by chance.
+    this.#epoch = epoch ?? (id === undefined ? 0 : Date.now() * 1_000 + Math.floor(Math.random() * 1_000))
+    this.#mayTakeOver = id !== undefined && epoch === undefined
+    this.#options = settingsOf(options)
+    this.#queue = new EntryQueue(this.#options.batchMessages, this.#options.batchChars)
+    this.#stopping = childOf(signal)
+    this.#stopping.controller.signal.addEventListener('abort', () => { this.#stop(this.#stopping.controller.signal.reason) })
+    if (signal?.aborted === true) this.#stop(signal.reason)
+  }
+
+  /** Messages that are not acknowledged yet. */
+  get buffered (): number { return this.#messages }
+
+  /**
+   * Resolves when there is room for more. Rejects if the producer has stopped.
+   * @example for (const order of orders) { await producer.ready; producer.send(order) }
+   */
+  get ready (): Promise<void> {
+    if (this.#stopped !== undefined) return handled(Promise.reject(this.#stopped.reason))
+    if (this.#hasRoom()) return Promise.resolve()
+    return handled(new Promise((resolve, reject) => { this.#waiters.push({ resolve, reject }) }))
+  }
+
+  /** Appends a message without a promise: `flush` and `close` reject with the first error that came since. */
+  send (payload: Input, options?: MessageOptions): void {
+    this.append(payload, options).catch(() => {})
+  }
+
+  /** Appends a message. @returns the offset, when the message is stored @throws StreamsError */
+  append (payload: Input, { key, headers }: MessageOptions = {}): Promise<{ readonly offset: number }> {
+    return handled(this.#add([{ payload, key, headers }]).then((offset) => ({ offset })))
+  }
+
+  /** Appends messages that get consecutive offsets, all or none. @throws StreamsError */
+  appendBatch (messages: ReadonlyArray<NewMessage<Input>>): Promise<{ readonly offset: number, readonly lastOffset: number }> {
+    return handled(this.#add(messages).then((offset) => ({ offset, lastOffset: offset + messages.length - 1 })))
+  }
+
+  /** Sends what waits, and resolves when all messages up to now have their outcome. @throws the first error since the last flush */
+  async flush (): Promise<void> {
+    this.#flushedAt = performance.now()
+    this.#dispatch()
+    await Promise.allSettled(this.#pending)
+    const error = this.#stopped ?? this.#error
+    this.#error = undefined
+    if (error !== undefined) throw error.reason
+  }
+
+  /** Takes no more messages, and flushes. @throws the first error since the last flush */
+  async close (): Promise<void> {
+    this.#closed = true
+    try {
+      await this.flush()
+    } finally {
+      this.#stopping.release()
+    }
+  }
+
+  async [Symbol.asyncDispose] (): Promise<void> {
+    await this.close()
+  }
+
+  #hasRoom (): boolean {
+    return this.#messages < this.#options.bufferMessages && this.#chars < this.#options.bufferChars
+  }
+
+  #add (messages: ReadonlyArray<NewMessage<Input>>): Promise<number> {
+    if (this.#stopped !== undefined) return Promise.reject(this.#stopped.reason)
+    if (this.#closed) {
+      return Promise.reject(new StreamsError('append: the producer is closed', { code: 'producer_closed', written: 'no' }))
+    }
+    let text: string
+    try {
+      if (messages.length === 0) throw new RangeError('messages: expected at least one, got none')
+      text = messages.map((message) => this.#format.encode(message)).join(',')
+    } catch (error) {
+      const reason = error instanceof Error ? error : new Error(String(error))
+      this.#error ??= { reason }
+      return Promise.reject(reason)
+    }
+    const stored = new Promise<number>((resolve, reject) => {
+      this.#queue.add({ text, messages: messages.length, at: performance.now(), resolve, reject })
+    })
+    this.#messages += messages.length
+    this.#chars += text.length
+    this.#pending.add(stored)
+    const settled = (): void => {
+      this.#pending.delete(stored)
+      this.#messages -= messages.length
+      this.#chars -= text.length
+      if (this.#waiters.length > 0 && this.#hasRoom()) for (const { resolve } of this.#waiters.splice(0)) resolve()
+    }
+    stored.then(settled, (reason: Error) => {
+      this.#error ??= { reason }
+      settled()
+    })
+    if (this.#queue.full) this.#dispatch()
+    else this.#timer ??= setTimeout(() => { this.#dispatch() }, this.#options.lingerMs)
+    return stored
+  }
+
+  /** Sends batches as long as they are due and there is room on the way. */
+  #dispatch (): void {
+    clearTimeout(this.#timer)
+    this.#timer = undefined
+    const room = this.#confirmed ? this.#options.inFlight : 1
+    while (this.#stopped === undefined && this.#failedSeq === Infinity && this.#sent.length < room) {
+      const entries = this.#returned.shift() ?? this.#takeDue()
+      if (entries === undefined) return
+      this.#send(new Batch(entries, this.#seq++)).catch(unexpected)
+    }
+  }
+
+  #takeDue (): readonly Entry[] | undefined {
+    const { at } = this.#queue
+    if (at === undefined) return undefined
+    const inMs = at <= this.#flushedAt ? 0 : at + this.#options.lingerMs - performance.now()
+    // A timer may fire a part of a millisecond early.
+    if (this.#queue.full || inMs < 1) return this.#queue.take()
+    this.#timer = setTimeout(() => { this.#dispatch() }, inMs)
+    return undefined
+  }
+
+  async #send (batch: Batch): Promise<void> {
+    this.#sent.push(batch)
+    const outcome = await this.#deliver(batch)
+    batch.end(outcome)
+    if (outcome.kind === 'stored') {
+      this.#confirmed = true
+      this.#mayTakeOver = false
+    } else {
+      this.#fail(batch, outcome)
+    }
+    if (this.#failedSeq === Infinity) {
+      // One that was stored out of turn keeps its place: the service knows only so many seqs back.
+      while (this.#sent[0]?.outcome !== undefined) this.#sent.shift()
+    } else if (this.#sent.every(({ outcome }) => outcome !== undefined)) {
+      this.#beginEpoch()
+    }
+    this.#dispatch()
+  }
+
+  #fail (batch: Batch, outcome: Outcome): void {
+    this.#failedSeq = Math.min(this.#failedSeq, batch.seq)
+    this.#wake.abort()
+    if (outcome.kind === 'failed' && this.#options.stopOnError) this.#stop(outcome.error)
+  }
+
+  /** All batches of the old epoch have an outcome. Those that were not stored go on, in their order. */
+  #beginEpoch (): void {
+    const unknown = this.#sent.find(({ outcome, unknown }) => outcome?.kind === 'failed' && unknown)
+    const again: Array<readonly Entry[]> = []
+    for (const batch of this.#sent) {
+      const { kind } = batch.outcome!
+      if (kind === 'refused') again.push(...batch.halves())
+      if (kind !== 'returned') continue
+      if (!batch.unknown || unknown === undefined) again.push(batch.entries)
+      // What the service may have stored of the batch before lets it store this one, too.
+      else batch.end({ kind: 'failed', error: afterUnknown() })
+    }
+    this.#returned = [...again, ...this.#returned]
+    this.#sent = []
+    this.#epoch++
+    this.#seq = 0
+    this.#confirmed = this.#mayTakeOver = false
+    this.#failedSeq = Infinity
+    this.#wake = new AbortController()
+    if (this.#stopped !== undefined) this.#rejectWaiting()
+  }
+
+  /** Sends a batch until its outcome is known, or its time is over. */
+  async #deliver (batch: Batch): Promise<Outcome> {
+    const endsAt = batch.at + this.#options.deliveryTimeoutMs
+    for (let attempt = 1, gaps = 0; ; attempt++) {
+      const result = await this.#attempt(batch, attempt, endsAt)
+      if (typeof result === 'number') return { kind: 'stored', offset: result }
+      if (!(result instanceof StreamsError)) return { kind: 'failed', error: result }
+      batch.unknown ||= result.written === 'unknown'
+      const error = batch.unknown ? result.withWritten('unknown') : result
+      if (this.#stopped !== undefined) return { kind: 'failed', error: withOutcome(this.#stopped.reason, batch.unknown) }
+      if (batch.seq > this.#failedSeq) return { kind: 'returned' }
+      if (result.code === 'producer_fenced' && this.#takeOver(batch, result)) continue
+      if (isAboutContent(result) && !batch.unknown) return batch.entries.length > 1 ? { kind: 'refused' } : { kind: 'failed', error }
+      const gap = result.code === 'producer_gap'
+      // The service has forgotten what it acknowledged: it is another one, or the topic was deleted.
+      if (gap && this.#before(batch) === undefined && ++gaps > 2) return batch.unknown ? { kind: 'failed', error } : { kind: 'returned' }
+      if (!mayRepeat({ repeatable: true }, result)) {
+        this.#stop(error)
+        return { kind: 'failed', error }
+      }
+      const delayMs = this.#transport.pause(result, attempt)
+      if (performance.now() + delayMs >= endsAt) return { kind: 'failed', error }
+      if (!gap) this.#transport.hooks.onRetry?.({ operation: 'produce', attempt, error, delayMs })
+      const pause = sleep(delayMs, this.#wake.signal).catch(() => {})
+      await (gap ? Promise.race([this.#before(batch)?.finished ?? pause, pause]) : pause)
+    }
+  }
+
+  /** @returns the first offset, or the error */
+  async #attempt (batch: Batch, attempt: number, endsAt: number): Promise<unknown> {
+    try {
+      const answer = await this.#transport.once({
+        operation: 'produce',
+        method: 'POST',
+        path: this.#path,
+        body: batch.body(this.id, this.#epoch),
+        repeatable: true,
+        appends: true
+      }, jsonOf<{ offset: number }>, { signal: this.#stopping.controller.signal, attempt, timeoutMs: endsAt - performance.now() })
+      return answer.offset
+    } catch (error) {
+      return error
+    }
+  }
+
+  /** The batch that has to be stored before, if its outcome is still open. */
+  #before (batch: Batch): Batch | undefined {
+    const before = this.#sent[this.#sent.indexOf(batch) - 1]
+    return before?.outcome === undefined ? before : undefined
+  }
+
+  /** Whoever begins last goes on, even if its clock is behind. */
+  #takeOver ({ unknown }: Batch, { problem }: StreamsError): boolean {
+    const { epoch } = problem
+    if (!this.#mayTakeOver || unknown || this.#confirmed || typeof epoch !== 'number') return false
+    this.#mayTakeOver = false
+    this.#epoch = epoch + 1
+    return true
+  }
+
+  #stop (cause: unknown): void {
+    if (this.#stopped !== undefined) return
+    // Whatever a signal has for a reason.
+    const reason = cause as Error
+    this.#stopped = { reason }
+    this.#wake.abort()
+    clearTimeout(this.#timer)
+    if (this.#sent.length === 0) this.#rejectWaiting()
+    for (const { reject } of this.#waiters.splice(0)) reject(reason)
+  }
+
+  /** What was never sent, or was not stored, will not be. */
+  #rejectWaiting (): void {
+    const { reason } = this.#stopped!
+    const error = withOutcome(reason, false)
+    for (const { reject } of [...this.#returned.flat(), ...this.#queue.takeAll()]) reject(error)
+    this.#returned = []
+  }
+}

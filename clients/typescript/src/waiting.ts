@@ -1,0 +1,52 @@
+/** How long to pause between attempts. */
+export interface Pauses {
+  /** The longest pause after the first attempt, in ms; it doubles with each. */
+  readonly baseMs: number
+  readonly maxMs: number
+}
+
+/** A pause with full jitter: anything up to a bound that doubles. @param attempt the one that failed, from 1 */
+export function pauseOf ({ baseMs, maxMs }: Pauses, attempt: number): number {
+  return Math.random() * Math.min(maxMs, baseMs * 2 ** Math.min(attempt - 1, 30))
+}
+
+/** @throws the reason of the signal */
+export function sleep (ms: number, signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    if (signal?.aborted === true) {
+      reject(reasonOf(signal))
+      return
+    }
+    const stop = (): void => {
+      clearTimeout(timer)
+      reject(reasonOf(signal!))
+    }
+    const timer = setTimeout(() => {
+      signal?.removeEventListener('abort', stop)
+      resolve()
+    }, ms)
+    signal?.addEventListener('abort', stop, { once: true })
+  })
+}
+
+/**
+ * A controller that aborts with its parent. `AbortSignal.any` would do the same, but keeps what follows a long-lived signal in
+ * memory in several runtimes.
+ */
+export function childOf (parent: AbortSignal | undefined): { readonly controller: AbortController, readonly release: () => void } {
+  const controller = new AbortController()
+  if (parent === undefined) return { controller, release () {} }
+  const abort = (): void => { controller.abort(parent.reason) }
+  if (parent.aborted) abort()
+  else parent.addEventListener('abort', abort, { once: true })
+  return { controller, release () { parent.removeEventListener('abort', abort) } }
+}
+
+/** For work that nobody awaits and that never fails: a defect becomes an uncaught exception, not silence. */
+export function unexpected (error: unknown): void {
+  setTimeout(() => { throw error as Error })
+}
+
+function reasonOf ({ reason }: AbortSignal): Error {
+  return reason as Error
+}

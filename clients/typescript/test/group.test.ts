@@ -1,0 +1,229 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { setTimeout as wait } from 'node:timers/promises'
+import { RejectMessage, StreamsError, type StandardSchema, type StreamsClient, type Topic } from '../src/index.ts'
+import { startService } from './support/service.ts'
+
+async function topicOf (client: StreamsClient, messages: number): Promise<Topic<number>> {
+  const topic = client.topic<number>('jobs')
+  await topic.appendBatch(Array.from({ length: messages }, (_, payload) => ({ payload })))
+  return topic
+}
+
+test('a consumer that stops finishes what was begun, and gives back the rest at once, not counted', async (t) => {
+  const { client } = await startService(t)
+  const topic = await topicOf(client, 10)
+  const group = topic.group('workers')
+  const stop = new AbortController()
+  const handled: number[] = []
+  await group.consume(async ({ payload }, { signal }) => {
+    await wait(100)
+    stop.abort()
+    await wait(100)
+    assert.equal(signal.aborted, false)
+    handled.push(payload)
+  }, { signal: stop.signal, concurrency: 2, prefetch: 5, leaseMs: 60_000 })
+  assert.deepEqual(handled, [0, 1])
+  const { committedOffset, inFlight, retrying } = await group.describe()
+  assert.deepEqual({ committedOffset, inFlight, retrying }, { committedOffset: 3, inFlight: 0, retrying: 5 })
+  const { messages, lease } = await group.receive({ limit: 5 })
+  assert.deepEqual(messages.map(({ payload }) => payload), [2, 3, 4, 5, 6])
+  assert.deepEqual(lease!.redelivered, [], 'they count as never delivered')
+})
+
+test('a consumer that stops while it waits leaves no lease behind', async (t) => {
+  const { client } = await startService(t)
+  const topic = await topicOf(client, 1)
+  const group = topic.group('workers')
+  const stop = new AbortController()
+  const consuming = group.consume(() => {}, { signal: stop.signal, leaseMs: 60_000 })
+  while ((await group.describe().catch(() => undefined))?.committedOffset !== 2) await wait(20)
+  const startedAt = performance.now()
+  stop.abort()
+  await Promise.all([consuming, topic.append(1)])
+  assert.ok(performance.now() - startedAt < 3_000)
+  assert.equal((await group.describe()).inFlight, 0)
+  assert.deepEqual((await group.receive()).messages.map(({ payload }) => payload), [1])
+})
+
+test('a lease is extended as long as its handler takes', async (t) => {
+  const { client } = await startService(t)
+  const topic = await topicOf(client, 1)
+  const stop = new AbortController()
+  let calls = 0
+  await topic.group('workers').consume(async (_message, { signal }) => {
+    calls++
+    await wait(2_500)
+    assert.equal(signal.aborted, false)
+    stop.abort()
+  }, { signal: stop.signal, leaseMs: 1_000, concurrency: 2 })
+  assert.equal(calls, 1)
+  assert.equal((await topic.group('workers').describe()).lag, 0)
+})
+
+test('a handler hears that its lease is lost', async (t) => {
+  const { client } = await startService(t)
+  const topic = await topicOf(client, 3)
+  const group = topic.group('workers')
+  const stop = new AbortController()
+  const lost: number[][] = []
+  const reasons: unknown[] = []
+  await group.consume(async (_message, { signal, attempt }) => {
+    if (attempt > 1 || lost.length > 0) return
+    await group.seek('earliest')
+    await new Promise((resolve) => { signal.addEventListener('abort', resolve, { once: true }) })
+    reasons.push((signal.reason as StreamsError).code)
+    stop.abort()
+  }, { signal: stop.signal, leaseMs: 1_000, prefetch: 5, onLeaseLost (offsets) { lost.push([...offsets]) } })
+  assert.deepEqual(reasons, ['lease_lost'])
+  assert.deepEqual(lost[0], [1, 2, 3])
+})
+
+test('a handler that fails, one that takes too long, and one that rejects', async (t) => {
+  const { client } = await startService(t)
+  const topic = await topicOf(client, 4)
+  const group = topic.group('workers')
+  await group.create({ maxAttempts: 2 })
+  const stop = new AbortController()
+  const errors: string[] = []
+  const dead: string[] = []
+  const attempts: string[] = []
+  await group.consume(async ({ payload }, { attempt, signal }) => {
+    attempts.push(`${payload} ${attempt}`)
+    if (payload === 0) throw new Error(`ü${'ü'.repeat(100)}`)
+    if (payload === 1) throw new RejectMessage('no such customer')
+    if (payload === 2 && attempt === 1) {
+      await new Promise((resolve) => { signal.addEventListener('abort', resolve) })
+      await wait(50)
+    }
+  }, {
+    signal: stop.signal,
+    handlerTimeoutMs: 300,
+    concurrency: 4,
+    backoff: { baseMs: 10 },
+    onError (error, { offset }) {
+      errors.push(`${offset} ${error instanceof StreamsError ? error.code : (error as Error).message.slice(0, 20)}`)
+    },
+    onDeadLetter ({ offset }) {
+      if (dead.push(String(offset)) === 2) setTimeout(() => { stop.abort() }, 800)
+    }
+  })
+  assert.deepEqual(attempts.toSorted(), ['0 1', '0 2', '1 1', '2 1', '2 2', '3 1'])
+  assert.deepEqual(errors.toSorted(), [`1 ü${'ü'.repeat(19)}`, `1 ü${'ü'.repeat(19)}`, '2 no such customer', '3 handler_timeout'])
+  assert.deepEqual(dead.toSorted(), ['1', '2'])
+  const letters = await Array.fromAsync(client.topic('jobs.dlq').read())
+  assert.ok(letters.some(({ headers }) => Object.values(headers ?? {}).includes('no such customer')))
+  assert.equal((await group.describe()).lag, 0)
+  assert.deepEqual(await group.redrive(), { redriven: 2, skipped: 0, trimmed: [], more: false })
+})
+
+test('a payload that does not fit the schema becomes a dead letter, and stops nobody', async (t) => {
+  const { client } = await startService(t)
+  const raw = await topicOf(client, 2)
+  await client.topic<unknown>('jobs').append('not a number')
+  await raw.append(3)
+  const schema: StandardSchema<number> = {
+    '~standard': {
+      version: 1,
+      vendor: 'test',
+      validate: (value) => typeof value === 'number' ? { value } : { issues: [{ message: 'expected a number' }] }
+    }
+  }
+  const stop = new AbortController()
+  const got: number[] = []
+  const dead: number[] = []
+  await client.topic('jobs', { schema }).group('workers').consume(({ payload }) => {
+    if (got.push(payload) === 3 && dead.length === 1) stop.abort()
+  }, {
+    signal: stop.signal,
+    onDeadLetter ({ offset }) {
+      dead.push(offset)
+      if (got.length === 3) stop.abort()
+    }
+  })
+  assert.deepEqual([got, dead], [[0, 1, 3], [3]])
+})
+
+test('an error that stays ends the consumer', async (t) => {
+  const { service, client } = await startService(t)
+  const topic = await topicOf(client, 1)
+  const refused = topic.group('no such name!').consume(() => {})
+  await assert.rejects(refused, (error) => error instanceof StreamsError && error.code === 'invalid_group')
+  await service.kill()
+  const stop = new AbortController()
+  const consuming = topic.group('workers').consume(() => { stop.abort() }, { signal: stop.signal })
+  await wait(500)
+  await service.begin()
+  await consuming
+})
+
+test('several outputs of a message, to several topics, once each', async (t) => {
+  const { client } = await startService(t)
+  const topic = await topicOf(client, 3)
+  const run = async (): Promise<void> => {
+    const stop = new AbortController()
+    let left = 3
+    await topic.group('splitter').process(({ payload }) => {
+      if (--left === 0) stop.abort()
+      if (payload === 1) return undefined
+      return [
+        { topic: 'a', payload: [payload], key: 'k' },
+        { topic: 'a', payload: { at: Math.random() } },
+        { topic: 'b', payload, headers: { h: 'x' } }
+      ]
+    }, { signal: stop.signal, concurrency: 3 })
+  }
+  await run()
+  await topic.group('splitter').seek('earliest')
+  await run()
+  const a = await Array.fromAsync(client.topic('a').read())
+  const b = await Array.fromAsync(client.topic('b').read())
+  const shown = a.map(({ payload, key }) => Array.isArray(payload) ? `${JSON.stringify(payload)} ${key}` : '')
+  assert.deepEqual(shown.toSorted(), ['', '', '[0] k', '[2] k'])
+  assert.deepEqual(b.map(({ payload, headers }) => `${String(payload)} ${headers?.['h']}`).toSorted(), ['0 x', '2 x'])
+})
+
+test('managing a group, and a consumer that reads by itself', async (t) => {
+  const { client } = await startService(t)
+  const topic = await topicOf(client, 5)
+  const group = topic.group('billing')
+  assert.equal((await group.create({ mode: 'keyed', leaseMs: 5_000, start: 3 })).created, true)
+  const { created, mode, leaseMs, maxAttempts, committedOffset, lag } = await group.create({ maxAttempts: 7 })
+  assert.deepEqual([created, mode, leaseMs, maxAttempts, committedOffset, lag], [false, 'keyed', 5_000, 7, 3, 3])
+  assert.deepEqual(await Array.fromAsync(topic.groups()), ['billing'])
+  assert.deepEqual((await topic.describe({ groups: true })).groups, [{ group: 'billing', committedOffset: 3, lag: 3 }])
+  assert.deepEqual(await group.seek(4, { expected: 3 }), { committedOffset: 4, endedLeases: 0 })
+  await assert.rejects(group.seek(5, { expected: 3 }), (error) => error instanceof StreamsError && error.problem['committed_offset'] === 4)
+  const { messages, lease } = await group.receive({ limit: 1, consumer: 'me', leaseMs: 2_000 })
+  assert.equal(messages[0]!.offset, 4)
+  assert.equal((await group.describe()).leases[0]!.consumer, 'me')
+  assert.ok((await group.extend(lease!.id, { leaseMs: 9_000 })).expiresInMs > 8_000)
+  assert.deepEqual(await group.nack({ leaseId: lease!.id }, { counted: false }), { nacked: 1, returned: [], dead: 0 })
+  const again = await group.receive({ ack: [{ leaseId: lease!.id }], limit: 1 })
+  assert.equal(again.messages[0]!.offset, 4)
+  assert.equal((again.acked![0] as { code: string }).code, 'lease_lost')
+  await assert.rejects(group.delete(), (error) => error instanceof StreamsError && error.code === 'group_busy')
+  await group.delete({ force: true })
+  await assert.rejects(group.describe(), (error) => error instanceof StreamsError && error.code === 'group_not_found')
+})
+
+test('managing topics', async (t) => {
+  const { client } = await startService(t)
+  assert.deepEqual([await client.health(), await client.ready()], [{ status: 'ok' }, { status: 'ok' }])
+  const topic = client.topic<number>('orders')
+  const { created, config } = await topic.create({ retentionMs: 60_000, rate: { messages: 1_000 } })
+  assert.equal(created, true)
+  assert.deepEqual(config, { retentionMs: 60_000, retentionBytes: null, maxMessageBytes: null, rate: { messages: 1_000 } })
+  assert.deepEqual(await topic.append(1, { expectedOffset: 1, order: 'b' }), { topic: 'orders', offset: 1 })
+  await assert.rejects(topic.append(2, { order: 'a' }), (error) => error instanceof StreamsError && error.problem['order'] === 'b')
+  assert.deepEqual(await topic.append(3, { idempotencyKey: 'same' }), { topic: 'orders', offset: 2 })
+  assert.deepEqual(await topic.append(3, { idempotencyKey: 'same' }), { topic: 'orders', offset: 2, duplicate: true })
+  const batch = await topic.appendBatch([{ payload: 4 }, { payload: 5 }], { close: true })
+  assert.deepEqual(batch, { topic: 'orders', offset: 3, lastOffset: 4, count: 2, closed: true })
+  assert.deepEqual(await topic.close({ expectedOffset: 5 }), { topic: 'orders', end: 5, closed: true })
+  assert.deepEqual(await topic.trim(2), { topic: 'orders', earliest: 2 })
+  for (const name of ['a', 'b', 'c']) await client.topic(name).create()
+  assert.deepEqual(await Array.fromAsync(client.topics()), ['a', 'b', 'c', 'orders'])
+  await topic.delete()
+  await assert.rejects(topic.describe(), (error) => error instanceof StreamsError && error.code === 'topic_not_found')
+})

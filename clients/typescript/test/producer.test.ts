@@ -1,0 +1,198 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { setTimeout as wait } from 'node:timers/promises'
+import { StreamsClient, StreamsError, type Topic } from '../src/index.ts'
+import { problem, scripted } from './support/scripted.ts'
+import { startService } from './support/service.ts'
+
+async function numbersIn (topic: Topic<number>): Promise<number[]> {
+  const numbers: number[] = []
+  for await (const { payload } of topic.read()) numbers.push(payload)
+  return numbers
+}
+
+function hasCode (code: string, written?: 'no' | 'unknown') {
+  return (error: unknown): boolean => {
+    assert.ok(error instanceof StreamsError, String(error))
+    assert.deepEqual([error.code, error.written], [code, written])
+    return true
+  }
+}
+
+const upTo = (count: number): number[] => Array.from({ length: count }, (_, n) => n)
+
+test('messages are gathered by number, by size and by time', async (t) => {
+  const { service, client } = await startService(t)
+  const topic = client.topic<number>('orders')
+  const appends = async (options: Parameters<typeof topic.producer>[0], count: number): Promise<number> => {
+    const before = service.proxy.requests
+    await using producer = topic.producer(options)
+    for (const n of upTo(count)) producer.send(n)
+    await producer.flush()
+    return service.proxy.requests - before
+  }
+  assert.equal(await appends({ batchMessages: 10 }, 100), 10)
+  assert.equal(await appends({ batchChars: 140, lingerMs: 50 }, 100), 10)
+  assert.equal(await appends({ lingerMs: 50 }, 100), 1)
+  const producer = topic.producer({ lingerMs: 100 })
+  const startedAt = performance.now()
+  await producer.append(1)
+  assert.ok(performance.now() - startedAt >= 99, 'a message lingers')
+  const lingering = producer.append(2)
+  await producer.flush()
+  assert.ok(performance.now() - startedAt < 200, 'a flush does not linger')
+  assert.equal((await lingering).offset, 302)
+  await producer.close()
+})
+
+test('an atomic batch of a producer stays together', async (t) => {
+  const { client } = await startService(t)
+  await using producer = client.topic<number>('orders').producer({ batchMessages: 3 })
+  const [first, batch, last] = await Promise.all([
+    producer.append(0), producer.appendBatch([{ payload: 1 }, { payload: 2 }, { payload: 3 }]), producer.append(4)
+  ])
+  assert.deepEqual([first, batch, last], [{ offset: 1 }, { offset: 2, lastOffset: 4 }, { offset: 5 }])
+  await assert.rejects(producer.appendBatch([]), /messages: expected at least one/)
+  await assert.rejects(producer.flush(), /messages: expected at least one/)
+})
+
+test('ready waits while too much is on its way', async (t) => {
+  const { service, client } = await startService(t)
+  service.proxy.rules = [{ fault: 'late', rate: 1, ms: 200 }]
+  const producer = client.topic<number>('orders').producer({ bufferMessages: 10, lingerMs: 0 })
+  let most = 0
+  for (const n of upTo(30)) {
+    await producer.ready
+    producer.send(n)
+    most = Math.max(most, producer.buffered)
+  }
+  await producer.close()
+  assert.equal(most, 10)
+  assert.equal(producer.buffered, 0)
+})
+
+test('a message that the topic refuses fails alone, and the others keep their order', async (t) => {
+  const { service, client } = await startService(t)
+  const topic = client.topic<number | string>('orders')
+  await topic.create({ maxMessageBytes: 1_000 })
+  service.proxy.rules = [{ fault: 'refuse', rate: 0.2, on: 'POST' }]
+  const producer = topic.producer({ batchMessages: 20 })
+  const results = await Promise.allSettled(upTo(200).map((n) => producer.append(n === 57 || n === 130 ? 'x'.repeat(2_000) : n)))
+  assert.deepEqual(results.flatMap(({ status }, n) => status === 'rejected' ? [n] : []), [57, 130])
+  const refused = results[57]!
+  assert.ok(refused.status === 'rejected' && hasCode('message_too_large', 'no')(refused.reason))
+  await assert.rejects(producer.close(), hasCode('message_too_large', 'no'))
+  assert.deepEqual(await numbersIn(topic as Topic<number>), upTo(200).filter((n) => n !== 57 && n !== 130))
+})
+
+test('with stopOnError, nothing is stored after a message that failed', async (t) => {
+  const { client } = await startService(t)
+  const topic = client.topic<number | string>('orders')
+  await topic.create({ maxMessageBytes: 1_000 })
+  const producer = topic.producer({ batchMessages: 10, stopOnError: true })
+  const results = await Promise.allSettled(upTo(100).map((n) => producer.append(n === 57 ? 'x'.repeat(2_000) : n)))
+  const stored = await numbersIn(topic as Topic<number>)
+  assert.ok(stored.length <= 57)
+  assert.deepEqual(stored, upTo(stored.length))
+  assert.deepEqual(results.map(({ status }) => status === 'fulfilled'), upTo(100).map((n) => n < stored.length))
+  await assert.rejects(producer.ready, hasCode('message_too_large', 'no'))
+  await assert.rejects(producer.append(1), hasCode('message_too_large', 'no'))
+})
+
+test('an instance that starts later goes on, even if its clock is behind', async (t) => {
+  const { client } = await startService(t)
+  const topic = client.topic<number>('orders')
+  const ahead = topic.producer({ id: 'billing', epoch: Number.MAX_SAFE_INTEGER - 10 })
+  await ahead.append(0)
+  const behind = topic.producer({ id: 'billing' })
+  assert.deepEqual(await behind.append(1), { offset: 2 })
+  await assert.rejects(ahead.append(2), hasCode('producer_fenced', 'no'))
+  await behind.append(3)
+  const given = topic.producer({ id: 'billing', epoch: 5 })
+  await assert.rejects(given.append(4), hasCode('producer_fenced', 'no'))
+  assert.deepEqual(await numbersIn(topic), [0, 1, 3])
+})
+
+test('a service that has lost all it knew is written to under a new epoch', async (t) => {
+  const { service, client } = await startService(t, { settings: { DATA_DIR: ':memory:' } })
+  const topic = client.topic<number>('orders')
+  const producer = topic.producer()
+  for (const n of upTo(3)) await producer.append(n)
+  await service.kill()
+  await service.begin()
+  await producer.append(3)
+  await producer.append(4)
+  await producer.close()
+  assert.deepEqual(await numbersIn(topic), [3, 4])
+})
+
+test('a message that cannot be delivered in time fails; those after it are stored when the service is back', async (t) => {
+  const { service, client } = await startService(t)
+  const topic = client.topic<number>('orders')
+  const producer = topic.producer({ deliveryTimeoutMs: 500, batchMessages: 1 })
+  await producer.append(0)
+  service.proxy.rules = [{ fault: 'reset', rate: 1 }]
+  const lost = [producer.append(1), producer.append(2)]
+  for (const promise of lost) await assert.rejects(promise, hasCode('no_answer', 'unknown'))
+  service.proxy.rules = []
+  await producer.append(3)
+  await assert.rejects(producer.close(), hasCode('no_answer', 'unknown'))
+  assert.deepEqual(await numbersIn(topic), [0, 3])
+})
+
+test('errors that nobody awaits do not end the process, and flush tells of the first, once', async (t) => {
+  const { client } = await startService(t)
+  const topic = client.topic<number>('orders')
+  await topic.create()
+  await topic.close()
+  const producer = topic.producer()
+  producer.send(1)
+  await wait(100)
+  await assert.rejects(producer.flush(), hasCode('topic_closed', 'no'))
+  await assert.rejects(producer.append(2), hasCode('topic_closed', 'no'))
+  await assert.rejects(producer.close(), hasCode('topic_closed', 'no'))
+})
+
+test('a signal stops a producer at once', async (t) => {
+  const { url } = await scripted(t, 'hang')
+  const controller = new AbortController()
+  const { signal } = controller
+  const producer = new StreamsClient({ url }).topic<number>('orders').producer({ signal, lingerMs: 0, bufferMessages: 2 })
+  const appends = [producer.append(1), producer.append(2), producer.ready]
+  await wait(50)
+  const reason = new Error('enough')
+  controller.abort(reason)
+  for (const append of appends) await assert.rejects(append, reason)
+  await assert.rejects(producer.close(), reason)
+})
+
+test('after close nothing is taken', async (t) => {
+  const { url } = await scripted(t, { body: { offset: 1 } })
+  const producer = new StreamsClient({ url }).topic<number>('orders').producer()
+  producer.send(1)
+  await producer.close()
+  await assert.rejects(producer.append(2), hasCode('producer_closed', 'no'))
+  await producer.close().catch(() => {})
+})
+
+test('a batch that may be stored although the one before failed is not sent again', async (t) => {
+  // The first is acknowledged; the second is never answered; the third had an attempt without an answer.
+  const gap = problem(409, 'producer_gap', { retriable: true, written: 'no', expected_seq: 1 })
+  const { url, arrived } = await scripted(t, { body: { offset: 1 } }, 'hang', 'close', gap)
+  const client = new StreamsClient({ url, retry: { baseMs: 1, maxMs: 1 }, attemptTimeoutMs: 400 })
+  const producer = client.topic<number>('orders').producer({ batchMessages: 1, deliveryTimeoutMs: 300 })
+  await producer.append(0)
+  const second = producer.append(1)
+  await wait(20)
+  const third = producer.append(2)
+  await assert.rejects(second, hasCode('timeout', 'unknown'))
+  await assert.rejects(third, hasCode('no_answer', 'unknown'))
+  assert.ok(arrived.every(({ body }) => /"epoch":0/.test(body)), 'nothing was sent under another epoch')
+  await producer.close().catch(() => {})
+})
+
+test('options out of bounds are refused', () => {
+  const topic = new StreamsClient({ url: 'http://127.0.0.1:1' }).topic('orders')
+  assert.throws(() => topic.producer({ inFlight: 6 }), /inFlight: expected a whole number from 1 to 5, got 6/)
+  assert.throws(() => topic.producer({ batchMessages: 0 }), RangeError)
+})

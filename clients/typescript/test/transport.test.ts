@@ -1,0 +1,154 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { type ClientOptions, type RetryInfo, StreamsClient, StreamsError } from '../src/index.ts'
+import { problem, scripted } from './support/scripted.ts'
+
+const stored = { body: { topic: 'orders', offset: 7 } }
+
+function clientOf (url: string, options: Partial<ClientOptions> = {}): StreamsClient {
+  return new StreamsClient({ url, retry: { baseMs: 1, maxMs: 2 }, timeoutMs: 3_000, ...options })
+}
+
+function failsWith (expected: Partial<Omit<StreamsError, 'withWritten'>>) {
+  return (error: unknown): boolean => {
+    assert.ok(error instanceof StreamsError, String(error))
+    assert.deepEqual(Object.fromEntries(Object.keys(expected).map((name) => [name, error[name as 'code']])), expected)
+    return true
+  }
+}
+
+test('an append whose answer is lost is sent again with the same key and the same body', async (t) => {
+  const { url, arrived } = await scripted(t, 'close', problem(503, 'storage_unavailable', { written: 'unknown' }), stored)
+  assert.deepEqual(await clientOf(url).topic('orders').append({ a: 1 }, { key: 'k' }), { topic: 'orders', offset: 7 })
+  assert.equal(arrived.length, 3)
+  assert.deepEqual(new Set(arrived.map(({ method, url, body }) => `${method} ${url} ${body}`)), new Set([
+    'POST /topics/orders/produce {"payload":{"a":1},"key":"k"}'
+  ]))
+  assert.equal(new Set(arrived.map(({ headers }) => headers['idempotency-key'])).size, 1)
+})
+
+test('without a key, an append whose outcome is not known is not sent again', async (t) => {
+  const { url, arrived } = await scripted(t, 'close')
+  const topic = clientOf(url).topic('orders')
+  await assert.rejects(topic.append(1, { idempotencyKey: false }), failsWith({ code: 'no_answer', written: 'unknown', retriable: true }))
+  assert.equal(arrived.length, 1)
+})
+
+test('without a key, an append that was not written is sent again', async (t) => {
+  const { url, arrived } = await scripted(t, problem(503, 'overloaded', { written: 'no' }), stored)
+  assert.equal((await clientOf(url).topic('orders').append(1, { idempotencyKey: false })).offset, 7)
+  assert.equal(arrived[1]!.headers['idempotency-key'], undefined)
+})
+
+test('an error after an attempt without an answer does not say that nothing was written', async (t) => {
+  const { url } = await scripted(t, 'close', problem(404, 'topic_not_found', { written: 'no' }))
+  await assert.rejects(clientOf(url).topic('orders').append(1), failsWith({ code: 'topic_not_found', written: 'unknown' }))
+})
+
+test('an error that stays is thrown at once, with all that the service said', async (t) => {
+  const { url, arrived } = await scripted(t, problem(409, 'offset_mismatch', { end: 12, written: 'no' }, { 'x-request-id': 'r-1' }))
+  await assert.rejects(clientOf(url).topic('orders').append(1, { expectedOffset: 3 }), (error) => {
+    failsWith({
+      name: 'StreamsError',
+      message: 'it is offset_mismatch',
+      code: 'offset_mismatch',
+      status: 409,
+      retriable: false,
+      written: 'no',
+      requestId: 'r-1'
+    })(error)
+    return (error as StreamsError).problem['end'] === 12
+  })
+  assert.equal(arrived.length, 1)
+  assert.equal(arrived[0]!.body, '{"payload":1,"expected_offset":3}')
+})
+
+test('a retry waits as long as Retry-After says, and tells the hook', async (t) => {
+  const retries: RetryInfo[] = []
+  const { url } = await scripted(t, problem(429, 'rate_limited', { written: 'no' }, { 'retry-after': '1' }), stored)
+  const startedAt = performance.now()
+  await clientOf(url, { hooks: { onRetry (retry) { retries.push(retry) } } }).topic('orders').append(1)
+  assert.ok(performance.now() - startedAt >= 990)
+  assert.deepEqual(retries.map(({ operation, attempt, error: { code } }) => ({ operation, attempt, code })), [
+    { operation: 'produce', attempt: 1, code: 'rate_limited' }
+  ])
+})
+
+test('a pause that is longer than the time left is not waited for', async (t) => {
+  const { url } = await scripted(t, problem(503, 'overloaded', { written: 'no' }, { 'retry-after': '60' }))
+  const startedAt = performance.now()
+  await assert.rejects(clientOf(url).topic('orders').append(1), failsWith({ code: 'overloaded', retryAfterMs: 60_000 }))
+  assert.ok(performance.now() - startedAt < 1_000)
+})
+
+test('a page of a proxy is an error that may pass', async (t) => {
+  const { url, arrived } = await scripted(t, { status: 502, body: '<h1>Bad Gateway</h1>' }, { body: '<h1>Welcome</h1>' }, stored)
+  assert.equal((await clientOf(url).topic('orders').append(1)).offset, 7)
+  assert.equal(arrived.length, 3)
+  const other = await scripted(t, { status: 404, body: 'nothing here' })
+  await assert.rejects(clientOf(other.url).topic('orders').describe(), failsWith({ code: 'invalid_answer', status: 404, retriable: false }))
+})
+
+test('attempts and the whole call have time limits', async (t) => {
+  const { url, arrived } = await scripted(t, 'hang', stored)
+  assert.equal((await clientOf(url, { attemptTimeoutMs: 100 }).topic('orders').append(1)).offset, 7)
+  assert.equal(arrived.length, 2)
+  const silent = await scripted(t, 'hang')
+  const appending = clientOf(silent.url).topic('orders').append(1, { timeoutMs: 50 })
+  await assert.rejects(appending, failsWith({ code: 'timeout', written: 'unknown' }))
+})
+
+test('a signal ends a call and its pauses with its reason', async (t) => {
+  const { url } = await scripted(t, problem(503, 'overloaded'))
+  const reason = new Error('enough')
+  const controller = new AbortController()
+  const asking = clientOf(url, { retry: { baseMs: 60_000 }, timeoutMs: 600_000 }).topic('orders').describe({ signal: controller.signal })
+  setTimeout(() => { controller.abort(reason) }, 50)
+  await assert.rejects(asking, reason)
+  await assert.rejects(clientOf(url).health({ signal: AbortSignal.abort(reason) }), reason)
+})
+
+test('no retries when they are off', async (t) => {
+  const { url, arrived } = await scripted(t, problem(503, 'overloaded'))
+  await assert.rejects(clientOf(url, { retry: false }).health(), failsWith({ code: 'overloaded' }))
+  assert.equal(arrived.length, 1)
+})
+
+test('a deletion whose answer was lost is done, though the second finds nothing', async (t) => {
+  const { url } = await scripted(t, 'close', problem(404, 'topic_not_found'))
+  await clientOf(url).topic('orders').delete()
+  const other = await scripted(t, problem(404, 'topic_not_found'))
+  await assert.rejects(clientOf(other.url).topic('orders').delete(), failsWith({ code: 'topic_not_found' }))
+})
+
+test('what a hook or the token throws, and what cannot be a header, is thrown as it is', async () => {
+  const failing = new Error('no token today')
+  await assert.rejects(clientOf('http://127.0.0.1:1', { token: () => { throw failing } }).health(), failing)
+  await assert.rejects(clientOf('http://127.0.0.1:1', { hooks: { onRequest: async () => { throw failing } } }).health(), failing)
+  await assert.rejects(clientOf('http://127.0.0.1:1', { token: 'a…' }).health(), TypeError)
+})
+
+test('the token, headers and hooks of the client are on every request', async (t) => {
+  const { url, arrived } = await scripted(t, 'close', stored)
+  let asked = 0
+  const seen: string[] = []
+  const client = new StreamsClient({
+    url: `${url}/stage/`,
+    token: async () => `t${++asked}`,
+    headers: { 'x-team': 'billing' },
+    retry: { baseMs: 1 },
+    hooks: {
+      onRequest ({ headers, operation, attempt }) {
+        headers.set('traceparent', '00-1-2-01')
+        seen.push(`${operation} ${attempt}`)
+      },
+      onResponse ({ status, url }) { seen.push(`${status} ${new URL(url).pathname}`) },
+      messageHeaders: () => ({ traceparent: '00-1-2-01', a: 'common' })
+    }
+  })
+  await client.topic('a b').append(1, { headers: { a: 'own' } })
+  assert.deepEqual(seen, ['produce 1', 'produce 2', '200 /stage/topics/a%20b/produce'])
+  const { authorization, traceparent, 'x-team': team } = arrived[1]!.headers
+  assert.deepEqual([authorization, traceparent, team], ['Bearer t2', '00-1-2-01', 'billing'])
+  assert.equal(arrived[0]!.body, '{"payload":1,"headers":{"traceparent":"00-1-2-01","a":"own"}}')
+})

@@ -16,41 +16,50 @@ import { createGroups } from '../../src/domain/groups/groups.ts'
 import { defaultLimits } from '../../src/domain/limits.ts'
 import { createLog } from '../../src/domain/log/log.ts'
 import type { Clock } from '../../src/ports/clock.ts'
+import type { GroupStore } from '../../src/ports/group-store.ts'
+import type { RecordStore } from '../../src/ports/record-store.ts'
+import type { NamedSegmentStore } from '../../src/ports/segment-store.ts'
 import type { StoreOperation, Telemetry } from '../../src/ports/telemetry.ts'
+import type { TopicStore } from '../../src/ports/topic-store.ts'
 
-/** What is paid for a call to a store. Items are small, so a read of one is a unit, and a write, too. */
-type Paid = 'put' | 'get' | 'list' | 'readUnits' | 'writeUnits'
+/** What is paid for. */
+export const paidNames = ['put', 'get', 'list', 'readUnits', 'writeUnits'] as const
+export type Paid = Readonly<Record<typeof paidNames[number], number>>
 
-const paidFor: Readonly<Record<StoreOperation, readonly Paid[]>> = {
-  put: ['put'],
-  get: ['get'],
-  list: ['list'],
-  list_names: ['list'],
-  remove: [],
-  reserve: ['writeUnits'],
-  state: ['readUnits'],
-  mark_closed: ['writeUnits'],
-  correct_reserved_at: ['writeUnits'],
-  raise_earliest: ['writeUnits'],
-  mark_deleted: ['writeUnits'],
-  configure: ['writeUnits'],
-  note_swept: ['writeUnits'],
-  list_topics: ['readUnits'],
-  read_record: ['readUnits'],
-  replace_record: ['writeUnits'],
-  remove_expired: ['readUnits'],
-  read_group: ['readUnits'],
-  write_group: ['writeUnits'],
-  remove_group: ['writeUnits'],
-  list_groups: ['readUnits'],
-  read_token: ['readUnits'],
-  create_token: ['writeUnits'],
-  remove_token: ['writeUnits'],
-  list_tokens: ['readUnits']
+const [write, read, query] = [{ writeUnits: 1 }, { readUnits: 1 }, { readUnits: 0.5 }]
+
+/** Items are small, so to read or write one is one unit. Lists of names are read eventually consistently. */
+const paidFor: Readonly<Record<StoreOperation, Partial<Paid>>> = {
+  put: { put: 1 },
+  get: { get: 1 },
+  list: { list: 1 },
+  list_names: { list: 1 },
+  remove: {},
+  reserve: write,
+  state: read,
+  mark_closed: write,
+  correct_reserved_at: write,
+  raise_earliest: write,
+  mark_deleted: write,
+  configure: write,
+  note_swept: write,
+  list_topics: query,
+  read_record: read,
+  replace_record: write,
+  // DynamoDB does it by itself.
+  remove_expired: {},
+  read_group: read,
+  write_group: write,
+  remove_group: write,
+  list_groups: query,
+  read_token: read,
+  create_token: write,
+  remove_token: write,
+  list_tokens: query
 }
 
 /** Of one request, on average. */
-export interface Counted extends Readonly<Record<Paid, number>> {
+export interface Counted extends Paid {
   /** Bodies of the request and of the response. */
   readonly bodyBytes: number
   /** Of the service's line in the log, and of the line with its metrics. */
@@ -68,12 +77,13 @@ function noSums (): Sums {
   return { put: 0, get: 0, list: 0, readUnits: 0, writeUnits: 0, bodyBytes: 0, logBytes: 0, metricBytes: 0, putBytes: 0 }
 }
 
-interface Stores {
-  readonly segments: ReturnType<typeof createMemorySegmentStore>
-  readonly topics: ReturnType<typeof createMemoryTopicStore>
-  readonly records: ReturnType<typeof createMemoryRecordStore>
-  readonly store: ReturnType<typeof createMemoryGroupStore>
-  readonly clock: PassingClock
+export interface Stores {
+  readonly segments: NamedSegmentStore
+  readonly topics: TopicStore
+  readonly records: RecordStore
+  readonly store: GroupStore
+  /** What the stores say that they were asked for so far, where they do. It is believed rather than the table. */
+  readonly told?: () => Paid
 }
 
 /** A clock on which time passes between requests, so that what an environment has kept for an instant only is old. */
@@ -92,8 +102,7 @@ export function createStores (): Stores {
     segments: createMemorySegmentStore(),
     topics: createMemoryTopicStore(),
     records: createMemoryRecordStore(),
-    store: createMemoryGroupStore(),
-    clock: createClock()
+    store: createMemoryGroupStore()
   }
 }
 
@@ -106,10 +115,12 @@ export class Environment {
   readonly #flush: () => void
   readonly #app: ReturnType<typeof buildApp>
   readonly #catalog: Catalog
-  readonly #clock: PassingClock
+  readonly #clock = createClock()
+  readonly #told: Stores['told']
   readonly #close: () => Promise<void>
 
-  constructor ({ store, ...stores }: Stores) {
+  constructor ({ store, told, ...stores }: Stores) {
+    this.#told = told
     const { telemetry: tally, flush } = createEmfMetrics({
       service: 'ServerlessStreamsApi-Function',
       topicsMax: defaultLimits.metricTopicsMax,
@@ -120,8 +131,7 @@ export class Environment {
     const telemetry = new Proxy(tally, {
       get: (target, name: keyof Telemetry) => name === 'storeCall' ? this.#storeCall(target) : target[name].bind(target)
     })
-    this.#clock = stores.clock
-    const shared = { ...stores, limits: defaultLimits, telemetry }
+    const shared = { ...stores, clock: this.#clock, limits: defaultLimits, telemetry }
     const log = createLog({ ...shared, compression: 'none' })
     this.#catalog = createCatalog({
       ...shared,
@@ -148,10 +158,10 @@ export class Environment {
 
   #storeCall (tally: Telemetry): Telemetry['storeCall'] {
     return (operation, outcome, ms, bytes) => {
-      for (const paid of paidFor[operation]) {
-        this.#sums[paid]++
-        if (paid === 'readUnits' || paid === 'writeUnits') tally.capacityUsed(paid === 'readUnits' ? 'read' : 'write', 1)
-      }
+      const { readUnits = 0, writeUnits = 0 } = paidFor[operation]
+      for (const name of paidNames) this.#sums[name] += paidFor[operation][name] ?? 0
+      if (readUnits > 0) tally.capacityUsed('read', readUnits)
+      if (writeUnits > 0) tally.capacityUsed('write', writeUnits)
       if (operation === 'put') this.#sums.putBytes += bytes
       tally.storeCall(operation, outcome, ms, bytes)
     }
@@ -176,7 +186,7 @@ export class Environment {
 
   async sweep (): Promise<void> {
     this.#clock.pass(pauseMs)
-    await this.#catalog.sweep()
+    await this.#catalog.sweep({ resume: true })
     this.#flush()
   }
 
@@ -184,7 +194,10 @@ export class Environment {
   async count (requests: number, work: () => Promise<unknown>): Promise<Counted> {
     this.#sums = noSums()
     this.#metrics.clear()
+    const before = this.#told?.()
     await work()
+    const after = this.#told?.()
+    if (before !== undefined && after !== undefined) for (const name of paidNames) this.#sums[name] = after[name] - before[name]
     const each = Object.entries(this.#sums).map(([name, sum]) => [name, sum / requests])
     return { ...Object.fromEntries(each) as Sums, metrics: [...this.#metrics].sort() }
   }

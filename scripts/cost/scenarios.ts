@@ -1,5 +1,5 @@
 /** The requests that the prices are made of, each counted several times. */
-import { createStores, Environment, type Counted } from './count.ts'
+import { createStores, Environment, type Counted, type Stores } from './count.ts'
 
 export interface Shape {
   /** Bytes of a message's payload. */
@@ -18,8 +18,9 @@ interface Place {
   readonly append: () => Promise<unknown>
 }
 
-async function inPlace<Result> ({ size, batch }: Shape, use: (place: Place) => Promise<Result>): Promise<Result> {
-  const stores = createStores()
+async function inPlace<Result> (
+  { size, batch }: Shape, stores: Stores, use: (place: Place) => Promise<Result>
+): Promise<Result> {
   const opened: Environment[] = []
   const fresh = (): Environment => {
     const environment = new Environment(stores)
@@ -42,8 +43,8 @@ async function inTurn (count: number, step: () => Promise<unknown>): Promise<voi
   for (let n = 0; n < count; n++) await step()
 }
 
-export function countAppend (shape: Shape): Promise<Counted> {
-  return inPlace(shape, async ({ writer, append }) => {
+export function countAppend (shape: Shape, stores = createStores()): Promise<Counted> {
+  return inPlace(shape, stores, async ({ writer, append }) => {
     await append()
     return writer.count(repeats, () => inTurn(repeats, append))
   })
@@ -52,8 +53,8 @@ export function countAppend (shape: Shape): Promise<Counted> {
 interface Page { readonly messages: readonly unknown[], readonly next_offset: number }
 
 /** A reader that goes on where it stopped, each time after one append of another environment. */
-export function countFollowingPoll (shape: Shape): Promise<Counted> {
-  return inPlace(shape, async ({ fresh, append }) => {
+export function countFollowingPoll (shape: Shape, stores = createStores()): Promise<Counted> {
+  return inPlace(shape, stores, async ({ fresh, append }) => {
     const reader = fresh()
     let next = 1
     const read = async (): Promise<void> => {
@@ -67,17 +68,14 @@ export function countFollowingPoll (shape: Shape): Promise<Counted> {
   })
 }
 
-let idlePoll: Promise<Counted> | undefined
-
-export function countIdlePoll (): Promise<Counted> {
-  idlePoll ??= inPlace({ size: 100, batch: 1 }, async ({ fresh, append }) => {
+export function countIdlePoll (stores = createStores()): Promise<Counted> {
+  return inPlace({ size: 100, batch: 1 }, stores, async ({ fresh, append }) => {
     const reader = fresh()
     await append()
     const poll = (): Promise<Page> => reader.request('GET', '/topics/t/consume?offset=2&limit=1000')
     await poll()
     return reader.count(repeats, () => inTurn(repeats, poll))
   })
-  return idlePoll
 }
 
 interface Received { readonly messages: readonly unknown[], readonly lease: { readonly id: string } | null }
@@ -86,8 +84,8 @@ interface Received { readonly messages: readonly unknown[], readonly lease: { re
  * A receive that acknowledges the lease before, by a worker that keeps up with the appends.
  * @param lease messages that it gets; a divisor or a multiple of the batch
  */
-export function countReceive (shape: Shape, lease: number): Promise<Counted> {
-  return inPlace(shape, async ({ fresh, append }) => {
+export function countReceive (shape: Shape, lease: number, stores = createStores()): Promise<Counted> {
+  return inPlace(shape, stores, async ({ fresh, append }) => {
     const reader = fresh()
     const receives = Math.max(1, shape.batch / lease)
     const receive = worker(lease)
@@ -101,8 +99,8 @@ export function countReceive (shape: Shape, lease: number): Promise<Counted> {
 }
 
 /** The same while the worker is behind, so that an environment that knows nothing must look for the segment. */
-export function countReceiveBehind (shape: Shape): Promise<Counted> {
-  return inPlace(shape, async ({ fresh, append }) => {
+export function countReceiveBehind (shape: Shape, stores = createStores()): Promise<Counted> {
+  return inPlace(shape, stores, async ({ fresh, append }) => {
     await inTurn(4, append)
     const receive = worker(shape.batch)
     await receive(fresh())
@@ -123,15 +121,12 @@ function worker (lease: number): (environment: Environment) => Promise<void> {
   }
 }
 
-let sweep: Promise<Counted> | undefined
-
 /** A sweep of a topic with `retention_ms` of which nothing is due. */
-export function countSweep (): Promise<Counted> {
-  sweep ??= inPlace({ size: 100, batch: 1 }, async ({ writer, append }) => {
+export function countSweep (stores = createStores()): Promise<Counted> {
+  return inPlace({ size: 100, batch: 1 }, stores, async ({ writer, append }) => {
     await writer.request('PUT', '/topics/t', '{"retention_ms":604800000}')
     await append()
     await writer.sweep()
     return writer.count(repeats, () => inTurn(repeats, () => writer.sweep()))
   })
-  return sweep
 }

@@ -139,7 +139,7 @@ function idleTable ({ appends, found, idle, receives, sweep }: Counts, place: Pl
   const fixed = idleOf(sweep, used, place)
   return table(['', '$ a month'], [
     [
-      `a sweep each hour: ${number(sweep.list)} LISTs and ${number(sweep.readUnits)} reads with one topic, and a read for each further one`,
+      `a sweep each hour: ${number(sweep.list)} LISTs and ${number(sweep.readUnits)} read units with one topic, and 1 for each further one`,
       money(fixed.sweeps)
     ],
     [`${sweep.metrics.length} metrics that the sweeps write`, money(fixed.sweepMetrics)],

@@ -11,6 +11,7 @@ import { systemClock } from '../../src/adapters/system/clock.ts'
 import { noAuthenticator } from '../../src/app/access/authenticator.ts'
 import { buildApp } from '../../src/app/build-app.ts'
 import { createLogger } from '../../src/app/logger.ts'
+import { swaggerDocs } from '../../src/app/routes/service/docs.ts'
 import { createCatalog, type Catalog } from '../../src/domain/catalog/catalog.ts'
 import { createGroups } from '../../src/domain/groups/groups.ts'
 import { defaultLimits } from '../../src/domain/limits.ts'
@@ -146,6 +147,7 @@ export class Environment {
       limits: defaultLimits,
       checks: [],
       authenticator: noAuthenticator,
+      docs: swaggerDocs,
       telemetry,
       logger: createLogger('info', { write: (line) => { this.#sums.logBytes += steadyLength(line) } }),
       platformLogFields: () => ({ lambda_request_id: uuid })

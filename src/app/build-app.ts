@@ -21,6 +21,8 @@ import { createBoundedServer } from './http/bounds/connections.ts'
 import { addHolds } from './http/bounds/holds.ts'
 import { MemoryBudget } from './http/bounds/memory-budget.ts'
 import { addCors } from './http/cors.ts'
+import { addSpecification, type Docs } from './http/docs.ts'
+import { addErrorsPage } from './http/errors-page.ts'
 import { createClientErrorHandler, createErrorHandler, pathOf, refuseConnect } from './http/errors.ts'
 import { addHostCheck } from './http/host-check.ts'
 import type { StreamBounds } from './http/live/event-stream.ts'
@@ -35,7 +37,6 @@ import { Acked, Extended, Nacked, Received } from './routes/groups/lease.schema.
 import { offsetRoutes } from './routes/groups/offset.ts'
 import { receiveRoute } from './routes/groups/receive.ts'
 import { settleRoutes } from './routes/groups/settle.ts'
-import { addDocs, addSpecification } from './routes/service/docs.ts'
 import { serviceRoutes } from './routes/service/health.ts'
 import { metricsRoute } from './routes/service/metrics.ts'
 import { Readiness, type StoreCheck } from './routes/service/readiness.ts'
@@ -60,6 +61,7 @@ export interface AppDeps {
   /** The same as those of the log. */
   readonly limits: Limits
   readonly authenticator: Authenticator
+  readonly docs: Docs
   /** The limit for bytes that are held for clients (request bodies and responses); 256 MiB by default. */
   readonly bufferedBytesMax?: number
   /** Gets what the app does; it should be the same as that of the log. By default, nothing is reported. */
@@ -160,7 +162,10 @@ export function buildApp (deps: AppDeps): FastifyInstance {
   const liveAccess = new LiveAccess(deps)
   const readiness = new Readiness(deps.checks, limits)
 
-  addDocs(app, deps.authenticator.required)
+  deps.docs.addPages(app, deps.authenticator.required)
+  // Relative, because the path may begin with a stage.
+  app.get('/', { config: { access: 'open' }, schema: { hide: true } }, async (_request, reply) => reply.redirect('./docs'))
+  addErrorsPage(app)
   for (const { prefix, hide } of [{ prefix: '', hide: false }, { prefix: '/v1', hide: true }]) {
     app.register((scope, _options, done) => {
       scope.register(produceRoute, { log, limits, hide })
@@ -174,7 +179,7 @@ export function buildApp (deps: AppDeps): FastifyInstance {
       if (deps.tokens !== undefined) scope.register(tokenRoutes, { tokens: deps.tokens, limits, hide })
       scope.register(serviceRoutes, { readiness, hide })
       if (deps.exposition !== undefined) scope.register(metricsRoute, { exposition: deps.exposition, hide })
-      addSpecification(scope)
+      addSpecification(scope, deps.docs)
       done()
     }, { prefix })
   }

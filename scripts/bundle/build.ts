@@ -1,0 +1,63 @@
+import { readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { gzipSync } from 'node:zlib'
+import { build, type Metafile, type Plugin } from 'esbuild'
+import { builtins, requireBanner } from './builtins.ts'
+import { writeDocs } from './docs.ts'
+import { licensesOf } from './licenses.ts'
+
+const root = fileURLToPath(new URL('../..', import.meta.url))
+
+export interface Bundle {
+  readonly metafile: Metafile
+  /** Bytes of index.mjs, which is loaded at every start. */
+  readonly entryBytes: number
+  /** Bytes of all code, compressed, as about the zip has. */
+  readonly gzipBytes: number
+}
+
+/** Builds the function: all that it needs but Node itself, with `index.mjs` as its entry. @param folder is emptied first */
+export async function buildFunction (folder: string): Promise<Bundle> {
+  rmSync(folder, { recursive: true, force: true })
+  const { metafile } = await build({
+    absWorkingDir: root,
+    entryPoints: [{ in: 'scripts/bundle/entry.ts', out: 'index' }],
+    outdir: folder,
+    bundle: true,
+    // Chunks for what is imported only when it is needed: the AWS SDK, JWTs, the memory store.
+    splitting: true,
+    chunkNames: 'chunks/[name]-[hash]',
+    format: 'esm',
+    outExtension: { '.js': '.mjs' },
+    platform: 'node',
+    target: 'node24',
+    // Packages that have both: modules, of which esbuild can leave out what is not used.
+    mainFields: ['module', 'main'],
+    banner: { js: requireBanner },
+    // Not names: the logs have them.
+    minifyWhitespace: true,
+    minifySyntax: true,
+    legalComments: 'none',
+    metafile: true,
+    plugins: [builtins, leftOut],
+    logLevel: 'warning'
+  })
+  writeFileSync(join(folder, 'THIRD-PARTY-LICENSES.txt'), licensesOf(metafile, root))
+  await writeDocs(folder)
+  const code = Object.keys(metafile.outputs).map((file) => join(root, file))
+  const gzipBytes = code.reduce((sum, file) => sum + gzipSync(readFileSync(file)).length, 0)
+  return { metafile, entryBytes: statSync(join(folder, 'index.mjs')).size, gzipBytes }
+}
+
+/**
+ * Stores and metrics that a function never has. loadLambdaSettings refuses a data folder, and the file system of a function that is
+ * none of its own is read-only.
+ */
+const leftOut: Plugin = {
+  name: 'left-out',
+  setup (build) {
+    const contents = 'throw new Error("This is not part of the function that was built: run the server in its place")'
+    build.onLoad({ filter: /\/src\/adapters\/(sqlite|prometheus)\// }, () => ({ contents }))
+  }
+}

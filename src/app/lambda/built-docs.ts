@@ -1,0 +1,40 @@
+import { readFileSync } from 'node:fs'
+import type { FastifyInstance } from 'fastify'
+import type { Docs } from '../http/docs.ts'
+
+/** The specifications of a build: what it says depends on the setting AUTH. */
+export const specifications = {
+  open: 'openapi.json',
+  access: 'openapi-access.json',
+  tokens: 'openapi-tokens.json'
+} as const
+
+/**
+ * What the build has made of the schemas, so that the function need not: the specifications, and a page that lists the operations.
+ * @param folder of the files
+ */
+export function builtDocs (folder: URL): Docs {
+  const texts = new Map<string, string>()
+  const textOf = (file: string): string => {
+    let text = texts.get(file)
+    if (text === undefined) texts.set(file, text = readFileSync(new URL(file, folder), 'utf8'))
+    return text
+  }
+  let required = false
+  return {
+    addPages (app, requiresAccess) {
+      required = requiresAccess
+      app.get('/docs', { config: { access: 'open' }, schema: { hide: true } }, async (_request, reply) =>
+        reply.type('text/html; charset=utf-8').header('content-security-policy', docsPolicy).send(textOf('docs.html')))
+    },
+    specification: (app) => textOf(specifications[variantOf(app, required)])
+  }
+}
+
+/** The page has no scripts, and loads nothing. */
+const docsPolicy = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+
+function variantOf (app: FastifyInstance, requiresAccess: boolean): keyof typeof specifications {
+  if (!requiresAccess) return 'open'
+  return app.hasRoute({ method: 'GET', url: '/tokens' }) ? 'tokens' : 'access'
+}

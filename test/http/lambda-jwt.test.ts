@@ -12,6 +12,6 @@ const environment = { AUTH: 'jwt', JWT_ISSUER: issuerName, JWT_AUDIENCE: audienc
 const token = await sign(key, { exp: inSeconds(3_600), scope: everything.join(' ') })
 
 for (const [name, toEvent] of [['a REST API', (sent: Sent) => restEvent(sent)], ['a function URL', functionUrlEvent]] as const) {
-  httpSuite(`Lambda behind ${name}, with a JWT`, async (t) => ({ ...await buffered(t, { toEvent, environment, concurrency: 50 }), token }),
+  httpSuite(`Lambda behind ${name}, with a JWT`, async (t) => ({ ...await buffered(t, { toEvent, environment }), token }),
     { paths: 'normalized', buffered: true, contractOnly: true })
 }

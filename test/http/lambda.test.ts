@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { functionUrlEvent, httpApiEvent, restEvent, type Sent } from '../support/lambda/events.ts'
 import { buffered, streaming } from '../support/lambda/running.ts'
-import { oneStreamAtATime } from '../support/lambda/runtime.ts'
+import { oneAtATime } from '../support/lambda/runtime.ts'
 import { httpSuite, type Paths } from './http.suite.ts'
 
 /** So many requests at a time in one process. test/integration/lambda has the same one at a time, frozen in between. */
@@ -16,7 +16,7 @@ for (const [name, toEvent, paths] of [
     const running = await buffered(t, { toEvent, concurrency })
     t.after(() => { assert.deepEqual(running.errors, []) })
     return running
-  }, { paths, buffered: true })
+  }, { paths, buffered: true, skip: oneAtATime })
 }
 
 for (const [name, toEvent, contractOnly] of [
@@ -27,5 +27,5 @@ for (const [name, toEvent, contractOnly] of [
     const running = await streaming(t, { toEvent, concurrency })
     t.after(() => { assert.deepEqual(running.errors, []) })
     return running
-  }, { paths: 'normalized', contractOnly, skip: oneStreamAtATime })
+  }, { paths: 'normalized', contractOnly, skip: oneAtATime })
 }

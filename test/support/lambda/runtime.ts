@@ -14,8 +14,8 @@ import { functionFolder } from './function.ts'
 const ric = process.env['LAMBDA_RIC'] ?? ''
 const client = ric === '' ? fileURLToPath(new URL('runtime-loop.ts', import.meta.url)) : join(ric, 'index.mjs')
 
-/** For the `skip` option of a test: AWS's client writes all streams to one socket, so one waits for the end of another. */
-export const oneStreamAtATime: string | false = ric !== '' && 'LAMBDA_RIC'
+/** For the `skip` option of a test with `concurrency`: AWS's client works on each request in a thread of its own, with other data. */
+export const oneAtATime: string | false = ric !== '' && 'LAMBDA_RIC'
 
 export interface RuntimeOptions {
   /** As in the function's settings: the file without its extension, and the export; `index.handler` by default. */

@@ -5,11 +5,12 @@ import type { Context } from 'aws-lambda'
 import type { FastifyInstance, InjectOptions, LightMyRequestCallback } from 'fastify'
 import { systemClock } from './adapters/system/clock.ts'
 import { createAuthenticator, managesTokens } from './app/access/create-authenticator.ts'
-import { type AppDeps, buildApp } from './app/build-app.ts'
+import { buildApp } from './app/build-app.ts'
 import { loadLambdaSettings } from './app/config.ts'
 import { httpEventOf, identityOf, needsBase64, normalizeEvent, routeMatcher, type HttpEvent } from './app/lambda/event.ts'
 import { streamAnswer } from './app/lambda/stream.ts'
 import { createLogger, unbufferedOutput } from './app/logger.ts'
+import type { Prepared } from './app/prepared.ts'
 import { logSweep, type SweepTotal, totalOf } from './app/sweeper.ts'
 import { wire } from './wiring.ts'
 
@@ -47,9 +48,6 @@ export interface LambdaFunction {
    */
   readonly sweepHandler: (event: unknown, context: Context) => Promise<SweepTotal>
 }
-
-/** What is made of the schemas: at the start, or already when the function was built. */
-export type Prepared = Pick<AppDeps, 'docs'>
 
 /**
  * The function, with the settings of the process. It makes no call to AWS before its first request.

@@ -59,6 +59,7 @@ export async function createFunction (prepared: Prepared): Promise<LambdaFunctio
   const warn = (text: string): void => { logger.warn(text) }
   const { log, catalog, groups, tokens, limits, checks, telemetry, flushMetrics } = await wire(settings, warn, {
     runsOn: false,
+    opensLate: startsForRequest(process.env),
     metrics: { emf: process.env['AWS_LAMBDA_FUNCTION_NAME'] ?? 'streams' }
   })
   const app = buildApp({
@@ -166,6 +167,11 @@ async function handlersOf (app: FastifyInstance) {
       await streaming.run(invocation, () => Promise.all([proxy(request, context), invocation.ended]))
     }
   }
+}
+
+/** Whether a request waits for this start. If not, as with provisioned concurrency, all that can be done before is done before. */
+function startsForRequest ({ AWS_LAMBDA_INITIALIZATION_TYPE: type = 'on-demand' }: NodeJS.ProcessEnv): boolean {
+  return type === 'on-demand'
 }
 
 /** Another package may have created the global without the functions of Lambda's runtime. */

@@ -74,6 +74,8 @@ export class LambdaRuntime {
         AWS_LAMBDA_FUNCTION_NAME: 'streams',
         AWS_LAMBDA_FUNCTION_VERSION: '$LATEST',
         AWS_LAMBDA_FUNCTION_MEMORY_SIZE: '1024',
+        AWS_LAMBDA_LOG_GROUP_NAME: '/aws/lambda/streams',
+        AWS_LAMBDA_LOG_STREAM_NAME: '2026/01/31/[$LATEST]8b1c',
         ...environment
       }),
       stdio: ['ignore', 'ignore', 'inherit']

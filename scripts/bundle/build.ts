@@ -37,9 +37,7 @@ export async function buildFunction (folder: string): Promise<Bundle> {
     // Packages that have both: modules, of which esbuild can leave out what is not used.
     mainFields: ['module', 'main'],
     banner: { js: requireBanner },
-    // Not names: the logs have them.
-    minifyWhitespace: true,
-    minifySyntax: true,
+    minify: true,
     legalComments: 'none',
     metafile: true,
     plugins: [leftOut(root), builtins, validators(root)],

@@ -21,6 +21,11 @@ const replaced: ReadonlyArray<{ readonly why: string, readonly file: RegExp, rea
     contents: 'module.exports = { satisfies: () => true, gt: () => false, coerce: (version) => version }'
   },
   {
+    why: 'Only the proxy of this function makes requests with it.',
+    file: /\/node_modules\/light-my-request\/lib\/config-validator\.js$/,
+    contents: 'module.exports = () => true'
+  },
+  {
     why: 'The log is written by this thread, without transports.',
     file: /\/node_modules\/pino\/lib\/(transport|multistream)\.js$/,
     contents: 'module.exports = () => { throw new Error("This is not part of the function that was built") }'
@@ -36,8 +41,8 @@ export const leftOut = (root: string): Plugin => ({
     build.onLoad({ filter: /^/, namespace: 'typebox' }, () => (
       { contents: 'export * as Type from "./node_modules/@sinclair/typebox/build/esm/type/type/type.mjs"', resolveDir: root }))
     for (const { file, contents } of replaced) build.onLoad({ filter: file }, () => ({ contents }))
-    // Fastify requires both for servers that a function does not have. They load a third of Node's own code for networks.
-    build.onResolve({ filter: /^node:(https|http2)$/ }, ({ path, importer }) =>
+    // Fastify requires them for servers that a function does not have. They load a third of Node's own code for networks.
+    build.onResolve({ filter: /^node:(https|http2|dns)$/ }, ({ path, importer }) =>
       /\/node_modules\/fastify\//.test(importer) ? { path, namespace: 'lazy' } : undefined)
     build.onLoad({ filter: /^/, namespace: 'lazy' }, ({ path }) => ({ contents: lazy(path) }))
   }

@@ -31,6 +31,7 @@ import { ProblemSchema } from './http/problem.ts'
 import { addRequestLog, logRequest, type PlatformLogFields, RequestLogFields, requestId } from './http/request-log.ts'
 import { show, validationError } from './http/validation.ts'
 import { schemaController, validatorCompiler } from './http/validators.ts'
+import { withoutVersion } from './http/version.ts'
 import type { Prepared } from './prepared.ts'
 import { Status } from './routes/common.schema.ts'
 import { groupRoutes } from './routes/groups/group.ts'
@@ -117,6 +118,7 @@ export function buildApp (deps: AppDeps): FastifyInstance {
     ...trustedProxies.length === 0 ? {} : { trustProxy: [...trustedProxies] },
     schemaController: schemaController(compileValidator),
     schemaErrorFormatter: validationError,
+    rewriteUrl: ({ url = '' }) => withoutVersion(url),
     // So that a topic name that is too long is refused by the topic rule (400) and not by the router (404).
     routerOptions: { maxParamLength: 64 * 1024, ignoreTrailingSlash: true },
     // During shutdown, requests on open connections are still served; then the connections are closed.
@@ -166,23 +168,21 @@ export function buildApp (deps: AppDeps): FastifyInstance {
   // Relative, because the path may begin with a stage.
   app.get('/', { config: { access: 'open' }, schema: { hide: true } }, async (_request, reply) => reply.redirect('./docs'))
   addErrorsPage(app)
-  for (const { prefix, hide } of [{ prefix: '', hide: false }, { prefix: '/v1', hide: true }]) {
-    app.register((scope, _options, done) => {
-      scope.register(produceRoute, { log, limits, compileValidator, hide })
-      const { timeLeft, streamBounds } = deps
-      scope.register(consumeRoute, { log, live, liveAccess, limits, sendPage, telemetry, timeLeft, streamBounds, hide })
-      scope.register(topicRoutes, { catalog, groups, limits, hide })
-      scope.register(trimRoute, { log, catalog, limits, hide })
-      scope.register(closeRoute, { log, limits, hide })
-      scope.register(receiveRoute, { groups, live, liveAccess, limits, sendBody, telemetry, timeLeft, hide })
-      for (const routes of [settleRoutes, groupRoutes, offsetRoutes]) scope.register(routes, { groups, limits, hide })
-      if (deps.tokens !== undefined) scope.register(tokenRoutes, { tokens: deps.tokens, limits, hide })
-      scope.register(serviceRoutes, { readiness, hide })
-      if (deps.exposition !== undefined) scope.register(metricsRoute, { exposition: deps.exposition, hide })
-      addSpecification(scope, deps.docs)
-      done()
-    }, { prefix })
-  }
+  const { timeLeft, streamBounds, tokens, exposition } = deps
+  app.register(produceRoute, { log, limits, compileValidator })
+  app.register(consumeRoute, { log, live, liveAccess, limits, sendPage, telemetry, timeLeft, streamBounds })
+  app.register(topicRoutes, { catalog, groups, limits })
+  app.register(trimRoute, { log, catalog, limits })
+  app.register(closeRoute, { log, limits })
+  app.register(receiveRoute, { groups, live, liveAccess, limits, sendBody, telemetry, timeLeft })
+  for (const routes of [settleRoutes, groupRoutes, offsetRoutes]) app.register(routes, { groups, limits })
+  if (tokens !== undefined) app.register(tokenRoutes, { tokens, limits })
+  app.register(serviceRoutes, { readiness })
+  if (exposition !== undefined) app.register(metricsRoute, { exposition })
+  app.register((scope, _options, done) => {
+    addSpecification(scope, deps.docs)
+    done()
+  })
   return app
 }
 

@@ -7,10 +7,10 @@ import type { FastifySchemaCompiler, FastifyServerOptions } from 'fastify'
  */
 export type Validators = (name: string, schema: AnySchema) => ValidateFunction
 
-/** For routes. A route has the same schemas at its path below the version, and for HEAD. */
+/** For routes. A route has the same schemas for HEAD. */
 export function validatorCompiler (validators: Validators): FastifySchemaCompiler<AnySchema> {
   return ({ method = '', url = '', httpPart = '', schema }) =>
-    validators(`${method === 'HEAD' ? 'GET' : method} ${url.replace(/^\/v1(?=\/)/, '')} ${httpPart}`, schema)
+    validators(`${method === 'HEAD' ? 'GET' : method} ${url} ${httpPart}`, schema)
 }
 
 /** With these, Fastify does not load its own compilers. */

@@ -18,19 +18,17 @@ export interface ProduceRouteOptions {
   readonly log: Log
   readonly limits: Limits
   readonly compileValidator: FastifySchemaCompiler<AnySchema>
-  readonly hide: boolean
 }
 
 interface Route { Params: { topic: string }, Headers: ConditionHeaders, Body: MessageBody | undefined }
 
 /** `POST /topics/{topic}/produce` */
-export const produceRoute: FastifyPluginCallbackTypebox<ProduceRouteOptions> = (app, { log, limits, compileValidator, hide }, done) => {
+export const produceRoute: FastifyPluginCallbackTypebox<ProduceRouteOptions> = (app, { log, limits, compileValidator }, done) => {
   const { MessageBody, Messages, BatchBody } = messageSchemas(limits)
 
   app.post<Route>('/topics/:topic/produce', {
     config: { access: 'produce', appends: true },
     schema: {
-      hide,
       operationId: 'produce',
       tags: ['topics'],
       summary: 'Append a message or a batch of messages',

@@ -5,11 +5,12 @@ import type { Context } from 'aws-lambda'
 import type { FastifyInstance, InjectOptions, LightMyRequestCallback } from 'fastify'
 import { systemClock } from './adapters/system/clock.ts'
 import { createAuthenticator, managesTokens } from './app/access/create-authenticator.ts'
-import { type AppDeps, buildApp } from './app/build-app.ts'
+import { buildApp } from './app/build-app.ts'
 import { loadLambdaSettings } from './app/config.ts'
 import { httpEventOf, identityOf, needsBase64, normalizeEvent, routeMatcher, type HttpEvent } from './app/lambda/event.ts'
 import { streamAnswer } from './app/lambda/stream.ts'
 import { createLogger, unbufferedOutput } from './app/logger.ts'
+import type { Prepared } from './app/prepared.ts'
 import { logSweep, type SweepTotal, totalOf } from './app/sweeper.ts'
 import { wire } from './wiring.ts'
 
@@ -48,9 +49,6 @@ export interface LambdaFunction {
   readonly sweepHandler: (event: unknown, context: Context) => Promise<SweepTotal>
 }
 
-/** What is made of the schemas: at the start, or already when the function was built. */
-export type Prepared = Pick<AppDeps, 'docs'>
-
 /**
  * The function, with the settings of the process. It makes no call to AWS before its first request.
  * @throws SettingsError
@@ -61,6 +59,7 @@ export async function createFunction (prepared: Prepared): Promise<LambdaFunctio
   const warn = (text: string): void => { logger.warn(text) }
   const { log, catalog, groups, tokens, limits, checks, telemetry, flushMetrics } = await wire(settings, warn, {
     runsOn: false,
+    opensLate: startsForRequest(process.env),
     metrics: { emf: process.env['AWS_LAMBDA_FUNCTION_NAME'] ?? 'streams' }
   })
   const app = buildApp({
@@ -168,6 +167,11 @@ async function handlersOf (app: FastifyInstance) {
       await streaming.run(invocation, () => Promise.all([proxy(request, context), invocation.ended]))
     }
   }
+}
+
+/** Whether a request waits for this start. If not, as with provisioned concurrency, all that can be done before is done before. */
+function startsForRequest ({ AWS_LAMBDA_INITIALIZATION_TYPE: type = 'on-demand' }: NodeJS.ProcessEnv): boolean {
+  return type === 'on-demand'
 }
 
 /** Another package may have created the global without the functions of Lambda's runtime. */

@@ -9,7 +9,7 @@ import { loadServerSettings, type ServiceSettings, SettingsError } from './app/c
 import { closeIdleWhenSent, limitConnections } from './app/http/bounds/connections.ts'
 import { bufferedOutput, createLogger } from './app/logger.ts'
 import { type Sweeper, startSweeping } from './app/sweeper.ts'
-import { swaggerDocs } from './app/routes/service/docs.ts'
+import { preparedAtStart } from './app/prepared.ts'
 import { limitYoungGeneration } from './app/young-generation.ts'
 import type { Tracing } from './adapters/opentelemetry/start.ts'
 import { defaultLimits } from './domain/limits.ts'
@@ -52,7 +52,7 @@ async function start (settings: ServiceSettings): Promise<void> {
     exposition: wiring.exposition,
     authenticator: await createAuthenticator(settings.access, { ...wiring, clock: systemClock, warn }),
     checks: wiring.checks,
-    docs: swaggerDocs,
+    ...preparedAtStart(),
     logger,
     ...tracing !== undefined && observedBy(tracing),
     bufferedBytesMax: settings.bufferedBytesMax,

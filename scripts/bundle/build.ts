@@ -2,10 +2,12 @@ import { readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { gzipSync } from 'node:zlib'
-import { build, type Metafile, type Plugin } from 'esbuild'
+import { build, type Metafile } from 'esbuild'
 import { builtins, requireBanner } from './builtins.ts'
 import { writeDocs } from './docs.ts'
+import { leftOut } from './left-out.ts'
 import { licensesOf } from './licenses.ts'
+import { validators } from './validators.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 
@@ -35,12 +37,10 @@ export async function buildFunction (folder: string): Promise<Bundle> {
     // Packages that have both: modules, of which esbuild can leave out what is not used.
     mainFields: ['module', 'main'],
     banner: { js: requireBanner },
-    // Not names: the logs have them.
-    minifyWhitespace: true,
-    minifySyntax: true,
+    minify: true,
     legalComments: 'none',
     metafile: true,
-    plugins: [builtins, leftOut],
+    plugins: [leftOut(root), builtins, validators(root)],
     logLevel: 'warning'
   })
   writeFileSync(join(folder, 'THIRD-PARTY-LICENSES.txt'), licensesOf(metafile, root))
@@ -48,16 +48,4 @@ export async function buildFunction (folder: string): Promise<Bundle> {
   const code = Object.keys(metafile.outputs).map((file) => join(root, file))
   const gzipBytes = code.reduce((sum, file) => sum + gzipSync(readFileSync(file)).length, 0)
   return { metafile, entryBytes: statSync(join(folder, 'index.mjs')).size, gzipBytes }
-}
-
-/**
- * Stores and metrics that a function never has. loadLambdaSettings refuses a data folder, and the file system of a function that is
- * none of its own is read-only.
- */
-const leftOut: Plugin = {
-  name: 'left-out',
-  setup (build) {
-    const contents = 'throw new Error("This is not part of the function that was built: run the server in its place")'
-    build.onLoad({ filter: /\/src\/adapters\/(sqlite|prometheus)\// }, () => ({ contents }))
-  }
 }

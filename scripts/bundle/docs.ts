@@ -1,45 +1,16 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { systemClock } from '../../src/adapters/system/clock.ts'
-import { createAuthenticator, managesTokens } from '../../src/app/access/create-authenticator.ts'
-import type { AccessSettings } from '../../src/app/access/settings.ts'
-import { buildApp } from '../../src/app/build-app.ts'
-import { loadSettings } from '../../src/app/config.ts'
 import { serviceTitle } from '../../src/app/http/docs.ts'
 import { specifications } from '../../src/app/lambda/built-docs.ts'
 import { swaggerDocs } from '../../src/app/routes/service/docs.ts'
-import { wire } from '../../src/wiring.ts'
-
-/** Settings that have these specifications. */
-const accesses: Readonly<Record<keyof typeof specifications, AccessSettings>> = {
-  open: { kind: 'none' },
-  access: { kind: 'platform' },
-  tokens: { kind: 'bearer', tokens: true, jwt: undefined }
-}
+import { type Variant, withApp } from './apps.ts'
 
 /** Writes what builtDocs reads: the specifications that the app of the sources would make, and the page of operations. */
 export async function writeDocs (folder: string): Promise<void> {
-  for (const name of Object.keys(accesses) as Array<keyof typeof specifications>) {
-    const text = await specificationOf(accesses[name])
-    writeFileSync(join(folder, specifications[name]), text)
-    if (name === 'tokens') writeFileSync(join(folder, 'docs.html'), operationsPage(JSON.parse(text) as Specification))
-  }
-}
-
-async function specificationOf (access: AccessSettings): Promise<string> {
-  const wiring = await wire(loadSettings({ DATA_DIR: ':memory:' }), () => {})
-  const app = buildApp({
-    ...wiring,
-    tokens: managesTokens(access) ? wiring.tokens : undefined,
-    authenticator: await createAuthenticator(access, { ...wiring, clock: systemClock, warn: () => {} }),
-    docs: swaggerDocs
-  })
-  try {
-    await app.ready()
-    return swaggerDocs.specification(app)
-  } finally {
-    await app.close()
-    await wiring.close()
+  for (const variant of Object.keys(specifications) as Variant[]) {
+    const text = await withApp(variant, (app) => swaggerDocs.specification(app))
+    writeFileSync(join(folder, specifications[variant]), text)
+    if (variant === 'tokens') writeFileSync(join(folder, 'docs.html'), operationsPage(JSON.parse(text) as Specification))
   }
 }
 

@@ -21,7 +21,7 @@ import { createBoundedServer } from './http/bounds/connections.ts'
 import { addHolds } from './http/bounds/holds.ts'
 import { MemoryBudget } from './http/bounds/memory-budget.ts'
 import { addCors } from './http/cors.ts'
-import { addSpecification, type Docs } from './http/docs.ts'
+import { addSpecification } from './http/docs.ts'
 import { addErrorsPage } from './http/errors-page.ts'
 import { createClientErrorHandler, createErrorHandler, pathOf, refuseConnect } from './http/errors.ts'
 import { addHostCheck } from './http/host-check.ts'
@@ -29,7 +29,10 @@ import type { StreamBounds } from './http/live/event-stream.ts'
 import { LiveRequests } from './http/live/live-requests.ts'
 import { ProblemSchema } from './http/problem.ts'
 import { addRequestLog, logRequest, type PlatformLogFields, RequestLogFields, requestId } from './http/request-log.ts'
-import { ajvOptions, show, validationError } from './http/validation.ts'
+import { show, validationError } from './http/validation.ts'
+import { schemaController, validatorCompiler } from './http/validators.ts'
+import { withoutVersion } from './http/version.ts'
+import type { Prepared } from './prepared.ts'
 import { Status } from './routes/common.schema.ts'
 import { groupRoutes } from './routes/groups/group.ts'
 import { Group, GroupList, Redriven, Sought } from './routes/groups/group.schema.ts'
@@ -52,7 +55,7 @@ import { topicRoutes } from './routes/topics/topic.ts'
 import { trimRoute } from './routes/topics/trim.ts'
 import type { TimeLeft } from './routes/time-left.ts'
 
-export interface AppDeps {
+export interface AppDeps extends Prepared {
   readonly log: Log
   readonly catalog: Catalog
   readonly groups: Groups
@@ -61,7 +64,6 @@ export interface AppDeps {
   /** The same as those of the log. */
   readonly limits: Limits
   readonly authenticator: Authenticator
-  readonly docs: Docs
   /** The limit for bytes that are held for clients (request bodies and responses); 256 MiB by default. */
   readonly bufferedBytesMax?: number
   /** Gets what the app does; it should be the same as that of the log. By default, nothing is reported. */
@@ -106,6 +108,7 @@ export function buildApp (deps: AppDeps): FastifyInstance {
   const handleError = createErrorHandler(limits)
   const sendBody = createBodySender(limits)
   const sendPage = createPageSender(sendBody)
+  const compileValidator = validatorCompiler(deps.validators)
   const app = Fastify({
     ...(deps.logger === undefined ? {} : { loggerInstance: deps.logger }),
     logController: new LogController({ disableRequestLogging: true }),
@@ -113,8 +116,9 @@ export function buildApp (deps: AppDeps): FastifyInstance {
     childLoggerFactory: (logger) => logger,
     genReqId: requestId,
     ...trustedProxies.length === 0 ? {} : { trustProxy: [...trustedProxies] },
-    ajv: ajvOptions,
+    schemaController: schemaController(compileValidator),
     schemaErrorFormatter: validationError,
+    rewriteUrl: ({ url = '' }) => withoutVersion(url),
     // So that a topic name that is too long is refused by the topic rule (400) and not by the router (404).
     routerOptions: { maxParamLength: 64 * 1024, ignoreTrailingSlash: true },
     // During shutdown, requests on open connections are still served; then the connections are closed.
@@ -133,11 +137,9 @@ export function buildApp (deps: AppDeps): FastifyInstance {
     }
   }).withTypeProvider<TypeBoxTypeProvider>()
 
-  // To compile one for each answer of each route takes a second of the start and 50 MiB, and saves less than a microsecond.
-  app.setSerializerCompiler(() => (data) => JSON.stringify(data))
   for (const schema of schemas) app.addSchema(schema)
   if (deps.tokens !== undefined) for (const schema of [Token, CreatedTokenBody, TokenList]) app.addSchema(schema)
-  addBodyParsers(app, limits)
+  addBodyParsers(app, limits, deps.validators)
   app.setErrorHandler(handleError)
   addRequestLog(app, reports)
   if (deps.onRequest !== undefined) addObserver(app, deps.onRequest)
@@ -166,23 +168,21 @@ export function buildApp (deps: AppDeps): FastifyInstance {
   // Relative, because the path may begin with a stage.
   app.get('/', { config: { access: 'open' }, schema: { hide: true } }, async (_request, reply) => reply.redirect('./docs'))
   addErrorsPage(app)
-  for (const { prefix, hide } of [{ prefix: '', hide: false }, { prefix: '/v1', hide: true }]) {
-    app.register((scope, _options, done) => {
-      scope.register(produceRoute, { log, limits, hide })
-      const { timeLeft, streamBounds } = deps
-      scope.register(consumeRoute, { log, live, liveAccess, limits, sendPage, telemetry, timeLeft, streamBounds, hide })
-      scope.register(topicRoutes, { catalog, groups, limits, hide })
-      scope.register(trimRoute, { log, catalog, limits, hide })
-      scope.register(closeRoute, { log, limits, hide })
-      scope.register(receiveRoute, { groups, live, liveAccess, limits, sendBody, telemetry, timeLeft, hide })
-      for (const routes of [settleRoutes, groupRoutes, offsetRoutes]) scope.register(routes, { groups, limits, hide })
-      if (deps.tokens !== undefined) scope.register(tokenRoutes, { tokens: deps.tokens, limits, hide })
-      scope.register(serviceRoutes, { readiness, hide })
-      if (deps.exposition !== undefined) scope.register(metricsRoute, { exposition: deps.exposition, hide })
-      addSpecification(scope, deps.docs)
-      done()
-    }, { prefix })
-  }
+  const { timeLeft, streamBounds, tokens, exposition } = deps
+  app.register(produceRoute, { log, limits, compileValidator })
+  app.register(consumeRoute, { log, live, liveAccess, limits, sendPage, telemetry, timeLeft, streamBounds })
+  app.register(topicRoutes, { catalog, groups, limits })
+  app.register(trimRoute, { log, catalog, limits })
+  app.register(closeRoute, { log, limits })
+  app.register(receiveRoute, { groups, live, liveAccess, limits, sendBody, telemetry, timeLeft })
+  for (const routes of [settleRoutes, groupRoutes, offsetRoutes]) app.register(routes, { groups, limits })
+  if (tokens !== undefined) app.register(tokenRoutes, { tokens, limits })
+  app.register(serviceRoutes, { readiness })
+  if (exposition !== undefined) app.register(metricsRoute, { exposition })
+  app.register((scope, _options, done) => {
+    addSpecification(scope, deps.docs)
+    done()
+  })
   return app
 }
 

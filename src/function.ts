@@ -3,6 +3,7 @@ import type { Writable } from 'node:stream'
 import awsLambdaFastify from '@fastify/aws-lambda'
 import type { Context } from 'aws-lambda'
 import type { FastifyInstance, InjectOptions, LightMyRequestCallback } from 'fastify'
+import { createEmfMetrics } from './adapters/emf/emf.ts'
 import { systemClock } from './adapters/system/clock.ts'
 import { createAuthenticator, managesTokens } from './app/access/create-authenticator.ts'
 import { buildApp } from './app/build-app.ts'
@@ -60,7 +61,10 @@ export async function createFunction (prepared: Prepared): Promise<LambdaFunctio
   const { log, catalog, groups, tokens, limits, checks, telemetry, flushMetrics } = await wire(settings, warn, {
     runsOn: false,
     opensLate: startsForRequest(process.env),
-    metrics: { emf: process.env['AWS_LAMBDA_FUNCTION_NAME'] ?? 'streams' }
+    metrics: (options) => {
+      const { telemetry, flush } = createEmfMetrics({ ...options, service: process.env['AWS_LAMBDA_FUNCTION_NAME'] ?? 'streams' })
+      return { telemetry, flushMetrics: flush }
+    }
   })
   const app = buildApp({
     ...prepared,

@@ -63,13 +63,22 @@ interface Stores {
   close (): void
 }
 
+export interface MetricsOptions {
+  /** Topics that have a label of their own. */
+  readonly topicsMax: number
+  /** Whether the calls to the stores cost money. */
+  readonly paid: boolean
+}
+
+type Reporting = Pick<Wiring, 'telemetry'> & Partial<Pick<Wiring, 'exposition' | 'flushMetrics'>>
+
 export interface Platform {
   /** Whether the process goes on running when it has answered; true by default. */
   readonly runsOn?: boolean
   /** Whether stores on AWS are opened by the first call to one of them, and not before; false by default. */
   readonly opensLate?: boolean
-  /** Where the metrics go: to whoever scrapes the server, or into the log of this function; nowhere by default. */
-  readonly metrics?: 'prometheus' | { readonly emf: string }
+  /** Opens the place where the metrics go; called unless METRICS=off. Nowhere by default. */
+  readonly metrics?: (options: MetricsOptions) => Reporting | Promise<Reporting>
   /** Only while traces are on. Without it, nothing of what makes spans is there. */
   readonly traces?: Traces | undefined
 }
@@ -128,20 +137,11 @@ function traced (stores: Stores, traces: Traces): Stores {
   }
 }
 
-/** Imports only the adapter that is used: prom-client takes 40 ms of CPU time to load. */
 async function openMetrics (
-  { metrics: isOn, metricTopicsMax: topicsMax, storage }: Settings, metrics: Platform['metrics']
+  { metrics: isOn, metricTopicsMax: topicsMax, storage }: Settings, open: Platform['metrics'] = () => ({ telemetry: noTelemetry })
 ): Promise<Pick<Wiring, 'telemetry' | 'exposition' | 'flushMetrics'>> {
-  const options = { topicsMax, paid: storage.kind === 'aws' }
-  const flushMetrics = (): void => {}
-  if (!isOn || metrics === undefined) return { telemetry: noTelemetry, exposition: undefined, flushMetrics }
-  if (metrics === 'prometheus') {
-    const { createPrometheusMetrics } = await import('./adapters/prometheus/exposition.ts')
-    return { ...createPrometheusMetrics(options), flushMetrics }
-  }
-  const { createEmfMetrics } = await import('./adapters/emf/emf.ts')
-  const { telemetry, flush } = createEmfMetrics({ ...options, service: metrics.emf })
-  return { telemetry, exposition: undefined, flushMetrics: flush }
+  const reporting = isOn ? await open({ topicsMax, paid: storage.kind === 'aws' }) : { telemetry: noTelemetry }
+  return { exposition: undefined, flushMetrics () {}, ...reporting }
 }
 
 /** Imports only the adapters that are used: the AWS SDK alone takes longer to load than everything else. */

@@ -19,7 +19,7 @@ const accesses: Readonly<Record<Variant, AccessSettings>> = {
 
 /** Uses an app of the function from the sources, with nothing stored. */
 export async function withApp<Result> (
-  variant: Variant, use: (app: FastifyInstance) => Result, prepared: Prepared = preparedAtStart()
+  variant: Variant, use: (app: FastifyInstance) => Result | Promise<Result>, prepared: Prepared = preparedAtStart()
 ): Promise<Result> {
   const access = accesses[variant]
   const wiring = await wire(loadSettings({ DATA_DIR: ':memory:' }), () => {})
@@ -31,7 +31,7 @@ export async function withApp<Result> (
   })
   try {
     await app.ready()
-    return use(app)
+    return await use(app)
   } finally {
     await app.close()
     await wiring.close()

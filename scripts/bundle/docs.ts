@@ -1,17 +1,19 @@
-import { writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { serviceTitle } from '../../src/app/http/docs.ts'
-import { specifications } from '../../src/app/lambda/built-docs.ts'
+import { pages, specifications } from '../../src/app/lambda/built-docs.ts'
+import { errorsPath } from '../../src/app/http/problem.ts'
 import { swaggerDocs } from '../../src/app/routes/service/docs.ts'
 import { type Variant, withApp } from './apps.ts'
 
 /** Writes what builtDocs reads: the specifications that the app of the sources would make, and the page of operations. */
 export async function writeDocs (folder: string): Promise<void> {
   for (const variant of Object.keys(specifications) as Variant[]) {
-    const text = await withApp(variant, (app) => swaggerDocs.specification(app))
-    writeFileSync(join(folder, specifications[variant]), text)
-    if (variant === 'tokens') writeFileSync(join(folder, 'docs.html'), operationsPage(JSON.parse(text) as Specification))
+    writeFileSync(join(folder, specifications[variant]), await withApp(variant, (app) => swaggerDocs.specification(app)))
   }
+  const tokens = readFileSync(join(folder, specifications.tokens), 'utf8')
+  writeFileSync(join(folder, pages['/docs']), operationsPage(JSON.parse(tokens) as Specification))
+  writeFileSync(join(folder, pages[errorsPath]), await withApp('open', async (app) => (await app.inject(errorsPath)).body))
 }
 
 interface Specification { readonly paths: Readonly<Record<string, Readonly<Record<string, { summary: string }>>>> }

@@ -4,18 +4,27 @@ import standalone from 'ajv/dist/standalone/index.js'
 import type { Plugin } from 'esbuild'
 import { createAjv } from '../../src/app/http/ajv.ts'
 import { preparedAtStart } from '../../src/app/prepared.ts'
+import { SettingsSchema } from '../../src/app/settings.schema.ts'
 import { withApp } from './apps.ts'
 
-/** The module of the file built-validators.ts, with the validators of all schemas of the app. */
+/** The modules in place of the files built-validators.ts and check-setting.ts, with the validators of all schemas. */
 export function validators (root: string): Plugin {
   return {
     name: 'validators',
     setup (build) {
-      build.onLoad({ filter: /\/scripts\/bundle\/built-validators\.ts$/ }, async () => ({
-        contents: sourceOf(await schemasOfApp()), resolveDir: join(root, 'src/app/http')
+      const resolveDir = join(root, 'src/app/http')
+      build.onLoad({ filter: /\/scripts\/bundle\/built-validators\.ts$/ }, async () => (
+        { contents: `${sourceOf(await schemasOfApp())}\nexport const builtValidators = (name) => validators[name]`, resolveDir }))
+      build.onLoad({ filter: /\/src\/app\/check-setting\.ts$/ }, () => ({
+        contents: `${sourceOf(schemasOfSettings(), false)}\nexport const checkSetting = (name, _, value) => validators[name](value)`,
+        resolveDir
       }))
     }
   }
+}
+
+function schemasOfSettings (): ReadonlyMap<string, string> {
+  return new Map(Object.entries(SettingsSchema.properties).map(([name, schema]) => [name, JSON.stringify(schema)]))
 }
 
 /** The schemas that an app with all routes asks validators for, by name, as JSON. */
@@ -40,15 +49,14 @@ function withoutProse (this: object, key: string, value: unknown): unknown {
   return prose.has(key) && (key === 'x-openapi' || key === 'example' || typeof value === 'string') ? undefined : value
 }
 
-function sourceOf (schemas: ReadonlyMap<string, string>): string {
-  const ajv = createAjv({ source: true, esm: true })
+function sourceOf (schemas: ReadonlyMap<string, string>, verbose = true): string {
+  const ajv = createAjv({ source: true, esm: true }, verbose)
   const texts = [...new Set(schemas.values())]
   texts.forEach((text, index) => { ajv.addSchema(JSON.parse(text, withoutProse) as AnySchema, `v${index}`) })
   const byName = [...schemas].map(([name, text]) => `${JSON.stringify(name)}: v${texts.indexOf(text)}`)
   return [
     'import { hasAtMostBytes } from "./keywords.ts"',
     standalone.default(ajv, Object.fromEntries(texts.map((_, index) => [`v${index}`, `v${index}`]))),
-    `const validators = { ${byName.join(', ')} }`,
-    'export const builtValidators = (name) => validators[name]'
+    `const validators = { ${byName.join(', ')} }`
   ].join('\n')
 }

@@ -22,7 +22,6 @@ import { addHolds } from './http/bounds/holds.ts'
 import { MemoryBudget } from './http/bounds/memory-budget.ts'
 import { addCors } from './http/cors.ts'
 import { addSpecification } from './http/docs.ts'
-import { addErrorsPage } from './http/errors-page.ts'
 import { createClientErrorHandler, createErrorHandler, pathOf, refuseConnect } from './http/errors.ts'
 import { addHostCheck } from './http/host-check.ts'
 import type { StreamBounds } from './http/live/event-stream.ts'
@@ -167,7 +166,6 @@ export function buildApp (deps: AppDeps): FastifyInstance {
   deps.docs.addPages(app, deps.authenticator.required)
   // Relative, because the path may begin with a stage.
   app.get('/', { config: { access: 'open' }, schema: { hide: true } }, async (_request, reply) => reply.redirect('./docs'))
-  addErrorsPage(app)
   const { timeLeft, streamBounds, tokens, exposition } = deps
   app.register(produceRoute, { log, limits, compileValidator })
   app.register(consumeRoute, { log, live, liveAccess, limits, sendPage, telemetry, timeLeft, streamBounds })

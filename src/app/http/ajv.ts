@@ -14,8 +14,11 @@ export function ajvValidators (): Validators {
   }
 }
 
-/** @param code how Ajv writes the code of validators; by default to run it at once */
-export function createAjv (code: CodeOptions = {}): Ajv {
+/**
+ * @param code how Ajv writes the code of validators; by default to run it at once
+ * @param verbose whether errors have the schema in them
+ */
+export function createAjv (code: CodeOptions = {}, verbose = true): Ajv {
   const ajv = new Ajv({
     code,
     // Requests are not changed: nothing is converted, added or removed.
@@ -23,7 +26,7 @@ export function createAjv (code: CodeOptions = {}): Ajv {
     removeAdditional: false,
     useDefaults: false,
     // So that errors contain their schema, which has x-expected.
-    verbose: true,
+    verbose,
     // Ours are made of x-expected.
     messages: false,
     // Ours are checked by the compiler. To compile the schema of schemas takes as long as all others.

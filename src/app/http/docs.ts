@@ -4,7 +4,10 @@ export const serviceTitle = 'Serverless Streams'
 
 /** What the service says about its interface. */
 export interface Docs {
-  /** Adds `/docs`. Called before the routes are added. @param requiresAccess whether the service has access control */
+  /**
+   * Adds `/docs`, and the page that the `type` of every error leads to. Called before the routes are added.
+   * @param requiresAccess whether the service has access control
+   */
   readonly addPages: (app: FastifyInstance, requiresAccess: boolean) => void
   /** @returns the OpenAPI specification of the app, as JSON */
   readonly specification: (app: FastifyInstance) => string

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import type { FastifyInstance } from 'fastify'
 import type { Docs } from '../http/docs.ts'
+import { errorsPath } from '../http/problem.ts'
 
 /** The specifications of a build: what it says depends on the setting AUTH. */
 export const specifications = {
@@ -9,8 +10,12 @@ export const specifications = {
   tokens: 'openapi-tokens.json'
 } as const
 
+/** The pages of a build, by their paths. */
+export const pages = { '/docs': 'docs.html', [errorsPath]: 'errors.html' } as const
+
 /**
- * What the build has made of the schemas, so that the function need not: the specifications, and a page that lists the operations.
+ * What the build has made of the schemas, so that the function need not: the specifications, a page
+ * that lists the operations, and one that lists the errors.
  * @param folder of the files
  */
 export function builtDocs (folder: URL): Docs {
@@ -24,15 +29,17 @@ export function builtDocs (folder: URL): Docs {
   return {
     addPages (app, requiresAccess) {
       required = requiresAccess
-      app.get('/docs', { config: { access: 'open' }, schema: { hide: true } }, async (_request, reply) =>
-        reply.type('text/html; charset=utf-8').header('content-security-policy', docsPolicy).send(textOf('docs.html')))
+      for (const [path, file] of Object.entries(pages)) {
+        app.get(path, { config: { access: 'open' }, schema: { hide: true } }, async (_request, reply) =>
+          reply.type('text/html; charset=utf-8').header('content-security-policy', pagePolicy).send(textOf(file)))
+      }
     },
     specification: (app) => textOf(specifications[variantOf(app, required)])
   }
 }
 
-/** The page has no scripts, and loads nothing. */
-const docsPolicy = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+/** The pages have no scripts, and load nothing. */
+const pagePolicy = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
 function variantOf (app: FastifyInstance, requiresAccess: boolean): keyof typeof specifications {
   if (!requiresAccess) return 'open'

@@ -6,11 +6,13 @@ import manifest from '../../../../package.json' with { type: 'json' }
 import { securityOf, securitySchemes } from '../../access/openapi.ts'
 import { costHeaders, preferDescription } from '../../http/answers/cost-headers.ts'
 import { type Docs, serviceTitle } from '../../http/docs.ts'
+import { addErrorsPage } from '../../http/errors-page.ts'
 
 /** The specification, generated from the route schemas when the app starts, and Swagger UI to show it. */
 export const swaggerDocs: Docs = { addPages, specification }
 
 function addPages (app: FastifyInstance, requiresAccess: boolean): void {
+  addErrorsPage(app)
   app.register(fastifySwagger, {
     openapi: {
       openapi: '3.1.0',

@@ -12,7 +12,7 @@ import { httpEventOf, identityOf, needsBase64, normalizeEvent, routeMatcher, typ
 import { streamAnswer } from './app/lambda/stream.ts'
 import { createLogger, unbufferedOutput } from './app/logger.ts'
 import type { Prepared } from './app/prepared.ts'
-import { logSweep, type SweepTotal, totalOf } from './app/sweeper.ts'
+import { foundWork, logSweep, type SweepTotal, totalOf } from './app/sweeper.ts'
 import { wire } from './wiring.ts'
 
 declare module 'fastify' {
@@ -117,7 +117,8 @@ export async function createFunction (prepared: Prepared): Promise<LambdaFunctio
       const remainingMs = context.getRemainingTimeInMillis()
       const swept = await catalog.sweep({ resume: true, timeMs: Math.max(remainingMs / 2, remainingMs - sweepMarginMs) })
       logSweep(logger, [swept], performance.now() - startedAt)
-      flushMetrics()
+      // CloudWatch charges for each hour in which a metric is written. What is not written now is part of the next line.
+      if (foundWork(swept)) flushMetrics()
       if (swept.error !== undefined) throw swept.error
       return totalOf([swept])
     }

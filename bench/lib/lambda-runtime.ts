@@ -98,6 +98,8 @@ export class LambdaRuntime {
       return answers
     } finally {
       await stopChild(child)
+      // It may have asked for the next event already, which would then go to nobody.
+      this.#server.closeAllConnections()
     }
   }
 

@@ -57,7 +57,7 @@ export const coldStart: Scenario = {
     try {
       const bench: Bench = { runtime, built: await buildFunctions(folder), environment: environmentOf(aws.port) }
       await fill(bench)
-      const rounds = options.quick ? 2 : Math.max(11, options.rounds)
+      const rounds = options.quick ? 2 : Math.max(9, options.rounds)
       const started = await interleaved(rounds, subjects, (subject) => start(bench, subject))
       const warm = await interleaved(options.quick ? 1 : 3, [bareHandler, built], (subject) => warmUp(bench, subject, options))
       return report(started, warm, rounds)
@@ -110,7 +110,7 @@ interface Warm { readonly produceMs: number, readonly consumeMs: number }
 
 /** The medians of a process that has answered for a while. */
 async function warmUp (bench: Bench, { folder }: Subject, { quick }: Options): Promise<Warm> {
-  const [unmeasured, measured] = quick ? [50, 100] : [2_000, 3_000]
+  const [unmeasured, measured] = quick ? [50, 100] : [1_000, 1_500]
   const median = async (event: object): Promise<number> => {
     const answers = await bench.runtime.run(bench.built.loop, functionOf(bench, folder), Array<object>(unmeasured + measured).fill(event))
     return percentiles(Float64Array.from(answers.slice(unmeasured), ({ ms }) => ms), 0.5)[0]!

@@ -22,7 +22,7 @@ export const assumed = {
   /** Of what a stream may send before it ends (src/lambda.ts). */
   streamBytes: 16 * 1024 * 1024,
   /** Names in the metrics of the 9 alarms of a deployment. The account's first ten cost nothing. */
-  alarmMetrics: 13,
+  alarmMetrics: 12,
   freeAlarmMetrics: 10,
   daysPerMonth: 30
 } as const

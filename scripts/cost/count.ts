@@ -11,7 +11,8 @@ import { systemClock } from '../../src/adapters/system/clock.ts'
 import { noAuthenticator } from '../../src/app/access/authenticator.ts'
 import { buildApp } from '../../src/app/build-app.ts'
 import { createLogger } from '../../src/app/logger.ts'
-import { swaggerDocs } from '../../src/app/routes/service/docs.ts'
+import { preparedAtStart } from '../../src/app/prepared.ts'
+import { foundWork } from '../../src/app/sweeper.ts'
 import { createCatalog, type Catalog } from '../../src/domain/catalog/catalog.ts'
 import { createGroups } from '../../src/domain/groups/groups.ts'
 import { defaultLimits } from '../../src/domain/limits.ts'
@@ -141,13 +142,13 @@ export class Environment {
       resolveClosing: (topic, item) => log.isClosed(topic, item)
     })
     this.#app = buildApp({
+      ...preparedAtStart(),
       log,
       catalog: this.#catalog,
       groups: createGroups({ ...shared, store, log, runsOn: false }),
       limits: defaultLimits,
       checks: [],
       authenticator: noAuthenticator,
-      docs: swaggerDocs,
       telemetry,
       logger: createLogger('info', { write: (line) => { this.#sums.logBytes += steadyLength(line) } }),
       platformLogFields: () => ({ lambda_request_id: uuid })
@@ -188,8 +189,7 @@ export class Environment {
 
   async sweep (): Promise<void> {
     this.#clock.pass(pauseMs)
-    await this.#catalog.sweep({ resume: true })
-    this.#flush()
+    if (foundWork(await this.#catalog.sweep({ resume: true }))) this.#flush()
   }
 
   /** What one of `requests` requests costs, all of which `work` makes. */

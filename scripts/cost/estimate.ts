@@ -4,7 +4,7 @@ import { billOf, billOfReader, idleOf, type Bill, type Idle, storedDollars, time
 import type { Options } from './options.ts'
 import { firstVersion, others } from './others.ts'
 import { ratesOf } from './prices.ts'
-import { countAppend, countFollowingPoll, countIdlePoll, countReceive, countSweep } from './scenarios.ts'
+import { countAppend, countFollowingPoll, countIdlePoll, countReceive, countRemovingSweep, countSweep } from './scenarios.ts'
 
 export interface Estimate {
   /** Dollars a month. */
@@ -34,7 +34,7 @@ export async function estimate (options: Options): Promise<Estimate> {
   const worked = receive === undefined ? times(produce, 0) : times(billOf(receive, place), groups * messages / lease)
   const storage = storedDollars(messages, append.putBytes / batch / options.compression, options.retentionDays, rates)
   const used = [append, ...readers === 0 ? [] : [found, idle], ...receive === undefined ? [] : [receive]]
-  const fixed = idleOf(await countSweep(), metricsOf(used), place)
+  const fixed = idleOf(await countSweep(), metricsOf(used).length + (await countRemovingSweep()).metrics.length, place)
   const sum = total(produce) + total(follow) + total(worked) + storage + sumOf(fixed)
   const first = firstVersion(firstPage, rates)
   return {
@@ -56,5 +56,5 @@ export function metricsOf (counted: readonly Counted[]): string[] {
 }
 
 export function sumOf (idle: Idle): number {
-  return idle.sweeps + idle.sweepMetrics + idle.usedMetrics + idle.alarms
+  return idle.sweeps + idle.usedMetrics + idle.alarms
 }

@@ -157,18 +157,16 @@ export function storedDollars (messages: number, bytes: number, days: number, ra
 /** What a deployment costs a month whatever it does: a sweep each hour, and what watches it. */
 export interface Idle {
   readonly sweeps: number
-  readonly sweepMetrics: number
-  /** The metrics of the API's function, in the hours in which it is used. */
+  /** The metrics of the API's function in the hours in which it is used, and of sweeps that remove something. */
   readonly usedMetrics: number
   readonly alarms: number
 }
 
-export function idleOf (sweep: Counted, used: readonly string[], { rates, logs }: Pick<Place, 'rates' | 'logs'>): Idle {
+export function idleOf (sweep: Counted, usedMetrics: number, { rates, logs }: Pick<Place, 'rates' | 'logs'>): Idle {
   const place = { rates, logs, front: 'url', memoryMiB: assumed.sweepMemoryMiB } as const
   return {
     sweeps: total(billOf(sweep, place)) * hoursPerMonth * assumed.sweepsPerHour,
-    sweepMetrics: logs ? sweep.metrics.length * rates.metric : 0,
-    usedMetrics: logs ? used.length * rates.metric : 0,
+    usedMetrics: logs ? usedMetrics * rates.metric : 0,
     alarms: Math.max(0, assumed.alarmMetrics - assumed.freeAlarmMetrics) * rates.alarm
   }
 }

@@ -121,6 +121,15 @@ function worker (lease: number): (environment: Environment) => Promise<void> {
   }
 }
 
+/** A sweep that removes a segment. */
+export function countRemovingSweep (stores = createStores()): Promise<Counted> {
+  return inPlace({ size: 100, batch: 1 }, stores, async ({ writer, append }) => {
+    await writer.request('PUT', '/topics/t', '{"retention_bytes":1}')
+    await inTurn(2, append)
+    return writer.count(1, () => writer.sweep())
+  })
+}
+
 /** A sweep of a topic with `retention_ms` of which nothing is due. */
 export function countSweep (stores = createStores()): Promise<Counted> {
   return inPlace({ size: 100, batch: 1 }, stores, async ({ writer, append }) => {

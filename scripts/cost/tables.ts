@@ -9,7 +9,7 @@ import { readOptions } from './options.ts'
 import { firstVersion, others } from './others.ts'
 import { prices, type Price, ratesOf, regions, type Region } from './prices.ts'
 import {
-  countAppend, countFollowingPoll, countIdlePoll, countReceive, countReceiveBehind, countSweep
+  countAppend, countFollowingPoll, countIdlePoll, countReceive, countReceiveBehind, countRemovingSweep, countSweep
 } from './scenarios.ts'
 import { dollars, textOf } from './text.ts'
 
@@ -28,6 +28,8 @@ interface Counts {
   readonly behind: Counted
   readonly idle: Counted
   readonly sweep: Counted
+  /** A sweep that removes something. */
+  readonly removing: Counted
 }
 
 async function countAll (): Promise<Counts> {
@@ -42,7 +44,8 @@ async function countAll (): Promise<Counts> {
     receives: await each((batch) => countReceive({ size, batch }, batch)),
     behind: await countReceiveBehind({ size, batch: 100 }),
     idle: await countIdlePoll(),
-    sweep: await countSweep()
+    sweep: await countSweep(),
+    removing: await countRemovingSweep()
   }
 }
 
@@ -134,20 +137,22 @@ function storageTable (appends: readonly Counted[]): string {
   ]))
 }
 
-function idleTable ({ appends, found, idle, receives, sweep }: Counts, place: Place): string {
-  const used = metricsOf([...appends, ...found, idle, ...receives])
-  const fixed = idleOf(sweep, used, place)
+function idleTable ({ appends, found, idle, receives, sweep, removing }: Counts, place: Place): string {
+  const used = metricsOf([...appends, ...found, idle, ...receives]).length
+  const fixed = idleOf(sweep, used + removing.metrics.length, place)
   return table(['', '$ a month'], [
     [
       `a sweep each hour: ${number(sweep.list)} LISTs and ${number(sweep.readUnits)} read units with one topic, and 1 for each further one`,
       money(fixed.sweeps)
     ],
-    [`${sweep.metrics.length} metrics that the sweeps write`, money(fixed.sweepMetrics)],
     [`metrics in the alarms, ${assumed.alarmMetrics - assumed.freeAlarmMetrics} more than the account's free ${assumed.freeAlarmMetrics}`,
       money(fixed.alarms)],
     ['bucket, table, point-in-time recovery of a table of some KB, API, dashboard', '$0'],
-    ['**nothing happens**', `**${money(fixed.sweeps + fixed.sweepMetrics + fixed.alarms)}**`],
-    [`${used.length} more metrics, in the hours in which messages are written, read and worked on`, money(fixed.usedMetrics)]
+    ['**nothing happens**', `**${money(fixed.sweeps + fixed.alarms)}**`],
+    [
+      `${used} metrics in the hours in which messages are written, read and worked on, and ${removing.metrics.length} in those in ` +
+      'which they are removed', money(fixed.usedMetrics)
+    ]
   ])
 }
 
@@ -171,11 +176,11 @@ function callsTable ({ appends, found, idle, receives, behind, sweep }: Counts):
   }))
 }
 
-function elsewhereTable ({ appends, found, idle, sweep }: Counts, place: Place): string {
+function elsewhereTable ({ appends, found, idle, sweep, removing }: Counts, place: Place): string {
   const batch = 100
   const loads = [million, 100 * million, 1_000 * million]
   const load = { size, batch, readers: 1, retentionDays: 1 }
-  const fixed = idleOf(sweep, metricsOf([...appends, ...found, idle]), place)
+  const fixed = idleOf(sweep, metricsOf([...appends, ...found, idle]).length + removing.metrics.length, place)
   const ours = (messages: number): number => total(billOf(appends[2]!, place)) * messages / batch +
     total(billOfReader({ messages, batch, follow: 'poll', pollSeconds, found: found[2]!, idle }, place)) +
     storedDollars(messages, appends[2]!.putBytes / batch, 1, place.rates) + sumOf(fixed)

@@ -1,21 +1,17 @@
-import { createHash } from 'node:crypto'
 import type { FastifyInstance } from 'fastify'
 import { errorHelp } from './error-help.ts'
+import { pagePolicy } from './page-policy.ts'
 import { errorCodes, errorKinds, errorsPath } from './problem.ts'
 import { statusOf } from './status.ts'
 
 /** Adds the page that the `type` of every error leads to. */
 export function addErrorsPage (app: FastifyInstance): void {
   app.get(errorsPath, { config: { access: 'open' }, schema: { hide: true } }, async (_request, reply) =>
-    reply.type('text/html; charset=utf-8').header('content-security-policy', errorsPolicy).send(errorsPage()))
+    reply.type('text/html; charset=utf-8').header('content-security-policy', pagePolicy(errorsStyle)).send(errorsPage()))
 }
 
 const errorsStyle = 'body{font:16px/1.5 sans-serif;margin:2em auto;max-width:75em;padding:0 1em}' +
   'td,th{text-align:left;vertical-align:top;padding:.4em .8em .4em 0;border-bottom:1px solid #ccc}:target{background:#ffc}'
-
-/** The page has no scripts and loads nothing. */
-const errorsPolicy = `default-src 'none'; style-src 'sha256-${createHash('sha256').update(errorsStyle).digest('base64')}'; ` +
-  "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
 function errorsPage (): string {
   const rows = errorCodes.map((code) => {

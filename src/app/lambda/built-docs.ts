@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import type { FastifyInstance } from 'fastify'
 import type { Docs } from '../http/docs.ts'
+import { pagePolicy } from '../http/page-policy.ts'
 import { errorsPath } from '../http/problem.ts'
 
 /** The specifications of a build: what it says depends on the setting AUTH. */
@@ -30,16 +31,16 @@ export function builtDocs (folder: URL): Docs {
     addPages (app, requiresAccess) {
       required = requiresAccess
       for (const [path, file] of Object.entries(pages)) {
-        app.get(path, { config: { access: 'open' }, schema: { hide: true } }, async (_request, reply) =>
-          reply.type('text/html; charset=utf-8').header('content-security-policy', pagePolicy).send(textOf(file)))
+        app.get(path, { config: { access: 'open' }, schema: { hide: true } }, async (_request, reply) => {
+          const page = textOf(file)
+          const [, style = ''] = /<style>([^<]*)</.exec(page) ?? []
+          return reply.type('text/html; charset=utf-8').header('content-security-policy', pagePolicy(style)).send(page)
+        })
       }
     },
     specification: (app) => textOf(specifications[variantOf(app, required)])
   }
 }
-
-/** The pages have no scripts, and load nothing. */
-const pagePolicy = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
 function variantOf (app: FastifyInstance, requiresAccess: boolean): keyof typeof specifications {
   if (!requiresAccess) return 'open'

@@ -42,13 +42,6 @@ test('a request that does nothing writes no line', async (t) => {
   assert.deepEqual(runtime.metricLines, [])
 })
 
-test('a sweep writes its metrics', async (t) => {
-  const runtime = await startLambda(t, { handler: 'index.sweepHandler' })
-  await runtime.invoke({})
-  await eventually(() => runtime.metricLines.length === 1)
-  assert.equal(parseEmf(runtime.metricLines[0]!)['streams_sweeps_total.ok'], 1)
-})
-
 test('with METRICS=off no line is written', async (t) => {
   const runtime = await startLambda(t, { environment: { METRICS: 'off' } })
   const { baseUrl } = await lambdaBridge(t, async (event) => JSON.parse(await runtime.invoke(event)) as unknown, functionUrlEvent)

@@ -17,6 +17,12 @@ test('a place without its table is an error', () => {
   assert.throws(() => replaceTables('# Cost\n', tables), /docs\/cost\.md: expected "<!-- example -->" and "<!-- end of example -->"/)
 })
 
+test('the dollars of README are of this page', () => {
+  const amounts = read('README.md').match(/\$\d[\d,.]*\d/g)
+  assert(amounts !== null && amounts.length >= 4)
+  assert.deepEqual(amounts.filter((amount) => !page.includes(amount)), [])
+})
+
 /** The cells of a row, as numbers where they are. */
 function row (table: string, name: string): number[] {
   const line = page.slice(page.indexOf(`<!-- ${table} -->`)).split('\n').find((text) => text.startsWith(`| ${name} |`))

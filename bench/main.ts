@@ -15,13 +15,14 @@ import { overload } from './scenarios/overload.ts'
 import { type Scenario, Skipped } from './scenarios/scenario.ts'
 import { secondOpinion } from './scenarios/second-opinion.ts'
 import { sdkCpu } from './scenarios/sdk-cpu.ts'
+import { start } from './scenarios/start.ts'
 import { storageCalls } from './scenarios/storage-calls.ts'
 import { tail } from './scenarios/tail.ts'
 import { tracing } from './scenarios/tracing.ts'
 import { underAttack } from './scenarios/under-attack.ts'
 
 const scenarios: readonly Scenario[] = [
-  ceiling, append1, append100, idempotent, access, secondOpinion, catchUp, tail, coldStart, followerMemory, underAttack, sdkCpu,
+  ceiling, append1, append100, idempotent, access, secondOpinion, catchUp, tail, start, coldStart, followerMemory, underAttack, sdkCpu,
   storageCalls, groups, groupLatency, growth, overload, tracing
 ]
 

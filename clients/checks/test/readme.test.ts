@@ -9,7 +9,8 @@ import { promisify } from 'node:util'
 import { Service } from '../../suite/service.ts'
 
 const run = promisify(execFile)
-const root = fileURLToPath(new URL('../', import.meta.url))
+const here = fileURLToPath(new URL('../', import.meta.url))
+const root = fileURLToPath(new URL('../../typescript/', import.meta.url))
 
 /** The programs of README.md, each with what it prints. */
 function programsOf (markdown: string): Array<{ code: string, expected: string }> {
@@ -31,8 +32,9 @@ test('the programs of README.md are valid, and print what it says', { timeout: 1
   await mkdir(installed, { recursive: true })
   await cp(join(root, 'dist'), join(installed, 'dist'), { recursive: true })
   await cp(join(root, 'package.json'), join(installed, 'package.json'))
-  await symlink(join(root, 'node_modules', 'zod'), join(folder, 'node_modules', 'zod'))
-  await symlink(join(root, 'node_modules', '@types'), join(folder, 'node_modules', '@types'))
+  for (const name of ['zod', '@opentelemetry', '@types']) {
+    await symlink(join(here, 'node_modules', name), join(folder, 'node_modules', name))
+  }
   await writeFile(join(folder, 'package.json'), '{"type":"module"}')
   const programs = programsOf(await readFile(join(root, 'README.md'), 'utf8'))
   assert.ok(programs.length > 8)
@@ -41,7 +43,7 @@ test('the programs of README.md are valid, and print what it says', { timeout: 1
     await writeFile(file, code.replaceAll('http://127.0.0.1:9000', service.url))
     return file
   }))
-  const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc')
+  const tsc = join(here, 'node_modules', 'typescript', 'bin', 'tsc')
   const lib = 'es2023,dom,dom.asynciterable,esnext.disposable'
   const options = ['--noEmit', '--strict', '--target', 'es2022', '--module', 'nodenext', '--lib', lib]
   await run(process.execPath, [tsc, ...options, '--types', 'node', '--skipLibCheck', ...files], { cwd: folder })

@@ -62,7 +62,7 @@ test('the package is installed into an empty project and used from there', { tim
     for await (const message of topic.read()) show(message)
     declare const process: { readonly argv: readonly string[] }`)
   // The declarations themselves are checked, too, and need no types of Node.
-  const options = ['--noEmit', '--strict', '--exactOptionalPropertyTypes', '--target', 'es2022', '--types', '']
+  const options = ['--noEmit', '--strict', '--exactOptionalPropertyTypes', '--target', 'es2022']
   for (const [module, resolution] of [['nodenext', 'nodenext'], ['esnext', 'bundler']] as const) {
     const how = ['--module', module, '--moduleResolution', resolution, '--lib', 'es2022,dom,esnext.disposable']
     await run(process.execPath, [tsc, ...options, ...how, 'program.ts'], { cwd: folder })

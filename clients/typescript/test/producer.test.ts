@@ -166,12 +166,59 @@ test('a signal stops a producer at once', async (t) => {
   await assert.rejects(producer.close(), reason)
 })
 
+test('a signal that comes as the last batch is stored leaves nobody waiting', async () => {
+  const controller = new AbortController()
+  const reason = new Error('enough')
+  const client = new StreamsClient({
+    url: 'http://service',
+    // An answer that has arrived when the signal comes.
+    async fetch () {
+      controller.abort(reason)
+      return Response.json({ offset: 1 })
+    }
+  })
+  const producer = client.topic<number>('orders').producer({ signal: controller.signal, batchMessages: 1 })
+  const [first, second] = [producer.append(1), producer.append(2)]
+  assert.deepEqual(await first, { offset: 1 })
+  await assert.rejects(second, reason)
+  await assert.rejects(producer.close(), reason)
+})
+
+test('a message that was never sent is not there', async (t) => {
+  const { url, arrived } = await scripted(t, { body: { offset: 1 } }, 'hang')
+  const producer = new StreamsClient({ url }).topic<number>('orders').producer({ batchMessages: 1, inFlight: 1, deliveryTimeoutMs: 200 })
+  await producer.append(0)
+  const [sent, waiting] = [producer.append(1), producer.append(2)]
+  await assert.rejects(sent, hasCode('timeout', 'unknown'))
+  await assert.rejects(waiting, hasCode('timeout', 'no'))
+  assert.equal(arrived.length, 2)
+  await producer.close().catch(() => {})
+})
+
+test('a flush waits for what was appended before, not for what comes later', async (t) => {
+  const { service, client } = await startService(t)
+  const producer = client.topic<number>('orders').producer()
+  await producer.flush()
+  const appended = [producer.append(1)]
+  const flushed = producer.flush()
+  await appended[0]
+  service.proxy.rules = [{ fault: 'late', rate: 1, ms: 500 }]
+  appended.push(producer.append(2))
+  await flushed
+  assert.equal(producer.buffered, 1)
+  const both = Promise.all([producer.flush(), producer.flush()])
+  assert.deepEqual((await Promise.all(appended)).map(({ offset }) => offset), [1, 2])
+  await both
+  await producer.close()
+})
+
 test('after close nothing is taken', async (t) => {
   const { url } = await scripted(t, { body: { offset: 1 } })
   const producer = new StreamsClient({ url }).topic<number>('orders').producer()
   producer.send(1)
   await producer.close()
   await assert.rejects(producer.append(2), hasCode('producer_closed', 'no'))
+  assert.throws(() => { producer.send(2) }, hasCode('producer_closed', 'no'))
   await producer.close().catch(() => {})
 })
 

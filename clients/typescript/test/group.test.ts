@@ -214,7 +214,7 @@ test('a consumer that runs for long collects no listeners', async (t) => {
   await topic.group('workers').consume(async () => {
     await wait(1)
     if (++handled === 300) stop.abort()
-  }, { signal: stop.signal, concurrency: 2 })
+  }, { signal: stop.signal, concurrency: 2, prefetch: 100 })
   assert.ok(live.size > 5)
   assert.ok(Math.max(...live.values()) < 10, `${Math.max(...live.values())} listeners on one target`)
 })

@@ -199,8 +199,12 @@ test('a flush waits for what was appended before, not for what comes later', asy
   const { service, client } = await startService(t)
   const producer = client.topic<number>('orders').producer()
   await producer.flush()
-  const appended = [producer.append(1)]
-  const flushed = producer.flush()
+  let stored = false
+  const appended = [producer.append(1).then((answer) => {
+    stored = true
+    return answer
+  })]
+  const flushed = producer.flush().then(() => { assert.ok(stored) })
   await appended[0]
   service.proxy.rules = [{ fault: 'late', rate: 1, ms: 500 }]
   appended.push(producer.append(2))

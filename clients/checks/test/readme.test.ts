@@ -36,6 +36,7 @@ test('the programs of README.md are valid, and print what it says', { timeout: 1
     await symlink(join(here, 'node_modules', name), join(folder, 'node_modules', name))
   }
   await writeFile(join(folder, 'package.json'), '{"type":"module"}')
+  await cp(join(here, 'test', 'support', 'opentelemetry.ts'), join(folder, 'opentelemetry.ts'))
   const programs = programsOf(await readFile(join(root, 'README.md'), 'utf8'))
   assert.ok(programs.length > 8)
   const files = await Promise.all(programs.map(async ({ code }, at) => {
@@ -49,7 +50,8 @@ test('the programs of README.md are valid, and print what it says', { timeout: 1
   await run(process.execPath, [tsc, ...options, '--types', 'node', '--skipLibCheck', ...files], { cwd: folder })
     .catch((error: { stdout: string }) => { assert.fail(error.stdout) })
   for (const [at, { code, expected }] of programs.entries()) {
-    const { stdout } = await run(process.execPath, [files[at]!], { cwd: folder, timeout: 30_000 })
+    const traces = code.includes('@opentelemetry/api') ? ['--import', './opentelemetry.ts'] : []
+    const { stdout } = await run(process.execPath, [...traces, files[at]!], { cwd: folder, timeout: 30_000 })
     assert.equal(stdout, expected, code)
   }
 })

@@ -1,4 +1,6 @@
 import { type Entry, handled } from './batch.ts'
+import type { Settings } from './producer-options.ts'
+import { turn } from './waiting.ts'
 
 /** Messages between two flushes. */
 export class Round {
@@ -24,24 +26,29 @@ const room = Promise.resolve()
 
 /** What a producer has taken, and what has no outcome yet: it bounds the memory, and a flush waits for it. */
 export class Backlog {
-  readonly #messagesMax: number
-  readonly #charsMax: number
+  readonly #options: Settings
   #messages = 0
   #chars = 0
+  /** Since the last pause. */
+  #newMessages = 0
+  #newChars = 0
   #round = new Round()
   #earlier = room
+  #pause: Promise<void> | undefined
+  #stopped: { readonly reason: Error } | undefined
   /** For those who wait for room. */
   #ready: { readonly promise: Promise<void>, readonly resolve: () => void, readonly reject: (error: unknown) => void } | undefined
 
-  constructor (messagesMax: number, charsMax: number) {
-    this.#messagesMax = messagesMax
-    this.#charsMax = charsMax
+  constructor (options: Settings) {
+    this.#options = options
   }
 
   get messages (): number { return this.#messages }
 
-  /** Resolves when there is room for more. */
+  /** Resolves when there is room for more, and connections have had their turn. */
   ready (): Promise<void> {
+    if (this.#stopped !== undefined) return handled(Promise.reject(this.#stopped.reason))
+    if (this.#pause !== undefined) return this.#pause
     if (this.#hasRoom()) return room
     if (this.#ready === undefined) {
       let settle: Parameters<ConstructorParameters<typeof Promise<void>>[0]>
@@ -55,6 +62,9 @@ export class Backlog {
   add (messages: number, chars: number): Round {
     this.#messages += messages
     this.#chars += chars
+    this.#newMessages += messages
+    this.#newChars += chars
+    if (this.#newMessages >= this.#options.batchMessages || this.#newChars >= this.#options.batchChars) this.#pauseNow()
     this.#round.add(messages)
     return this.#round
   }
@@ -80,12 +90,25 @@ export class Backlog {
   }
 
   /** There will not be room any more. */
-  stop (error: unknown): void {
-    this.#ready?.reject(error)
+  stop (reason: Error): void {
+    this.#stopped = { reason }
+    this.#ready?.reject(reason)
     this.#ready = undefined
   }
 
   #hasRoom (): boolean {
-    return this.#messages < this.#messagesMax && this.#chars < this.#charsMax
+    return this.#messages < this.#options.bufferMessages && this.#chars < this.#options.bufferChars
+  }
+
+  /**
+   * After each batch. A program that only waits for `ready` would leave connections no turn until there is no room, and the service would
+   * have nothing to do meanwhile.
+   */
+  #pauseNow (): void {
+    this.#newMessages = this.#newChars = 0
+    this.#pause ??= handled(turn().then(() => {
+      this.#pause = undefined
+      return this.ready()
+    }))
   }
 }

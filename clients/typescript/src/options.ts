@@ -43,7 +43,7 @@ export interface Hooks {
   readonly onResponse?: (response: ResponseInfo) => void
   readonly onRetry?: (retry: RetryInfo) => void
   /** Headers of every message that is appended, such as `traceparent`. A message's own go before them. */
-  readonly messageHeaders?: () => Readonly<Record<string, string>>
+  readonly messageHeaders?: () => Readonly<Record<string, string>> | undefined
 }
 
 export interface ClientOptions {

@@ -8,6 +8,9 @@ import { type ProducerOptions, type Settings, settingsOf } from './producer-opti
 import { mayRepeat, pathOf, type Transport } from './transport.ts'
 import { childOf, sleep, unexpected } from './waiting.ts'
 
+/** With less time left, a batch is not sent any more. */
+const minimalMs = 5
+
 /**
  * Appends messages in batches, each message exactly once and in the order of the calls.
  *
@@ -53,7 +56,7 @@ export class Producer<Input> {
     this.#epoch = epoch ?? (id === undefined ? 0 : Date.now() * 1_000 + Math.floor(Math.random() * 1_000))
     this.#mayTakeOver = id !== undefined && epoch === undefined
     this.#options = settingsOf(options)
-    this.#backlog = new Backlog(this.#options.bufferMessages, this.#options.bufferChars)
+    this.#backlog = new Backlog(this.#options)
     this.#queue = new EntryQueue(this.#options.batchMessages, this.#options.batchChars)
     this.#stopping = childOf(signal)
     this.#stopping.controller.signal.addEventListener('abort', () => { this.#stop(this.#stopping.controller.signal.reason) })
@@ -68,7 +71,7 @@ export class Producer<Input> {
    * @example for (const order of orders) { await producer.ready; producer.send(order) }
    */
   get ready (): Promise<void> {
-    return this.#stopped === undefined ? this.#backlog.ready() : handled(Promise.reject(this.#stopped.reason))
+    return this.#backlog.ready()
   }
 
   /**
@@ -235,7 +238,7 @@ export class Producer<Input> {
   async #deliver (batch: Batch): Promise<Outcome> {
     const endsAt = batch.at + this.#options.deliveryTimeoutMs
     for (let attempt = 1, gaps = 0; ; attempt++) {
-      if (performance.now() >= endsAt) return { kind: 'failed', error: tooLate(batch.unknown) }
+      if (endsAt - performance.now() < minimalMs) return { kind: 'failed', error: tooLate(batch.unknown) }
       const result = await append(this.#transport, this.#path, batch.body(this.id, this.#epoch), {
         signal: this.#stopping.controller.signal, attempt, timeoutMs: endsAt - performance.now()
       })

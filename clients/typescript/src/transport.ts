@@ -137,7 +137,7 @@ export class Transport {
   async #prepare (call: Call, attempt: number): Promise<RequestInfo> {
     const { operation, method, path, query = {}, body } = call
     const given = Object.entries(query).filter((entry): entry is [string, string | number | boolean] => entry[1] !== undefined)
-    const search = new URLSearchParams(given.map(([name, value]) => [name, String(value)])).toString()
+    const search = new URLSearchParams(given.map(([name, value]): [string, string] => [name, String(value)])).toString()
     const url = `${this.#url}${path}${search === '' ? '' : '?'}${search}`
     const headers = new Headers(this.#headers)
     if (body !== undefined) headers.set('content-type', 'application/json')

@@ -184,6 +184,27 @@ test('a signal that comes as the last batch is stored leaves nobody waiting', as
   await assert.rejects(producer.close(), reason)
 })
 
+test('a program that waits for nothing but ready leaves the connection its turn', async () => {
+  let sent = 0
+  let sentAtFirstTurn: number | undefined
+  const client = new StreamsClient({
+    url: 'http://service',
+    async fetch () {
+      // As a connection, which writes when the program has nothing to do.
+      await new Promise((resolve) => { setImmediate(resolve) })
+      sentAtFirstTurn ??= sent
+      return Response.json({ offset: 1 })
+    }
+  })
+  const producer = client.topic<number>('orders').producer({ batchMessages: 10 })
+  for (; sent < 1_000; sent++) {
+    await producer.ready
+    producer.send(sent)
+  }
+  assert.ok(sentAtFirstTurn! <= 30, `${sentAtFirstTurn} messages before the first was on its way`)
+  await producer.close()
+})
+
 test('a message that was never sent is not there', async (t) => {
   const { url, arrived } = await scripted(t, { body: { offset: 1 } }, 'hang')
   const producer = new StreamsClient({ url }).topic<number>('orders').producer({ batchMessages: 1, inFlight: 1, deliveryTimeoutMs: 200 })

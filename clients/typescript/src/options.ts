@@ -56,7 +56,8 @@ export interface ClientOptions {
   /** Sent with each request. */
   readonly headers?: Readonly<Record<string, string>>
   /**
-   * `gzip`: bodies of 1,000 characters and more are sent compressed. It pays on links below 100 Mbit/s, and costs about 25 ms of CPU a MB.
+   * `gzip`: bodies of 1,000 characters and more are sent compressed. It costs 10 ms of CPU a MB, and makes JSON
+   * three to eight times smaller, so it pays on links below about 500 Mbit/s.
    * Answers are compressed if the platform asks for it, as all do, but not with `none`. By default no body is, and no answer of a service
    * on this machine.
    */

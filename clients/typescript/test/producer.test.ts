@@ -252,8 +252,8 @@ test('a batch that may be stored although the one before failed is not sent agai
   // The first is acknowledged; the second is never answered; the third had an attempt without an answer.
   const gap = problem(409, 'producer_gap', { retriable: true, written: 'no', expected_seq: 1 })
   const { url, arrived } = await scripted(t, { body: { offset: 1 } }, 'hang', 'close', gap)
-  const client = new StreamsClient({ url, retry: { baseMs: 1, maxMs: 1 }, attemptTimeoutMs: 400 })
-  const producer = client.topic<number>('orders').producer({ batchMessages: 1, deliveryTimeoutMs: 300 })
+  const client = new StreamsClient({ url, retry: { baseMs: 1, maxMs: 1 }, attemptTimeoutMs: 2_000 })
+  const producer = client.topic<number>('orders').producer({ batchMessages: 1, deliveryTimeoutMs: 1_000 })
   await producer.append(0)
   const second = producer.append(1)
   await wait(20)

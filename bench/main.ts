@@ -5,6 +5,8 @@ import { access } from './scenarios/access.ts'
 import { append1, append100 } from './scenarios/append.ts'
 import { catchUp } from './scenarios/catch-up.ts'
 import { ceiling } from './scenarios/ceiling.ts'
+import { clientFollow } from './scenarios/client-follow.ts'
+import { clientProducer } from './scenarios/client-producer.ts'
 import { coldStart } from './scenarios/cold-start.ts'
 import { followerMemory } from './scenarios/follower-memory.ts'
 import { idempotent } from './scenarios/idempotent.ts'
@@ -23,7 +25,7 @@ import { underAttack } from './scenarios/under-attack.ts'
 
 const scenarios: readonly Scenario[] = [
   ceiling, append1, append100, idempotent, access, secondOpinion, catchUp, tail, start, coldStart, followerMemory, underAttack, sdkCpu,
-  storageCalls, groups, groupLatency, growth, overload, tracing
+  storageCalls, groups, groupLatency, growth, overload, tracing, clientProducer, clientFollow
 ]
 
 const options = optionsOrEnd()

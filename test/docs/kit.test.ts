@@ -30,10 +30,15 @@ test('files that documents name exist', () => {
 })
 
 test('scripts that documents name exist', () => {
-  const named = documents().flatMap((page) => (
-    [...read(page).matchAll(/\bnpm run (?:-s )?([\w:-]+)/g)].map(([, script]) => `${page}: ${script}`)))
+  const named = documents().flatMap((page) => {
+    const commands = [...read(page).matchAll(/\bnpm run (?:-s )?([\w:-]+)(?: -w ([\w/]+))?/g)]
+    return commands.map(([, script, workspace]) => ({ page, script, workspace }))
+  })
   assert(named.length > 20)
-  assert.deepEqual(named.filter((script) => manifest.scripts[script.split(': ')[1]!] === undefined), [])
+  assert.deepEqual(named.filter(({ script, workspace }) => {
+    const { scripts } = workspace === undefined ? manifest : JSON.parse(read(`${workspace}/package.json`)) as typeof manifest
+    return scripts[script!] === undefined
+  }), [])
 })
 
 test('files and globs of tests that documents name match something', () => {

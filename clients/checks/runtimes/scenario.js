@@ -1,4 +1,4 @@
-import { StreamsClient } from '../../dist/index.js'
+import { StreamsClient } from '../../typescript/dist/index.js'
 
 /**
  * What every runtime has to do, through a proxy that loses answers. It knows nothing of Node.

@@ -9,7 +9,8 @@ import { promisify } from 'node:util'
 import { Service } from '../../suite/service.ts'
 
 const run = promisify(execFile)
-const root = fileURLToPath(new URL('../', import.meta.url))
+const here = fileURLToPath(new URL('../', import.meta.url))
+const root = fileURLToPath(new URL('../../typescript/', import.meta.url))
 
 /** The programs of README.md, each with what it prints. */
 function programsOf (markdown: string): Array<{ code: string, expected: string }> {
@@ -31,9 +32,11 @@ test('the programs of README.md are valid, and print what it says', { timeout: 1
   await mkdir(installed, { recursive: true })
   await cp(join(root, 'dist'), join(installed, 'dist'), { recursive: true })
   await cp(join(root, 'package.json'), join(installed, 'package.json'))
-  await symlink(join(root, 'node_modules', 'zod'), join(folder, 'node_modules', 'zod'))
-  await symlink(join(root, 'node_modules', '@types'), join(folder, 'node_modules', '@types'))
+  for (const name of ['zod', '@opentelemetry', '@types']) {
+    await symlink(join(here, 'node_modules', name), join(folder, 'node_modules', name))
+  }
   await writeFile(join(folder, 'package.json'), '{"type":"module"}')
+  await cp(join(here, 'test', 'support', 'opentelemetry.ts'), join(folder, 'opentelemetry.ts'))
   const programs = programsOf(await readFile(join(root, 'README.md'), 'utf8'))
   assert.ok(programs.length > 8)
   const files = await Promise.all(programs.map(async ({ code }, at) => {
@@ -41,13 +44,14 @@ test('the programs of README.md are valid, and print what it says', { timeout: 1
     await writeFile(file, code.replaceAll('http://127.0.0.1:9000', service.url))
     return file
   }))
-  const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc')
+  const tsc = join(here, 'node_modules', 'typescript', 'bin', 'tsc')
   const lib = 'es2023,dom,dom.asynciterable,esnext.disposable'
   const options = ['--noEmit', '--strict', '--target', 'es2022', '--module', 'nodenext', '--lib', lib]
   await run(process.execPath, [tsc, ...options, '--types', 'node', '--skipLibCheck', ...files], { cwd: folder })
     .catch((error: { stdout: string }) => { assert.fail(error.stdout) })
   for (const [at, { code, expected }] of programs.entries()) {
-    const { stdout } = await run(process.execPath, [files[at]!], { cwd: folder, timeout: 30_000 })
+    const traces = code.includes('@opentelemetry/api') ? ['--import', './opentelemetry.ts'] : []
+    const { stdout } = await run(process.execPath, [...traces, files[at]!], { cwd: folder, timeout: 30_000 })
     assert.equal(stdout, expected, code)
   }
 })

@@ -12,8 +12,8 @@ const config :Workerd.Config = (
 const worker :Workerd.Worker = (
   compatibilityDate = "2026-01-01",
   modules = [
-    (name = "test/runtimes/worker.js", esModule = embed "worker.js"),
-    (name = "test/runtimes/scenario.js", esModule = embed "scenario.js"),
-    (name = "dist/index.js", esModule = embed "../../dist/index.js")
+    (name = "checks/runtimes/worker.js", esModule = embed "worker.js"),
+    (name = "checks/runtimes/scenario.js", esModule = embed "scenario.js"),
+    (name = "typescript/dist/index.js", esModule = embed "../../typescript/dist/index.js")
   ]
 );

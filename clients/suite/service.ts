@@ -93,7 +93,7 @@ export class Service {
     const t = { after: (cleanup: () => unknown) => { this.#cleanups.push(cleanup) } } as unknown as TestContext
     const streams = this.#target === 'lambda-streaming'
     const environment = { LOG_LEVEL: 'silent', AUTH: 'none', ...this.#settings }
-    const runtime = await startLambda(t, { handler: streams ? 'lambda.streamHandler' : 'lambda.handler', concurrency: 50, environment })
+    const runtime = await startLambda(t, { handler: streams ? 'index.streamHandler' : 'index.handler', concurrency: 50, environment })
     const { baseUrl } = streams
       ? await streamingBridge(t, runtime.invokeStreaming, functionUrlEvent)
       : await lambdaBridge(t, async (event) => JSON.parse(await runtime.invoke(event)) as unknown, functionUrlEvent)

@@ -31,6 +31,8 @@ export class Batch {
   /** An attempt had no answer, or one that does not say whether the messages are stored. */
   unknown = false
   outcome: Outcome | undefined
+  /** Ends a pause between attempts. */
+  readonly wake = new AbortController()
   readonly finished: Promise<void>
   readonly #finish: () => void
 

@@ -37,7 +37,6 @@ export class Producer<Input> {
   #mayTakeOver: boolean
   /** The seq of a batch that failed: nothing new is sent under this epoch. */
   #failedSeq = Infinity
-  #wake = new AbortController()
   #timer: ReturnType<typeof setTimeout> | undefined
   /** Entries that were appended up to then do not linger. */
   #flushedAt = -Infinity
@@ -209,7 +208,7 @@ export class Producer<Input> {
 
   #fail (batch: Batch, outcome: Outcome): void {
     this.#failedSeq = Math.min(this.#failedSeq, batch.seq)
-    this.#wake.abort()
+    for (const { seq, wake } of this.#sent) if (seq > this.#failedSeq) wake.abort()
     if (outcome.kind === 'failed' && this.#options.stopOnError) this.#stop(outcome.error)
   }
 
@@ -231,7 +230,6 @@ export class Producer<Input> {
     this.#seq = 0
     this.#confirmed = this.#mayTakeOver = false
     this.#failedSeq = Infinity
-    this.#wake = new AbortController()
   }
 
   /** Sends a batch until its outcome is known, or its time is over. */
@@ -260,7 +258,7 @@ export class Producer<Input> {
       const delayMs = this.#transport.pause(result, attempt)
       if (performance.now() + delayMs >= endsAt) return { kind: 'failed', error }
       if (!gap) this.#transport.hooks.onRetry({ operation: 'produce', attempt, error, delayMs })
-      const pause = sleep(delayMs, this.#wake.signal).catch(() => {})
+      const pause = sleep(delayMs, batch.wake.signal).catch(() => {})
       await (gap ? Promise.race([this.#before(batch)?.finished ?? pause, pause]) : pause)
     }
   }
@@ -285,7 +283,7 @@ export class Producer<Input> {
     // Whatever a signal has for a reason.
     const reason = cause as Error
     this.#stopped = { reason }
-    this.#wake.abort()
+    for (const { wake } of this.#sent) wake.abort()
     clearTimeout(this.#timer)
     if (this.#sent.length === 0) this.#rejectWaiting()
     this.#backlog.stop(reason)

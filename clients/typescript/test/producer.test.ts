@@ -206,6 +206,28 @@ test('a program that waits for nothing but ready leaves the connection its turn'
   await producer.close()
 })
 
+test('a batch that failed does not take their pauses from those before it', async () => {
+  const attempts = [0, 0, 0]
+  const client = new StreamsClient({
+    url: 'http://service',
+    retry: { baseMs: 200, maxMs: 200 },
+    async fetch (_url, init) {
+      const { seq } = (JSON.parse(init!.body as string) as { producer: { seq: number } }).producer
+      attempts[seq]!++
+      if (seq === 0) return Response.json({ offset: 1 })
+      const [status, code] = seq === 1 ? [503, 'storage_unavailable'] : [400, 'invalid_request']
+      return Response.json({ code, status, retriable: status === 503, written: 'no' }, { status })
+    }
+  })
+  const producer = client.topic<number>('orders').producer({ batchMessages: 1, deliveryTimeoutMs: 1_000 })
+  await producer.append(0)
+  const [before, failed] = [producer.append(1), producer.append(2)]
+  await assert.rejects(failed, hasCode('invalid_request', 'no'))
+  await assert.rejects(before, hasCode('storage_unavailable', 'no'))
+  assert.ok(attempts[1]! < 100, `${attempts[1]} attempts in a second`)
+  await producer.close().catch(() => {})
+})
+
 test('a message that was never sent is not there', async (t) => {
   const { url, arrived } = await scripted(t, { body: { offset: 1 } }, 'hang')
   const producer = new StreamsClient({ url }).topic<number>('orders').producer({ batchMessages: 1, inFlight: 1, deliveryTimeoutMs: 200 })

@@ -15,7 +15,7 @@ import tempfile
 from pathlib import Path
 
 package = Path(__file__).parents[1] / "src" / "serverless_streams"
-names = ("client", "following", "group", "reading", "tokens", "topic", "transport")
+names = ("client", "following", "group", "pools", "reading", "tokens", "topic", "transport")
 
 replacements = [
     (r"\basync (def|with|for)\b", r"\1"),

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from typing import Any
 
 import pytest
@@ -37,7 +38,7 @@ class Runner:
         async with self._topic(step).producer(batch_messages=step.get("batchMessages", 1000)) as producer:
             sent = [await producer.send({"n": n}, key=f"k{n % keys}") for n in range(step["messages"])]
         offsets = [await delivery.result() for delivery in sent]
-        assert all(after > before for before, after in zip(offsets, offsets[1:], strict=False)), "offsets rise"
+        assert all(after > before for before, after in itertools.pairwise(offsets)), "offsets rise"
 
     async def _append(self, step: Step) -> None:
         numbers = iter(range(step["messages"]))

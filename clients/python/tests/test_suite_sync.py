@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -40,12 +41,12 @@ class Runner:
         with self._topic(step).producer(batch_messages=step.get("batchMessages", 1000)) as producer:
             sent = [producer.send({"n": n}, key=f"k{n % keys}") for n in range(step["messages"])]
         offsets = [delivery.result() for delivery in sent]
-        assert all(after > before for before, after in zip(offsets, offsets[1:], strict=False)), "offsets rise"
+        assert all(after > before for before, after in itertools.pairwise(offsets)), "offsets rise"
 
     def _append(self, step: Step) -> None:
         with ThreadPoolExecutor(step["concurrency"]) as pool:
-            appended = pool.map(lambda n: self._topic(step).append({"n": n}).offset, range(step["messages"]))
-            assert len(set(appended)) == step["messages"]
+            appended = [pool.submit(self._topic(step).append, {"n": n}) for n in range(step["messages"])]
+            assert len({future.result().offset for future in appended}) == step["messages"]
 
     def _read(self, step: Step) -> None:
         got = [message.payload["n"] for message in self._topic(step).read(page_size=step.get("pageSize", 1000))]

@@ -99,6 +99,12 @@ class Batch:
         self.unknown = False
         """An attempt had no answer, or one that does not say whether the messages are stored."""
         self.outcome: Outcome | None = None
+        self.gaps = 0
+        """How often the service missed a batch before, although all of them were acknowledged."""
+        self.woken = asyncio.Event()
+        """Set when a batch before has failed, or the producer has stopped."""
+        self.awaited: tuple[asyncio.Event, ...] = ()
+        """What the next attempt need not wait for any longer than until it is set."""
         self.finished = asyncio.Event()
         self._messages = b",".join([entry.text for entry in entries])
 

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import random
+import ssl
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import cached_property
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
@@ -65,6 +67,14 @@ class Options:
         object.__setattr__(self, "url", self.url.rstrip("/"))
 
     def httpx(self) -> dict[str, Any]:
-        # As many connections as calls: each follower takes one for as long as it follows.
-        limits = httpx.Limits(max_connections=None, max_keepalive_connections=100)
-        return {"limits": limits, "follow_redirects": False, **self.httpx_options}
+        """Options of an httpx client."""
+        limits = httpx.Limits(max_connections=None, max_keepalive_connections=20)
+        given = dict(self.httpx_options)
+        if given.get("verify", True) is True and "cert" not in given:
+            given["verify"] = self._ssl_context
+        return {"limits": limits, **given}
+
+    @cached_property
+    def _ssl_context(self) -> ssl.SSLContext:
+        # Making one takes longer than many a request.
+        return httpx.create_ssl_context(trust_env=self.httpx_options.get("trust_env", True))

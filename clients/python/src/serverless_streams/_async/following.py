@@ -91,7 +91,7 @@ class AsyncFollowing(Generic[T]):
         transport = self._reader.transport
         request = await transport.request(call, httpx.Timeout(self._open_timeout))
         try:
-            response = await transport.open(request, call)
+            opened = await transport.open(request, call)
         except httpx.ConnectTimeout as error:
             raise StreamsError("consume: no connection in time", code="timeout", retriable=True) from error
         except httpx.TimeoutException as error:
@@ -100,6 +100,7 @@ class AsyncFollowing(Generic[T]):
             raise _broken(error) from error
         # Read anew when the body begins: from here on silence counts. A slow handler is not the stream's silence.
         request.extensions["timeout"]["read"] = self._silent_timeout
+        response = opened.response
         try:
             content_type = response.headers.get("content-type", "")
             if not content_type.startswith("text/event-stream"):
@@ -117,7 +118,7 @@ class AsyncFollowing(Generic[T]):
         except httpx.TransportError as error:
             raise _broken(error) from error
         finally:
-            await response.aclose()
+            await opened.aclose()
         # The service or the platform has ended the stream in order. Many clients do not come back at the same moment.
         await sleep(random.random())
 

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
 # The most entries in the `ack` of a receive.
 _parts_max = 100
-# How long an acknowledgement waits for others, or for the next receive, in seconds: of a lease that is done, and of one that is not.
+# How long an acknowledgement waits for others, or for the next receive, in seconds: of a lease that is done, and of one that
+# is not.
 _linger_done = 0.01
 _linger_open = 0.1
 

@@ -2,28 +2,17 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import random
-import time
 import uuid
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from types import TracebackType
 from typing import Any, Generic, TypeVar
 
-from .._batching import (
-    Batch,
-    Entry,
-    EntryQueue,
-    Outcome,
-    ProducerOptions,
-    after_unknown,
-    fail_all,
-    is_about_content,
-    with_outcome,
-)
-from .._calls import Call, log_retry, logger, may_repeat, now, path_of, pause_after
+from .._batching import Entry, ProducerOptions
+from .._calls import logger, now
 from .._codec import Format
 from .._errors import StreamsError
 from .._models import NewMessage
+from .batches import Batches, wake
 from .transport import AsyncTransport
 
 T = TypeVar("T")
@@ -49,7 +38,7 @@ class AsyncDelivery:
             future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             if entry.callbacks is None:
                 entry.callbacks = []
-            entry.callbacks.append(functools.partial(_wake, future))
+            entry.callbacks.append(functools.partial(wake, future))
             await future
         if entry.error is not None:
             raise entry.error
@@ -61,9 +50,6 @@ class AsyncProducer(Generic[T]):
 
     Use it as a context manager, or call `close`. Several tasks may share one.
     """
-
-    # A batch has a seq. If its answer is lost, it is sent again with the same seq until there is one. If a batch fails for good,
-    # those behind it, which the service stores only after it, are sent again under the next epoch: that keeps late copies out.
 
     id: str
 
@@ -78,37 +64,11 @@ class AsyncProducer(Generic[T]):
         **options: Any,
     ) -> None:
         self.id = str(uuid.uuid4()) if id is None else id
-        self._transport = transport
         self._format = format
-        self._path = path_of("topics", topic, "produce")
-        self._options = ProducerOptions(**options)
-        self._queue = EntryQueue(self._options.batch_messages, self._options.batch_bytes)
-        # Batches that go before the queue, as an earlier attempt was not stored.
-        self._returned: list[list[Entry]] = []
-        # Batches on their way, in the order of their seqs, from the oldest without an outcome on.
-        self._sent: list[Batch] = []
-        # Two instances that start within a millisecond are told apart by chance.
-        self._epoch = epoch if epoch is not None else 0 if id is None else time.time_ns() // 1000 + random.randrange(1000)
-        self._seq = 0
-        # A batch of this epoch was acknowledged. Until then there is one at a time, so that a gap means what it says.
-        self._confirmed = False
-        # An epoch that nobody has given can be raised above that of an earlier instance, as long as nothing was sent under it.
-        self._may_take_over = id is not None and epoch is None
-        # The seq of a batch that failed: nothing new is sent under this epoch.
-        self._failed_seq: int | None = None
-        self._wake = asyncio.Event()
-        self._timer: asyncio.TimerHandle | None = None
-        # Entries that were appended up to then do not linger.
-        self._flushed_at = 0.0
-        self._messages = 0
-        self._bytes = 0
-        self._tasks: set[asyncio.Task[None]] = set()
+        named = id is not None
+        self._batches = Batches(transport, topic, self.id, epoch=epoch, named=named, options=ProducerOptions(**options))
+        self._batches.on_settled = self._wake_waiters
         self._waiters: list[asyncio.Future[None]] = []
-        self._error: BaseException | None = None
-        self.stopped: BaseException | None = None
-        """Why it takes no more messages."""
-        self.on_settled: Callable[[], None] | None = None
-        """Called when outcomes are known. For whoever waits in another thread."""
         self._closed = False
 
     async def __aenter__(self) -> AsyncProducer[T]:
@@ -130,12 +90,7 @@ class AsyncProducer(Generic[T]):
     @property
     def buffered(self) -> int:
         """Messages that are not acknowledged yet."""
-        return self._messages
-
-    @property
-    def buffered_bytes(self) -> int:
-        """The same in bytes, as JSON."""
-        return self._bytes
+        return self._batches.messages
 
     async def send(self, payload: T, *, key: str | None = None, headers: Mapping[str, str] | None = None) -> AsyncDelivery:
         """Appends a message, as soon as there is room. Need not be awaited further: `flush` and `close` raise errors.
@@ -160,284 +115,36 @@ class AsyncProducer(Generic[T]):
 
         Raises the first error since the last flush.
         """
-        self._flushed_at = now()
-        self._dispatch()
-        await self._settling()
-        error = self.stopped or self._error
-        self._error = None
-        if error is not None:
-            raise error
+        await self._batches.flush()
 
     async def close(self) -> None:
         """Takes no more messages, and flushes. Raises the first error since the last flush."""
         self._closed = True
         try:
-            await self.flush()
+            await self._batches.flush()
         finally:
-            await self.end()
+            await self._batches.end()
 
     def abort(self) -> None:
         """Stops at once. What is not acknowledged fails with `producer_aborted`, and may be stored."""
-        error = StreamsError("The producer was aborted", code="producer_aborted", written="unknown")
-        self._stop(error)
-        for task in tuple(self._tasks):
-            task.cancel()
-        sent, self._sent = self._sent, []
-        for batch in sent:
-            if batch.outcome != "stored":
-                self._fail_entries([entry for entry in batch.entries if not entry.done], error)
-        self._fail_waiting()
-
-    def add(self, entries: Iterable[Entry]) -> None:
-        """Takes entries; those for a producer that has stopped fail."""
-        for entry in entries:
-            self._messages += entry.messages
-            self._bytes += entry.size
-            if self.stopped is not None:
-                self._fail_entries([entry], with_outcome(self.stopped, False))
-                continue
-            self._queue.add(entry)
-            if self._queue.full:
-                self._dispatch()
-        if self._timer is None and self._queue.at is not None and self.stopped is None:
-            self._timer = asyncio.get_running_loop().call_later(self._options.linger, self._dispatch)
-
-    async def end(self) -> None:
-        """Requests that go on for nobody end."""
-        tasks = tuple(self._tasks)
-        for task in tasks:
-            task.cancel()
-        if tasks:
-            await asyncio.wait(tasks)
+        self._closed = True
+        self._batches.abort()
 
     async def _add(self, text: bytes, messages: int) -> AsyncDelivery:
-        while not self._closed and self.stopped is None and not self._has_room():
+        while not self._closed and self._batches.stopped is None and not self._batches.has_room():
             waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             self._waiters.append(waiter)
             await waiter
-        if self.stopped is not None:
-            raise self.stopped
+        if self._batches.stopped is not None:
+            raise self._batches.stopped
         if self._closed:
             raise StreamsError("send: the producer is closed", code="producer_closed", written="no")
         entry = Entry(text, messages, now())
-        self.add((entry,))
+        self._batches.add((entry,))
         return AsyncDelivery(entry)
 
-    def _has_room(self) -> bool:
-        return self._messages < self._options.buffer_messages and self._bytes < self._options.buffer_bytes
-
-    async def _settling(self) -> None:
-        """Waits until all entries up to now have their outcome."""
-        batches = [*self._returned, *(batch.entries for batch in self._sent), self._queue.entries]
-        open = [entry for entries in batches for entry in entries if not entry.done]
-        if not open:
-            return
-        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        left = len(open)
-
-        def settled() -> None:
-            nonlocal left
-            left -= 1
-            if left == 0:
-                _wake(future)
-
-        for entry in open:
-            entry.callbacks = [*(entry.callbacks or ()), settled]
-        await future
-
-    def _settled(self, entries: list[Entry]) -> None:
-        self._messages -= sum(entry.messages for entry in entries)
-        self._bytes -= sum(entry.size for entry in entries)
-        if self._has_room() or self.stopped is not None:
-            self._wake_waiters()
-        if self.on_settled is not None:
-            self.on_settled()
-
     def _wake_waiters(self) -> None:
-        waiters, self._waiters = self._waiters, []
-        for waiter in waiters:
-            _wake(waiter)
-
-    def _fail_entries(self, entries: list[Entry], error: BaseException) -> None:
-        self._error = self._error or error
-        fail_all(entries, error)
-        self._settled(entries)
-
-    def _dispatch(self) -> None:
-        """Sends batches as long as they are due and there is room on the way."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        room = self._options.in_flight if self._confirmed else 1
-        while self.stopped is None and self._failed_seq is None and len(self._sent) < room:
-            entries = self._returned.pop(0) if self._returned else self._take_due()
-            if not entries:
-                return
-            batch = Batch(entries, self._seq)
-            self._seq += 1
-            self._sent.append(batch)
-            task = asyncio.get_running_loop().create_task(self._send(batch))
-            self._tasks.add(task)
-            task.add_done_callback(self._ended)
-
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            # A defect. Nobody must wait for ever because of it.
-            logger.error("producer: %r", error, exc_info=error)
-            self.abort()
-
-    def _take_due(self) -> list[Entry]:
-        at = self._queue.at
-        if at is None:
-            return []
-        left = 0.0 if at <= self._flushed_at else at + self._options.linger - now()
-        # A timer may fire a part of a millisecond early.
-        if self._queue.full or left < 0.001:
-            return self._queue.take()
-        self._timer = asyncio.get_running_loop().call_later(left, self._dispatch)
-        return []
-
-    async def _send(self, batch: Batch) -> None:
-        outcome = await self._deliver(batch)
-        batch.end(outcome)
-        if outcome == "stored":
-            self._confirmed = True
-            self._may_take_over = False
-            self._settled(batch.entries)
-        else:
-            self._failed_seq = batch.seq if self._failed_seq is None else min(self._failed_seq, batch.seq)
-            self._wake.set()
-            if outcome == "failed" and self._options.stop_on_error:
-                self._stop(batch.entries[0].error or after_unknown())
-        if self._failed_seq is None:
-            # One that was stored out of turn keeps its place: the service knows only so many seqs back.
-            while self._sent and self._sent[0].outcome is not None:
-                self._sent.pop(0)
-        elif all(sent.outcome is not None for sent in self._sent):
-            self._begin_epoch()
-        self._dispatch()
-
-    def _begin_epoch(self) -> None:
-        """All batches of the old epoch have an outcome. Those that were not stored go on, in their order."""
-        lost = any(batch.outcome == "failed" and batch.unknown for batch in self._sent)
-        again: list[list[Entry]] = []
-        for batch in self._sent:
-            if batch.outcome == "refused":
-                again.extend(batch.halves())
-            elif batch.outcome == "returned":
-                if batch.unknown and lost:
-                    # What the service may have stored of the batch before lets it store this one, too.
-                    self._fail_entries(batch.entries, after_unknown())
-                else:
-                    again.append(batch.entries)
-        self._returned = [*again, *self._returned]
-        self._sent = []
-        self._epoch += 1
-        self._seq = 0
-        self._confirmed = self._may_take_over = False
-        self._failed_seq = None
-        self._wake = asyncio.Event()
-        if self.stopped is not None:
-            self._fail_waiting()
-
-    async def _deliver(self, batch: Batch) -> Outcome:
-        """Sends a batch until its outcome is known, or its time is over."""
-        ends_at = batch.at + self._options.delivery_timeout
-        gaps = 0
-        for attempt in range(1, 2**30):
-            try:
-                batch.stored(await self._attempt(batch, ends_at))
-                return "stored"
-            except StreamsError as error:
-                result = error
-            except Exception as error:
-                return self._failed(batch, error)
-            batch.unknown = batch.unknown or result.written == "unknown"
-            told = result.with_written("unknown") if batch.unknown else result
-            if self.stopped is not None:
-                return self._failed(batch, with_outcome(self.stopped, batch.unknown))
-            if self._failed_seq is not None and batch.seq > self._failed_seq:
-                return "returned"
-            if result.code == "producer_fenced" and self._take_over(batch, result):
-                continue
-            if is_about_content(result) and not batch.unknown:
-                return "refused" if len(batch.entries) > 1 else self._failed(batch, told)
-            before = self._before(batch)
-            gap = result.code == "producer_gap"
-            gaps += gap and before is None
-            # The service has forgotten what it acknowledged: it is another one, or the topic was deleted.
-            if gap and before is None and gaps > 2:
-                return self._failed(batch, told) if batch.unknown else "returned"
-            if not may_repeat(result):
-                self._stop(told)
-                return self._failed(batch, told)
-            pause = pause_after(self._transport.options.retry, result, attempt)
-            if now() + pause >= ends_at:
-                return self._failed(batch, told)
-            if not gap:
-                log_retry("produce", attempt, told, pause)
-            await _nap(pause, self._wake, *([before.finished] if gap and before is not None else ()))
-        raise AssertionError
-
-    def _failed(self, batch: Batch, error: BaseException) -> Outcome:
-        self._fail_entries(batch.entries, error)
-        return "failed"
-
-    async def _attempt(self, batch: Batch, ends_at: float) -> int:
-        """The first offset. Raises `StreamsError`."""
-        call = Call("produce", "POST", self._path, body=batch.body(self.id, self._epoch), appends=True)
-        answer = await self._transport.once(call, ends_at - now())
-        return answer.read(lambda answer: int(answer.json()["offset"]))
-
-    def _before(self, batch: Batch) -> Batch | None:
-        """The batch that has to be stored before, if its outcome is still open."""
-        at = self._sent.index(batch)
-        before = self._sent[at - 1] if at > 0 else None
-        return before if before is not None and before.outcome is None else None
-
-    def _take_over(self, batch: Batch, error: StreamsError) -> bool:
-        """Whoever begins last goes on, even if its clock is behind."""
-        epoch = error.problem.get("epoch")
-        if not self._may_take_over or batch.unknown or self._confirmed or not isinstance(epoch, int):
-            return False
-        self._may_take_over = False
-        self._epoch = epoch + 1
-        return True
-
-    def _stop(self, reason: BaseException) -> None:
-        if self.stopped is not None:
-            return
-        self.stopped = reason
-        self._wake.set()
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        if not self._sent:
-            self._fail_waiting()
-        self._wake_waiters()
-        if self.on_settled is not None:
-            self.on_settled()
-
-    def _fail_waiting(self) -> None:
-        """What was never sent, or was not stored, will not be."""
-        assert self.stopped is not None
-        waiting = [entry for entries in self._returned for entry in entries] + self._queue.take_all()
-        self._returned = []
-        self._fail_entries(waiting, with_outcome(self.stopped, False))
-
-
-def _wake(future: asyncio.Future[None]) -> None:
-    # Whoever waited may have been cancelled.
-    if not future.done():
-        future.set_result(None)
-
-
-async def _nap(seconds: float, *events: asyncio.Event) -> None:
-    """Waits for a time, or for one of the events."""
-    waits = [asyncio.ensure_future(event.wait()) for event in events]
-    try:
-        await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for wait in waits:
-            wait.cancel()
+        if self._batches.has_room() or self._batches.stopped is not None:
+            waiters, self._waiters = self._waiters, []
+            for waiter in waiters:
+                wake(waiter)

@@ -9,6 +9,7 @@ from .._calls import Answer, Attempts, Call, body_bytes_max, logger, now
 from .._errors import StreamsError, Written, error_of
 from .._options import Options
 from ._platform import sleep, token_of, within
+from .pools import AsyncOpened, AsyncPools
 
 T = TypeVar("T")
 
@@ -18,10 +19,10 @@ class AsyncTransport:
 
     def __init__(self, options: Options) -> None:
         self.options = options
-        self._http = httpx.AsyncClient(**options.httpx())
+        self._pools = AsyncPools(options)
 
     async def aclose(self) -> None:
-        await self._http.aclose()
+        await self._pools.aclose()
 
     async def send(self, call: Call, read: Callable[[Answer], T], timeout: float | None = None) -> T | None:
         """Sends until there is an answer that stays. `None` for a deletion that an attempt without an answer has done."""
@@ -62,29 +63,31 @@ class AsyncTransport:
             headers["content-type"] = "application/json"
         if self.options.token is not None:
             headers["authorization"] = f"Bearer {await token_of(self.options.token)}"
-        return self._http.build_request(
+        return self._pools.first.build_request(
             call.method, self.options.url + call.target(), headers=headers, content=call.body, timeout=timeout
         )
 
-    async def open(self, request: httpx.Request, call: Call) -> httpx.Response:
+    async def open(self, request: httpx.Request, call: Call) -> AsyncOpened:
         """An answer whose body is not read yet. The caller closes it. Raises `StreamsError`, and what httpx raises."""
         started_at = now()
-        response = await self._http.send(request, stream=True)
+        opened = await self._pools.send(request)
+        response = opened.response
         logger.debug("%s: %d after %.3f s", call.operation, response.status_code, now() - started_at)
         if response.is_success:
-            return response
+            return opened
         try:
             body = await _body_of(response, started_at + self.options.attempt_timeout)
         finally:
-            await response.aclose()
+            await opened.aclose()
         raise error_of(response.status_code, response.headers, body, appends=call.appends)
 
     async def _exchange(self, request: httpx.Request, call: Call, ends_at: float) -> Answer:
-        response = await self.open(request, call)
+        opened = await self.open(request, call)
         try:
+            response = opened.response
             return Answer(response.status_code, response.headers, await _body_of(response, ends_at))
         finally:
-            await response.aclose()
+            await opened.aclose()
 
     async def page(
         self, operation: str, path: str, items: str, after: str | None, timeout: float | None

@@ -5,14 +5,15 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
+import uuid
 import warnings
 from collections.abc import Coroutine, Iterable, Mapping
 from types import TracebackType
 from typing import Any, Generic, TypeVar
 
-from .._async.producer import AsyncProducer
+from .._async.batches import Batches
 from .._async.transport import AsyncTransport
-from .._batching import Entry
+from .._batching import Entry, ProducerOptions
 from .._calls import logger, now
 from .._codec import Format
 from .._errors import StreamsError
@@ -59,16 +60,27 @@ class Producer(Generic[T]):
 
     id: str
 
-    def __init__(self, transport: Transport, format: Format[T], topic: str, **options: Any) -> None:
+    def __init__(
+        self,
+        transport: Transport,
+        format: Format[T],
+        topic: str,
+        *,
+        id: str | None,
+        epoch: int | None,
+        **options: Any,
+    ) -> None:
         self._format = format
         self._pid = os.getpid()
         self._transport = AsyncTransport(transport.options)
-        self._producer: AsyncProducer[T] = AsyncProducer(self._transport, format, topic, **options)
-        self._producer.on_settled = self._notify
-        self.id = self._producer.id
-        self._messages_max: int = options["buffer_messages"]
-        self._bytes_max: int = options["buffer_bytes"]
-        # Guards all below, and the moves from the inbox to the producer. Tells of outcomes.
+        limits = ProducerOptions(**options)
+        named = id is not None
+        self.id = str(uuid.uuid4()) if id is None else id
+        self._batches = Batches(self._transport, topic, self.id, epoch=epoch, named=named, options=limits)
+        self._batches.on_settled = self._notify
+        self._messages_max = limits.buffer_messages
+        self._bytes_max = limits.buffer_bytes
+        # Guards all below, and the moves from the inbox to the batches. Tells of outcomes.
         self._changed = threading.Condition()
         self._inbox: list[Entry] = []
         self._messages = 0
@@ -103,7 +115,7 @@ class Producer(Generic[T]):
     @property
     def buffered(self) -> int:
         """Messages that are not acknowledged yet."""
-        return self._messages + self._producer.buffered
+        return self._messages + self._batches.messages
 
     def send(self, payload: T, *, key: str | None = None, headers: Mapping[str, str] | None = None) -> Delivery:
         """Appends a message, as soon as there is room. `flush` and `close` raise errors that nobody asks the result for.
@@ -154,10 +166,10 @@ class Producer(Generic[T]):
     def _add(self, text: bytes, messages: int) -> Delivery:
         self._check_process()
         with self._changed:
-            while not self._closed and self._producer.stopped is None and not self._has_room():
+            while not self._closed and self._batches.stopped is None and not self._has_room():
                 self._changed.wait()
-            if self._producer.stopped is not None:
-                raise self._producer.stopped
+            if self._batches.stopped is not None:
+                raise self._batches.stopped
             if self._closed:
                 raise StreamsError("send: the producer is closed", code="producer_closed", written="no")
             entry = Entry(text, messages, now())
@@ -171,7 +183,7 @@ class Producer(Generic[T]):
         return Delivery(entry, self._changed)
 
     def _has_room(self) -> bool:
-        messages, size = self._producer.buffered, self._producer.buffered_bytes
+        messages, size = self._batches.messages, self._batches.bytes
         return self._messages + messages < self._messages_max and self._bytes + size < self._bytes_max
 
     def _drain(self) -> None:
@@ -179,7 +191,7 @@ class Producer(Generic[T]):
             entries, self._inbox = self._inbox, []
             self._messages = self._bytes = 0
             self._draining = False
-            self._producer.add(entries)
+            self._batches.add(entries)
 
     def _notify(self) -> None:
         with self._changed:
@@ -187,14 +199,14 @@ class Producer(Generic[T]):
 
     async def _flush(self) -> None:
         self._drain()
-        await self._producer.flush()
+        await self._batches.flush()
 
     async def _abort(self) -> None:
         self._drain()
-        self._producer.abort()
+        self._batches.abort()
 
     async def _close(self) -> None:
-        await self._producer.end()
+        await self._batches.end()
         await self._transport.aclose()
 
     def _end(self) -> None:

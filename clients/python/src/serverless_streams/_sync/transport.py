@@ -11,6 +11,7 @@ from .._calls import Answer, Attempts, Call, body_bytes_max, logger, now
 from .._errors import StreamsError, Written, error_of
 from .._options import Options
 from ._platform import sleep, token_of, within
+from .pools import Opened, Pools
 
 T = TypeVar("T")
 
@@ -20,10 +21,10 @@ class Transport:
 
     def __init__(self, options: Options) -> None:
         self.options = options
-        self._http = httpx.Client(**options.httpx())
+        self._pools = Pools(options)
 
     def close(self) -> None:
-        self._http.close()
+        self._pools.close()
 
     def send(self, call: Call, read: Callable[[Answer], T], timeout: float | None = None) -> T | None:
         """Sends until there is an answer that stays. `None` for a deletion that an attempt without an answer has done."""
@@ -64,29 +65,31 @@ class Transport:
             headers["content-type"] = "application/json"
         if self.options.token is not None:
             headers["authorization"] = f"Bearer {token_of(self.options.token)}"
-        return self._http.build_request(
+        return self._pools.first.build_request(
             call.method, self.options.url + call.target(), headers=headers, content=call.body, timeout=timeout
         )
 
-    def open(self, request: httpx.Request, call: Call) -> httpx.Response:
+    def open(self, request: httpx.Request, call: Call) -> Opened:
         """An answer whose body is not read yet. The caller closes it. Raises `StreamsError`, and what httpx raises."""
         started_at = now()
-        response = self._http.send(request, stream=True)
+        opened = self._pools.send(request)
+        response = opened.response
         logger.debug("%s: %d after %.3f s", call.operation, response.status_code, now() - started_at)
         if response.is_success:
-            return response
+            return opened
         try:
             body = _body_of(response, started_at + self.options.attempt_timeout)
         finally:
-            response.close()
+            opened.close()
         raise error_of(response.status_code, response.headers, body, appends=call.appends)
 
     def _exchange(self, request: httpx.Request, call: Call, ends_at: float) -> Answer:
-        response = self.open(request, call)
+        opened = self.open(request, call)
         try:
+            response = opened.response
             return Answer(response.status_code, response.headers, _body_of(response, ends_at))
         finally:
-            response.close()
+            opened.close()
 
     def page(
         self, operation: str, path: str, items: str, after: str | None, timeout: float | None

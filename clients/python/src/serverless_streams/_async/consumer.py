@@ -43,6 +43,8 @@ class AsyncConsumer(Generic[T]):
         self._queued: list[Task] = []
         self._running: set[asyncio.Task[None]] = set()
         self._lanes: set[object] = set()
+        # Extensions of leases. They end by themselves: cancelled requests cost their connections.
+        self._background: set[asyncio.Task[None]] = set()
         self._mode: GroupMode = "shared"
         self._cancelled = False
         # What handlers, hooks and defects have raised that ends the consumer.
@@ -174,7 +176,7 @@ class AsyncConsumer(Generic[T]):
         stopping.cancel()
 
     def _hold(self, received: Received[str], lease: Lease) -> None:
-        held = HeldLease(self._group, lease, self._options.lease_ms, self._lost)
+        held = HeldLease(self._group, lease, self._options.lease_ms, self._lost, self._background)
         self._leases.add(held)
         for message in received.messages:
             offset = message.offset
@@ -313,6 +315,7 @@ class AsyncConsumer(Generic[T]):
         returns = [give_back(lease, offsets) for lease, offsets in unbegun.items()]
         await asyncio.gather(*returns, *self._running, return_exceptions=True)
         await self._acks.flush()
+        await asyncio.gather(*self._background, return_exceptions=True)
 
     async def _give_back(self, key: str) -> None:
         """What an aborted receive may have leased is not kept from others until its time is over."""

@@ -30,6 +30,7 @@ class HeldLease:
         lease: Lease,
         lease_ms: int | None,
         on_lost: Callable[[HeldLease], None],
+        background: set[asyncio.Task[None]],
     ) -> None:
         self.id = lease.id
         self.open: set[int] = set()
@@ -43,7 +44,7 @@ class HeldLease:
         # From now: a receive that has waited for messages was sent long before its lease began.
         self._ends_at = now() + lease.expires_in_ms / 1000
         self._timers: list[asyncio.TimerHandle] = []
-        self._extending: asyncio.Task[None] | None = None
+        self._background = background
         self._schedule()
 
     def settle(self, offset: int) -> bool:
@@ -53,7 +54,6 @@ class HeldLease:
         self.open.remove(offset)
         if not self.open:
             self._stop()
-            self._end_extending()
         return True
 
     def _lose(self) -> None:
@@ -61,7 +61,6 @@ class HeldLease:
             return
         self.lost = True
         self._stop()
-        self._end_extending()
         for handler in tuple(self.running):
             handler.cancel()
         self._on_lost(self)
@@ -74,7 +73,9 @@ class HeldLease:
         self._timers = [loop.call_later(left / 2, self._begin), loop.call_later(left, self._lose)]
 
     def _begin(self) -> None:
-        self._extending = asyncio.ensure_future(self._extend())
+        extending = asyncio.ensure_future(self._extend())
+        self._background.add(extending)
+        extending.add_done_callback(self._background.discard)
 
     async def _extend(self) -> None:
         asked_at = now()
@@ -89,10 +90,6 @@ class HeldLease:
         self._ends_at = asked_at + extended.expires_in_ms / 1000
         if self.open and not self.lost:
             self._schedule()
-
-    def _end_extending(self) -> None:
-        if self._extending is not None and self._extending is not asyncio.current_task():
-            self._extending.cancel()
 
     def _stop(self) -> None:
         for timer in self._timers:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from threading import Event as Event
 from typing import Generic, ParamSpec, TypeVar
 
@@ -22,6 +22,9 @@ def token_of(token: Token) -> str:
     value = token()
     if isinstance(value, str):
         return value
+    if isinstance(value, Coroutine):
+        # Otherwise Python warns that nobody has awaited it.
+        value.close()
     raise TypeError("token: expected a function that returns a string, got one that returns an awaitable")
 
 

@@ -35,14 +35,19 @@ class Consumer(Generic[T]):
         self._options = options
 
     def consume(self, handler: Handler[T], stop: threading.Event | None) -> None:
+        # Variables of the context, such as the current span, are those of the caller.
+        caller = contextvars.copy_context()
+
         async def run(consumer: AsyncConsumer[T], stopping: asyncio.Event, pool: ThreadPoolExecutor) -> None:
-            await consumer.consume(_in_thread(handler, pool), stopping)
+            await consumer.consume(_in_thread(handler, pool, caller), stopping)
 
         self._run(run, stop)
 
     def process(self, handler: ProcessHandler[T], stop: threading.Event | None) -> None:
+        caller = contextvars.copy_context()
+
         async def run(consumer: AsyncConsumer[T], stopping: asyncio.Event, pool: ThreadPoolExecutor) -> None:
-            await consumer.process(_in_thread(handler, pool), stopping)
+            await consumer.process(_in_thread(handler, pool, caller), stopping)
 
         self._run(run, stop)
 
@@ -106,11 +111,8 @@ def _set(loop: asyncio.AbstractEventLoop, stopping: asyncio.Event) -> None:
 
 
 def _in_thread(
-    handler: Callable[[Message[T], HandlerContext], R], pool: ThreadPoolExecutor
+    handler: Callable[[Message[T], HandlerContext], R], pool: ThreadPoolExecutor, caller: contextvars.Context
 ) -> Callable[[Message[T], HandlerContext], Awaitable[R]]:
-    # Variables of the context, such as the current span, are those of the caller.
-    caller = contextvars.copy_context()
-
     async def handle(message: Message[T], context: HandlerContext) -> R:
         def run() -> R:
             return caller.copy().run(handler, message, context)

@@ -408,7 +408,7 @@ def test_managing_topics(service: Service) -> None:
         assert (info.config.retention_ms, info.config.retention_bytes, info.config.rate) == (60_000, None, {"messages": 1000})
         assert topic.create(retention_ms=None).config.retention_ms is None
         assert topic.append(1, expected_offset=1, order="b").offset == 1
-        with fails("order_conflict") as caught:
+        with fails("out_of_order") as caught:
             topic.append(2, order="a")
         assert caught.value.problem["order"] == "b"
         assert topic.append(3, idempotency_key="same").offset == 2

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import subprocess
+import tempfile
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -54,3 +57,27 @@ class Service:
     def requests(self) -> int:
         requests: int = self.control()["requests"]
         return requests
+
+
+class Server:
+    """A server on SQLite, without the suite's proxy."""
+
+    def __init__(self) -> None:
+        self._folder = tempfile.TemporaryDirectory()
+        environment = {**os.environ, "PORT": "0", "LOG_LEVEL": "silent", "DATA_DIR": self._folder.name}
+        self._process = subprocess.Popen([node, root / "server.mjs"], stderr=subprocess.PIPE, text=True, env=environment)
+        assert self._process.stderr is not None
+        found = None
+        while found is None:
+            line = self._process.stderr.readline()
+            assert line, f"the server ended with {self._process.wait()}"
+            found = re.match(r"Listening on (http://[^\s,]+),", line)
+        self.url = found[1]
+
+    def __enter__(self) -> Server:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._process.kill()
+        self._process.wait()
+        self._folder.cleanup()

@@ -77,9 +77,10 @@ class Batches:
                 self._fail_entries([entry], with_outcome(self.stopped, False))
                 continue
             self._queue.add(entry)
-            if self._queue.full:
+            if self._queue.full and self._may_send():
                 self._dispatch()
-        if self._timer is None and self._queue.at is not None and self.stopped is None:
+        # Otherwise the next outcome looks at what waits.
+        if self._timer is None and self._queue.at is not None and self._may_send():
             self._timer = asyncio.get_running_loop().call_later(self._options.linger, self._dispatch)
 
     async def flush(self) -> None:
@@ -146,8 +147,7 @@ class Batches:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        room = self._options.in_flight if self._confirmed else 1
-        while self.stopped is None and self._failed_seq is None and len(self._sent) < room:
+        while self._may_send():
             entries = self._returned.pop(0) if self._returned else self._take_due()
             if not entries:
                 return
@@ -157,6 +157,11 @@ class Batches:
             task = asyncio.get_running_loop().create_task(self._send(batch))
             self._tasks.add(task)
             task.add_done_callback(self._ended)
+
+    def _may_send(self) -> bool:
+        """Whether there is room for a batch on the way."""
+        room = self._options.in_flight if self._confirmed else 1
+        return len(self._sent) < room and self.stopped is None and self._failed_seq is None
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)

@@ -136,7 +136,7 @@ def test_an_answer_without_its_members_is_an_error_of_the_client() -> None:
 
 
 def test_attempts_and_the_whole_call_have_time_limits() -> None:
-    with scripted("hang", stored) as (url, arrived), client_of(url, attempt_timeout=0.1) as client:
+    with scripted("hang", stored) as (url, arrived), client_of(url, attempt_timeout=1.0) as client:
         assert client.topic("orders").append(1).offset == 7
         assert len(arrived) == 2
     with scripted("hang") as (url, _), client_of(url) as client, fails("timeout") as caught:

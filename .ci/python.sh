@@ -2,8 +2,8 @@
 # Checks clients/python: style, types, tests, the client suite, the wheel in an empty environment. Needs Python 3.10 or later, and
 # what `npm ci` has installed. Takes about three minutes.
 #
-# SUITE=all: all scenarios of the client suite with both clients. PYTHONS: other versions that run the tests without the suite, if
-# they are there; by default none of the machine's. Arguments go to pytest.
+# SUITE=all: all scenarios of the client suite with both clients. PYTHONS: other versions, or paths of them, that run the tests
+# without the suite, if they are there. Arguments go to pytest.
 set -euo pipefail
 HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$HERE/clients/python"
@@ -52,7 +52,8 @@ for version in ${PYTHONS:-}; do
     continue
   fi
   say "Python $version"
-  environment "$version" "$WORK/$version"
-  run_tests "$WORK/$version" --ignore-glob '*test_suite*' --deselect tests/test_package.py "$@"
+  rm -rf "$WORK/other"
+  environment "$version" "$WORK/other"
+  run_tests "$WORK/other" --ignore-glob '*test_suite*' --deselect tests/test_package.py "$@"
 done
 say 'done'

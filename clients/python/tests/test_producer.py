@@ -264,21 +264,21 @@ async def test_a_retry_pauses_although_a_later_batch_has_failed() -> None:
     # The second batch is refused for good while the first is tried again and again.
     busy = problem(503, "overloaded", written="no")
     with scripted(Reply({"offset": 1}), busy, problem(413, "message_too_large", written="no"), busy) as (url, arrived):
-        async with AsyncClient(url, retry=Retry(base=0.2, max=0.2)) as client:
+        async with AsyncClient(url, retry=Retry(base=1.0, max=1.0)) as client:
             producer = client.topic("orders").producer(batch_messages=1, delivery_timeout=2.0)
             await producer.append(0)
             first = await producer.send(1)
             while len(arrived) < 2:
                 await asyncio.sleep(0.001)
             second = await producer.send(2)
-            with fails("overloaded"):
+            with fails(("overloaded", "timeout")):
                 await first.result()
             with fails("message_too_large"):
                 await second.result()
             # The first error since the last flush.
             with fails("message_too_large"):
                 await producer.close()
-    assert len(arrived) < 100
+    assert len(arrived) < 20
 
 
 def test_several_threads_share_a_producer(service: Service) -> None:

@@ -135,6 +135,15 @@ def test_an_answer_without_its_members_is_an_error_of_the_client() -> None:
         client.topic("orders").append(1)
 
 
+@pytest.mark.parametrize(
+    "text", ['{"status":"ok"}', '{"messages":}}}}', '{"messages":[{}]}', '{"messages":["]', "[]", "", '{"messages":[]}']
+)
+def test_an_answer_to_receive_that_is_none_is_an_error_of_the_client(text: str) -> None:
+    once = Retry(attempts=1)
+    with scripted(Reply(text)) as (url, _), client_of(url, retry=once) as client, fails("invalid_answer"):
+        client.topic("orders").group("billing").receive()
+
+
 def test_attempts_and_the_whole_call_have_time_limits() -> None:
     with scripted("hang", stored) as (url, arrived), client_of(url, attempt_timeout=1.0) as client:
         assert client.topic("orders").append(1).offset == 7

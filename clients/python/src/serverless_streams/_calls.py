@@ -85,7 +85,7 @@ class Answer:
         """What `read` makes of the answer. Raises `StreamsError` `invalid_answer` if members are missing."""
         try:
             return read(self)
-        except (KeyError, TypeError, IndexError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, IndexError, AttributeError, RecursionError) as error:
             raise self.invalid(f"the answer is none of the service: {error!r}") from error
 
     def invalid(self, reason: str) -> StreamsError:

@@ -80,7 +80,7 @@ class Format(Generic[T]):
         if self._plain:
             try:
                 return _message_of(json.loads(text))
-            except (ValueError, RecursionError) as error:
+            except (ValueError, RecursionError, KeyError, TypeError) as error:
                 raise _undecodable(text, error) from error
         return self.check(split(text))
 

@@ -1,0 +1,46 @@
+"""What differs between the two kinds of clients beyond the words `async` and `await`."""
+
+from __future__ import annotations
+
+import asyncio
+from asyncio import Event as Event
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, Generic, ParamSpec, TypeVar
+
+from .._errors import StreamsError
+from .._options import Token
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+sleep = asyncio.sleep
+
+
+async def token_of(token: Token) -> str:
+    if isinstance(token, str):
+        return token
+    value = token()
+    return value if isinstance(value, str) else await value
+
+
+async def within(seconds: float, exchange: Awaitable[T]) -> T:
+    """Raises `StreamsError` `timeout`, however slowly an answer trickles."""
+    try:
+        return await asyncio.wait_for(exchange, max(0.0, seconds))
+    except asyncio.TimeoutError as error:
+        raise StreamsError("no answer in time", code="timeout", retriable=True) from error
+
+
+class Begun(Generic[T]):
+    """A call that goes on while the caller does something else."""
+
+    def __init__(self, function: Callable[P, Coroutine[Any, Any, T]], /, *args: P.args, **kwargs: P.kwargs) -> None:
+        self._task = asyncio.ensure_future(function(*args, **kwargs))
+
+    async def result(self) -> T:
+        return await self._task
+
+    async def cancel(self) -> None:
+        self._task.cancel()
+        # Its error is nobody's, but must be looked at.
+        await asyncio.gather(self._task, return_exceptions=True)

@@ -1,0 +1,176 @@
+# Generated from _async/following.py by scripts/unasync.py: change that.
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Generator
+from typing import Any, Generic, Literal, TypeVar
+
+import httpx
+from httpx_sse import EventSource, ServerSentEvent
+
+from .._calls import Call, log_retry, logger, may_repeat, now, pause_after, start_of
+from .._errors import StreamsError
+from .._models import Message, Position
+from ._platform import sleep
+from .reading import Reader
+
+T = TypeVar("T")
+
+FollowTransport = Literal["auto", "sse", "poll"]
+
+# After this time without success, server-sent events are tried again, in seconds.
+_polling = 300.0
+
+
+class Following(Generic[T]):
+    """Follows one topic: existing messages, then new ones, for ever or to the end of a closed topic."""
+
+    def __init__(self, reader: Reader[T], transport: FollowTransport, open_timeout: float, silent_timeout: float) -> None:
+        self._reader = reader
+        self._transport = transport
+        self._open_timeout = open_timeout
+        self._silent_timeout = silent_timeout
+        self._offset = 0
+        self._closed = False
+        self._polls_until = 0.0
+        # Attempts without a sign of life between.
+        self._failures = 0
+
+    def messages(self, start: Position) -> Generator[Message[T]]:
+        # Once for all, so that what is written during a reconnection is not passed over.
+        self._offset = self._resolved(start)
+        while not self._closed:
+            polls = self._transport == "poll" or (self._transport == "auto" and now() < self._polls_until)
+            attempt = self._poll() if polls else self._stream()
+            try:
+                for message in attempt:
+                    self._failures = 0
+                    # A proxy that repeats a part of a stream must not repeat messages.
+                    if message.offset < self._offset:
+                        continue
+                    self._offset = message.offset + 1
+                    yield message
+            except StreamsError as error:
+                self._failed(error)
+            finally:
+                attempt.close()
+
+    def _resolved(self, start: Position) -> int:
+        while True:
+            try:
+                return self._reader.resolve(start)
+            except StreamsError as error:
+                self._failed(error)
+
+    def _failed(self, error: StreamsError) -> None:
+        """Waits for another attempt. Raises the error, if it stays."""
+        if error.code == "held_back":
+            if self._transport == "sse":
+                raise error
+            logger.info("consume: %s: long polls for %d s", error.message, _polling)
+            self._polls_until = now() + _polling
+            return
+        if not may_repeat(error):
+            raise error
+        self._failures += 1
+        pause = pause_after(self._reader.transport.options.retry, error, self._failures)
+        log_retry("consume", self._failures, error, pause)
+        sleep(pause)
+
+    def _poll(self) -> Generator[Message[T]]:
+        page = self._reader.page(self._offset, wait=20.0)
+        self._failures = 0
+        for message in page.messages:
+            yield message
+        self._offset = page.next_offset
+        self._closed = page.closed
+
+    def _stream(self) -> Generator[Message[T]]:
+        """The messages of one stream. Raises `StreamsError` when it breaks."""
+        call = Call("consume", "GET", self._reader.path, query=start_of(self._offset), headers={"accept": "text/event-stream"})
+        transport = self._reader.transport
+        request = transport.request(call, httpx.Timeout(self._open_timeout))
+        try:
+            opened = transport.open(request, call)
+        except httpx.ConnectTimeout as error:
+            raise StreamsError("consume: no connection in time", code="timeout", retriable=True) from error
+        except httpx.TimeoutException as error:
+            raise _held_back("the stream did not begin in time") from error
+        except httpx.TransportError as error:
+            raise _broken(error) from error
+        # Read anew when the body begins: from here on silence counts. A slow handler is not the stream's silence.
+        request.extensions["timeout"]["read"] = self._silent_timeout
+        response = opened.response
+        try:
+            content_type = response.headers.get("content-type", "")
+            if not content_type.startswith("text/event-stream"):
+                raise _held_back(f"expected text/event-stream, got {content_type or 'no type'}")
+            events = _events_of(response)
+            try:
+                for event in events:
+                    message = self._message_of(event)
+                    if message is not None:
+                        yield message
+                    if self._closed:
+                        return
+            finally:
+                events.close()
+        except httpx.TransportError as error:
+            raise _broken(error) from error
+        finally:
+            opened.close()
+        # The service or the platform has ended the stream in order. Many clients do not come back at the same moment.
+        sleep(random.random())
+
+    def _message_of(self, event: ServerSentEvent) -> Message[T] | None:
+        """The message of an event, if it has one. Takes in what else the event says."""
+        if event.event == "problem":
+            raise _problem_of(event.data)
+        if event.event == "message" and event.data:
+            return self._reader.format.decode(event.data)
+        # The first event has `retry`, and comes also when a problem follows. Another one is a sign of life.
+        if event.retry is None:
+            self._failures = 0
+        if event.id.isdecimal() and len(event.id) <= 19:
+            # Only the position has moved.
+            self._offset = max(self._offset, int(event.id) + 1)
+        if event.event == "closed":
+            self._closed = True
+        return None
+
+
+def _events_of(response: httpx.Response) -> Generator[ServerSentEvent]:
+    """The events of a stream. A stream that gives nothing at all before it is silent for too long is held back."""
+    begun = False
+    try:
+        for event in EventSource(response).iter_sse():
+            begun = True
+            yield event
+    except httpx.ReadTimeout as error:
+        if begun:
+            raise
+        raise _held_back("the stream did not begin in time") from error
+
+
+def _held_back(reason: str) -> StreamsError:
+    return StreamsError(f"consume: {reason}", code="held_back", retriable=True)
+
+
+def _broken(error: Exception) -> StreamsError:
+    return StreamsError(f"consume: the stream broke: {error or type(error).__name__}", code="no_answer", retriable=True)
+
+
+def _problem_of(data: str) -> StreamsError:
+    try:
+        problem: dict[str, Any] = json.loads(data)
+        return StreamsError(
+            str(problem["detail"]),
+            code=str(problem["code"]),
+            status=int(problem["status"]),
+            retriable=problem.get("retriable") is True,
+            problem=problem,
+        )
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return StreamsError(f"consume: the stream ended with {data[:200]}", code="invalid_answer", retriable=True)

@@ -1,0 +1,1 @@
+export async function bench (_session: unknown, _options: unknown): Promise<void> {}

@@ -41,10 +41,11 @@ function exitOfUsage ({ code, message, exitCode }: CommanderError): number {
   if (exitCode === 0) return exitCodes.done
   if (code === 'commander.help') return exitCodes.usage
   const [first = '', ...more] = message.replace(/^error: /, '').split('\n')
-  const path = args.filter((word) => !word.startsWith('-')).slice(0, isGroup(args[0]) ? 2 : 1)
-  const known = path.length > 0 && code !== 'commander.unknownCommand'
-  const hint = [...more.map((line) => line.trim().replace(/^\(|\)$/g, '')), `streams ${known ? `${path.join(' ')} ` : ''}--help`].filter((line) => line !== '')
-  tell({ exit: 'usage', code: 'usage', message: first, hint: hint.join('; or ') })
+  const words = args.filter((word) => !word.startsWith('-'))
+  const path = words.slice(0, isGroup(words[0]) && code !== 'commander.unknownCommand' ? 2 : 1)
+  const known = path.length > 0 && program.commands.some((command) => command.name() === path[0])
+  const suggestion = more.map((line) => `${line.trim().replace(/^\(|\)$/g, '')} `).join('')
+  tell({ exit: 'usage', code: 'usage', message: first, hint: `${suggestion}streams ${known ? `${path.join(' ')} ` : ''}--help` })
   return exitCodes.usage
 }
 

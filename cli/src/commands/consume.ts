@@ -1,4 +1,4 @@
-import { jsonText, type Message, type Position, type Topic } from '../../../clients/typescript/src/index.ts'
+import { jsonText, type Message, type Position, StreamsError, type Topic } from '../../../clients/typescript/src/index.ts'
 import { usageError } from '../failures.ts'
 import { type Path, pathOf, textAt } from '../json-text.ts'
 import { grouped, harmless } from '../output.ts'
@@ -32,6 +32,7 @@ export async function consume (session: Session, name: string, options: ConsumeO
     ...key === undefined && limit < 1_000 && { pageSize: limit },
     onTrimmed: (first, next) => { session.notes.warn(`${name}: messages ${grouped(first)} to ${grouped(next - 1)} were removed`) }
   })
+  if (from === 1) await checkExists(session, name, follow)
   let count = 0
   try {
     for await (const message of messages) {
@@ -42,6 +43,17 @@ export async function consume (session: Session, name: string, options: ConsumeO
     }
   } catch (error) {
     if (!signal.aborted || !follow) throw error
+  }
+}
+
+/** The service reads a topic that does not exist as an empty one, as it may be created. A person has probably misspelt it. */
+async function checkExists ({ client, notes, signal }: Session, name: string, follow: boolean): Promise<void> {
+  try {
+    await client.topic(name).describe({ signal })
+  } catch (error) {
+    if (!(error instanceof StreamsError) || error.status !== 404) throw error
+    if (!follow) throw error
+    notes.note(`${name} does not exist yet: waiting for its first message`)
   }
 }
 

@@ -2,6 +2,7 @@ import { type ClientOptions, jsonText, type Message, type NewMessage, StreamsErr
 import { charsMax, charsOf, gathered, messagesMax } from './batches.ts'
 import type { Connection } from './connection.ts'
 import { CommandError } from './failures.ts'
+import { preferSmallHeap } from './memory.ts'
 import { Sequence, type SequencedBatch } from './sequence.ts'
 import type { Session } from './session.ts'
 
@@ -50,12 +51,15 @@ const beginningsMax = 20
  * Copies a source into a topic, each message once and in order, whatever is killed and however often it is begun again.
  *
  * The destination knows how far it is: each append has as its `order` the offset of its last message in the source, and the service
- * refuses one that is not above the last. So asking is an append of the source's first message alone, which is refused with the
- * position if the message, or a later one, is there. From then on batches have the seqs of a producer. The first of them is stored
- * only if nothing was appended since before the position was asked for; and as soon as it is stored, the producer's new epoch keeps out
- * every other copier.
+ * refuses one that is not above the last. So asking is an append of the first message alone: it is refused, with the position, if the
+ * message or a later one is there.
+ *
+ * An order alone would not keep two copiers apart, as the batch of one may begin below what the other has stored meanwhile. So appends
+ * have a producer, whose epoch is new for each beginning: what is stored first under it shuts out all copiers before. That is either the
+ * append that asks, or the first batch, and that one is stored only if nothing was appended since before the position was asked for.
  */
 export async function copyInto (session: Session, to: Destination, source: Source, options: CopyOptions): Promise<Copied> {
+  preferSmallHeap()
   const topicWith = (client: Partial<ClientOptions>): Topic<string> => (
     session.clientWith(client, to.connection).topic<string>(to.topic, { codec: jsonText }))
   const topic = topicWith({ timeoutMs: options.deliveryMs })
@@ -63,51 +67,57 @@ export async function copyInto (session: Session, to: Destination, source: Sourc
   const copied: Copied = { messages: 0, position: 0 }
   let epoch = Date.now() * 1_000 + Math.floor(Math.random() * 1_000)
   for (let beginning = 1; ; beginning++) {
-    const found = await findPosition(session, topic, source, options, copied)
-    if (found === undefined) return copied
-    if (beginning === 1) await options.onBegin(copied.position)
     const before = copied.messages
     try {
-      await copyAfter(session, topicOnce, source, options, copied, { epoch, expectedOffset: found })
+      const place = await findPlace(session, topic, source, options, copied, epoch)
+      if (place === undefined) return copied
+      if (beginning === 1) await options.onBegin(copied.position)
+      await copyAfter(session, topicOnce, source, options, copied, place)
       return copied
     } catch (error) {
-      const code = error instanceof StreamsError ? error.code : undefined
-      // Once a batch is stored, a refusal means another copier.
-      const again = beginning < beginningsMax && copied.messages === before
-      if (code === 'offset_mismatch' && again) continue
-      if (code !== 'producer_fenced' || !again) throw error
+      // Once something of this run is stored, a refusal means another copier: that one goes on.
+      if (!(error instanceof StreamsError) || beginning >= beginningsMax || copied.messages > before) throw error
       // The clock of the copier before was ahead.
-      epoch = Number((error as StreamsError).problem['epoch']) + 1
+      if (error.code === 'producer_fenced') epoch = Number(error.problem['epoch']) + 1
+      else if (error.code !== 'offset_mismatch') throw error
     }
   }
 }
 
-/**
- * Finds out how far the destination is; stores the first message if it has none.
- * @returns the end of the destination at a time when it was at the position, or before it; `undefined` if the source has nothing
- */
-async function findPosition (
-  { signal }: Session, topic: Topic<string>, source: Source, { origin, onStored }: CopyOptions, copied: Copied
-): Promise<number | undefined> {
-  const end = await endOf(topic, signal)
-  const [first] = await take(source.messages(copied.position + 1))
+/** Where the batches of a beginning go on. */
+interface Place {
+  readonly epoch: number
+  /** Of the first batch. */
+  readonly seq: number
+  /** What the first batch expects, if nothing is stored under the epoch: the end at a time when the position was not higher. */
+  readonly expectedOffset?: number
+}
+
+/** Finds out how far the destination is; stores one message if that is the next one. @returns `undefined` if the source is at its end */
+async function findPlace (
+  { signal }: Session, topic: Topic<string>, source: Source, { origin, onStored }: CopyOptions, copied: Copied, epoch: number
+): Promise<Place | undefined> {
+  const expectedOffset = await endOf(topic, signal)
+  const first = await firstOf(source.messages(copied.position + 1))
   if (first === undefined) return undefined
   try {
-    const { offset } = await topic.appendBatch([outputOf(first, origin)], { order: orderOf(first.offset), signal })
+    await topic.appendBatch([outputOf(first, origin)], {
+      producer: { id: producerId, epoch, seq: 0 }, order: orderOf(first.offset), signal
+    })
     copied.position = first.offset
     copied.messages++
     onStored(copied)
-    return offset + 1
+    return { epoch, seq: 1 }
   } catch (error) {
     if (!(error instanceof StreamsError && error.code === 'out_of_order')) throw error
     copied.position = positionOf(error, topic.name)
-    return end
+    return { epoch, seq: 0, expectedOffset }
   }
 }
 
 async function copyAfter (
   session: Session, topic: Topic<string>, source: Source, { deliveryMs, origin, onStored }: CopyOptions, copied: Copied,
-  { epoch, expectedOffset }: { readonly epoch: number, readonly expectedOffset: number }
+  { epoch, seq: firstSeq, expectedOffset }: Place
 ): Promise<void> {
   const { signal } = session
   const sequence = new Sequence<CopyBatch>({
@@ -123,11 +133,11 @@ async function copyAfter (
     signal,
     onRetry: (error, delayMs) => { session.tellOfRetry(error, delayMs) }
   })
-  let seq = 0
+  let seq = firstSeq
   try {
     for await (const batch of gathered(source.messages(copied.position + 1), gathering)) {
       const messages = batch.map((message) => outputOf(message, origin))
-      await sequence.add({ seq, messages, last: batch.at(-1)!.offset, expectedOffset: seq === 0 ? expectedOffset : undefined })
+      await sequence.add({ seq, messages, last: batch.at(-1)!.offset, expectedOffset: seq === firstSeq ? expectedOffset : undefined })
       seq++
     }
   } catch (error) {
@@ -166,7 +176,9 @@ async function endOf (topic: Topic<string>, signal: AbortSignal): Promise<number
   }
 }
 
-async function take (messages: AsyncIterable<Message<string>>): Promise<Array<Message<string>>> {
-  for await (const message of messages) return [message]
-  return []
+async function firstOf (messages: AsyncIterable<Message<string>>): Promise<Message<string> | undefined> {
+  const iterator = messages[Symbol.asyncIterator]()
+  const first = await iterator.next()
+  await iterator.return?.()
+  return first.done === true ? undefined : first.value
 }

@@ -1,4 +1,5 @@
-import type { Readable } from 'node:stream'
+import { isUtf8 } from 'node:buffer'
+import { open } from 'node:fs/promises'
 import { CommandError } from './failures.ts'
 
 /** A line of a file. */
@@ -13,36 +14,39 @@ export interface Line {
 /** A message has at most 4 MiB, and a line some more for its other members. */
 const lineBytesMax = 5 * 1024 * 1024
 const lineFeed = 10
+const chunkBytes = 256 * 1024
 
 /**
- * The lines of a stream, some at a time. Their text must be UTF-8.
- * @param from where the stream begins in its file
+ * The lines of a stream, some at a time. Their text must be UTF-8. Chunks may be reused as soon as the next one is asked for.
  * @throws CommandError that names the line
  */
-export async function * linesOf (
-  stream: Readable, name: string, from: { readonly position: number, readonly line: number } = { position: 0, line: 0 }
-): AsyncGenerator<Line[], void, undefined> {
-  let { position, line: number } = from
+export async function * linesOf (chunks: AsyncIterable<Buffer>, name: string): AsyncGenerator<Line[], void, undefined> {
+  let position = 0
+  let number = 0
   let rest: Buffer[] = []
   let restBytes = 0
-  const take = (bytes: Buffer, consumed: number): Line => {
-    number++
-    position += consumed
-    return { text: decode(bytes, `${name}:${number}`), number, end: position }
-  }
-  for await (const chunk of stream as AsyncIterable<Buffer>) {
+  for await (const chunk of chunks) {
     const lines: Line[] = []
     let start = 0
+    // Of all lines at once, as it is much quicker. A character that a cut has split is in the rest, or makes another look.
+    const valid = isUtf8(chunk.subarray(0, chunk.lastIndexOf(lineFeed) + 1))
     for (let at = chunk.indexOf(lineFeed); at !== -1; at = chunk.indexOf(lineFeed, start)) {
-      const part = chunk.subarray(start, at)
-      const bytes = rest.length === 0 ? part : Buffer.concat([...rest, part])
-      lines.push(take(bytes, bytes.length + 1))
+      number++
+      const cut = restBytes > 0
+      const bytes = cut ? Buffer.concat([...rest, chunk.subarray(start, at)]) : chunk
+      const length = restBytes + at - start
+      position += length + 1
+      lines.push({
+        text: cut || !valid ? decode(cut ? bytes : chunk.subarray(start, at), `${name}:${number}`) : decodeValid(chunk, start, at),
+        number,
+        end: position
+      })
       rest = []
       restBytes = 0
       start = at + 1
     }
     if (start < chunk.length) {
-      rest.push(chunk.subarray(start))
+      rest.push(Buffer.from(chunk.subarray(start)))
       restBytes += chunk.length - start
       if (restBytes > lineBytesMax) {
         throw new CommandError(`${name}:${number + 1}: expected a line of at most 4 MiB, got a longer one`)
@@ -51,18 +55,39 @@ export async function * linesOf (
     if (lines.length > 0) yield lines
   }
   if (restBytes > 0) {
-    const bytes = Buffer.concat(rest)
-    yield [take(bytes, bytes.length)]
+    yield [{ text: decode(Buffer.concat(rest), `${name}:${number + 1}`), number: number + 1, end: position + restBytes }]
   }
 }
 
-const decoder = new TextDecoder('utf-8', { fatal: true })
+const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 function decode (bytes: Buffer, place: string): string {
   try {
-    const text = decoder.decode(bytes)
-    return text.endsWith('\r') ? text.slice(0, -1) : text
+    return withoutReturn(decoder.decode(bytes))
   } catch {
     throw new CommandError(`${place}: expected UTF-8, got other bytes`)
+  }
+}
+
+function decodeValid (bytes: Buffer, start: number, end: number): string {
+  return withoutReturn(bytes.toString('utf8', start, end))
+}
+
+function withoutReturn (text: string): string {
+  return text.endsWith('\r') ? text.slice(0, -1) : text
+}
+
+/** The bytes of a file, always in the same memory: a large file leaves no garbage. */
+export async function * bytesOf (path: string): AsyncGenerator<Buffer, void, undefined> {
+  const file = await open(path)
+  try {
+    const buffer = Buffer.allocUnsafeSlow(chunkBytes)
+    for (;;) {
+      const { bytesRead } = await file.read(buffer, 0, chunkBytes)
+      if (bytesRead === 0) return
+      yield buffer.subarray(0, bytesRead)
+    }
+  } finally {
+    await file.close()
   }
 }

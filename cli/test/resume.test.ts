@@ -145,7 +145,7 @@ test('a million lines need at most 150 MiB of memory', { skip: process.env['STRE
   let peakKiB = 0
   while (running.child.exitCode === null) {
     try {
-      peakKiB = Math.max(peakKiB, Number(/VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${running.child.pid}/status`, 'utf8'))?.[1]))
+      peakKiB = Math.max(peakKiB, Number(/VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${running.child.pid}/status`, 'utf8'))?.[1] ?? 0))
     } catch {}
     await sleep(20)
   }

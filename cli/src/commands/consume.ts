@@ -25,13 +25,15 @@ export async function consume (session: Session, name: string, options: ConsumeO
   const topic = session.patientClient.topic<string>(name, { codec: jsonText })
   // Asked with little patience, so that a wrong address is told soon.
   const from = await startOf(session.client.topic(name), options, signal)
-  const messages = follow ? topic.follow({ from, signal }) : topic.read({
-    from,
-    signal,
-    ...until !== undefined && { until },
-    ...key === undefined && limit < 1_000 && { pageSize: limit },
-    onTrimmed: (first, next) => { session.notes.warn(`${name}: messages ${grouped(first)} to ${grouped(next - 1)} were removed`) }
-  })
+  const messages = follow
+    ? topic.follow({ from, signal })
+    : topic.read({
+      from,
+      signal,
+      ...until !== undefined && { until },
+      ...key === undefined && limit < 1_000 && { pageSize: limit },
+      onTrimmed: (first, next) => { session.notes.warn(`${name}: messages ${grouped(first)} to ${grouped(next - 1)} were removed`) }
+    })
   if (from === 1) await checkExists(session, name, follow)
   let count = 0
   try {

@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto'
-import { createReadStream } from 'node:fs'
 import { jsonText, type NewMessage, StreamsError } from '../../../clients/typescript/src/index.ts'
 import { BatchCutter } from '../batches.ts'
 import { CommandError, exitOf, usageError } from '../failures.ts'
 import { pathOf } from '../json-text.ts'
-import { linesOf } from '../lines.ts'
+import { bytesOf, linesOf } from '../lines.ts'
 import { type LineFormat, messageOf } from '../message-lines.ts'
+import { preferSmallHeap } from '../memory.ts'
 import { counted, grouped } from '../output.ts'
 import { Progress } from '../progress.ts'
 import { fileChanged, ResumeFile } from '../resume.ts'
@@ -150,6 +150,7 @@ interface FileBatch extends SequencedBatch {
 async function produceFile (
   session: Session, topic: string, path: string, format: LineFormat, { resume, restart, retryFor }: ProduceOptions
 ): Promise<void> {
+  preferSmallHeap()
   const { signal, connection } = session
   const how = resume === true ? 'resume' : restart === true ? 'restart' : undefined
   const file = ResumeFile.open({ url: connection.url, topic, path, format: JSON.stringify(format) }, how)
@@ -205,7 +206,7 @@ async function * fileBatches (path: string, format: LineFormat): AsyncGenerator<
     hash = createHash('sha256').update(digest)
     return { seq: seq++, messages: cutter.take(), hash: digest, ...last }
   }
-  for await (const lines of linesOf(createReadStream(path, { highWaterMark: 256 * 1024 }), path)) {
+  for await (const lines of linesOf(bytesOf(path), path)) {
     for (const { text, number, end } of lines) {
       const message = messageOf(number === 1 ? text.replace(/^\uFEFF/, '') : text, `${path}:${number}`, format)
       if (message !== undefined) {

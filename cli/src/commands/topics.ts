@@ -57,7 +57,7 @@ function configOf ({ retention, retentionBytes, maxMessageBytes, rateMessages, r
     if (member in config) throw usageError(`--unset ${name}: expected no value for it beside it`)
     config[member] = null
   }
-  return config as TopicConfig
+  return config
 }
 
 export async function create (session: Session, name: string, options: ConfigOptions): Promise<void> {

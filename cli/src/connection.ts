@@ -70,7 +70,7 @@ export function checkUrl (url: string, from: string): void {
     throw usageError(`${from}: expected a URL such as https://streams.example.com, got ${JSON.stringify(url)}`)
   }
   if (parsed.username !== '' || parsed.password !== '') {
-    throw usageError(`${from}: expected a URL without a user, got one with a user or a password`, 'tokens belong into STREAMS_TOKEN or a profile')
+    throw usageError(`${from}: expected a URL without a user and a password`, 'tokens belong into STREAMS_TOKEN or a profile')
   }
 }
 

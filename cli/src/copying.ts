@@ -1,4 +1,6 @@
-import { type ClientOptions, jsonText, type Message, type NewMessage, StreamsError, type Topic } from '../../clients/typescript/src/index.ts'
+import {
+  type ClientOptions, jsonText, type Message, type NewMessage, StreamsError, type Topic
+} from '../../clients/typescript/src/index.ts'
 import { charsMax, charsOf, gathered, messagesMax } from './batches.ts'
 import type { Connection } from './connection.ts'
 import { CommandError } from './failures.ts'

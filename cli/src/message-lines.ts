@@ -55,7 +55,9 @@ function isHeaders (value: unknown): value is Record<string, string> {
 function keyAt (payload: string, path: Path, place: string): string {
   const text = textAt(payload, path)
   if (text === undefined || text === 'null') {
-    throw new CommandError(`${place}: ${path.join('.')}: expected a value for the key, it is missing`, { exit: 'usage', code: 'invalid_message' })
+    throw new CommandError(`${place}: ${path.join('.')}: expected a value for the key, it is missing`, {
+      exit: 'usage', code: 'invalid_message'
+    })
   }
   return text.startsWith('"') ? JSON.parse(text) as string : text
 }

@@ -21,7 +21,14 @@ export class Progress {
       ? `${name}  {messages} messages  {rate}/s`
       : `${name} [{bar}] {percentage}%  {messages} messages  {rate}/s  {eta_formatted} left`
     const bar = new SingleBar({
-      format, stream: process.stderr, barCompleteChar: '=', barIncompleteChar: ' ', hideCursor: true, clearOnComplete: true, etaBuffer: 50, barsize: 30
+      format,
+      stream: process.stderr,
+      barCompleteChar: '=',
+      barIncompleteChar: ' ',
+      hideCursor: true,
+      clearOnComplete: true,
+      etaBuffer: 50,
+      barsize: 30
     })
     bar.start(Math.max(1, total), done, { messages: 0, rate: 0 })
     return new Progress(bar, total)

@@ -6,7 +6,15 @@ import { InvalidArgumentError } from 'commander'
 
 const durations = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000, w: 604_800_000 } as const
 const sizes: Readonly<Record<string, number>> = {
-  '': 1, B: 1, KB: 1e3, MB: 1e6, GB: 1e9, TB: 1e12, K: 1024, M: 1024 ** 2, G: 1024 ** 3, KIB: 1024, MIB: 1024 ** 2, GIB: 1024 ** 3, TIB: 1024 ** 4
+  '': 1,
+  B: 1,
+  KB: 1e3,
+  MB: 1e6,
+  GB: 1e9,
+  KIB: 1024,
+  MIB: 1024 ** 2,
+  GIB: 1024 ** 3,
+  TIB: 1024 ** 4
 }
 
 /** `1h30m` @returns ms */
@@ -52,7 +60,9 @@ export function start (text: string): Start {
 export function since (text: string): Date {
   if (/^[\d.]+(ms|s|m|h|d|w)/.test(text)) return new Date(Date.now() - duration(text))
   const date = new Date(text)
-  if (Number.isNaN(date.getTime())) throw new InvalidArgumentError('Expected a time ago such as 1h or 7d, or a date such as 2026-01-31T12:00:00Z.')
+  if (Number.isNaN(date.getTime())) {
+    throw new InvalidArgumentError('Expected a time ago such as 1h or 7d, or a date such as 2026-01-31T12:00:00Z.')
+  }
   return date
 }
 

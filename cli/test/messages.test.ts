@@ -14,7 +14,8 @@ test('produce appends arguments, with key and headers, and keeps the digits of n
   assert.deepEqual(await streams.json(['produce', 'orders', '1', '"two"']), [{ topic: 'orders', offset: 2, last_offset: 3, count: 2 }])
   assert.deepEqual(await streams.json(['produce', 'orders', 'a text', '--text']), [{ topic: 'orders', offset: 4 }])
   const lines = linesOf(await streams.ok(['consume', 'orders']))
-  assert.match(lines[0]!, /^\{"offset":1,"payload":\{"n":12345678901234567890\},"timestamp":\d+,"key":"c7","headers":\{"source":"web","a":"b=c"\}\}$/)
+  assert.equal(lines[0]!.replace(/"timestamp":\d+/, '"timestamp":0'),
+    '{"offset":1,"payload":{"n":12345678901234567890},"timestamp":0,"key":"c7","headers":{"source":"web","a":"b=c"}}')
   assert.deepEqual(lines.slice(1).map((line) => (JSON.parse(line) as Shown).payload), [1, 'two', 'a text'])
 })
 
@@ -65,7 +66,8 @@ test('produce --messages takes what consume --json writes', async (t) => {
 
 test('consume reads a part: from, since, until, limit, key, and select', async (t) => {
   const { streams } = await withServer(t)
-  writeFileSync(join(streams.home, 'a.ndjson'), Array.from({ length: 2_500 }, (_, n) => `{"n":${n + 1},"who":{"names":["x${n % 2}"]}}\n`).join(''))
+  const lines = Array.from({ length: 2_500 }, (_, n) => `{"n":${n + 1},"who":{"names":["x${n % 2}"]}}\n`)
+  writeFileSync(join(streams.home, 'a.ndjson'), lines.join(''))
   await streams.ok(['produce', 'a', '--file', 'a.ndjson', '--key-path', 'who.names[0]'])
   const offsets = async (...args: string[]): Promise<number[]> => (await streams.json<number>(['consume', 'a', '-s', 'offset', ...args]))
   assert.equal((await offsets()).length, 2_500)

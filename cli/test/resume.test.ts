@@ -82,7 +82,8 @@ async function interrupted (t: TestContext): Promise<{ readonly streams: Streams
   running.child.kill('SIGINT')
   const { code, stderr } = await running.ended
   assert.equal(code, 130)
-  assert.match(stderr, /a\.ndjson: [\d,]+ messages up to line [\d,]+ are stored, then it was interrupted\n {2}try: streams produce a --file a\.ndjson --resume/)
+  assert.match(stderr, /a\.ndjson: [\d,]+ messages up to line [\d,]+ are stored, then it was interrupted\n/)
+  assert.match(stderr, /try: streams produce a --file a\.ndjson --resume/)
   return { streams, file }
 }
 
@@ -120,7 +121,8 @@ test('a wrong line stops a file there; it can be mended and sent on', async (t) 
   writeLines(file, 2_501, 3_000)
   const wrong = await streams.run(['produce', 'a', '--file', 'a.ndjson'])
   assert.equal(wrong.code, 2)
-  assert.match(wrong.stderr, /a\.ndjson:2501: expected JSON, got oops\n.*correct the line, then: streams produce a --file a\.ndjson --resume/)
+  assert.match(wrong.stderr, /a\.ndjson:2501: expected JSON, got oops\n/)
+  assert.match(wrong.stderr, /correct the line, then: streams produce a --file a\.ndjson --resume/)
   assertAll(await numbersIn(streams, 'a'), 2_000)
   writeFileSync(file, readFileSync(file, 'utf8').replace('oops\n', ''))
   await streams.ok(['produce', 'a', '--file', 'a.ndjson', '--resume'])
@@ -135,7 +137,9 @@ test('a topic that was deleted is not filled from the middle of a file', async (
   assert.match(stderr, /the service does not know this run any more/)
 })
 
-test('a million lines need at most 150 MiB of memory', { skip: process.env['STREAMS_MEMORY'] === undefined && 'set STREAMS_MEMORY=1' }, async (t) => {
+const withoutMemory = process.env['STREAMS_MEMORY'] === undefined && 'set STREAMS_MEMORY=1'
+
+test('a million lines need at most 150 MiB of memory', { skip: withoutMemory }, async (t) => {
   const { streams } = await withServer(t)
   const path = join(streams.home, 'a.ndjson')
   const file = createWriteStream(path)

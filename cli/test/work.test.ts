@@ -87,8 +87,8 @@ test('Ctrl-C lets running commands finish, gives the rest back, and a second one
   const { streams } = await withServer(t)
   await streams.ok(['produce', 'jobs'], { input: numbers(10) })
   const log = join(streams.home, 'log.txt')
-  const args = ['work', 'jobs', 'g', '-c', '2', '--', 'sh', '-c', 'read -r n; echo "begin $n" >> log.txt; sleep 1; echo "end $n" >> log.txt']
-  const stopped = streams.start(args)
+  const job = 'read -r n; echo "begin $n" >> log.txt; sleep 1; echo "end $n" >> log.txt'
+  const stopped = streams.start(['work', 'jobs', 'g', '-c', '2', '--', 'sh', '-c', job])
   await eventually(() => read(log).length === 2)
   stopped.child.kill('SIGINT')
   const { code, stderr } = await stopped.ended
@@ -131,7 +131,8 @@ test('a command that does not exist takes no message', async (t) => {
 test('groups are listed, moved and deleted, after a question', async (t) => {
   const { streams } = await withServer(t)
   await streams.ok(['produce', 'jobs'], { input: numbers(5) })
-  assert.match(await streams.ok(['groups', 'create', 'jobs', 'g', '--mode', 'keyed', '--start', 'latest', '--lease', '1m']), /^created: g of jobs\n/)
+  const created = await streams.ok(['groups', 'create', 'jobs', 'g', '--mode', 'keyed', '--start', 'latest', '--lease', '1m'])
+  assert.match(created, /^created: g of jobs\n/)
   assert.equal(await streams.ok(['groups', 'ls', 'jobs']), 'g\n')
   assert.match(await streams.ok(['groups', 'ls', 'jobs', '--long']), /^g {2}keyed {2}6 {2}0 {2}0 {2}0\n$/)
   const asked = await streams.run(['groups', 'seek', 'jobs', 'g', 'earliest'])

@@ -27,8 +27,11 @@ function addAll (command: Command, target: TabCommand, names: Names, path = ''):
     if (name === undefined) continue
     const values = option.argChoices ?? (name === 'profile' || name === 'to' ? names['profile'] : undefined) ?? []
     const alias = option.short?.slice(1)
-    if (option.required || option.optional) target.option(name, option.description, (add) => { for (const value of values) add(value, '') }, alias)
-    else target.option(name, option.description, alias)
+    if (option.required || option.optional) {
+      target.option(name, option.description, (add) => { for (const value of values) add(value, '') }, alias)
+    } else {
+      target.option(name, option.description, alias)
+    }
   }
   for (const argument of command.registeredArguments) {
     const values = argument.argChoices ?? names[argument.name()] ?? []

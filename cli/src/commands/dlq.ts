@@ -10,11 +10,12 @@ export async function list (session: Session, topic: string): Promise<void> {
   const rows: string[][] = []
   const letters = new Map<string, ReadonlyMap<string, number>>()
   for await (const group of client.topic(topic).groups({ signal })) {
-    const { deadLetterTopic, deadLettersWaiting } = await client.topic(topic).group(group).describe({ signal })
-    if (deadLetterTopic !== null && !letters.has(deadLetterTopic)) letters.set(deadLetterTopic, await lettersOf(session, deadLetterTopic, topic))
-    const count = deadLetterTopic === null ? 0 : letters.get(deadLetterTopic)!.get(group) ?? 0
-    const value = { topic, group, deadLetterTopic, letters: count, deadLettersWaiting }
-    session.result(value, () => { rows.push([harmless(group), harmless(deadLetterTopic ?? 'none'), grouped(count), grouped(deadLettersWaiting)]) })
+    const { deadLetterTopic: place, deadLettersWaiting: waiting } = await client.topic(topic).group(group).describe({ signal })
+    if (place !== null && !letters.has(place)) letters.set(place, await lettersOf(session, place, topic))
+    const count = place === null ? 0 : letters.get(place)!.get(group) ?? 0
+    session.result({ topic, group, deadLetterTopic: place, letters: count, deadLettersWaiting: waiting }, () => {
+      rows.push([harmless(group), harmless(place ?? 'none'), grouped(count), grouped(waiting)])
+    })
   }
   if (!out.json) out.table(['GROUP', 'DEAD LETTERS IN', 'LETTERS', 'ON THEIR WAY'], rows, [2, 3])
 }
@@ -57,12 +58,15 @@ export async function show (session: Session, topic: string, group: string, { li
   if (count === 0) session.notes.note(`${group} of ${topic} has no dead letters in ${name}`)
 }
 
-function showLetter ({ out }: Session, { offset, timestamp, key, payload }: Message<string>, headers: Readonly<Record<string, string>>): void {
+function showLetter (
+  { out }: Session, { offset, timestamp, key, payload }: Message<string>, headers: Readonly<Record<string, string>>
+): void {
   const of = (name: string): string => harmless(headers[`dead-letter-${name}`] ?? '?')
   const detail = headers['dead-letter-detail'] === undefined ? '' : `: ${of('detail')}`
   const reason = of('reason') === 'rejected' ? 'rejected' : `given up after ${counted(Number(of('attempts')), 'attempt')}`
   out.line(`${out.style('yellow', `offset ${of('offset')}`)}  ${reason}${detail}`)
-  out.line(`  ${out.style('dim', `letter ${offset}, ${timeOf(timestamp)}`)}${key === undefined ? '' : `  key ${out.style('cyan', harmless(key))}`}`)
+  const shownKey = key === undefined ? '' : `  key ${out.style('cyan', harmless(key))}`
+  out.line(`  ${out.style('dim', `letter ${offset}, ${timeOf(timestamp)}`)}${shownKey}`)
   out.line(`  ${harmless(payload)}`)
 }
 
@@ -70,7 +74,9 @@ async function topicOf ({ client, signal }: Session, topic: string, group: strin
   const { deadLetterTopic } = await client.topic(topic).group(group).describe({ signal })
   if (deadLetterTopic === null) {
     throw new CommandError(`${group} of ${topic} has no dead-letter topic: its messages come again without end`, {
-      exit: 'conflict', code: 'no_dead_letter_topic', hint: `streams groups config ${topic} ${group} --dead-letters ${topic}.dlq --max-attempts 5`
+      exit: 'conflict',
+      code: 'no_dead_letter_topic',
+      hint: `streams groups config ${topic} ${group} --dead-letters ${topic}.dlq --max-attempts 5`
     })
   }
   return deadLetterTopic

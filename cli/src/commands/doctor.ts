@@ -46,9 +46,8 @@ export async function doctor (session: Session, { topic }: { readonly topic?: st
 }
 
 function show ({ out }: Session, { check, verdict, text, mend }: Check): void {
-  const marks = { ok: ['green', 'ok     '], warning: ['yellow', 'warning'], failed: ['red', 'failed '], skipped: ['dim', 'skipped'] } as const
-  const [style, mark] = marks[verdict]
-  out.line(`${out.style(style, mark)}  ${check.padEnd(13)}  ${text}`)
+  const style = ({ ok: 'green', warning: 'yellow', failed: 'red', skipped: 'dim' } as const)[verdict]
+  out.line(`${out.style(style, verdict.padEnd(7))}  ${check.padEnd(13)}  ${text}`)
   if (mend !== undefined) out.line(`${' '.repeat(24)}${out.style('bold', '→')} ${mend}`)
 }
 
@@ -76,7 +75,7 @@ async function * examine (session: Session, topic: string | undefined): AsyncGen
     : {
         check: 'reachable',
         verdict: 'failed',
-        text: `${url}/health answers ${health.status}, which is not an answer of the service: ${health.text.replace(/\s+/g, ' ').slice(0, 60)}`,
+        text: `${url}/health answers ${health.status}, which is not an answer of the service: ${detailOf(health.text)}`,
         mend: 'correct the URL; behind an API Gateway it ends with the stage, and a proxy must pass the path on'
       }
   if (!isService) return
@@ -87,7 +86,8 @@ async function * examine (session: Session, topic: string | undefined): AsyncGen
 }
 
 function * checkSettings ({ url, urlFrom, tokenFrom }: Connection): Generator<Check, void, undefined> {
-  yield { check: 'settings', verdict: 'ok', text: `${url} from ${urlFrom}, ${tokenFrom === undefined ? 'no token' : `a token from ${tokenFrom}`}` }
+  const token = tokenFrom === undefined ? 'no token' : `a token from ${tokenFrom}`
+  yield { check: 'settings', verdict: 'ok', text: `${url} from ${urlFrom}, ${token}` }
   if (existsSync(configPath()) && isOpenToOthers()) {
     yield { check: 'config file', verdict: 'warning', text: 'other users of this machine can read it', mend: `chmod 600 ${configPath()}` }
   }
@@ -123,9 +123,11 @@ async function unreachable (url: string, error: Error): Promise<Check> {
     return failed(`the name ${hostname} is not known`, others ? 'correct the URL' : 'no name is found: is there a network?')
   }
   if (cause.code === 'ECONNREFUSED') {
-    return failed(`nothing listens at ${hostname}, port ${port === '' ? 'of the protocol' : port}`, 'start the server: npm start; or correct the URL')
+    const where = `${hostname}, port ${port === '' ? 'of the protocol' : port}`
+    return failed(`nothing listens at ${where}`, 'start the server: npm start; or correct the URL')
   }
   if (error.name === 'TimeoutError') return failed(`no answer within ${timeoutMs / 1_000} s`, 'look for a firewall, or a wrong port')
+  if (cause.message === 'bad port') return failed(`fetch refuses port ${port}`, 'let the service listen on another one, such as 9000')
   return failed(String(cause.message), /certificate|SSL|TLS/i.test(String(cause.message))
     ? 'give Node the certificate of your authority: NODE_EXTRA_CA_CERTS=FILE'
     : 'correct the URL')
@@ -158,7 +160,12 @@ async function * checkVersions (ask: Ask): AsyncGenerator<Check, void, undefined
   const same = minorOf(server) === minorOf(version)
   yield same
     ? { check: 'versions', verdict: 'ok', text: `the server has ${server}` }
-    : { check: 'versions', verdict: 'warning', text: `the server has ${server}, this command ${version}`, mend: 'install the command of that version' }
+    : {
+        check: 'versions',
+        verdict: 'warning',
+        text: `the server has ${server}, this command ${version}`,
+        mend: 'install the command of that version'
+      }
 }
 
 /** Before 1.0.0 the second number counts. */
@@ -180,9 +187,10 @@ function storage ({ status, text, ms }: Answer): Check {
 async function * checkAccess (ask: Ask, token: string | undefined, topic: string | undefined): AsyncGenerator<Check, void, undefined> {
   const answer = await ask('/topics?limit=1', { token: true })
   if (answer.status === 401) {
-    yield token === undefined
-      ? { check: 'token', verdict: 'failed', text: 'the service needs one', mend: 'set STREAMS_TOKEN; or: streams profiles set NAME --url URL --token-stdin' }
-      : { check: 'token', verdict: 'failed', text: `it is refused: ${detailOf(answer.text)}`, mend: 'ask an operator for a new one: streams token create' }
+    const [text, mend] = token === undefined
+      ? ['the service needs one', 'set STREAMS_TOKEN; or: streams profiles set NAME --url URL --token-stdin']
+      : [`it is refused: ${detailOf(answer.text)}`, 'ask an operator for a new one: streams token create']
+    yield { check: 'token', verdict: 'failed', text, mend }
     return
   }
   if (answer.status !== 200) {
@@ -195,9 +203,8 @@ async function * checkAccess (ask: Ask, token: string | undefined, topic: string
   const manages = await ask('/tokens?limit=1', { token: true })
   const metrics = await ask('/metrics', { token: true })
   const rights = [[manages.status !== 403, 'admin:*'], [metrics.status !== 403, 'metrics']] as const
-  yield {
-    check: 'rights', verdict: 'ok', text: rights.map(([has, grant]) => `${has ? '' : 'not '}${grant}`).join(', ') + (topic === undefined ? '; --topic tells those of a topic' : '')
-  }
+  const more = topic === undefined ? '; --topic tells those of a topic' : ''
+  yield { check: 'rights', verdict: 'ok', text: `${rights.map(([has, grant]) => `${has ? '' : 'not '}${grant}`).join(', ')}${more}` }
   if (topic !== undefined) yield await rightsOf(ask, topic)
 }
 

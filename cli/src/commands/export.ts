@@ -23,7 +23,9 @@ export async function exportTopic (session: Session, name: string, options: Expo
   const { signal, notes } = session
   const { output, compress = compressionOf(output), force = false, until } = options
   const toFile = output !== '-'
-  if (toFile && existsSync(output) && !force) throw usageError(`${output}: expected a file that does not exist`, 'add --force to replace it')
+  if (toFile && existsSync(output) && !force) {
+    throw usageError(`${output}: expected a file that does not exist`, 'add --force to replace it')
+  }
   const from = await startOf(session.client.topic(name), options, signal)
   const { end } = await session.client.topic(name).describe({ signal }).catch(() => ({ end: 0 }))
   const partial = `${output}.partial`

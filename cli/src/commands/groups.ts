@@ -30,6 +30,7 @@ export async function describe (session: Session, topic: string, group: string):
 }
 
 function show ({ out }: Session, info: GroupInfo): void {
+  const { deadLetterTopic: deadLetters } = info
   out.pairs([
     ['group', `${harmless(info.group)} of ${harmless(info.topic)}`],
     ['mode', info.mode],
@@ -39,7 +40,7 @@ function show ({ out }: Session, info: GroupInfo): void {
     ['retrying', `${counted(info.retrying, 'message')}, ${grouped(info.delayed)} of them later`],
     ['lease', durationText(info.leaseMs)],
     ['attempts', info.maxAttempts === null ? 'without a limit' : grouped(info.maxAttempts)],
-    ['dead letters', info.deadLetterTopic === null ? 'none' : `to ${info.deadLetterTopic}, ${grouped(info.deadLettersWaiting)} on their way`]
+    ['dead letters', deadLetters === null ? 'none' : `to ${deadLetters}, ${grouped(info.deadLettersWaiting)} on their way`]
   ])
   if (info.leases.length === 0) return
   out.line('')

@@ -15,7 +15,9 @@ export interface ImportOptions {
 }
 
 /** Appends the messages of an export. What is there already is left out, so that it can be interrupted and repeated. */
-export async function importFile (session: Session, name: string, path: string, { origin = false, retryFor }: ImportOptions): Promise<void> {
+export async function importFile (
+  session: Session, name: string, path: string, { origin = false, retryFor }: ImportOptions
+): Promise<void> {
   const { signal, out, notes } = session
   const progress = await Progress.start(session, path, path === '-' ? 0 : statSync(path).size)
   let bytes = 0

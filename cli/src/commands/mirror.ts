@@ -49,7 +49,9 @@ export async function mirror (session: Session, from: string, to: string | undef
   } catch (error) {
     if (!signal.aborted) throw error
     if (follow) return
-    throw new CommandError(`interrupted; ${name} has offsets from ${began} on`, { exit: session.interrupts.exit, hint: 'the same command goes on' })
+    throw new CommandError(`interrupted; ${name} has what was stored so far, after offset ${began} of ${from}`, {
+      exit: session.interrupts.exit, hint: 'the same command goes on'
+    })
   } finally {
     progress.stop()
   }

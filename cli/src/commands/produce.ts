@@ -231,7 +231,8 @@ function interrupted (error: unknown, path: string, { messages, line }: ResumeFi
   if (error instanceof StreamsError && error.code === 'idempotency_conflict') return fileChanged(path, 'since it was sent')
   if (error instanceof StreamsError) return atLine(error, done, messages, again)
   if (!(error instanceof CommandError) || error.code === 'file_changed') return error
-  return new CommandError(error.message, { ...error, hint: `${error.hint === undefined ? '' : `${error.hint}; or `}correct the line, then: ${again}` })
+  const first = error.hint === undefined ? '' : `${error.hint}; or `
+  return new CommandError(error.message, { exit: error.exit, code: error.code, hint: `${first}correct the line, then: ${again}` })
 }
 
 function atLine (error: unknown, place: string, stored: number, again?: string): unknown {

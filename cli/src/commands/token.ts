@@ -44,7 +44,7 @@ export async function describe (session: Session, id: string): Promise<void> {
       ['id', token.id],
       ['name', harmless(token.name ?? 'not readable')],
       ['grants', token.allow.join(', ')],
-      ['created', `${token.createdAt === null ? 'not known' : timeOf(token.createdAt)}${token.createdBy === null ? '' : ` by ${token.createdBy}`}`],
+      ['created', token.createdAt === null ? 'not known' : `${timeOf(token.createdAt)} by ${token.createdBy ?? '?'}`],
       ['expires', expiryOf(token)],
       ['rate', token.rate === null ? 'default' : `${token.rate.requests} requests/s`]
     ])

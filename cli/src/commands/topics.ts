@@ -96,7 +96,7 @@ export async function describe (session: Session, name: string): Promise<void> {
     const { topic, earliest, end, createdAt, closed, groups, groupsTruncated = false } = info
     out.pairs([
       ['topic', harmless(topic)],
-      ['offsets', end === earliest ? `none; the next one is ${end}` : `${earliest} to ${end - 1}, at most ${counted(end - earliest, 'message')}`],
+      ['offsets', end === earliest ? `none, then ${end}` : `${earliest} to ${end - 1}, ${counted(end - earliest, 'message')} at most`],
       ['created', createdAt === null ? 'not known' : timeOf(createdAt)],
       ['state', closed ? 'closed' : 'open'],
       ...configPairs(info.config)

@@ -26,7 +26,9 @@ const killMs = 10_000
 const detailCharsMax = 100
 
 /** Runs a command for each message of a group, until it is stopped. */
-export async function work (session: Session, topic: string, name: string, command: readonly string[], options: WorkOptions): Promise<void> {
+export async function work (
+  session: Session, topic: string, name: string, command: readonly string[], options: WorkOptions
+): Promise<void> {
   const path = executable(command[0]!)
   const worker = new Worker(session, topic, name, [path, ...command.slice(1)], options)
   await worker.run()

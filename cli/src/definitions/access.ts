@@ -10,7 +10,8 @@ export function defineTokens (program: Command): void {
     does: 'create a token; it is the only text on standard output, and shown only once',
     options: [
       new Option('--name <name>', 'for people').makeOptionMandatory(),
-      new Option('--allow <grant>', 'produce:orders, consume:orders.*, groups:*, admin:*, metrics; can be repeated').argParser(collect).makeOptionMandatory(),
+      new Option('--allow <grant>', 'produce:orders, consume:orders.*, groups:*, admin:*, metrics; can be repeated')
+        .argParser(collect).makeOptionMandatory(),
       new Option('--expires-in <time>', 'such as 90d (default: never)').argParser(duration),
       new Option('--rate <count>', 'requests a second').argParser(wholeNumber(1, 1_000_000))
     ],

@@ -39,7 +39,8 @@ function defineProduce (program: Command): void {
       ['tail -F access.log | streams produce log --text', 'each line of another program, as it comes'],
       ['streams consume orders --json | streams produce copy --messages', 'copy messages with their keys and headers']
     ],
-    run: async (session, [topic, payloads], options) => (await import('../commands/produce.ts')).produce(session, topic!, payloads!, options)
+    run: async (session, [topic, payloads], options) => (
+      (await import('../commands/produce.ts')).produce(session, topic!, payloads!, options))
   })
 }
 
@@ -74,10 +75,15 @@ function defineWork (program: Command): void {
   addLeaf(program, {
     name: 'work',
     does: 'run a command for each message of a group; its exit code acknowledges the message or gives it back',
-    args: [['<topic>', 'whose messages'], ['<group>', 'is created if it does not exist'], ['<command...>', 'after --; gets the payload on standard input']],
+    args: [
+      ['<topic>', 'whose messages'],
+      ['<group>', 'is created if it does not exist'],
+      ['<command...>', 'after --; gets the payload on standard input']
+    ],
     options: [
       new Option('-c, --concurrency <count>', 'commands at one time').default(1).argParser(wholeNumber(1, 1_000)),
-      new Option('--lease <time>', 'how long a message is kept from others if this program dies (default: that of the group)').argParser(duration),
+      new Option('--lease <time>', 'how long a message is kept from others if this program dies (default: that of the group)')
+        .argParser(duration),
       new Option('--timeout <time>', 'end a command that takes longer, with SIGTERM; the message is given back').argParser(duration),
       new Option('--backoff <time>', 'longest pause after the first failure; it doubles up to 1m').argParser(duration),
       new Option('--reject-on <code>', 'an exit code that makes a dead letter at once; can be repeated').argParser(collect),
@@ -86,10 +92,11 @@ function defineWork (program: Command): void {
       new Option('--drain', 'end when nothing is left to do'),
       new Option('--consumer <name>', "the worker's name in: streams groups describe")
     ],
-    more: `Exit code 0 acknowledges the message. Any other gives it back: it comes again after a pause, up to the attempts of the group, and then
-becomes a dead letter. In the environment of the command: STREAMS_TOPIC, STREAMS_GROUP, STREAMS_OFFSET, STREAMS_TIMESTAMP (ms since 1970),
-STREAMS_ATTEMPT (from 1), and if the message has them STREAMS_KEY and STREAMS_HEADERS (JSON). Ctrl-C waits for commands that run, and gives
-the rest back; a second one kills them.`,
+    more: `Exit code 0 acknowledges the message. Any other gives it back: it comes again after a pause, up to the
+attempts of the group, and then becomes a dead letter. In the environment of the command: STREAMS_TOPIC,
+STREAMS_GROUP, STREAMS_OFFSET, STREAMS_TIMESTAMP (ms since 1970), STREAMS_ATTEMPT (from 1), and if the message
+has them STREAMS_KEY and STREAMS_HEADERS (JSON). Ctrl-C waits for commands that run, and gives the rest back; a
+second one kills them.`,
     examples: [
       ['streams work jobs mailers -- ./send-mail.sh', 'a worker; start it as often as you like'],
       ['streams work jobs mailers -c 8 --timeout 1m -- curl -fsS -d @- https://example.com/hook', 'eight at a time'],
@@ -128,8 +135,9 @@ function defineImport (program: Command): void {
     does: 'append the messages of an export, in their order, each once',
     args: [['<topic>', 'is created if it does not exist'], ['<file>', 'may be compressed; - for standard input']],
     options: [origin(), retryFor()],
-    more: `The topic remembers how far it is. So an import can be interrupted and repeated, and what is there already is left out. Messages get new
-offsets and timestamps; --origin keeps the old ones in headers. For files without offsets: streams produce --file.`,
+    more: `The topic remembers how far it is. So an import can be interrupted and repeated, and what is there already is
+left out. Messages get new offsets and timestamps; --origin keeps the old ones in headers. For files without
+offsets: streams produce --file.`,
     examples: [
       ['streams import orders-copy orders.ndjson.gz', 'all messages of a file'],
       ['ssh backup cat orders.ndjson.zst | streams import orders-copy -', 'from a pipe']
@@ -142,15 +150,19 @@ function defineMirror (program: Command): void {
   addLeaf(program, {
     name: 'mirror',
     does: 'copy a topic to another service or topic, each message once, and go on where it was',
-    args: [['<topic>', 'of the service that --url or --profile names'], ['[destination]', 'topic of the other service (default: the same name)']],
+    args: [
+      ['<topic>', 'of the service that --url or --profile names'],
+      ['[destination]', 'topic of the other service (default: the same name)']
+    ],
     options: [
       new Option('--to <profile|url>', 'the other service (default: the same); the token for a URL is in STREAMS_TO_TOKEN'),
       new Option('-f, --follow', 'go on with new messages; Ctrl-C ends'),
       origin(),
       retryFor()
     ],
-    more: `The destination remembers how far it is, as the order of its appends. So a mirror can be killed and started again, anywhere, without a gap or
-a double. Of two mirrors into a topic the later one goes on. Each destination has one source. Others should not write to it.`,
+    more: `The destination remembers how far it is, as the order of its appends. So a mirror can be killed and started
+again, anywhere, without a gap or a double. Of two mirrors into a topic the later one goes on. Each destination
+has one source. Others should not write to it.`,
     examples: [
       ['streams mirror orders --profile prod --to local', 'a topic of production on your machine'],
       ['streams mirror orders --profile prod --to standby --follow', 'a standby that stays up to date'],

@@ -5,7 +5,8 @@ import { duration, since, start } from '../values.ts'
 export const yes = (): Option => new Option('-y, --yes', 'do not ask')
 export const long = (): Option => new Option('-l, --long', 'with details; one request for each')
 export const from = (): Option => (
-  new Option('--from <offset>', 'begin at an offset, "earliest", "latest", or -N for N before the end (default: earliest)').argParser(start))
+  new Option('--from <offset>', 'begin at an offset, "earliest", "latest", or -N for N before the end (default: earliest)')
+    .argParser(start))
 export const sinceTime = (): Option => (
   new Option('--since <time>', 'begin at a time: 1h or 7d ago, or a date such as 2026-01-31T12:00:00Z').argParser(since))
 export const origin = (): Option => (

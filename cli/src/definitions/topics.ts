@@ -54,7 +54,8 @@ export function defineTopics (program: Command): void {
     args: [['<topic>', 'must exist']],
     options: [
       ...configOptions(),
-      new Option('--unset <setting>', 'back to the default: retention, retention-bytes, max-message-bytes or rate; can be repeated').argParser(collect)
+      new Option('--unset <setting>', 'back to the default: retention, retention-bytes, max-message-bytes or rate; can be repeated')
+        .argParser(collect)
     ],
     examples: [
       ['streams topics config orders', 'show'],
@@ -67,7 +68,10 @@ export function defineTopics (program: Command): void {
     does: 'remove the messages before an offset',
     args: [['<topic>', 'whose'], ['<before>', 'the first offset that stays, or "end" to remove all', before]],
     options: [yes()],
-    examples: [['streams topics trim orders 1000', 'offsets 1 to 999 are removed'], ['streams topics trim orders end --yes', 'all, without a question']],
+    examples: [
+      ['streams topics trim orders 1000', 'offsets 1 to 999 are removed'],
+      ['streams topics trim orders end --yes', 'all, without a question']
+    ],
     run: async (session, [topic, offset], options) => (await import('../commands/topics.ts')).trim(session, topic!, offset!, options)
   })
   addLeaf(topics, {
@@ -110,7 +114,10 @@ export function defineGroups (program: Command): void {
     name: 'describe',
     does: 'position, lag, settings and workers of a group',
     args,
-    examples: [['streams groups describe jobs mailers', 'for people'], ['streams groups describe jobs mailers --json | jq .lag', 'for an alarm']],
+    examples: [
+      ['streams groups describe jobs mailers', 'for people'],
+      ['streams groups describe jobs mailers --json | jq .lag', 'for an alarm']
+    ],
     run: async (session, [topic, group]) => (await import('../commands/groups.ts')).describe(session, topic!, group!)
   })
   addLeaf(groups, {
@@ -134,8 +141,12 @@ export function defineGroups (program: Command): void {
     does: 'move a group; what its workers hold is delivered again',
     args: [...args, ['<offset>', 'an offset, "earliest", "latest", or -N for N before the end', start]],
     options: [yes()],
-    examples: [['streams groups seek orders billing earliest', 'everything again'], ['streams groups seek orders billing -- -100', 'the last 100 offsets again']],
-    run: async (session, [topic, group, offset], options) => (await import('../commands/groups.ts')).seek(session, topic!, group!, offset!, options)
+    examples: [
+      ['streams groups seek orders billing earliest', 'everything again'],
+      ['streams groups seek orders billing -- -100', 'the last 100 offsets again']
+    ],
+    run: async (session, [topic, group, offset], options) => (
+      (await import('../commands/groups.ts')).seek(session, topic!, group!, offset!, options))
   })
   addLeaf(groups, {
     name: 'rm',

@@ -71,7 +71,8 @@ test('no answer is 3, soon', async (t) => {
 test('a reader of a pipe that ends early ends the command, without an error', async (t) => {
   const { streams, url } = await withServer(t)
   await streams.ok(['produce', 'a', '--text'], { input: `${'x'.repeat(200)}\n`.repeat(20_000) })
-  const { stdout, stderr } = await run('bash', ['-c', '"$0" "$1" consume a | head -n 2; echo "${PIPESTATUS[@]}"', process.execPath, entry], {
+  const script = '"$0" "$1" consume a | head -n 2; echo "$PIPESTATUS"'
+  const { stdout, stderr } = await run('bash', ['-c', script, process.execPath, entry], {
     env: { ...streams.env, STREAMS_URL: url }
   })
   assert.equal(stderr, '')

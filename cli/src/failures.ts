@@ -56,7 +56,7 @@ const hints: Readonly<Record<string, string>> = {
   invalid_answer: 'streams doctor tells whether this is the address of the service',
   unauthorized: 'set STREAMS_TOKEN, or store a token: streams profiles set NAME --url URL --token-stdin',
   forbidden: 'an operator can give you a token with this grant: streams token create --name NAME --allow GRANT',
-  topic_not_found: 'streams topics ls',
+  topic_not_found: 'streams topics ls; or create it: streams topics create TOPIC',
   group_not_found: 'streams groups ls TOPIC',
   token_not_found: 'streams token ls',
   group_busy: 'wait until the workers have finished, or add --force if they may lose what they hold',
@@ -64,6 +64,13 @@ const hints: Readonly<Record<string, string>> = {
   topic_closed: 'a closed topic takes no more messages; choose another one',
   rate_limited: 'wait, or send less at a time',
   producer_fenced: 'another run has taken over; only one may write'
+}
+
+const meanings: Readonly<Record<string, string>> = {
+  ENOENT: 'there is no such file',
+  EISDIR: 'expected a file, got a folder',
+  EACCES: 'this user may not use the file',
+  ENOSPC: 'the disk is full'
 }
 
 /** An error as it is shown: to people, or to programs. */
@@ -85,9 +92,13 @@ export function failureOf (error: unknown): Failure {
     const { code, message, requestId, written } = error
     return { exit: exitOf(error), code, message, hint: hints[code], requestId, written }
   }
-  const { code, message } = error as NodeJS.ErrnoException
+  const { code, message, path } = error as NodeJS.ErrnoException
   // What the system refuses is the user's to mend; everything else is a defect of this program.
-  if (code !== undefined && /^E[A-Z]+$/.test(code)) return { exit: 'failed', code, message, hint: undefined }
+  if (code !== undefined && /^E[A-Z]+$/.test(code)) {
+    const meaning = meanings[code]
+    const place = path === undefined ? '' : `${path}: `
+    return { exit: 'failed', code, message: meaning === undefined ? message : `${place}${meaning}`, hint: undefined }
+  }
   return { exit: 'failed', code: 'defect', message: String(error instanceof Error ? error.stack : error), hint: undefined }
 }
 

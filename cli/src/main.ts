@@ -1,7 +1,7 @@
 import { CommanderError } from 'commander'
+import { StreamsError } from '../../clients/typescript/src/index.ts'
 import { currentSession, interrupts } from './command.ts'
-import { exitCodes, failureOf, type Failure } from './failures.ts'
-import { Interrupted } from './interrupts.ts'
+import { CommandError, exitCodes, failureOf, type Failure } from './failures.ts'
 import { Notes } from './output.ts'
 import { createProgram } from './program.ts'
 
@@ -14,6 +14,8 @@ for (const stream of [process.stdout, process.stderr]) {
 }
 
 const args = process.argv.slice(2)
+/** Without those of a command that `work` runs. */
+const ownArgs = args.includes('--') ? args.slice(0, args.indexOf('--')) : args
 const program = createProgram()
 try {
   if (args.length === 0) {
@@ -30,7 +32,9 @@ try {
 
 function exitOf (error: unknown): number {
   if (error instanceof CommanderError) return exitOfUsage(error)
-  if (error instanceof Interrupted) return exitCodes[interrupts.exit]
+  // What was waited for may have an error of its own for that.
+  const known = error instanceof CommandError || error instanceof StreamsError
+  if (interrupts.signal.aborted && !known) return exitCodes[interrupts.exit]
   const failure = failureOf(error)
   tell(failure.exit === 'interrupted' ? { ...failure, exit: interrupts.exit } : failure)
   return exitCodes[failure.exit === 'interrupted' ? interrupts.exit : failure.exit]
@@ -41,7 +45,7 @@ function exitOfUsage ({ code, message, exitCode }: CommanderError): number {
   if (exitCode === 0) return exitCodes.done
   if (code === 'commander.help') return exitCodes.usage
   const [first = '', ...more] = message.replace(/^error: /, '').split('\n')
-  const words = args.filter((word) => !word.startsWith('-'))
+  const words = ownArgs.filter((word) => !word.startsWith('-'))
   const path = words.slice(0, isGroup(words[0]) && code !== 'commander.unknownCommand' ? 2 : 1)
   const known = path.length > 0 && program.commands.some((command) => command.name() === path[0])
   const suggestion = more.map((line) => `${line.trim().replace(/^\(|\)$/g, '')} `).join('')
@@ -55,8 +59,8 @@ function isGroup (name: string | undefined): boolean {
 
 /** What went wrong, and what to do. */
 function tell ({ exit, code, message, hint, requestId, written }: Failure): void {
-  const json = args.includes('--json')
-  const notes = new Notes({ color: !args.includes('--no-color') })
+  const json = ownArgs.includes('--json')
+  const notes = new Notes({ color: !ownArgs.includes('--no-color') })
   if (json) {
     const error = { code, message, exit_code: exitCodes[exit], hint, request_id: requestId, written }
     process.stderr.write(`${JSON.stringify({ error })}\n`)

@@ -83,12 +83,22 @@ test('a reader of a pipe that ends early ends the command, without an error', as
 
 /** What the command writes to a terminal. */
 async function onTerminal (streams: Streams, args: readonly string[], env: Record<string, string> = {}): Promise<string> {
+  return (await typed(streams, args, undefined, env)).text
+}
+
+/** @param keys what is typed when the command asks */
+async function typed (
+  streams: Streams, args: readonly string[], keys?: string, env: Record<string, string> = {}
+): Promise<{ readonly text: string, readonly code: number | null }> {
   const line = [process.execPath, entry, ...args].map((word) => `'${word}'`).join(' ')
   const child = spawn('script', ['-qec', line, '/dev/null'], { env: { ...streams.env, TERM: 'xterm-256color', ...env } })
   let text = ''
-  child.stdout.on('data', (chunk: Buffer) => { text += chunk.toString() })
-  await once(child, 'close')
-  return text
+  child.stdout.on('data', (chunk: Buffer) => {
+    text += chunk.toString()
+    if (keys !== undefined && text.includes('[y/N]')) child.stdin.end(keys)
+  })
+  const [code] = await once(child, 'close') as [number | null]
+  return { text, code }
 }
 
 const escape = String.fromCharCode(27)
@@ -115,6 +125,32 @@ test('what others have written cannot steer the terminal', async (t) => {
   const shown = await onTerminal(streams, ['consume', 'a'], { NO_COLOR: '1' })
   assert.ok(!shown.includes(escape) && !shown.includes('\u009b'), shown)
   assert.ok(shown.includes('\\u009b31m'))
+})
+
+test('a terminal is asked before something is lost, and may say no, or nothing', async (t) => {
+  const { streams } = await withServer(t)
+  await streams.ok(['produce', 'a', '1'])
+  const remove = ['topics', 'rm', 'a']
+  const no = await typed(streams, remove, 'n\n')
+  assert.match(no.text, /Delete a with at most 1 message\? \[y\/N\]/)
+  assert.equal(no.code, 1)
+  assert.equal((await typed(streams, remove, '\u0003')).code, 130)
+  assert.equal(await streams.ok(['topics', 'ls']), 'a\n')
+  assert.equal((await typed(streams, remove, 'y\n')).code, 0)
+  assert.equal(await streams.ok(['topics', 'ls']), '')
+})
+
+test('a file that is not there, or is a folder, is named', async (t) => {
+  const { streams } = await withServer(t)
+  for (const [args, text] of [
+    [['produce', 'a', '--file', 'none.ndjson'], 'none.ndjson: there is no such file'],
+    [['import', 'a', 'none.ndjson'], 'none.ndjson: there is no such file'],
+    [['import', 'a', '.'], 'expected a file, got a folder']
+  ] as const) {
+    const { code, stderr } = await streams.run(args)
+    assert.equal(code, 1)
+    assert.ok(stderr.includes(text), stderr)
+  }
 })
 
 test('the shell is told what a word may become', async (t) => {

@@ -4,11 +4,14 @@ import { appendFileSync, createWriteStream, readFileSync, writeFileSync } from '
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { FaultRule } from '../../clients/suite/proxy.ts'
 import { Service } from '../../clients/suite/service.ts'
 import { eventually } from './support/eventually.ts'
-import { linesOf, Streams, withServer } from './support/streams.ts'
+import { endOf, linesOf, Streams, withServer } from './support/streams.ts'
 
 const count = 60_000
+/** So that there is time to interrupt: about three seconds for all lines. */
+const slow: readonly FaultRule[] = [{ fault: 'delay', rate: 1, ms: 500, on: 'produce' }]
 
 /** Lines that tell which one they are. */
 function writeLines (path: string, from: number, to: number): void {
@@ -30,24 +33,19 @@ test('a file whose sender is killed again and again, and whose server, too, is s
   const streams = new Streams(t, { STREAMS_URL: service.url })
   writeLines(join(streams.home, 'a.ndjson'), 1, count)
   const send = ['produce', 'a', '--file', 'a.ndjson', '--resume', '--json']
-  const stateOf = async (): Promise<number> => {
-    const [line] = await streams.json<{ end: number }>(['topics', 'describe', 'a']).catch(() => [])
-    return line?.end ?? 1
-  }
-  let killed = 0
-  for (let end = 1; killed < 5; killed++) {
+  service.proxy.rules = slow
+  for (let killed = 1, end = 1; killed <= 4; killed++) {
     const running = streams.start(send)
-    await eventually(async () => await stateOf() > end)
+    await eventually(async () => await endOf(service.url, 'a') > end)
     running.child.kill('SIGKILL')
     assert.equal((await running.ended).code, 137)
     if (killed === 2) {
       await service.kill()
       await service.begin()
     }
-    end = await stateOf()
-    if (end > count) break
+    end = await endOf(service.url, 'a')
   }
-  assert.ok(killed > 1, 'the file was stored before it could be killed')
+  service.proxy.rules = []
   const { code, stdout, stderr } = await streams.run(send)
   assert.equal(code, 0, stderr)
   const { count: stored, resumed_after: after } = JSON.parse(stdout) as { count: number, resumed_after: number }
@@ -74,13 +72,17 @@ test('answers that are lost on the way do not double the lines of a file', async
 
 /** A run that was interrupted somewhere in its file. */
 async function interrupted (t: TestContext): Promise<{ readonly streams: Streams, readonly file: string }> {
-  const { streams } = await withServer(t)
+  const service = await Service.start()
+  t.after(() => service.close())
+  const streams = new Streams(t, { STREAMS_URL: service.url })
   const file = join(streams.home, 'a.ndjson')
   writeLines(file, 1, count)
+  service.proxy.rules = slow
   const running = streams.start(['produce', 'a', '--file', 'a.ndjson'])
-  await eventually(async () => (await streams.run(['topics', 'describe', 'a'])).code === 0)
+  await eventually(async () => await endOf(service.url, 'a') > 1)
   running.child.kill('SIGINT')
   const { code, stderr } = await running.ended
+  service.proxy.rules = []
   assert.equal(code, 130)
   assert.match(stderr, /a\.ndjson: [\d,]+ messages up to line [\d,]+ are stored, then it was interrupted\n/)
   assert.match(stderr, /try: streams produce a --file a\.ndjson --resume/)

@@ -74,6 +74,12 @@ export async function create (session: Session, topic: string, group: string, op
   })
 }
 
+/** As `create`, of a group that exists. */
+export async function config (session: Session, topic: string, group: string, options: GroupOptions): Promise<void> {
+  await session.client.topic(topic).group(group).describe({ signal: session.signal })
+  await create(session, topic, group, options)
+}
+
 export async function seek (
   session: Session, topic: string, group: string, to: Start, { yes }: { readonly yes?: boolean }
 ): Promise<void> {

@@ -134,7 +134,7 @@ export function defineGroups (program: Command): void {
     args,
     options: settings(),
     examples: [['streams groups config jobs mailers --lease 5m --max-attempts 10', 'slow work, more attempts']],
-    run: async (session, [topic, group], options) => (await import('../commands/groups.ts')).create(session, topic!, group!, options)
+    run: async (session, [topic, group], options) => (await import('../commands/groups.ts')).config(session, topic!, group!, options)
   })
   addLeaf(groups, {
     name: 'seek',

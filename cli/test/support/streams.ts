@@ -76,6 +76,16 @@ export function linesOf (text: string): string[] {
   return text.split('\n').filter((line) => line !== '')
 }
 
+/** The end of a topic. Asked without the command, whose start takes long enough for others to finish. */
+export async function endOf (url: string, topic: string): Promise<number> {
+  try {
+    const { end = 1 } = await (await fetch(`${url}/topics/${topic}`)).json() as { end?: number }
+    return end
+  } catch {
+    return 1
+  }
+}
+
 /** The command, with a server on SQLite. */
 export async function withServer (t: TestContext, settings: Readonly<Record<string, string>> = {}): Promise<{
   readonly streams: Streams, readonly url: string, readonly folder: string

@@ -41,5 +41,8 @@ function inherit (command: Command): void {
   command.configureOutput({ outputError: () => {} })
   command.showSuggestionAfterError(true)
   command.allowExcessArguments(false)
-  for (const child of command.commands) inherit(child)
+  for (const child of command.commands) {
+    child.helpOption('-h, --help', 'this help')
+    inherit(child)
+  }
 }

@@ -1,3 +1,4 @@
+import { basename } from 'node:path'
 import type { SingleBar } from 'cli-progress'
 import { grouped } from './output.ts'
 import type { Session } from './session.ts'
@@ -14,8 +15,9 @@ export class Progress {
   }
 
   /** @param total of whatever `update` is told, such as bytes; 0 if it is not known */
-  static async start ({ notes }: Session, name: string, total: number, done = 0): Promise<Progress> {
+  static async start ({ notes }: Session, path: string, total: number, done = 0): Promise<Progress> {
     if (!notes.isLive) return new Progress(undefined, total)
+    const name = basename(path)
     const { SingleBar } = (await import('cli-progress')).default
     const format = total === 0
       ? `${name}  {messages} messages  {rate}/s`

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import { promisify } from 'node:util'
 import { createProgram } from '../src/program.ts'
@@ -117,6 +119,14 @@ test('a terminal gets colours and columns, a pipe neither, and NO_COLOR none', a
   assert.ok((await streams.ok(['consume', 'a'])).startsWith('{"offset":1,'))
   assert.ok((await streams.ok(['topics', 'ls', '-l'], { env: { FORCE_COLOR: '1' } })).startsWith('a  1  3'))
   assert.match(await onTerminal(streams, ['topics', 'ls', '-l'], { NO_COLOR: '1' }), /^TOPIC {2}EARLIEST {2}END/)
+})
+
+test('a file has a progress bar in a terminal, and none with --quiet', async (t) => {
+  const { streams } = await withServer(t)
+  const file = join(streams.home, 'a.ndjson')
+  writeFileSync(file, '1\n'.repeat(5_000))
+  assert.match(await onTerminal(streams, ['produce', 'a', '--file', file]), /a\.ndjson \[=+\] 100% {2}5,000 messages/)
+  assert.match(await onTerminal(streams, ['produce', 'a', '--file', file, '--quiet'], { NO_COLOR: '1' }), /^5,000 messages in a/)
 })
 
 test('what others have written cannot steer the terminal', async (t) => {

@@ -88,9 +88,10 @@ test('Ctrl-C lets running commands finish, gives the rest back, and a second one
   await streams.ok(['produce', 'jobs'], { input: numbers(10) })
   const log = join(streams.home, 'log.txt')
   const job = 'read -r n; echo "begin $n" >> log.txt; sleep 1; echo "end $n" >> log.txt'
-  const stopped = streams.start(['work', 'jobs', 'g', '-c', '2', '--', 'sh', '-c', job])
+  const stopped = streams.start(['work', 'jobs', 'g', '-c', '2', '--', 'sh', '-c', job], { group: true })
   await eventually(() => read(log).length === 2)
-  stopped.child.kill('SIGINT')
+  // As a terminal does: to all processes of the job.
+  process.kill(-stopped.child.pid!, 'SIGINT')
   const { code, stderr } = await stopped.ended
   assert.equal(code, 0)
   assert.match(stderr, /stopping: waiting for 2 commands; a second Ctrl-C kills/)

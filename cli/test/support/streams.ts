@@ -28,6 +28,8 @@ export interface RunOptions {
   readonly input?: string
   readonly env?: Readonly<Record<string, string>>
   readonly cwd?: string
+  /** A process group of its own, as a shell makes it for a job. */
+  readonly group?: boolean
 }
 
 const signals: Readonly<Record<string, number>> = { SIGKILL: 9, SIGTERM: 15, SIGINT: 2, SIGPIPE: 13 }
@@ -43,8 +45,10 @@ export class Streams {
     this.env = { PATH: process.env['PATH'] ?? '', HOME: this.home, ...env }
   }
 
-  start (args: readonly string[], { input, env = {}, cwd = this.home }: RunOptions = {}): Running {
-    const child = spawn(process.execPath, [entry, ...args], { env: { ...this.env, ...env }, cwd, stdio: ['pipe', 'pipe', 'pipe'] })
+  start (args: readonly string[], { input, env = {}, cwd = this.home, group = false }: RunOptions = {}): Running {
+    const child = spawn(process.execPath, [entry, ...args], {
+      env: { ...this.env, ...env }, cwd, detached: group, stdio: ['pipe', 'pipe', 'pipe']
+    })
     const output = { stdout: '', stderr: '' }
     child.stdout.setEncoding('utf8').on('data', (text: string) => { output.stdout += text })
     child.stderr.setEncoding('utf8').on('data', (text: string) => { output.stderr += text })

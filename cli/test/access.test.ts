@@ -184,7 +184,7 @@ test('doctor finds what is wrong: nobody listens, another service, a wrong clock
   assert.equal(code, 1)
   assert.match(stderr, /1 of \d checks failed: storage/)
   const checks = checksIn(stdout)
-  assert.match(checks['clock']!.text, /^36\d\d s ahead of that of the server/)
+  assert.match(checks['clock']!.text, /^3[56]\d\d s ahead of that of the server/)
   assert.match(checks['config file']!.mend!, /^chmod 600 /)
   assert.equal(checks['versions']!.verdict, 'warning')
   assert.equal(checks['storage']!.text, '/ready answers 503: disk: no space')

@@ -16,8 +16,10 @@ function projectOf (t: TestContext, { changelog, changes = {}, version = '0.1.0'
   write('changes/README.md', '# Changes\n')
   for (const [name, text] of Object.entries(changes)) write(`changes/${name}`, text)
   write('CHANGELOG.md', changelog)
-  for (const path of ['package.json', 'cli/package.json']) write(path, `{\n  "name": "x",\n  "version": "${version}"\n}\n`)
-  write('package-lock.json', JSON.stringify({ name: 'x', version, packages: { '': { version }, cli: { version }, other: { version } } }, null, 2) + '\n')
+  const manifest = `{\n  "name": "x",\n  "version": "${version}"\n}\n`
+  for (const path of ['package.json', 'cli/package.json']) write(path, manifest)
+  const packages = { '': { version }, cli: { version }, other: { version } }
+  write('package-lock.json', JSON.stringify({ name: 'x', version, packages }, null, 2) + '\n')
   const release = (next: string) => {
     const script = join(root, 'scripts/release.ts')
     const { status, stdout, stderr } = spawnSync(process.execPath, [script, next], { cwd: folder, encoding: 'utf8' })

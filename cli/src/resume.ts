@@ -75,7 +75,13 @@ export class ResumeFile {
 
   write (changes: Partial<ResumeState> = {}): void {
     this.state = { ...this.state, ...changes }
-    writePrivately(this.path, JSON.stringify(this.state))
+    try {
+      writePrivately(this.path, JSON.stringify(this.state))
+    } catch (error) {
+      throw new CommandError(`${this.path}: it cannot be noted how far the file is: ${(error as Error).message}`, {
+        code: 'state_not_written', hint: 'set XDG_STATE_HOME to a folder that can be written'
+      })
+    }
   }
 }
 

@@ -163,6 +163,15 @@ test('a file that is not there, or is a folder, is named', async (t) => {
   }
 })
 
+test('a file is not sent if it cannot be noted how far it is', async (t) => {
+  const { streams } = await withServer(t)
+  writeFileSync(join(streams.home, 'a.ndjson'), '1\n')
+  const { code, stderr } = await streams.run(['produce', 'a', '--file', 'a.ndjson'], { env: { XDG_STATE_HOME: '/dev/null' } })
+  assert.equal(code, 1)
+  assert.match(stderr, /it cannot be noted how far the file is.*\n {2}try: set XDG_STATE_HOME/)
+  assert.equal(await streams.ok(['topics', 'ls']), '')
+})
+
 test('the shell is told what a word may become', async (t) => {
   const { streams } = await withServer(t)
   await streams.ok(['produce', 'orders', '1'])

@@ -72,7 +72,7 @@ export function readIfThere (path: string): string | undefined {
   try {
     return readFileSync(path, 'utf8')
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+    if (['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code!)) return undefined
     throw new CommandError(`${path}: ${(error as Error).message}`)
   }
 }

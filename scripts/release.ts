@@ -22,7 +22,8 @@ try {
   const changes = readChanges('changes')
   const changelog = released(readFileSync('CHANGELOG.md', 'utf8'), changes, `${version} (${new Date().toISOString().slice(0, 10)})`)
   writeFileSync('CHANGELOG.md', changelog)
-  setVersion('package.json', version)
+  // The command is released with the server: its version tells for which one it was made.
+  for (const file of ['package.json', 'cli/package.json']) setVersion(file, version)
   setVersion('package-lock.json', version)
   for (const { file } of changes) rmSync(file)
   console.log(`git commit --all --message 'Release ${version}'\ngit tag v${version}`)
@@ -81,10 +82,10 @@ function placeOf (heading: string, parts: readonly string[]): number {
   return parts.filter((part) => order.indexOf(part.slice(4, part.indexOf('\n'))) < order.indexOf(heading)).length
 }
 
-/** In package.json and in the two places of package-lock.json; the rest of the file stays as it is. */
+/** In a package.json, or in all places of package-lock.json; the rest of the file stays as it is. */
 function setVersion (file: string, version: string): void {
   const manifest = JSON.parse(readFileSync(file, 'utf8')) as { version: string, packages?: Record<string, { version: string }> }
   manifest.version = version
-  if (manifest.packages?.[''] !== undefined) manifest.packages[''].version = version
+  for (const path of ['', 'cli']) if (manifest.packages?.[path] !== undefined) manifest.packages[path].version = version
   writeFileSync(file, JSON.stringify(manifest, null, 2) + '\n')
 }

@@ -12,12 +12,14 @@ function projectOf (t: TestContext, { changelog, changes = {}, version = '0.1.0'
   const folder = temporaryFolder(t)
   const file = (name: string): string => readFileSync(join(folder, name), 'utf8')
   const write = (name: string, text: string): void => { writeFileSync(join(folder, name), text) }
-  mkdirSync(join(folder, 'changes'))
+  for (const name of ['changes', 'cli']) mkdirSync(join(folder, name))
   write('changes/README.md', '# Changes\n')
   for (const [name, text] of Object.entries(changes)) write(`changes/${name}`, text)
   write('CHANGELOG.md', changelog)
-  write('package.json', `{\n  "name": "x",\n  "version": "${version}"\n}\n`)
-  write('package-lock.json', JSON.stringify({ name: 'x', version, packages: { '': { version } } }, null, 2) + '\n')
+  const manifest = `{\n  "name": "x",\n  "version": "${version}"\n}\n`
+  for (const path of ['package.json', 'cli/package.json']) write(path, manifest)
+  const packages = { '': { version }, cli: { version }, other: { version } }
+  write('package-lock.json', JSON.stringify({ name: 'x', version, packages }, null, 2) + '\n')
   const release = (next: string) => {
     const script = join(root, 'scripts/release.ts')
     const { status, stdout, stderr } = spawnSync(process.execPath, [script, next], { cwd: folder, encoding: 'utf8' })
@@ -58,8 +60,8 @@ test('a release joins the changes into the changelog, and sets the version', (t)
 
 The first release.
 `)
-  assert.equal(file('package.json'), '{\n  "name": "x",\n  "version": "0.2.0"\n}\n')
-  assert.deepEqual(file('package-lock.json').match(/\d\.\d\.\d/g), ['0.2.0', '0.2.0'])
+  for (const path of ['package.json', 'cli/package.json']) assert.equal(file(path), '{\n  "name": "x",\n  "version": "0.2.0"\n}\n')
+  assert.deepEqual(file('package-lock.json').match(/\d\.\d\.\d/g), ['0.2.0', '0.2.0', '0.2.0', '0.1.0'])
   assert.deepEqual(readdirSync(join(folder, 'changes')), ['README.md'])
 })
 

@@ -22,6 +22,11 @@ export interface AppendConditions extends CallOptions {
    * that it can be repeated safely. `false`: none; then an append whose answer was lost is not repeated.
    */
   readonly idempotencyKey?: string | false | undefined
+  /**
+   * The append's place in the order of a producer whose state the program keeps itself, to go on with it in another process. The same
+   * seq is stored once, however often it is sent. `topic.producer()` keeps the state for you. Not together with a key.
+   */
+  readonly producer?: { readonly id: string, readonly epoch: number, readonly seq: number } | undefined
 }
 
 export type AppendOptions = AppendConditions & MessageOptions
@@ -165,15 +170,16 @@ export class Topic<Input = unknown, Output = Input> {
 
   /** @param members of the body, as JSON */
   async #append<T> (members: string, conditions: AppendConditions): Promise<T> {
-    const { expectedOffset, order, close, idempotencyKey = crypto.randomUUID(), signal, timeoutMs } = conditions
-    const conditional = toSnakeJson({ expectedOffset, order, close }).slice(1, -1)
+    const { expectedOffset, order, close, producer, signal, timeoutMs } = conditions
+    const { idempotencyKey = producer === undefined && crypto.randomUUID() } = conditions
+    const conditional = toSnakeJson({ expectedOffset, order, close, producer }).slice(1, -1)
     return this.#transport.send({
       operation: 'produce',
       method: 'POST',
       path: `${this.#path}/produce`,
       headers: { 'idempotency-key': idempotencyKey === false ? undefined : idempotencyKey },
       body: `{${members}${conditional === '' ? '' : ','}${conditional}}`,
-      repeatable: idempotencyKey !== false,
+      repeatable: idempotencyKey !== false || producer !== undefined,
       appends: true
     }, async (response) => toCamel<T>(await jsonOf(response)), { signal, timeoutMs })
   }

@@ -286,6 +286,20 @@ test('a batch that may be stored although the one before failed is not sent agai
   await producer.close().catch(() => {})
 })
 
+test('a program that keeps the state of a producer itself goes on in another process', async (t) => {
+  const { service, client } = await startService(t)
+  const appendBatch = (from: StreamsClient, seq: number, payload: number) => (
+    from.topic<number>('orders').appendBatch([{ payload }], { producer: { id: 'p', epoch: 3, seq } }))
+  await appendBatch(client, 0, 10)
+  service.proxy.rules = [{ fault: 'drop', rate: 1, on: 'produce' }]
+  const dying = new StreamsClient({ url: service.url, retry: false })
+  await assert.rejects(appendBatch(dying, 1, 11), hasCode('no_answer', 'unknown'))
+  service.proxy.rules = []
+  assert.deepEqual(await appendBatch(client, 1, 11), { topic: 'orders', offset: 2, lastOffset: 2, count: 1, duplicate: true })
+  await appendBatch(client, 2, 12)
+  assert.deepEqual(await numbersIn(client.topic<number>('orders')), [10, 11, 12])
+})
+
 test('options out of bounds are refused', () => {
   const topic = new StreamsClient({ url: 'http://127.0.0.1:1' }).topic('orders')
   assert.throws(() => topic.producer({ inFlight: 6 }), /inFlight: expected a whole number from 1 to 5, got 6/)

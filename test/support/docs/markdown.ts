@@ -6,7 +6,7 @@ export const root = fileURLToPath(new URL('../../../', import.meta.url))
 
 /** Folders with documents, relative to the root. Other folders have none, or have those of packages. */
 const folders = [
-  '.', '.github', '.github/ISSUE_TEMPLATE', 'bench', 'changes', 'clients/python',
+  '.', '.github', '.github/ISSUE_TEMPLATE', 'bench', 'changes', 'cli', 'clients/python',
   'clients/suite', 'clients/typescript', 'docs', 'docs/decisions'
 ]
 

@@ -1,0 +1,122 @@
+import { createReadStream, createWriteStream } from 'node:fs'
+import { open } from 'node:fs/promises'
+import { Readable, type Transform, type Writable } from 'node:stream'
+import zlib from 'node:zlib'
+import { CommandError } from './failures.ts'
+
+export type Compression = 'gzip' | 'zstd' | 'none'
+
+/** What the name of a file says. */
+export function compressionOf (path: string): Compression {
+  if (/\.gz$/i.test(path)) return 'gzip'
+  return /\.(zst|zstd)$/i.test(path) ? 'zstd' : 'none'
+}
+
+/** Older versions of Node have no zstd. */
+function zstd (name: 'createZstdCompress' | 'createZstdDecompress'): Transform {
+  const create = (zlib as unknown as Record<string, (() => Transform) | undefined>)[name]
+  if (create === undefined) {
+    throw new CommandError(`zstd: expected Node 22.15 or newer, this is ${process.versions.node}`, { exit: 'usage', hint: 'use gzip: .gz' })
+  }
+  return create()
+}
+
+/** What compresses; `undefined` for nothing. */
+export function compressor (compression: Compression): Transform | undefined {
+  if (compression === 'none') return undefined
+  return compression === 'gzip' ? zlib.createGzip() : zstd('createZstdCompress')
+}
+
+/**
+ * The text of a file, which may be compressed: its first bytes tell.
+ * @param path `-`: standard input
+ * @param onBytes called with the number of bytes that were read from the file
+ */
+export async function openText (path: string, onBytes: (bytes: number) => void = () => {}): Promise<Readable> {
+  const source = path === '-' ? process.stdin : createReadStream(path)
+  const compression = path === '-' ? undefined : await compressionIn(path)
+  if (path !== '-') source.on('data', (chunk: Buffer | string) => { onBytes(chunk.length) })
+  if (path === '-') return sniffed(source)
+  return through(source, compression ?? 'none')
+}
+
+async function compressionIn (path: string): Promise<Compression> {
+  const file = await open(path)
+  try {
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(4), 0, 4, 0)
+    return magic(buffer.subarray(0, bytesRead))
+  } finally {
+    await file.close()
+  }
+}
+
+function magic (bytes: Buffer): Compression {
+  if (bytes[0] === 0x1f && bytes[1] === 0x8b) return 'gzip'
+  return bytes.length >= 4 && bytes.readUInt32LE(0) === 0xfd2fb528 ? 'zstd' : 'none'
+}
+
+async function sniffed (source: Readable): Promise<Readable> {
+  const iterator = source[Symbol.asyncIterator]() as AsyncIterator<Buffer>
+  const first = await iterator.next()
+  const head = first.done === true ? Buffer.alloc(0) : first.value
+  async function * all (): AsyncGenerator<Buffer> {
+    yield head
+    for (let next = await iterator.next(); next.done !== true; next = await iterator.next()) yield next.value
+  }
+  return through(Readable.from(all()), magic(head))
+}
+
+function through (source: Readable, compression: Compression): Readable {
+  if (compression === 'none') return source
+  const expand = compression === 'gzip' ? zlib.createGunzip() : zstd('createZstdDecompress')
+  source.on('error', (error) => { expand.destroy(error) })
+  return source.pipe(expand)
+}
+
+/** Writes text, compressed, to a file or to standard output. */
+export class TextFile {
+  readonly #target: Writable
+  readonly #first: Writable
+  #pending = ''
+
+  constructor (path: string | undefined, compression: Compression) {
+    this.#target = path === undefined ? process.stdout : createWriteStream(path, { flags: 'w', mode: 0o600 })
+    const compress = compressor(compression)
+    this.#first = compress ?? this.#target
+    compress?.pipe(this.#target, { end: path !== undefined })
+  }
+
+  async line (text: string): Promise<void> {
+    this.#pending += `${text}\n`
+    if (this.#pending.length >= 262_144) await this.#flush()
+  }
+
+  async end (): Promise<void> {
+    await this.#flush()
+    if (this.#first === process.stdout) return
+    const closed = new Promise<void>((resolve, reject) => {
+      this.#target.once(this.#target === process.stdout ? 'unpipe' : 'close', resolve)
+      this.#target.once('error', reject)
+    })
+    this.#first.end()
+    await closed
+  }
+
+  destroy (): void {
+    if (this.#target !== process.stdout) this.#target.destroy()
+  }
+
+  async #flush (): Promise<void> {
+    const text = this.#pending
+    this.#pending = ''
+    if (text === '') return
+    await new Promise<void>((resolve, reject) => {
+      this.#target.once('error', reject)
+      this.#first.write(text, (error) => {
+        this.#target.off('error', reject)
+        if (error instanceof Error) reject(error)
+        else resolve()
+      })
+    })
+  }
+}

@@ -7,6 +7,7 @@ import type { SqliteStore } from '../../../src/adapters/sqlite/open.ts'
 import { StoreError } from '../../../src/ports/errors.ts'
 import type { RecordName } from '../../../src/ports/record-store.ts'
 import type { TopicItem } from '../../../src/ports/topic-store.ts'
+import { eventually } from '../../support/eventually.ts'
 import { exactly, OPEN, plain, reserve, WRITER_NOW } from '../../support/storage/items.ts'
 import { append, openStore } from '../../support/storage/sqlite.ts'
 import { temporaryFolder } from '../../support/temporary-folder.ts'
@@ -179,6 +180,7 @@ describe('the embedded store answers about items', () => {
       await reserve(store.topics, 'busy', 1, { producers: new Map([['p', what]]), order: what })
       let answered = false
       const answer = call().finally(() => { answered = true })
+      await eventually(() => flushes.length > 0)
       await delay(5)
       assert.equal(answered, false, what)
       assert.equal(flushes.length, 1, what)

@@ -88,6 +88,8 @@ export interface AppDeps {
   /** The time that the platform allows for a request; unlimited by default. */
   readonly timeLeft?: TimeLeft
   readonly streamBounds?: (request: FastifyRequest) => StreamBounds
+  /** Adds routes that only some entry files serve, such as the console. */
+  readonly addRoutes?: ((app: FastifyInstance) => void) | undefined
 }
 
 /** Those that others refer to. */
@@ -178,6 +180,7 @@ export function buildApp (deps: AppDeps): FastifyInstance {
       done()
     }, { prefix })
   }
+  deps.addRoutes?.(app)
   return app
 }
 

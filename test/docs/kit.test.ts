@@ -30,10 +30,16 @@ test('files that documents name exist', () => {
 })
 
 test('scripts that documents name exist', () => {
-  const named = documents().flatMap((page) => (
-    [...read(page).matchAll(/\bnpm run (?:-s )?([\w:-]+)/g)].map(([, script]) => `${page}: ${script}`)))
+  const named = documents().flatMap((page) => {
+    const found = [...read(page).matchAll(/\bnpm run (?:-s )?([\w:-]+)(?: -w ([\w/-]+))?/g)]
+    return found.map(([, script, workspace]) => ({ page, script, workspace }))
+  })
   assert(named.length > 20)
-  assert.deepEqual(named.filter((script) => manifest.scripts[script.split(': ')[1]!] === undefined), [])
+  const missing = named.filter(({ script, workspace }) => {
+    const { scripts } = workspace === undefined ? manifest : JSON.parse(read(`${workspace}/package.json`)) as typeof manifest
+    return scripts[script!] === undefined
+  })
+  assert.deepEqual(missing, [])
 })
 
 test('files and globs of tests that documents name match something', () => {

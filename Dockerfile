@@ -4,7 +4,7 @@ FROM node:24-slim AS console
 WORKDIR /app
 COPY package.json package-lock.json ./
 COPY console ./console
-COPY clients/typescript/src ./clients/typescript/src
+COPY clients/typescript ./clients/typescript
 RUN npm ci --ignore-scripts && node console/build.mjs
 
 FROM node:24-slim
@@ -13,7 +13,8 @@ ENV NODE_ENV=production
 WORKDIR /app
 
 COPY package.json package-lock.json ./
-# A workspace, which npm looks for. It has no packages that run here.
+# Workspaces, which npm looks for. They have no packages that run here.
+COPY clients/typescript/package.json ./clients/typescript/package.json
 COPY console/package.json ./console/package.json
 RUN npm ci --omit=dev --ignore-scripts && npm cache clean --force
 COPY tracing ./tracing

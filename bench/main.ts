@@ -5,6 +5,8 @@ import { access } from './scenarios/access.ts'
 import { append1, append100 } from './scenarios/append.ts'
 import { catchUp } from './scenarios/catch-up.ts'
 import { ceiling } from './scenarios/ceiling.ts'
+import { clientFollow } from './scenarios/client-follow.ts'
+import { clientProducer } from './scenarios/client-producer.ts'
 import { coldStart } from './scenarios/cold-start.ts'
 import { followerMemory } from './scenarios/follower-memory.ts'
 import { idempotent } from './scenarios/idempotent.ts'
@@ -15,14 +17,15 @@ import { overload } from './scenarios/overload.ts'
 import { type Scenario, Skipped } from './scenarios/scenario.ts'
 import { secondOpinion } from './scenarios/second-opinion.ts'
 import { sdkCpu } from './scenarios/sdk-cpu.ts'
+import { start } from './scenarios/start.ts'
 import { storageCalls } from './scenarios/storage-calls.ts'
 import { tail } from './scenarios/tail.ts'
 import { tracing } from './scenarios/tracing.ts'
 import { underAttack } from './scenarios/under-attack.ts'
 
 const scenarios: readonly Scenario[] = [
-  ceiling, append1, append100, idempotent, access, secondOpinion, catchUp, tail, coldStart, followerMemory, underAttack, sdkCpu,
-  storageCalls, groups, groupLatency, growth, overload, tracing
+  ceiling, append1, append100, idempotent, access, secondOpinion, catchUp, tail, start, coldStart, followerMemory, underAttack, sdkCpu,
+  storageCalls, groups, groupLatency, growth, overload, tracing, clientProducer, clientFollow
 ]
 
 const options = optionsOrEnd()

@@ -1,4 +1,12 @@
+import { createDynamoClient } from './adapters/dynamodb/client.ts'
+import { createDynamoGroupStore } from './adapters/dynamodb/group-store.ts'
+import { createDynamoRecordStore } from './adapters/dynamodb/record-store.ts'
+import { createDynamoTokenStore } from './adapters/dynamodb/token-store.ts'
+import { createDynamoTopicStore } from './adapters/dynamodb/topic-store.ts'
+import { createS3SegmentStore } from './adapters/s3/segment-store.ts'
 import type { AwsStorage } from './app/config.ts'
+
+/* To be imported with `import()`: this loads the AWS SDK, which takes longer than everything else. */
 
 export interface AwsStoresOptions {
   /** Gets what an operator should change about the table, in words. */
@@ -7,17 +15,11 @@ export interface AwsStoresOptions {
   readonly onUnits?: ((kind: 'read' | 'write', units: number) => void) | undefined
 }
 
-/** All stores on S3 and DynamoDB. Loads the AWS SDK, which takes longer than everything else. */
-export async function openAwsStores ({ bucket, table, region, s3Endpoint, dynamoEndpoint }: AwsStorage, options: AwsStoresOptions = {}) {
+export type AwsStores = ReturnType<typeof openAwsStores>
+
+/** All stores on S3 and DynamoDB. */
+export function openAwsStores ({ bucket, table, region, s3Endpoint, dynamoEndpoint }: AwsStorage, options: AwsStoresOptions = {}) {
   const { warn, onUnits } = options
-  const [
-    { createS3SegmentStore }, { createDynamoClient }, { createDynamoTopicStore }, { createDynamoRecordStore },
-    { createDynamoGroupStore }, { createDynamoTokenStore }
-  ] = await Promise.all([
-    import('./adapters/s3/segment-store.ts'), import('./adapters/dynamodb/client.ts'), import('./adapters/dynamodb/topic-store.ts'),
-    import('./adapters/dynamodb/record-store.ts'), import('./adapters/dynamodb/group-store.ts'),
-    import('./adapters/dynamodb/token-store.ts')
-  ])
   const segments = createS3SegmentStore({ region, endpoint: s3Endpoint, bucket })
   const client = createDynamoClient({ region, endpoint: dynamoEndpoint, onUnits })
   const settings = { client, table, ...warn === undefined ? {} : { warn } }
@@ -29,7 +31,7 @@ export async function openAwsStores ({ bucket, table, region, s3Endpoint, dynamo
     records: createDynamoRecordStore(settings),
     groups: createDynamoGroupStore(settings),
     tokens: createDynamoTokenStore(settings),
-    close (): void {
+    close: (): void => {
       segments.close()
       client.destroy()
     }

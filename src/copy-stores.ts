@@ -2,7 +2,6 @@ import { existsSync, readdirSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { DATABASE_FILE } from './adapters/sqlite/files.ts'
 import { loadSettings, type AwsStorage } from './app/config.ts'
-import { openAwsStores } from './aws-stores.ts'
 import { CopyError, type CopyableStores } from './domain/copy/copy.ts'
 
 /** Where a copy comes from, or goes to. */
@@ -69,7 +68,10 @@ async function openFolder (path: string, name: 'FROM' | 'TO'): Promise<OpenedSto
 }
 
 async function openAws (place: AwsStorage): Promise<OpenedStores> {
-  const [stores, { createDynamoCopyStore }] = await Promise.all([openAwsStores(place), import('./adapters/dynamodb/copy-store.ts')])
+  const [{ openAwsStores }, { createDynamoCopyStore }] = await Promise.all([
+    import('./aws-stores.ts'), import('./adapters/dynamodb/copy-store.ts')
+  ])
+  const stores = openAwsStores(place)
   return { ...stores, copies: createDynamoCopyStore({ client: stores.client, table: place.table }) }
 }
 

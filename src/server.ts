@@ -10,11 +10,12 @@ import { addConsole, loadConsole } from './app/console/console.ts'
 import { closeIdleWhenSent, limitConnections } from './app/http/bounds/connections.ts'
 import { bufferedOutput, createLogger } from './app/logger.ts'
 import { type Sweeper, startSweeping } from './app/sweeper.ts'
+import { preparedAtStart } from './app/prepared.ts'
 import { limitYoungGeneration } from './app/young-generation.ts'
 import type { Tracing } from './adapters/opentelemetry/start.ts'
 import { defaultLimits } from './domain/limits.ts'
 import { StoreError } from './ports/errors.ts'
-import { StartError, wire, type Wiring } from './wiring.ts'
+import { type MetricsOptions, StartError, wire, type Wiring } from './wiring.ts'
 
 const checkMs = 5_000
 const shutdownMs = 10_000
@@ -40,7 +41,7 @@ async function start (settings: ServiceSettings): Promise<void> {
   const logger = createLogger(settings.logLevel, bufferedOutput())
   const warn = (text: string): void => { logger.warn(text) }
   const tracing = settings.traces ? await loadTracing(logger) : undefined
-  const wiring = await wire(settings, warn, { metrics: 'prometheus', traces: tracing?.traces })
+  const wiring = await wire(settings, warn, { metrics: openPrometheus, traces: tracing?.traces })
   const failedChecks = await checkStores(wiring)
   const consoleFiles = await loadConsole()
   const app = buildApp({
@@ -53,6 +54,7 @@ async function start (settings: ServiceSettings): Promise<void> {
     exposition: wiring.exposition,
     authenticator: await createAuthenticator(settings.access, { ...wiring, clock: systemClock, warn }),
     checks: wiring.checks,
+    ...preparedAtStart(),
     logger,
     ...tracing !== undefined && observedBy(tracing),
     bufferedBytesMax: settings.bufferedBytesMax,
@@ -87,6 +89,11 @@ async function start (settings: ServiceSettings): Promise<void> {
       logger.error({ store: name, err: error }, 'store is full: appends are refused, reads continue')
     } else logger.warn({ store: name, err: error }, 'store did not respond at the start')
   }
+}
+
+/** Loaded only if it is needed: prom-client takes 40 ms of CPU time to load. */
+async function openPrometheus (options: MetricsOptions) {
+  return (await import('./adapters/prometheus/exposition.ts')).createPrometheusMetrics(options)
 }
 
 /** Loaded only if it is asked for, and before the stores, whose calls it shows. A failure does not prevent the start. */

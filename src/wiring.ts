@@ -3,7 +3,6 @@ import { resolve } from 'node:path'
 import { systemClock } from './adapters/system/clock.ts'
 import type { AwsStorage, FolderStorage, Settings, StorageSettings } from './app/config.ts'
 import type { StoreCheck } from './app/routes/service/readiness.ts'
-import { openAwsStores } from './aws-stores.ts'
 import { Tokens } from './domain/access/tokens.ts'
 import { createCatalog, type Catalog } from './domain/catalog/catalog.ts'
 import { createGroups, type Groups } from './domain/groups/groups.ts'
@@ -14,6 +13,7 @@ import { tracedLog } from './domain/log/traced-log.ts'
 import type { Compression } from './domain/segments/segment.ts'
 import { noTelemetry } from './domain/telemetry.ts'
 import { detachedTimers, tracedMethods, tracedStore } from './domain/traces.ts'
+import { openLate } from './late-stores.ts'
 import type { Exposition } from './ports/exposition.ts'
 import type { GroupStore } from './ports/group-store.ts'
 import type { RecordStore } from './ports/record-store.ts'
@@ -63,11 +63,22 @@ interface Stores {
   close (): void
 }
 
+export interface MetricsOptions {
+  /** Topics that have a label of their own. */
+  readonly topicsMax: number
+  /** Whether the calls to the stores cost money. */
+  readonly paid: boolean
+}
+
+type Reporting = Pick<Wiring, 'telemetry'> & Partial<Pick<Wiring, 'exposition' | 'flushMetrics'>>
+
 export interface Platform {
   /** Whether the process goes on running when it has answered; true by default. */
   readonly runsOn?: boolean
-  /** Where the metrics go: to whoever scrapes the server, or into the log of this function; nowhere by default. */
-  readonly metrics?: 'prometheus' | { readonly emf: string }
+  /** Whether stores on AWS are opened by the first call to one of them, and not before; false by default. */
+  readonly opensLate?: boolean
+  /** Opens the place where the metrics go; called unless METRICS=off. Nowhere by default. */
+  readonly metrics?: (options: MetricsOptions) => Reporting | Promise<Reporting>
   /** Only while traces are on. Without it, nothing of what makes spans is there. */
   readonly traces?: Traces | undefined
 }
@@ -77,11 +88,11 @@ export interface Platform {
  * @throws StartError
  */
 export async function wire (
-  settings: Settings, warn: (text: string) => void, { runsOn = true, metrics, traces }: Platform = {}
+  settings: Settings, warn: (text: string) => void, { runsOn = true, opensLate = false, metrics, traces }: Platform = {}
 ): Promise<Wiring> {
   const reporting = await openMetrics(settings, metrics)
   const { telemetry } = reporting
-  const opened = await openStores(settings.storage, warn, telemetry)
+  const opened = await openStores(settings.storage, warn, telemetry, opensLate)
   const stores = traces === undefined ? opened : traced(opened, traces)
   const { segments, topics, records, checks, location, warnings = [] } = stores
   const compression = settings.compression === 'auto' ? stores.compression : settings.compression
@@ -126,36 +137,32 @@ function traced (stores: Stores, traces: Traces): Stores {
   }
 }
 
-/** Imports only the adapter that is used: prom-client takes 40 ms of CPU time to load. */
 async function openMetrics (
-  { metrics: isOn, metricTopicsMax: topicsMax, storage }: Settings, metrics: Platform['metrics']
+  { metrics: isOn, metricTopicsMax: topicsMax, storage }: Settings, open: Platform['metrics'] = () => ({ telemetry: noTelemetry })
 ): Promise<Pick<Wiring, 'telemetry' | 'exposition' | 'flushMetrics'>> {
-  const options = { topicsMax, paid: storage.kind === 'aws' }
-  const flushMetrics = (): void => {}
-  if (!isOn || metrics === undefined) return { telemetry: noTelemetry, exposition: undefined, flushMetrics }
-  if (metrics === 'prometheus') {
-    const { createPrometheusMetrics } = await import('./adapters/prometheus/exposition.ts')
-    return { ...createPrometheusMetrics(options), flushMetrics }
-  }
-  const { createEmfMetrics } = await import('./adapters/emf/emf.ts')
-  const { telemetry, flush } = createEmfMetrics({ ...options, service: metrics.emf })
-  return { telemetry, exposition: undefined, flushMetrics: flush }
+  const reporting = isOn ? await open({ topicsMax, paid: storage.kind === 'aws' }) : { telemetry: noTelemetry }
+  return { exposition: undefined, flushMetrics () {}, ...reporting }
 }
 
 /** Imports only the adapters that are used: the AWS SDK alone takes longer to load than everything else. */
-async function openStores (storage: StorageSettings, warn: (text: string) => void, telemetry: Telemetry): Promise<Stores> {
+async function openStores (
+  storage: StorageSettings, warn: (text: string) => void, telemetry: Telemetry, late: boolean
+): Promise<Stores> {
   switch (storage.kind) {
-    case 'aws': return openAws(storage, warn, telemetry)
+    case 'aws': return openAws(storage, warn, telemetry, late)
     case 'folder': return openSqlite(storage.path)
     case 'memory': return openMemory()
   }
 }
 
-async function openAws (storage: AwsStorage, warn: (text: string) => void, telemetry: Telemetry): Promise<Stores> {
+async function openAws (
+  storage: AwsStorage, warn: (text: string) => void, telemetry: Telemetry, late: boolean
+): Promise<Stores> {
   const onUnits = telemetry === noTelemetry
     ? undefined
     : (kind: 'read' | 'write', units: number): void => { telemetry.capacityUsed(kind, units) }
-  const stores = await openAwsStores(storage, { warn, onUnits })
+  const open = async () => (await import('./aws-stores.ts')).openAwsStores(storage, { warn, onUnits })
+  const stores = late ? openLate(open) : await open()
   return {
     ...stores,
     checks: [

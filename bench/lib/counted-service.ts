@@ -6,6 +6,7 @@ import { createS3SegmentStore } from '../../src/adapters/s3/segment-store.ts'
 import { systemClock } from '../../src/adapters/system/clock.ts'
 import { noAuthenticator } from '../../src/app/access/authenticator.ts'
 import { buildApp } from '../../src/app/build-app.ts'
+import { preparedAtStart } from '../../src/app/prepared.ts'
 import { createCatalog, type Catalog, type Swept } from '../../src/domain/catalog/catalog.ts'
 import { createGroups } from '../../src/domain/groups/groups.ts'
 import { defaultLimits } from '../../src/domain/limits.ts'
@@ -61,7 +62,7 @@ export class CountedService {
       resolveClosing: (topic, item) => log.isClosed(topic, item)
     })
     const groups = createGroups({ ...stores, store: createDynamoGroupStore({ client, table }), log })
-    this.#app = buildApp({ log, catalog, groups, limits: defaultLimits, checks: [], authenticator: noAuthenticator })
+    this.#app = buildApp({ log, catalog, groups, limits: defaultLimits, checks: [], authenticator: noAuthenticator, ...preparedAtStart() })
     this.#close = async () => {
       await this.#app.close()
       await log.close()

@@ -23,7 +23,8 @@ const control = createServer((request, response) => {
 })
 control.listen(0, '127.0.0.1')
 await once(control, 'listening')
-console.log(JSON.stringify({ url: service.url, control: `http://127.0.0.1:${(control.address() as AddressInfo).port}` }))
+const { url, token } = service
+console.log(JSON.stringify({ url, token, control: `http://127.0.0.1:${(control.address() as AddressInfo).port}` }))
 
 process.stdin.resume()
 await once(process.stdin, 'end')

@@ -90,7 +90,7 @@ function platformAlarms ({ fn, sweep, front }: Watched): AlarmSpec[] {
   }]
 }
 
-function serviceAlarms ({ appendP99Ms, groupLagMessages, costPerDayDollars }: Alarms, { fn, sweep }: Watched): AlarmSpec[] {
+function serviceAlarms ({ appendP99Ms, groupLagMessages, costPerDayDollars }: Alarms, { fn }: Watched): AlarmSpec[] {
   const of5Minutes = { period: fiveMinutes }
   return [{
     id: 'SlowAppends',
@@ -123,8 +123,8 @@ function serviceAlarms ({ appendP99Ms, groupLagMessages, costPerDayDollars }: Al
     id: 'Cost',
     description: `the calls to S3 and DynamoDB of the last hour cost more than $${costPerDayDollars} a day`,
     metric: new MathExpression({
-      expression: '24 * (FILL(api, 0) + FILL(sweeps, 0))',
-      usingMetrics: { api: serviceMetric(fn, 'cost'), sweeps: serviceMetric(sweep, 'cost') },
+      expression: '24 * cost',
+      usingMetrics: { cost: serviceMetric(fn, 'cost') },
       period: hour,
       label: '$ a day'
     }),

@@ -89,7 +89,9 @@ function orderRow ({ fn, sweep }: Watched): IWidget[] {
       serviceMetric(fn, 'groupExpiries'), serviceMetric(fn, 'groupDead')
     ]),
     graph('Sweeps', [
-      serviceMetric(sweep, 'sweeps', 'ok'), serviceMetric(sweep, 'sweeps', 'failed'), serviceMetric(sweep, 'segmentsRemoved')
+      // The service's own metrics are written only by sweeps that remove something.
+      sweep.metricInvocations({ label: 'sweeps' }), serviceMetric(sweep, 'sweeps', 'failed'),
+      serviceMetric(sweep, 'segmentsRemoved')
     ], 'in 5 minutes', [serviceMetric(sweep, 'bytesRemoved')])
   ]
 }

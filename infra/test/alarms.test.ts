@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Template } from 'aws-cdk-lib/assertions'
+import { assumed } from '../../scripts/cost/assumptions.ts'
 import { createEmfMetrics } from '../../src/adapters/emf/emf.ts'
 import type { StoreOutcome } from '../../src/ports/telemetry.ts'
 import { type Resource, synthesize } from './support.ts'
@@ -35,6 +36,8 @@ test('each alarm watches what its name says', () => {
     DeadLetters: ['streams_group_dead_letters_total'],
     Cost: ['streams_storage_cost_dollars_total', 'streams_storage_cost_dollars_total']
   })
+  // Each is paid for: docs/cost.md.
+  assert.equal(Object.values(watched).flat().length, assumed.alarmMetrics)
 })
 
 test('alarms=false leaves out alarms and dashboard', () => {

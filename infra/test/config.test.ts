@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { assumed } from '../../scripts/cost/assumptions.ts'
 import { SettingsSchema } from '../../src/app/settings.schema.ts'
 import { readConfig } from '../lib/config.ts'
 import { settingNames } from '../lib/context.ts'
@@ -20,6 +21,16 @@ test('without auth, the message says every way out', () => {
   for (const way of ['tokens', 'jwt', 'platform', 'none']) assert.match(message, new RegExp(`-c auth=${way} `))
   assert.equal(messageOf({ auth: '', front: 'rest' }), message)
   assert.match(messageOf({ auth: 'open' }), /^auth: expected tokens or jwt or .*, got "open"\nauth: is missing/)
+})
+
+test('a deployment is by default what docs/cost.md assumes', () => {
+  const { memoryMiB, sweepMinutes, accessLog } = readConfig({ auth: 'tokens' })
+  assert.deepEqual({ memoryMiB, sweepsPerHour: 60 / sweepMinutes, accessLog },
+    { memoryMiB: assumed.memoryMiB, sweepsPerHour: assumed.sweepsPerHour, accessLog: true })
+  for (const front of ['rest', 'url']) {
+    const { timeoutSeconds, accessLog } = readConfig({ auth: 'tokens', front })
+    assert.deepEqual({ timeoutSeconds, accessLog }, { timeoutSeconds: assumed.streamSeconds, accessLog: false }, front)
+  }
 })
 
 test('values of the command line and of cdk.json are read alike', () => {

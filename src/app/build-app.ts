@@ -21,13 +21,17 @@ import { createBoundedServer } from './http/bounds/connections.ts'
 import { addHolds } from './http/bounds/holds.ts'
 import { MemoryBudget } from './http/bounds/memory-budget.ts'
 import { addCors } from './http/cors.ts'
+import { addSpecification } from './http/docs.ts'
 import { createClientErrorHandler, createErrorHandler, pathOf, refuseConnect } from './http/errors.ts'
 import { addHostCheck } from './http/host-check.ts'
 import type { StreamBounds } from './http/live/event-stream.ts'
 import { LiveRequests } from './http/live/live-requests.ts'
 import { ProblemSchema } from './http/problem.ts'
 import { addRequestLog, logRequest, type PlatformLogFields, RequestLogFields, requestId } from './http/request-log.ts'
-import { ajvOptions, show, validationError } from './http/validation.ts'
+import { show, validationError } from './http/validation.ts'
+import { schemaController, validatorCompiler } from './http/validators.ts'
+import { withoutVersion } from './http/version.ts'
+import type { Prepared } from './prepared.ts'
 import { Status } from './routes/common.schema.ts'
 import { groupRoutes } from './routes/groups/group.ts'
 import { Group, GroupList, Redriven, Sought } from './routes/groups/group.schema.ts'
@@ -35,7 +39,6 @@ import { Acked, Extended, Nacked, Received } from './routes/groups/lease.schema.
 import { offsetRoutes } from './routes/groups/offset.ts'
 import { receiveRoute } from './routes/groups/receive.ts'
 import { settleRoutes } from './routes/groups/settle.ts'
-import { addDocs, addSpecification } from './routes/service/docs.ts'
 import { serviceRoutes } from './routes/service/health.ts'
 import { metricsRoute } from './routes/service/metrics.ts'
 import { Readiness, type StoreCheck } from './routes/service/readiness.ts'
@@ -51,7 +54,7 @@ import { topicRoutes } from './routes/topics/topic.ts'
 import { trimRoute } from './routes/topics/trim.ts'
 import type { TimeLeft } from './routes/time-left.ts'
 
-export interface AppDeps {
+export interface AppDeps extends Prepared {
   readonly log: Log
   readonly catalog: Catalog
   readonly groups: Groups
@@ -106,6 +109,7 @@ export function buildApp (deps: AppDeps): FastifyInstance {
   const handleError = createErrorHandler(limits)
   const sendBody = createBodySender(limits)
   const sendPage = createPageSender(sendBody)
+  const compileValidator = validatorCompiler(deps.validators)
   const app = Fastify({
     ...(deps.logger === undefined ? {} : { loggerInstance: deps.logger }),
     logController: new LogController({ disableRequestLogging: true }),
@@ -113,8 +117,9 @@ export function buildApp (deps: AppDeps): FastifyInstance {
     childLoggerFactory: (logger) => logger,
     genReqId: requestId,
     ...trustedProxies.length === 0 ? {} : { trustProxy: [...trustedProxies] },
-    ajv: ajvOptions,
+    schemaController: schemaController(compileValidator),
     schemaErrorFormatter: validationError,
+    rewriteUrl: ({ url = '' }) => withoutVersion(url),
     // So that a topic name that is too long is refused by the topic rule (400) and not by the router (404).
     routerOptions: { maxParamLength: 64 * 1024, ignoreTrailingSlash: true },
     // During shutdown, requests on open connections are still served; then the connections are closed.
@@ -133,11 +138,9 @@ export function buildApp (deps: AppDeps): FastifyInstance {
     }
   }).withTypeProvider<TypeBoxTypeProvider>()
 
-  // To compile one for each answer of each route takes a second of the start and 50 MiB, and saves less than a microsecond.
-  app.setSerializerCompiler(() => (data) => JSON.stringify(data))
   for (const schema of schemas) app.addSchema(schema)
   if (deps.tokens !== undefined) for (const schema of [Token, CreatedTokenBody, TokenList]) app.addSchema(schema)
-  addBodyParsers(app, limits)
+  addBodyParsers(app, limits, deps.validators)
   app.setErrorHandler(handleError)
   addRequestLog(app, reports)
   if (deps.onRequest !== undefined) addObserver(app, deps.onRequest)
@@ -162,24 +165,24 @@ export function buildApp (deps: AppDeps): FastifyInstance {
   const liveAccess = new LiveAccess(deps)
   const readiness = new Readiness(deps.checks, limits)
 
-  addDocs(app, deps.authenticator.required)
-  for (const { prefix, hide } of [{ prefix: '', hide: false }, { prefix: '/v1', hide: true }]) {
-    app.register((scope, _options, done) => {
-      scope.register(produceRoute, { log, limits, hide })
-      const { timeLeft, streamBounds } = deps
-      scope.register(consumeRoute, { log, live, liveAccess, limits, sendPage, telemetry, timeLeft, streamBounds, hide })
-      scope.register(topicRoutes, { catalog, groups, limits, hide })
-      scope.register(trimRoute, { log, catalog, limits, hide })
-      scope.register(closeRoute, { log, limits, hide })
-      scope.register(receiveRoute, { groups, live, liveAccess, limits, sendBody, telemetry, timeLeft, hide })
-      for (const routes of [settleRoutes, groupRoutes, offsetRoutes]) scope.register(routes, { groups, limits, hide })
-      if (deps.tokens !== undefined) scope.register(tokenRoutes, { tokens: deps.tokens, limits, hide })
-      scope.register(serviceRoutes, { readiness, hide })
-      if (deps.exposition !== undefined) scope.register(metricsRoute, { exposition: deps.exposition, hide })
-      addSpecification(scope)
-      done()
-    }, { prefix })
-  }
+  deps.docs.addPages(app, deps.authenticator.required)
+  // Relative, because the path may begin with a stage.
+  app.get('/', { config: { access: 'open' }, schema: { hide: true } }, async (_request, reply) => reply.redirect('./docs'))
+  const { timeLeft, streamBounds, tokens, exposition } = deps
+  app.register(produceRoute, { log, limits, compileValidator })
+  app.register(consumeRoute, { log, live, liveAccess, limits, sendPage, telemetry, timeLeft, streamBounds })
+  app.register(topicRoutes, { catalog, groups, limits })
+  app.register(trimRoute, { log, catalog, limits })
+  app.register(closeRoute, { log, limits })
+  app.register(receiveRoute, { groups, live, liveAccess, limits, sendBody, telemetry, timeLeft })
+  for (const routes of [settleRoutes, groupRoutes, offsetRoutes]) app.register(routes, { groups, limits })
+  if (tokens !== undefined) app.register(tokenRoutes, { tokens, limits })
+  app.register(serviceRoutes, { readiness })
+  if (exposition !== undefined) app.register(metricsRoute, { exposition })
+  app.register((scope, _options, done) => {
+    addSpecification(scope, deps.docs)
+    done()
+  })
   deps.addRoutes?.(app)
   return app
 }

@@ -1,8 +1,8 @@
 import { isIP } from 'node:net'
 import type { Static, TSchema } from '@sinclair/typebox'
-import { Value } from '@sinclair/typebox/value'
 import type { Retention } from '../domain/catalog/catalog.ts'
 import { type AccessSettings, accessOf, accessOfFunction, accessOfServer } from './access/settings.ts'
+import { checkSetting } from './check-setting.ts'
 import { isLoopback, loopbackNames } from './http/host-check.ts'
 import { show } from './http/validation.ts'
 import { type compressions, type levels, proxiesExpected, SettingsSchema } from './settings.schema.ts'
@@ -150,7 +150,7 @@ function readVariables (environment: Environment, wrong: string[]): Variables {
     }
     const value = schema['type'] === 'integer' && /^[0-9]{1,16}$/.test(text) ? Number(text) : text
     variables[name] = value
-    if (!Value.Check(schema, value)) wrong.push(`${name}: expected ${schema['x-expected']}, got ${show.text(text)}`)
+    if (!checkSetting(name, schema, value)) wrong.push(`${name}: expected ${schema['x-expected']}, got ${show.text(text)}`)
   }
   return variables as Variables
 }

@@ -8,7 +8,9 @@ export function createLogger (level: Settings['logLevel'], destination: Destinat
     // Without pid and host name: with several processes, the log collector adds the source of a line.
     base: null,
     timestamp: pino.stdTimeFunctions.isoTime,
-    formatters: { level: (label: string) => ({ level: label }) }
+    formatters: { level: (label: string) => ({ level: label }) },
+    // By its own name: the class has another one where the code is minified.
+    serializers: { err: (error: Error) => ({ ...pino.stdSerializers.err(error), type: error.name }) }
   }, destination)
 }
 

@@ -43,6 +43,11 @@ export function startSweeping (catalog: Catalog, intervalMs: number, logger: Fas
   }
 }
 
+/** Whether a sweep has removed something, or has failed to. */
+export function foundWork ({ results, records, error }: Swept): boolean {
+  return error !== undefined || records > 0 || results.length > 0
+}
+
 /** One line for each topic of which something was removed, and one for the sweep. @param parts of one sweep */
 export function logSweep (logger: FastifyBaseLogger, parts: readonly Swept[], durationMs: number): void {
   for (const { topic, before, segments, bytes, calls, error } of parts.flatMap(({ results }) => results)) {

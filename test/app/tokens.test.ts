@@ -3,6 +3,7 @@ import { describe, test, type TestContext } from 'node:test'
 import { createMemoryTokenStore } from '../../src/adapters/memory/token-store.ts'
 import { noAuthenticator } from '../../src/app/access/authenticator.ts'
 import { buildApp } from '../../src/app/build-app.ts'
+import { preparedAtStart } from '../../src/app/prepared.ts'
 import { tokenPattern } from '../../src/domain/access/tokens.ts'
 import { failing, type Faults, withFaults } from '../support/storage/faults.ts'
 import { defaultLimits } from '../../src/domain/limits.ts'
@@ -167,7 +168,7 @@ describe('access tokens over HTTP', () => {
 
   test('are not there without tokens', async (t) => {
     const { log, catalog, groups } = memoryApp(t)
-    const app = buildApp({ log, catalog, groups, limits: defaultLimits, authenticator: noAuthenticator, checks: [] })
+    const app = buildApp({ log, catalog, groups, limits: defaultLimits, authenticator: noAuthenticator, checks: [], ...preparedAtStart() })
     t.after(() => app.close())
     for (const path of ['/tokens', '/tokens/a', '/v1/tokens']) {
       assert.equal((await app.inject({ url: path })).json<{ code: string }>().code, 'not_found')

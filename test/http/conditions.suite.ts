@@ -278,6 +278,26 @@ async function closing (t: TestContext, { baseUrl, topic }: Subject): Promise<vo
     )
   })
 
+  // The offset of such a close is 0, which counted as part of a deleted life of the topic.
+  for (const deletedBefore of [false, true]) {
+    await t.test(`close before the first message${deletedBefore ? ', of a topic that was deleted before' : ''}`, async () => {
+      const name = topic()
+      const path = `/topics/${name}`
+      const create = () => ask(baseUrl, { method: 'PUT', path, headers: { 'content-type': 'application/json' }, body: '{}' })
+      await create()
+      if (deletedBefore) {
+        await send(baseUrl, 'DELETE', path)
+        await create()
+      }
+      const { end, closed } = JSON.parse((await send(baseUrl, 'POST', `${path}/close`)).text) as { end: number, closed: boolean }
+      assert.equal(closed, true)
+      const detail = `The topic is closed: its last offset is ${end - 1}.`
+      assertProblem(await produce(baseUrl, name, '{"payload":1}'), 'topic_closed', detail, { end, written: 'no' })
+      assert.equal((JSON.parse((await ask(baseUrl, { path })).text) as { closed: boolean }).closed, true)
+      assert.equal((await consume(baseUrl, name, '?offset=earliest')).text, `{"messages":[],"next_offset":${end},"closed":true}`)
+    })
+  }
+
   await t.test('close alone: the answer is the same again; with another expected offset it is refused', async () => {
     const name = topic()
     const path = `/topics/${name}/close`

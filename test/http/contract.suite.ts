@@ -287,7 +287,7 @@ async function service (t: TestContext, { baseUrl, offers }: Subject): Promise<v
   })
 
   await t.test('pages to read', async () => {
-    for (const [path, part] of [['/docs', 'swagger-ui.css'], ['/docs/errors', 'id="storage_throttled"']] as const) {
+    for (const [path, part] of [['/docs', '<title>Serverless Streams</title>'], ['/docs/errors', 'id="storage_throttled"']] as const) {
       const { status, headers, text } = await ask(baseUrl, { path })
       assert.equal(status, 200)
       assert.equal(headers['content-type'], 'text/html; charset=utf-8')

@@ -1,15 +1,17 @@
 import type { StartedLocalStackContainer } from '@testcontainers/localstack'
+import { shareFunctionFolder } from './lambda/function.ts'
 
 /** The last version that starts without an account. `.ci/localstack.sh` makes the same one. */
 const IMAGE = 'localstack/localstack:4.14.0'
 const HOW = `start Docker with the image ${IMAGE} (.ci/localstack.sh), or set TEST_LOCALSTACK_ENDPOINT`
 
 let container: StartedLocalStackContainer | undefined
+let removeFunction = (): void => {}
 
 /**
- * Starts LocalStack once for all test files; they find it in TEST_LOCALSTACK_ENDPOINT (see localstack.ts). One that is
- * named there already is used as it is. Without Docker the tests that need it are skipped, or with REQUIRE_LOCALSTACK=1
- * the run fails.
+ * Builds the Lambda function, and starts LocalStack, once for all test files; they find it in TEST_LOCALSTACK_ENDPOINT (see
+ * localstack.ts). One that is named there already is used as it is. Without Docker the tests that need it are skipped, or with
+ * REQUIRE_LOCALSTACK=1 the run fails.
  */
 export async function globalSetup (): Promise<void> {
   // Whatever a test reaches by mistake, it is no real account.
@@ -17,6 +19,7 @@ export async function globalSetup (): Promise<void> {
   delete process.env['AWS_SESSION_TOKEN']
   Object.assign(process.env, { AWS_ACCESS_KEY_ID: 'test', AWS_SECRET_ACCESS_KEY: 'test', AWS_REGION: 'us-east-1' })
 
+  removeFunction = await shareFunctionFolder()
   if (process.env['TEST_LOCALSTACK_ENDPOINT'] !== undefined) return
   try {
     // Loaded only where it is used: it takes a second.
@@ -32,6 +35,7 @@ export async function globalSetup (): Promise<void> {
 }
 
 export async function globalTeardown (): Promise<void> {
+  removeFunction()
   await container?.stop()
 }
 

@@ -1,4 +1,6 @@
+import type { Round } from './backlog.ts'
 import { StreamsError } from './errors.ts'
+import { jsonOf, type Transport } from './transport.ts'
 
 /** One append to a producer: one message, or several that stay together. */
 export interface Entry {
@@ -7,8 +9,9 @@ export interface Entry {
   readonly messages: number
   /** When it was appended, in ms of `performance.now`. */
   readonly at: number
-  readonly resolve: (firstOffset: number) => void
-  readonly reject: (error: unknown) => void
+  readonly round: Round
+  /** Absent if nobody waits for the outcome. */
+  readonly waiting?: { readonly resolve: (firstOffset: number) => void, readonly reject: (error: unknown) => void } | undefined
 }
 
 /**
@@ -51,14 +54,6 @@ export class Batch {
   end (outcome: Outcome): void {
     this.outcome = outcome
     this.#finish()
-    if (outcome.kind === 'stored') {
-      let { offset } = outcome
-      for (const { messages, resolve } of this.entries) {
-        resolve(offset)
-        offset += messages
-      }
-    }
-    if (outcome.kind === 'failed') for (const { reject } of this.entries) reject(outcome.error)
   }
 
   halves (): Array<readonly Entry[]> {
@@ -133,6 +128,29 @@ export class EntryQueue {
 export function handled<T> (promise: Promise<T>): Promise<T> {
   promise.catch(() => {})
   return promise
+}
+
+/** Sends a batch once. @returns the first offset, or the error */
+export async function append (
+  transport: Transport, path: string, body: string, options: Parameters<Transport['once']>[2]
+): Promise<unknown> {
+  try {
+    const call = { operation: 'produce', method: 'POST', path, body, repeatable: true, appends: true } as const
+    return (await transport.once(call, jsonOf<{ offset: number }>, options)).offset
+  } catch (error) {
+    return error
+  }
+}
+
+/** A batch that had to wait for others for all of its time. */
+export function tooLate (unknown: boolean): StreamsError {
+  return new StreamsError('produce: there was no time to send the message', {
+    code: 'timeout', retriable: true, written: unknown ? 'unknown' : 'no'
+  })
+}
+
+export function closedError (): StreamsError {
+  return new StreamsError('append: the producer is closed', { code: 'producer_closed', written: 'no' })
 }
 
 export function afterUnknown (): StreamsError {

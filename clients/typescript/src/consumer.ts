@@ -1,7 +1,7 @@
 import { Acks } from './acks.ts'
 import { StreamsError } from './errors.ts'
 import type { Group, GroupMode, Lease, Received } from './group.ts'
-import { HeldLease, type Task } from './held-lease.ts'
+import { byLease, HeldLease, type Task } from './held-lease.ts'
 import type { Message, MessageDecoder } from './messages.ts'
 import type { Transport } from './transport.ts'
 import { pauseOf, type Pauses, sleep } from './waiting.ts'
@@ -35,7 +35,7 @@ export interface ConsumeOptions {
   readonly backoff?: Partial<Pauses>
   /** The worker's name, for the description of the group. */
   readonly consumer?: string
-  /** Called when a handler has thrown. */
+  /** Called when a handler has thrown. What this and the other callbacks throw ends the consumer, and rejects `consume`. */
   readonly onError?: (error: unknown, message: Message) => void
   /** Called when a message became a dead letter because of this worker. */
   readonly onDeadLetter?: (message: Message, error: unknown) => void
@@ -64,6 +64,8 @@ export class Consumer<Output> {
   #mode: GroupMode = 'shared'
   /** Resolves the wait for room. */
   #changed = (): void => {}
+  /** What a callback of the program has thrown. */
+  #failure: { readonly error: unknown } | undefined
 
   constructor (
     group: Group<Output>, format: MessageDecoder<Output>, transport: Transport, handler: Handler<Output>, options: ConsumeOptions
@@ -75,6 +77,8 @@ export class Consumer<Output> {
     this.#options = options
     this.#concurrency = options.concurrency ?? 1
     this.#acks = new Acks(group as Group)
+    // Once: a listener for each wait would stay as long as the consumer.
+    this.#stopping.signal.addEventListener('abort', () => { this.#changed() }, { once: true })
   }
 
   async run (): Promise<void> {
@@ -92,6 +96,7 @@ export class Consumer<Output> {
       stop()
       await this.#finish()
     }
+    if (this.#failure !== undefined) throw this.#failure.error
   }
 
   async #modeOf (): Promise<GroupMode> {
@@ -112,10 +117,7 @@ export class Consumer<Output> {
   async #receive (): Promise<void> {
     const { signal } = this.#stopping
     if (!this.#hasRoom()) {
-      await new Promise<void>((resolve) => {
-        this.#changed = resolve
-        signal.addEventListener('abort', () => { resolve() }, { once: true })
-      })
+      await new Promise<void>((resolve) => { this.#changed = resolve })
       return
     }
     const askedAt = performance.now()
@@ -149,7 +151,7 @@ export class Consumer<Output> {
 
   #hold ({ messages }: Received<Output>, lease: Lease): void {
     const held = new HeldLease(this.#group as Group, lease, this.#options.leaseMs, (lost) => {
-      this.#options.onLeaseLost?.([...lost.open])
+      this.#tell(() => this.#options.onLeaseLost?.([...lost.open]))
       this.#queued = this.#queued.filter(({ lease }) => lease !== lost)
       this.#leases.delete(lost)
       this.#changed()
@@ -187,7 +189,7 @@ export class Consumer<Output> {
     try {
       await this.#call(task)
     } catch (error) {
-      this.#options.onError?.(error, task.message)
+      this.#tell(() => this.#options.onError?.(error, task.message))
       if (!task.lease.lost) await this.#nack(task, error)
       return
     } finally {
@@ -227,6 +229,16 @@ export class Consumer<Output> {
     }
   }
 
+  /** Calls back. What the program throws there ends the consumer, which then rejects with it. */
+  #tell (callback: () => void): void {
+    try {
+      callback()
+    } catch (error) {
+      this.#failure ??= { error }
+      this.#stopping.abort()
+    }
+  }
+
   /** Gives a message back. Later ones of its lane in the lease go back with it. */
   async #nack ({ message, attempt, lease, lane }: Task, error: unknown): Promise<void> {
     const { backoff, onDeadLetter } = this.#options
@@ -239,7 +251,7 @@ export class Consumer<Output> {
         reject: error instanceof RejectMessage,
         detail: shortened(error instanceof Error ? error.message : String(error))
       })
-      if (dead > 0) onDeadLetter?.(message, error)
+      if (dead > 0) this.#tell(() => onDeadLetter?.(message, error))
     } catch {
       // The lease was lost, or will end by its time: the message comes again.
     } finally {
@@ -270,17 +282,6 @@ export class Consumer<Output> {
     // If this fails, the lease ends by its time.
     await this.#group.nack({ leaseId, ...offsets !== undefined && { offsets } }, { counted: false, timeoutMs: 5_000 }).catch(() => {})
   }
-}
-
-/** `Map.groupBy` is newer than the oldest runtime. */
-function byLease (tasks: readonly Task[]): Map<HeldLease, Task[]> {
-  const groups = new Map<HeldLease, Task[]>()
-  for (const task of tasks) {
-    const group = groups.get(task.lease)
-    if (group === undefined) groups.set(task.lease, [task])
-    else group.push(task)
-  }
-  return groups
 }
 
 /** A function, as the compiler takes what it has seen once for what stays. */

@@ -74,7 +74,13 @@ const passing: ReadonlySet<number> = new Set([408, 425, 429, 500, 502, 503, 504]
 
 /** @param appends whether the request was an append, which may be stored although its answer is none of the service's */
 export async function errorOf (response: Response, appends: boolean): Promise<StreamsError> {
-  const { status, headers } = response
+  const { status, headers, type } = response
+  // As one that is followed would send the token elsewhere, and make a POST a GET. Browsers do not tell its status.
+  if (type === 'opaqueredirect' || (status >= 300 && status < 400)) {
+    await response.body?.cancel()
+    const message = `url: expected the service, got a redirect to ${headers.get('location') ?? 'somewhere else'}`
+    return new StreamsError(message, { code: 'invalid_answer', status, ...appends && { written: 'no' } })
+  }
   const text = await response.text()
   const shared = { status, retryAfterMs: retryAfterOf(headers), requestId: headers.get('x-request-id') ?? undefined }
   const problem = objectOf(text)
@@ -105,10 +111,13 @@ function objectOf (text: string): Readonly<Record<string, unknown>> {
   }
 }
 
+/** What a service or a proxy may ask for: workers and followers wait that long. */
+const retryAfterMaxMs = 600_000
+
 /** Seconds, or a date. */
 function retryAfterOf (headers: Headers): number | undefined {
   const text = headers.get('retry-after')
   if (text === null) return undefined
   const ms = /^\d+$/.test(text) ? Number(text) * 1_000 : Date.parse(text) - Date.now()
-  return Number.isNaN(ms) ? undefined : Math.max(0, ms)
+  return Number.isNaN(ms) ? undefined : Math.min(Math.max(0, ms), retryAfterMaxMs)
 }

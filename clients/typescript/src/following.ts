@@ -61,6 +61,7 @@ export class Following<Output> {
     if (transport === 'poll' || (transport === 'auto' && performance.now() < this.#pollsUntil)) {
       const page = await this.#again((options) => this.#reader.page({ ...options, from: this.#offset, waitMs: 20_000 }))
       if (page === undefined) return
+      this.#failures = 0
       this.#closed = page.closed
       for (const message of page.messages) yield this.#passed(message)
       this.#offset = page.nextOffset
@@ -68,6 +69,7 @@ export class Following<Output> {
     }
     const stream = await this.#again((options) => this.#open(options))
     if (stream === undefined) return
+    const before = this.#offset
     try {
       yield * this.#stream(stream)
     } catch (error) {
@@ -76,8 +78,9 @@ export class Following<Output> {
     } finally {
       await stream.close()
     }
-    // The service or the platform has ended the stream in order. Many clients do not come back at the same moment.
-    if (!this.#closed) await sleep(Math.random() * 1_000, this.#options.signal)
+    // The service or the platform has ended the stream in order. Many clients do not come back at the same moment. Where streams end
+    // whenever they have messages, the next ones do not have to wait.
+    if (!this.#closed) await sleep(Math.random() * (this.#offset > before ? 100 : 1_000), this.#options.signal)
   }
 
   /** @returns `undefined` after an error that may pass, and its pause */
@@ -103,7 +106,7 @@ export class Following<Output> {
     }
     if (!(error instanceof StreamsError) || !mayRepeat({ repeatable: true }, error)) throw error
     const delayMs = transport.pause(error, ++this.#failures)
-    transport.hooks.onRetry?.({ operation: 'consume', attempt: this.#failures, error, delayMs })
+    transport.hooks.onRetry({ operation: 'consume', attempt: this.#failures, error, delayMs })
     await sleep(delayMs, this.#options.signal)
   }
 

@@ -86,3 +86,14 @@ export class HeldLease {
     clearTimeout(this.#end)
   }
 }
+
+/** `Map.groupBy` is newer than the oldest runtime. */
+export function byLease (tasks: readonly Task[]): Map<HeldLease, Task[]> {
+  const groups = new Map<HeldLease, Task[]>()
+  for (const task of tasks) {
+    const group = groups.get(task.lease)
+    if (group === undefined) groups.set(task.lease, [task])
+    else group.push(task)
+  }
+  return groups
+}

@@ -1,10 +1,10 @@
 export { StreamsClient } from './client.ts'
-export { StreamsError, type ClientErrorCode, type Written } from './errors.ts'
+export { StreamsError, type ClientErrorCode, type StreamsErrorOptions, type Written } from './errors.ts'
 export type {
   CallOptions, ClientOptions, Hooks, RequestInfo, ResponseInfo, RetryInfo, RetryOptions
 } from './options.ts'
 export { type Codec, jsonText, type Message, type MessageOptions, type NewMessage, type PayloadOptions } from './messages.ts'
-export type { StandardSchema } from './standard-schema.ts'
+export type { SchemaIssue, SchemaResult, StandardSchema } from './standard-schema.ts'
 export type { AppendConditions, Appended, AppendedBatch, AppendOptions, Topic, TopicConfig, TopicInfo } from './topic.ts'
 export type { Page, PageOptions, Position, ReadOptions } from './reading.ts'
 export type { FollowOptions } from './following.ts'
@@ -16,3 +16,4 @@ export type {
 export { type ConsumeOptions, type Handler, type HandlerContext, RejectMessage } from './consumer.ts'
 export type { Output, Outputs, ProcessOptions } from './processing.ts'
 export type { NewToken, TokenInfo, Tokens } from './tokens.ts'
+export type { Pauses } from './waiting.ts'

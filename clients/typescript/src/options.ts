@@ -34,13 +34,16 @@ export interface RetryInfo {
   readonly delayMs: number
 }
 
-/** Called by the client, for logs, metrics and traces. What they throw fails the request. */
+/**
+ * Called by the client, for logs, metrics and traces. What `onRequest` and `messageHeaders` throw fails the call; what the others throw
+ * becomes an uncaught exception.
+ */
 export interface Hooks {
   readonly onRequest?: (request: RequestInfo) => void | Promise<void>
   readonly onResponse?: (response: ResponseInfo) => void
   readonly onRetry?: (retry: RetryInfo) => void
   /** Headers of every message that is appended, such as `traceparent`. A message's own go before them. */
-  readonly messageHeaders?: () => Readonly<Record<string, string>>
+  readonly messageHeaders?: () => Readonly<Record<string, string>> | undefined
 }
 
 export interface ClientOptions {
@@ -52,6 +55,13 @@ export interface ClientOptions {
   readonly fetch?: typeof globalThis.fetch
   /** Sent with each request. */
   readonly headers?: Readonly<Record<string, string>>
+  /**
+   * `gzip`: bodies of 1,000 characters and more are sent compressed. It costs 10 ms of CPU a MB, and makes JSON
+   * three to eight times smaller, so it pays on links below about 500 Mbit/s.
+   * Answers are compressed if the platform asks for it, as all do, but not with `none`. By default no body is, and no answer of a service
+   * on this machine.
+   */
+  readonly compression?: 'gzip' | 'none'
   /** `false`: no retries. By default pauses of up to 100 ms, doubling up to 5 s, within `timeoutMs`. */
   readonly retry?: RetryOptions | false
   /** Time for a call with all its attempts, in ms; 60,000 by default. */

@@ -8,10 +8,8 @@ export interface Output extends NewMessage {
   readonly topic: string
 }
 
-type MaybePromise<T> = T | Promise<T>
-
-/** What a handler of `process` returns: nothing, a message, or several. */
-export type Outputs = MaybePromise<Output | readonly Output[] | undefined | void>
+/** What a handler of `process` returns: nothing, a message, or several; or a promise of it. */
+export type Outputs = Output | readonly Output[] | undefined | void | Promise<Output | readonly Output[] | undefined | void>
 
 export type ProcessOptions = ConsumeOptions
 

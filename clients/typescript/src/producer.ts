@@ -1,9 +1,15 @@
-import { afterUnknown, Batch, type Entry, EntryQueue, handled, isAboutContent, type Outcome, withOutcome } from './batch.ts'
+import { Backlog } from './backlog.ts'
+import {
+  afterUnknown, append, Batch, closedError, type Entry, EntryQueue, handled, isAboutContent, type Outcome, tooLate, withOutcome
+} from './batch.ts'
 import { StreamsError } from './errors.ts'
 import type { MessageFormat, MessageOptions, NewMessage } from './messages.ts'
 import { type ProducerOptions, type Settings, settingsOf } from './producer-options.ts'
-import { jsonOf, mayRepeat, pathOf, type Transport } from './transport.ts'
+import { mayRepeat, pathOf, type Transport } from './transport.ts'
 import { childOf, sleep, unexpected } from './waiting.ts'
+
+/** With less time left, a batch is not sent any more. */
+const minimalMs = 5
 
 /**
  * Appends messages in batches, each message exactly once and in the order of the calls.
@@ -35,10 +41,7 @@ export class Producer<Input> {
   #timer: ReturnType<typeof setTimeout> | undefined
   /** Entries that were appended up to then do not linger. */
   #flushedAt = -Infinity
-  readonly #pending = new Set<Promise<number>>()
-  #messages = 0
-  #chars = 0
-  #waiters: Array<{ resolve: () => void, reject: (error: unknown) => void }> = []
+  readonly #backlog: Backlog
   #error: { readonly reason: Error } | undefined
   #stopped: { readonly reason: Error } | undefined
   #closed = false
@@ -53,6 +56,7 @@ export class Producer<Input> {
     this.#epoch = epoch ?? (id === undefined ? 0 : Date.now() * 1_000 + Math.floor(Math.random() * 1_000))
     this.#mayTakeOver = id !== undefined && epoch === undefined
     this.#options = settingsOf(options)
+    this.#backlog = new Backlog(this.#options)
     this.#queue = new EntryQueue(this.#options.batchMessages, this.#options.batchChars)
     this.#stopping = childOf(signal)
     this.#stopping.controller.signal.addEventListener('abort', () => { this.#stop(this.#stopping.controller.signal.reason) })
@@ -60,38 +64,45 @@ export class Producer<Input> {
   }
 
   /** Messages that are not acknowledged yet. */
-  get buffered (): number { return this.#messages }
+  get buffered (): number { return this.#backlog.messages }
 
   /**
    * Resolves when there is room for more. Rejects if the producer has stopped.
    * @example for (const order of orders) { await producer.ready; producer.send(order) }
    */
   get ready (): Promise<void> {
-    if (this.#stopped !== undefined) return handled(Promise.reject(this.#stopped.reason))
-    if (this.#hasRoom()) return Promise.resolve()
-    return handled(new Promise((resolve, reject) => { this.#waiters.push({ resolve, reject }) }))
+    return this.#backlog.ready()
   }
 
-  /** Appends a message without a promise: `flush` and `close` reject with the first error that came since. */
-  send (payload: Input, options?: MessageOptions): void {
-    this.append(payload, options).catch(() => {})
+  /**
+   * Appends a message without a promise: `flush` and `close` reject with the first error that came since.
+   * @throws StreamsError `producer_closed`, as nobody would hear of it otherwise
+   */
+  send (payload: Input, { key, headers }: MessageOptions = {}): void {
+    if (this.#closed) throw closedError()
+    if (this.#stopped !== undefined) return
+    try {
+      this.#add(this.#format.encode({ payload, key, headers }), 1)
+    } catch (error) {
+      this.#error ??= { reason: error as Error }
+    }
   }
 
   /** Appends a message. @returns the offset, when the message is stored @throws StreamsError */
   append (payload: Input, { key, headers }: MessageOptions = {}): Promise<{ readonly offset: number }> {
-    return handled(this.#add([{ payload, key, headers }]).then((offset) => ({ offset })))
+    return this.#append([{ payload, key, headers }], (offset) => ({ offset }))
   }
 
   /** Appends messages that get consecutive offsets, all or none. @throws StreamsError */
   appendBatch (messages: ReadonlyArray<NewMessage<Input>>): Promise<{ readonly offset: number, readonly lastOffset: number }> {
-    return handled(this.#add(messages).then((offset) => ({ offset, lastOffset: offset + messages.length - 1 })))
+    return this.#append(messages, (offset) => ({ offset, lastOffset: offset + messages.length - 1 }))
   }
 
   /** Sends what waits, and resolves when all messages up to now have their outcome. @throws the first error since the last flush */
   async flush (): Promise<void> {
     this.#flushedAt = performance.now()
     this.#dispatch()
-    await Promise.allSettled(this.#pending)
+    await this.#backlog.flushed()
     const error = this.#stopped ?? this.#error
     this.#error = undefined
     if (error !== undefined) throw error.reason
@@ -111,43 +122,27 @@ export class Producer<Input> {
     await this.close()
   }
 
-  #hasRoom (): boolean {
-    return this.#messages < this.#options.bufferMessages && this.#chars < this.#options.bufferChars
+  #append<T> (messages: ReadonlyArray<NewMessage<Input>>, answer: (offset: number) => T): Promise<T> {
+    return handled(new Promise<T>((resolve, reject) => {
+      if (this.#stopped !== undefined) throw this.#stopped.reason
+      if (this.#closed) throw closedError()
+      let text: string
+      try {
+        if (messages.length === 0) throw new RangeError('messages: expected at least one, got none')
+        text = messages.map((message) => this.#format.encode(message)).join(',')
+      } catch (error) {
+        this.#error ??= { reason: error as Error }
+        throw error
+      }
+      this.#add(text, messages.length, { resolve (offset) { resolve(answer(offset)) }, reject })
+    }))
   }
 
-  #add (messages: ReadonlyArray<NewMessage<Input>>): Promise<number> {
-    if (this.#stopped !== undefined) return Promise.reject(this.#stopped.reason)
-    if (this.#closed) {
-      return Promise.reject(new StreamsError('append: the producer is closed', { code: 'producer_closed', written: 'no' }))
-    }
-    let text: string
-    try {
-      if (messages.length === 0) throw new RangeError('messages: expected at least one, got none')
-      text = messages.map((message) => this.#format.encode(message)).join(',')
-    } catch (error) {
-      const reason = error instanceof Error ? error : new Error(String(error))
-      this.#error ??= { reason }
-      return Promise.reject(reason)
-    }
-    const stored = new Promise<number>((resolve, reject) => {
-      this.#queue.add({ text, messages: messages.length, at: performance.now(), resolve, reject })
-    })
-    this.#messages += messages.length
-    this.#chars += text.length
-    this.#pending.add(stored)
-    const settled = (): void => {
-      this.#pending.delete(stored)
-      this.#messages -= messages.length
-      this.#chars -= text.length
-      if (this.#waiters.length > 0 && this.#hasRoom()) for (const { resolve } of this.#waiters.splice(0)) resolve()
-    }
-    stored.then(settled, (reason: Error) => {
-      this.#error ??= { reason }
-      settled()
-    })
+  #add (text: string, messages: number, waiting?: Entry['waiting']): void {
+    const round = this.#backlog.add(messages, text.length)
+    this.#queue.add({ text, messages, at: performance.now(), round, waiting })
     if (this.#queue.full) this.#dispatch()
     else this.#timer ??= setTimeout(() => { this.#dispatch() }, this.#options.lingerMs)
-    return stored
   }
 
   /** Sends batches as long as they are due and there is room on the way. */
@@ -175,7 +170,7 @@ export class Producer<Input> {
   async #send (batch: Batch): Promise<void> {
     this.#sent.push(batch)
     const outcome = await this.#deliver(batch)
-    batch.end(outcome)
+    this.#end(batch, outcome)
     if (outcome.kind === 'stored') {
       this.#confirmed = true
       this.#mayTakeOver = false
@@ -188,7 +183,28 @@ export class Producer<Input> {
     } else if (this.#sent.every(({ outcome }) => outcome !== undefined)) {
       this.#beginEpoch()
     }
+    // Also if the last batch was stored while the signal came.
+    if (this.#stopped !== undefined && this.#sent.length === 0) this.#rejectWaiting()
     this.#dispatch()
+  }
+
+  #end (batch: Batch, outcome: Outcome): void {
+    batch.end(outcome)
+    if (outcome.kind === 'stored') {
+      let { offset } = outcome
+      for (const { messages, waiting } of batch.entries) {
+        waiting?.resolve(offset)
+        offset += messages
+      }
+      this.#backlog.remove(batch.entries)
+    }
+    if (outcome.kind === 'failed') this.#reject(batch.entries, outcome.error)
+  }
+
+  #reject (entries: readonly Entry[], error: unknown): void {
+    if (entries.length > 0) this.#error ??= { reason: error as Error }
+    for (const { waiting } of entries) waiting?.reject(error)
+    this.#backlog.remove(entries)
   }
 
   #fail (batch: Batch, outcome: Outcome): void {
@@ -207,7 +223,7 @@ export class Producer<Input> {
       if (kind !== 'returned') continue
       if (!batch.unknown || unknown === undefined) again.push(batch.entries)
       // What the service may have stored of the batch before lets it store this one, too.
-      else batch.end({ kind: 'failed', error: afterUnknown() })
+      else this.#end(batch, { kind: 'failed', error: afterUnknown() })
     }
     this.#returned = [...again, ...this.#returned]
     this.#sent = []
@@ -216,14 +232,16 @@ export class Producer<Input> {
     this.#confirmed = this.#mayTakeOver = false
     this.#failedSeq = Infinity
     this.#wake = new AbortController()
-    if (this.#stopped !== undefined) this.#rejectWaiting()
   }
 
   /** Sends a batch until its outcome is known, or its time is over. */
   async #deliver (batch: Batch): Promise<Outcome> {
     const endsAt = batch.at + this.#options.deliveryTimeoutMs
     for (let attempt = 1, gaps = 0; ; attempt++) {
-      const result = await this.#attempt(batch, attempt, endsAt)
+      if (endsAt - performance.now() < minimalMs) return { kind: 'failed', error: tooLate(batch.unknown) }
+      const result = await append(this.#transport, this.#path, batch.body(this.id, this.#epoch), {
+        signal: this.#stopping.controller.signal, attempt, timeoutMs: endsAt - performance.now()
+      })
       if (typeof result === 'number') return { kind: 'stored', offset: result }
       if (!(result instanceof StreamsError)) return { kind: 'failed', error: result }
       batch.unknown ||= result.written === 'unknown'
@@ -241,26 +259,9 @@ export class Producer<Input> {
       }
       const delayMs = this.#transport.pause(result, attempt)
       if (performance.now() + delayMs >= endsAt) return { kind: 'failed', error }
-      if (!gap) this.#transport.hooks.onRetry?.({ operation: 'produce', attempt, error, delayMs })
+      if (!gap) this.#transport.hooks.onRetry({ operation: 'produce', attempt, error, delayMs })
       const pause = sleep(delayMs, this.#wake.signal).catch(() => {})
       await (gap ? Promise.race([this.#before(batch)?.finished ?? pause, pause]) : pause)
-    }
-  }
-
-  /** @returns the first offset, or the error */
-  async #attempt (batch: Batch, attempt: number, endsAt: number): Promise<unknown> {
-    try {
-      const answer = await this.#transport.once({
-        operation: 'produce',
-        method: 'POST',
-        path: this.#path,
-        body: batch.body(this.id, this.#epoch),
-        repeatable: true,
-        appends: true
-      }, jsonOf<{ offset: number }>, { signal: this.#stopping.controller.signal, attempt, timeoutMs: endsAt - performance.now() })
-      return answer.offset
-    } catch (error) {
-      return error
     }
   }
 
@@ -287,14 +288,13 @@ export class Producer<Input> {
     this.#wake.abort()
     clearTimeout(this.#timer)
     if (this.#sent.length === 0) this.#rejectWaiting()
-    for (const { reject } of this.#waiters.splice(0)) reject(reason)
+    this.#backlog.stop(reason)
   }
 
   /** What was never sent, or was not stored, will not be. */
   #rejectWaiting (): void {
-    const { reason } = this.#stopped!
-    const error = withOutcome(reason, false)
-    for (const { reject } of [...this.#returned.flat(), ...this.#queue.takeAll()]) reject(error)
+    const entries = [...this.#returned.flat(), ...this.#queue.takeAll()]
     this.#returned = []
+    this.#reject(entries, withOutcome(this.#stopped!.reason, false))
   }
 }

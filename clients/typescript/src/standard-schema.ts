@@ -11,6 +11,7 @@ export interface StandardSchema<Input = unknown, Output = Input> {
   }
 }
 
+/** The value, or what is wrong with it. */
 export type SchemaResult<Output> =
   | { readonly value: Output, readonly issues?: undefined }
   | { readonly issues: readonly SchemaIssue[] }

@@ -1,6 +1,6 @@
 import { errorOf, StreamsError, type Written } from './errors.ts'
 import type { CallOptions, ClientOptions, Hooks, RequestInfo } from './options.ts'
-import { childOf, pauseOf, sleep } from './waiting.ts'
+import { childOf, pauseOf, sleep, unexpected } from './waiting.ts'
 
 /** A request of one operation. */
 export interface Call {
@@ -21,6 +21,9 @@ export interface Call {
   readonly waitMs?: number
 }
 
+/** Shorter bodies do not get shorter. */
+const compressedMin = 1_000
+
 type Read<T> = (response: Response, watch: Watch) => Promise<T>
 
 /** The time limit of an attempt, for what reads a body for longer than an attempt takes. */
@@ -34,7 +37,7 @@ export interface Watch {
 
 /** Sends requests, with retries. */
 export class Transport {
-  readonly hooks: Hooks
+  readonly hooks: Hooks & Required<Pick<Hooks, 'onResponse' | 'onRetry'>>
   readonly timeoutMs: number
   readonly attemptTimeoutMs: number
   readonly retry: { readonly attempts: number, readonly baseMs: number, readonly maxMs: number }
@@ -42,20 +45,29 @@ export class Transport {
   readonly #fetch: typeof globalThis.fetch
   readonly #token: ClientOptions['token']
   readonly #headers: Readonly<Record<string, string>>
+  readonly #compression: ClientOptions['compression']
 
   constructor (options: ClientOptions) {
     const { url, token, fetch, headers = {}, retry, timeoutMs = 60_000, attemptTimeoutMs = 30_000, hooks = {} } = options
+    const { hostname } = new URL(url)
     this.#url = new URL(url).href.replace(/\/+$/, '')
     this.#token = token
     // Not the function itself: Workers and browsers want it called on their global object.
     this.#fetch = fetch ?? ((input, init) => globalThis.fetch(input, init))
-    this.#headers = headers
+    this.#compression = options.compression
+    // Where nothing is sent over a network, compression only costs. Browsers ignore this header.
+    const local = /^(localhost|127\..*|\[::1\])$/.test(hostname) && this.#compression === undefined
+    this.#headers = local || this.#compression === 'none' ? { 'accept-encoding': 'identity', ...headers } : headers
     this.retry = retry === false
       ? { attempts: 1, baseMs: 0, maxMs: 0 }
       : { attempts: Infinity, baseMs: 100, maxMs: 5_000, ...retry }
     this.timeoutMs = timeoutMs
     this.attemptTimeoutMs = attemptTimeoutMs
-    this.hooks = hooks
+    this.hooks = {
+      ...hooks,
+      onResponse: safely((response) => hooks.onResponse?.(response)),
+      onRetry: safely((retry) => hooks.onRetry?.(retry))
+    }
   }
 
   /**
@@ -81,7 +93,7 @@ export class Transport {
         const delayMs = this.pause(error as StreamsError, attempt)
         const again = attempt < this.retry.attempts && mayRepeat(call, caught as StreamsError)
         if (!again || performance.now() + delayMs >= endsAt) throw error
-        this.hooks.onRetry?.({ operation: call.operation, attempt, error: error as StreamsError, delayMs })
+        this.hooks.onRetry({ operation: call.operation, attempt, error: error as StreamsError, delayMs })
         await sleep(delayMs, signal)
       }
     }
@@ -125,7 +137,7 @@ export class Transport {
   async #prepare (call: Call, attempt: number): Promise<RequestInfo> {
     const { operation, method, path, query = {}, body } = call
     const given = Object.entries(query).filter((entry): entry is [string, string | number | boolean] => entry[1] !== undefined)
-    const search = new URLSearchParams(given.map(([name, value]) => [name, String(value)])).toString()
+    const search = new URLSearchParams(given.map(([name, value]): [string, string] => [name, String(value)])).toString()
     const url = `${this.#url}${path}${search === '' ? '' : '?'}${search}`
     const headers = new Headers(this.#headers)
     if (body !== undefined) headers.set('content-type', 'application/json')
@@ -140,10 +152,16 @@ export class Transport {
   async #fetchOnce (request: RequestInfo, body: string | undefined, signal: AbortSignal): Promise<Response> {
     const { method, url, headers } = request
     const startedAt = performance.now()
-    const response = await this.#fetch(url, { method, headers, signal, ...body !== undefined && { body } })
+    const init: RequestInit = { method, headers, signal, redirect: 'manual' }
+    if (body !== undefined) init.body = body
+    if (this.#compression === 'gzip' && body !== undefined && body.length >= compressedMin) {
+      headers.set('content-encoding', 'gzip')
+      init.body = await gzip(body)
+    }
+    const response = await this.#fetch(url, init)
     const { status } = response
     const requestId = response.headers.get('x-request-id') ?? undefined
-    this.hooks.onResponse?.({ ...request, status, ms: performance.now() - startedAt, requestId })
+    this.hooks.onResponse({ ...request, status, ms: performance.now() - startedAt, requestId })
     return response
   }
 }
@@ -157,6 +175,17 @@ export function mayRepeat ({ repeatable }: Pick<Call, 'repeatable'>, error: Stre
   if (!known && !repeatable) return false
   // Of an append whose outcome is not known, only a repetition tells.
   return retriable || (written === 'unknown' && (status ?? 0) >= 500)
+}
+
+/** What an observer throws is a defect of the program, not of the request: it becomes an uncaught exception. */
+function safely<T> (observe: (event: T) => void): (event: T) => void {
+  return (event) => {
+    try {
+      observe(event)
+    } catch (error) {
+      unexpected(error)
+    }
+  }
 }
 
 function watchOf (controller: AbortController, limitMs: number): Watch {
@@ -173,6 +202,10 @@ function watchOf (controller: AbortController, limitMs: number): Watch {
   }
   watch.restart(limitMs)
   return watch
+}
+
+function gzip (text: string): Promise<ArrayBuffer> {
+  return new Response(new Blob([text]).stream().pipeThrough(new CompressionStream('gzip'))).arrayBuffer()
 }
 
 /** A path below the service's URL. */

@@ -10,6 +10,12 @@ export function pauseOf ({ baseMs, maxMs }: Pauses, attempt: number): number {
   return Math.random() * Math.min(maxMs, baseMs * 2 ** Math.min(attempt - 1, 30))
 }
 
+/** Resolves when others have had their turn: connections, timers. */
+export function turn (): Promise<void> {
+  const { setImmediate: soon = setTimeout } = globalThis as { setImmediate?: (callback: () => void) => unknown }
+  return new Promise((resolve) => { soon(resolve) })
+}
+
 /** @throws the reason of the signal */
 export function sleep (ms: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {

@@ -117,6 +117,19 @@ test('a part of a stream that comes twice does not give a message twice', async 
   assert.deepEqual(await follow(new StreamsClient({ url }).topic<number>('orders'), {}), [1, 2, 3])
 })
 
+test('pauses begin anew after each success', async (t) => {
+  const page = (offset: number, closed = false) => ({
+    headers: { 'next-offset': `${offset}`, 'earliest-offset': '1', 'end-offset': `${offset}`, 'topic-closed': `${closed}` }, body: ''
+  })
+  const { url } = await scripted(t, page(1), 'close', page(2), 'close', page(3, true))
+  const attempts: number[] = []
+  const client = new StreamsClient({
+    url, retry: { baseMs: 1, maxMs: 1, attempts: 1 }, hooks: { onRetry ({ attempt }) { attempts.push(attempt) } }
+  })
+  await follow(client.topic<number>('orders'), { transport: 'poll' })
+  assert.deepEqual(attempts, [1, 1])
+})
+
 test('an event that says why the stream ends', async (t) => {
   const position = { headers: { 'next-offset': '1', 'earliest-offset': '1', 'end-offset': '1' }, body: '' }
   const event = (problem: object): string => `retry: 1\nid: 0\n\nevent: problem\ndata: ${JSON.stringify(problem)}\n\n`

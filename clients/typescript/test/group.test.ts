@@ -183,6 +183,42 @@ test('several outputs of a message, to several topics, once each', async (t) => 
   assert.deepEqual(b.map(({ payload, headers }) => `${String(payload)} ${headers?.['h']}`).toSorted(), ['0 x', '2 x'])
 })
 
+test('what a callback throws ends the consumer, which gives back the rest', async (t) => {
+  const { client } = await startService(t)
+  const topic = await topicOf(client, 5)
+  const group = topic.group('workers')
+  await group.create({ maxAttempts: 1 })
+  const failing = new Error('the log is full')
+  const fail = (): never => { throw failing }
+  const handler = ({ payload }: { payload: number }): void => { if (payload === 0) throw new Error('no') }
+  await assert.rejects(group.consume(handler, { onError: fail, concurrency: 2 }), failing)
+  await group.seek('earliest')
+  await assert.rejects(group.consume(handler, { onDeadLetter: fail, concurrency: 2 }), failing)
+  assert.equal((await group.describe()).inFlight, 0)
+})
+
+test('a consumer that runs for long collects no listeners', async (t) => {
+  const { client } = await startService(t)
+  const topic = await topicOf(client, 300)
+  // By signal: as its consumer adds and removes them.
+  const live = new Map<AbortSignal, number>()
+  for (const [name, change] of [['addEventListener', 1], ['removeEventListener', -1]] as const) {
+    const original = Object.getOwnPropertyDescriptor(EventTarget.prototype, name)!.value as (...args: unknown[]) => void
+    t.mock.method(EventTarget.prototype, name, function (this: EventTarget, ...args: unknown[]) {
+      if (this instanceof AbortSignal) live.set(this, (live.get(this) ?? 0) + change)
+      original.apply(this, args)
+    })
+  }
+  const stop = new AbortController()
+  let handled = 0
+  await topic.group('workers').consume(async () => {
+    await wait(1)
+    if (++handled === 300) stop.abort()
+  }, { signal: stop.signal, concurrency: 2, prefetch: 100 })
+  assert.ok(live.size > 5)
+  assert.ok(Math.max(...live.values()) < 10, `${Math.max(...live.values())} listeners on one target`)
+})
+
 test('managing a group, and a consumer that reads by itself', async (t) => {
   const { client } = await startService(t)
   const topic = await topicOf(client, 5)

@@ -35,6 +35,12 @@ test('big integers with a codec', async (t) => {
   assert.equal((await topic.page()).messages[0]!.payload, 9007199254740993n)
 })
 
+test('an event that never ends is an error, not a full memory', () => {
+  const parser = new EventParser()
+  const bytes = new TextEncoder().encode(`data: ${'x'.repeat(2 ** 20)}`)
+  assert.throws(() => { for (let n = 0; n < 20; n++) parser.push(bytes) }, /stream: expected events of up to 16777216 characters, got more/)
+})
+
 test('events are the same however the stream is cut into pieces', () => {
   const text = 'retry: 1000\nid: 2\n\n:\n\nid: 3\ndata: {"a":"ü€😀"}\n\n' +
     'event: closed\nid: 4\ndata:x\ndata: y\n\nid: 5\r\ndata: crlf\r\n\r\nid: 6\ndata: cut'

@@ -34,13 +34,14 @@ test('messages are gathered by number, by size and by time', async (t) => {
   assert.equal(await appends({ batchMessages: 10 }, 100), 10)
   assert.equal(await appends({ batchChars: 140, lingerMs: 50 }, 100), 10)
   assert.equal(await appends({ lingerMs: 50 }, 100), 1)
-  const producer = topic.producer({ lingerMs: 100 })
+  const producer = topic.producer({ lingerMs: 2_000 })
   const startedAt = performance.now()
   await producer.append(1)
-  assert.ok(performance.now() - startedAt >= 99, 'a message lingers')
+  assert.ok(performance.now() - startedAt >= 1_999, 'a message lingers')
+  const flushedAt = performance.now()
   const lingering = producer.append(2)
   await producer.flush()
-  assert.ok(performance.now() - startedAt < 200, 'a flush does not linger')
+  assert.ok(performance.now() - flushedAt < 1_900, 'a flush does not linger')
   assert.equal((await lingering).offset, 302)
   await producer.close()
 })
@@ -166,12 +167,84 @@ test('a signal stops a producer at once', async (t) => {
   await assert.rejects(producer.close(), reason)
 })
 
+test('a signal that comes as the last batch is stored leaves nobody waiting', async () => {
+  const controller = new AbortController()
+  const reason = new Error('enough')
+  const client = new StreamsClient({
+    url: 'http://service',
+    // An answer that has arrived when the signal comes.
+    async fetch () {
+      controller.abort(reason)
+      return Response.json({ offset: 1 })
+    }
+  })
+  const producer = client.topic<number>('orders').producer({ signal: controller.signal, batchMessages: 1 })
+  const [first, second] = [producer.append(1), producer.append(2)]
+  assert.deepEqual(await first, { offset: 1 })
+  await assert.rejects(second, reason)
+  await assert.rejects(producer.close(), reason)
+})
+
+test('a program that waits for nothing but ready leaves the connection its turn', async () => {
+  let sent = 0
+  let sentAtFirstTurn: number | undefined
+  const client = new StreamsClient({
+    url: 'http://service',
+    async fetch () {
+      // As a connection, which writes when the program has nothing to do.
+      await new Promise((resolve) => { setImmediate(resolve) })
+      sentAtFirstTurn ??= sent
+      return Response.json({ offset: 1 })
+    }
+  })
+  const producer = client.topic<number>('orders').producer({ batchMessages: 10 })
+  for (; sent < 1_000; sent++) {
+    await producer.ready
+    producer.send(sent)
+  }
+  assert.ok(sentAtFirstTurn! <= 30, `${sentAtFirstTurn} messages before the first was on its way`)
+  await producer.close()
+})
+
+test('a message that was never sent is not there', async (t) => {
+  const { url, arrived } = await scripted(t, { body: { offset: 1 } }, 'hang')
+  const producer = new StreamsClient({ url }).topic<number>('orders').producer({ batchMessages: 1, inFlight: 1, deliveryTimeoutMs: 200 })
+  await producer.append(0)
+  const [sent, waiting] = [producer.append(1), producer.append(2)]
+  await assert.rejects(sent, hasCode('timeout', 'unknown'))
+  await assert.rejects(waiting, hasCode('timeout', 'no'))
+  assert.equal(arrived.length, 2)
+  await producer.close().catch(() => {})
+})
+
+test('a flush waits for what was appended before, not for what comes later', async (t) => {
+  const { service, client } = await startService(t)
+  const producer = client.topic<number>('orders').producer()
+  await producer.flush()
+  let stored = false
+  const appended = [producer.append(1).then((answer) => {
+    stored = true
+    return answer
+  })]
+  const flushed = producer.flush().then(() => { assert.ok(stored) })
+  await appended[0]
+  service.proxy.rules = [{ fault: 'late', rate: 1, ms: 500 }]
+  appended.push(producer.append(2))
+  await flushed
+  assert.equal(producer.buffered, 1)
+  const both = Promise.all([producer.flush(), producer.flush()])
+  assert.deepEqual((await Promise.all(appended)).map(({ offset }) => offset), [1, 2])
+  await both
+  await producer.close()
+})
+
 test('after close nothing is taken', async (t) => {
   const { url } = await scripted(t, { body: { offset: 1 } })
   const producer = new StreamsClient({ url }).topic<number>('orders').producer()
   producer.send(1)
   await producer.close()
   await assert.rejects(producer.append(2), hasCode('producer_closed', 'no'))
+  assert.throws(() => { producer.send(2) }, hasCode('producer_closed', 'no'))
   await producer.close().catch(() => {})
 })
 
@@ -179,8 +252,8 @@ test('a batch that may be stored although the one before failed is not sent agai
   // The first is acknowledged; the second is never answered; the third had an attempt without an answer.
   const gap = problem(409, 'producer_gap', { retriable: true, written: 'no', expected_seq: 1 })
   const { url, arrived } = await scripted(t, { body: { offset: 1 } }, 'hang', 'close', gap)
-  const client = new StreamsClient({ url, retry: { baseMs: 1, maxMs: 1 }, attemptTimeoutMs: 400 })
-  const producer = client.topic<number>('orders').producer({ batchMessages: 1, deliveryTimeoutMs: 300 })
+  const client = new StreamsClient({ url, retry: { baseMs: 1, maxMs: 1 }, attemptTimeoutMs: 2_000 })
+  const producer = client.topic<number>('orders').producer({ batchMessages: 1, deliveryTimeoutMs: 1_000 })
   await producer.append(0)
   const second = producer.append(1)
   await wait(20)

@@ -14,7 +14,9 @@ class Runner {
 
   constructor (service: SuiteService) {
     this.#service = service
-    this.#client = new StreamsClient({ url: service.url, retry: { baseMs: 20, maxMs: 500 } })
+    this.#client = new StreamsClient({
+      url: service.url, retry: { baseMs: 20, maxMs: 500 }, ...service.token !== undefined && { token: service.token }
+    })
   }
 
   async run (step: Step): Promise<void> {
@@ -167,9 +169,10 @@ function assertEach (got: readonly number[], messages: number): void {
 }
 
 describe('the client suite', () => {
-  const all = ['server', 'lambda', 'lambda-streaming']
+  const all = ['server', 'server-tokens', 'lambda', 'lambda-streaming']
   const cases = all.flatMap((target) => {
-    return scenarios.filter(({ targets = all }) => targets.includes(target)).map((scenario) => ({ target, ...scenario }))
+    const fitting = scenarios.filter(({ targets = all }) => targets.includes(target.replace('-tokens', '')))
+    return fitting.map((scenario) => ({ target, ...scenario }))
   })
   for (const { target, name, seed, settings, steps } of cases) {
     test(`${target}: ${name}`, { timeout: 180_000 }, async (t) => {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { type ClientOptions, type RetryInfo, StreamsClient, StreamsError } from '../src/index.ts'
 import { problem, scripted } from './support/scripted.ts'
+import { startService } from './support/service.ts'
 
 const stored = { body: { topic: 'orders', offset: 7 } }
 
@@ -87,6 +88,64 @@ test('a page of a proxy is an error that may pass', async (t) => {
   assert.equal(arrived.length, 3)
   const other = await scripted(t, { status: 404, body: 'nothing here' })
   await assert.rejects(clientOf(other.url).topic('orders').describe(), failsWith({ code: 'invalid_answer', status: 404, retriable: false }))
+})
+
+test('a redirect is not followed, as it would send the token elsewhere, and make a POST a GET', async (t) => {
+  const elsewhere = await scripted(t, stored)
+  const { url, arrived } = await scripted(t, { status: 301, headers: { location: `${elsewhere.url}/v1` } })
+  await assert.rejects(clientOf(url, { token: 'secret' }).topic('orders').append(1), failsWith({
+    code: 'invalid_answer',
+    status: 301,
+    retriable: false,
+    written: 'no',
+    message: `url: expected the service, got a redirect to ${elsewhere.url}/v1`
+  }))
+  assert.deepEqual([arrived.length, elsewhere.arrived.length], [1, 0])
+})
+
+test('a pause that nobody could want is not waited for, nor taken for none', async (t) => {
+  const { url } = await scripted(t, problem(503, 'overloaded', {}, { 'retry-after': '99999999' }))
+  await assert.rejects(clientOf(url).health(), failsWith({ retryAfterMs: 600_000 }))
+})
+
+test('bodies are compressed on request, and answers of a service on this machine are not', async (t) => {
+  const { url, arrived } = await scripted(t, stored)
+  const long = 'x'.repeat(1_000)
+  await clientOf(url).topic('orders').append(long)
+  assert.deepEqual([arrived[0]!.headers['content-encoding'], arrived[0]!.headers['accept-encoding']], [undefined, 'identity'])
+  const { service } = await startService(t)
+  const topic = clientOf(service.url, { compression: 'gzip' }).topic<string>('orders')
+  const sizes: Array<string | undefined> = []
+  const proxied = new StreamsClient({
+    url: service.url,
+    compression: 'gzip',
+    async fetch (input, init) {
+      const { body, headers } = init!
+      const size = typeof body === 'string' ? body.length : (body as ArrayBuffer).byteLength < 100
+      sizes.push(`${size} ${(headers as Headers).get('content-encoding')}`)
+      return fetch(input, init)
+    }
+  })
+  await proxied.topic('orders').append(long)
+  await proxied.topic('orders').append('short')
+  assert.deepEqual(sizes, ['true gzip', '19 null'])
+  assert.deepEqual((await topic.page()).messages.map(({ payload }) => payload), [long, 'short'])
+})
+
+test('what an observer throws does not fail the request, and does not get lost', async (t) => {
+  const { url, arrived } = await scripted(t, 'close', stored)
+  const uncaught: unknown[] = []
+  // The runner has its own listener.
+  const listeners = process.listeners('uncaughtException')
+  process.removeAllListeners('uncaughtException').on('uncaughtException', (error) => { uncaught.push(error.message) })
+  t.after(() => {
+    process.removeAllListeners('uncaughtException')
+    for (const listener of listeners) process.on('uncaughtException', listener)
+  })
+  const hooks = { onRetry () { throw new Error('retry') }, onResponse () { throw new Error('response') } }
+  assert.equal((await clientOf(url, { hooks }).topic('orders').append(1)).offset, 7)
+  await new Promise((resolve) => { setTimeout(resolve, 20) })
+  assert.deepEqual([uncaught, arrived.length], [['retry', 'response'], 2])
 })
 
 test('attempts and the whole call have time limits', async (t) => {

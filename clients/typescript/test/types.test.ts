@@ -1,14 +1,10 @@
 import { test } from 'node:test'
 import { jsonText, type Message, type StandardSchema, StreamsClient, type Topic } from '../src/index.ts'
+import { has, same } from './support/types.ts'
 
 /* Checked by the compiler: an expected error that does not come is an error. */
 
 interface Order { readonly item: string }
-
-type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends (<T>() => T extends B ? 1 : 2) ? true : false
-function same<A, B> (..._proof: Same<A, B> extends true ? [] : ['types differ']): void {}
-/** The same for a value. */
-function has<B> () { return <A>(_value: A, ..._proof: Same<A, B> extends true ? [] : ['types differ']): void => {} }
 
 /** Nothing of it is called. */
 export async function types (client: StreamsClient, schema: StandardSchema<{ at: string }, { at: Date }>): Promise<void> {

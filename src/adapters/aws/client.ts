@@ -2,6 +2,7 @@ import { NodeHttpHandler } from '@smithy/node-http-handler'
 import type { MetadataBearer, Pluggable } from '@smithy/types'
 import { StoreError } from '../../ports/errors.ts'
 import type { CallOptions } from '../../ports/segment-store.ts'
+import { createAgents } from './agents.ts'
 import { markSent } from './errors.ts'
 
 /** Settings of both services. The SDK finds absent ones by its own rules (environment, profile, role). */
@@ -25,7 +26,6 @@ const SOCKETS_MAX = 128
 /** The configuration of the clients of both services. */
 export function clientConfig (settings: AwsSettings) {
   const { region, endpoint, credentials } = settings
-  const agent = { keepAlive: true, maxSockets: SOCKETS_MAX }
   return {
     ...region !== undefined && { region },
     ...endpoint !== undefined && { endpoint },
@@ -34,8 +34,7 @@ export function clientConfig (settings: AwsSettings) {
     // demands, and report only the last of several failures.
     maxAttempts: 1,
     requestHandler: new NodeHttpHandler({
-      httpAgent: agent,
-      httpsAgent: agent,
+      ...createAgents({ keepAlive: true, maxSockets: SOCKETS_MAX }),
       requestTimeout: ATTEMPT_TIMEOUT_MS,
       // Without this, `requestTimeout` only prints a warning.
       throwOnRequestTimeout: true,

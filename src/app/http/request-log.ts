@@ -5,6 +5,7 @@ import type { ErrorCode, Written } from '../../domain/errors.ts'
 import type { Operation, StorageCalls } from '../../domain/operation.ts'
 import type { Telemetry } from '../../ports/telemetry.ts'
 import { addCostHeaders } from './answers/cost-headers.ts'
+import { withVersion } from './version.ts'
 
 /** Fields that a handler adds to its request's log line. Must not contain anything of a message. */
 export class RequestLogFields {
@@ -99,7 +100,7 @@ export function logRequest (
   const ms = reply.elapsedTime
   const status = aborted ? undefined : reply.statusCode
   // The route's pattern, not the path, which may contain anything.
-  const route = request.routeOptions.url
+  const route = withVersion(request.routeOptions.url, request.originalUrl)
   telemetry.request({ method: request.method, route, status, code, ms: waited ? undefined : ms })
   if (log.level === 'silent') return
   log.info({

@@ -44,16 +44,28 @@ export function openProblems (...codes: ErrorCode[]): Record<number, unknown> {
     const status = statusOf[code]
     byStatus.set(status, [...byStatus.get(status) ?? [], code])
   }
-  return Object.fromEntries([...byStatus].map(([status, all]) => [status, {
-    description: all.map((code) => `\`${code}\`: ${errorKinds[code].title}.`).join(' '),
-    ...[429, 503, 507].includes(status) ? { headers: retryAfter } : {},
-    content: {
-      [problemType]: {
-        schema: Type.Ref(ProblemSchema),
-        examples: Object.fromEntries(all.map((code) => [code, { value: exampleOf(code, ofAppend) }]))
+  return Object.fromEntries([...byStatus].map(([status, all]) => [status, described(status, all, ofAppend)]))
+}
+
+const descriptions = new Map<string, unknown>()
+
+/** Most routes have the same errors of most statuses. */
+function described (status: number, codes: readonly ErrorCode[], ofAppend: boolean): unknown {
+  const key = `${ofAppend} ${codes.join()}`
+  let description = descriptions.get(key)
+  if (description === undefined) {
+    descriptions.set(key, description = {
+      description: codes.map((code) => `\`${code}\`: ${errorKinds[code].title}.`).join(' '),
+      ...[429, 503, 507].includes(status) ? { headers: retryAfter } : {},
+      content: {
+        [problemType]: {
+          schema: Type.Ref(ProblemSchema),
+          examples: Object.fromEntries(codes.map((code) => [code, { value: exampleOf(code, ofAppend) }]))
+        }
       }
-    }
-  }]))
+    })
+  }
+  return description
 }
 
 /** Errors that occur before a request has a route, so before it is known to be an append. */

@@ -23,7 +23,8 @@ export function endOf (item: TopicItem | undefined): number {
  * @param last the fact's version
  */
 export function counts (item: Pick<TopicItem, 'deletedAtOffset'>, last: number): boolean {
-  return last > (item.deletedAtOffset ?? 0)
+  // A close before the first message is at offset 0.
+  return item.deletedAtOffset === undefined || last > item.deletedAtOffset
 }
 
 /** The topic's last offset for ever, if it is closed. */

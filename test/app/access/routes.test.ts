@@ -8,7 +8,7 @@ import { bearer } from '../../support/http/access.ts'
 import { memoryApp } from '../../support/http/app.ts'
 
 /** The routes that need nothing. All others are answered with 401 without a token. */
-const open = ['/', '/docs', '/docs/*', '/docs/errors', '/health', '/openapi.json', '/ready', '/v1/health', '/v1/openapi.json', '/v1/ready']
+const open = ['/', '/docs', '/docs/*', '/docs/errors', '/health', '/openapi.json', '/ready']
 
 /** What each other route needs. */
 const needs: Record<string, string> = {
@@ -51,19 +51,21 @@ test('every route declares what it needs, and asks for it', async (t) => {
       assert(access === undefined || access === 'open', url)
       continue
     }
-    const path = url.replace(':topic', 't').replace(':group', 'g').replace(':id', 'x')
-    const route = `${method === 'HEAD' ? 'GET' : method} ${url.replace(/^\/v1/, '')}`
+    const route = `${method === 'HEAD' ? 'GET' : method} ${url}`
     const need = needs[route]
     assert(need !== undefined && access !== undefined, `${method} ${url} is new: add it to this test, and to docs/access.md`)
     seen.add(route)
-    const anonymous = await app.inject({ method: method as 'GET', url: path })
-    assert.deepEqual([anonymous.statusCode, anonymous.headers['www-authenticate']], [401, 'Bearer realm="streams"'], `${method} ${url}`)
-    const other = await app.inject({ method: method as 'GET', url: path, headers: bearer(text) })
-    if (need === 'list') assert.equal(other.statusCode, 200)
-    else {
-      assert.equal(other.statusCode, 403, `${method} ${url}`)
-      assert.equal(other.headers['www-authenticate'], `Bearer realm="streams", error="insufficient_scope", scope="${need}"`)
-      if (method !== 'HEAD') assert.equal(other.json<{ detail: string }>().detail, `The token does not allow ${need}.`)
+    for (const version of ['', '/v1']) {
+      const path = version + url.replace(':topic', 't').replace(':group', 'g').replace(':id', 'x')
+      const anonymous = await app.inject({ method: method as 'GET', url: path })
+      assert.deepEqual([anonymous.statusCode, anonymous.headers['www-authenticate']], [401, 'Bearer realm="streams"'], `${method} ${url}`)
+      const other = await app.inject({ method: method as 'GET', url: path, headers: bearer(text) })
+      if (need === 'list') assert.equal(other.statusCode, 200)
+      else {
+        assert.equal(other.statusCode, 403, `${method} ${url}`)
+        assert.equal(other.headers['www-authenticate'], `Bearer realm="streams", error="insufficient_scope", scope="${need}"`)
+        if (method !== 'HEAD') assert.equal(other.json<{ detail: string }>().detail, `The token does not allow ${need}.`)
+      }
     }
   }
   assert.deepEqual([...seen].sort(), Object.keys(needs).sort())

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { ajvValidators } from '../../../src/app/http/ajv.ts'
 import { createBodyParsers, JsonReading, LinesReading, type Reading } from '../../../src/app/http/bodies/message-body.ts'
 import type { MessageBody } from '../../../src/app/http/bodies/message-reader.ts'
 import { createMessageRules } from '../../../src/app/http/bodies/message-rules.ts'
@@ -8,8 +9,8 @@ import { defaultLimits } from '../../../src/domain/limits.ts'
 
 const MiB = 1024 * 1024
 const { sliceChars } = defaultLimits
-const rules = createMessageRules(defaultLimits)
-const parsers = createBodyParsers(defaultLimits)
+const rules = createMessageRules(defaultLimits, ajvValidators())
+const parsers = createBodyParsers(defaultLimits, ajvValidators())
 
 interface Case {
   readonly body: string

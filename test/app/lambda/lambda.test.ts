@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { test, type TestContext } from 'node:test'
 import { gzipSync } from 'node:zlib'
 import { problem } from '../../support/http/requests.ts'
 import type { LambdaAnswer } from '../../support/lambda/bridge.ts'
+import { parseEmf } from '../../support/lambda/emf.ts'
 import { functionUrlEvent, httpApiEvent, httpApiEventV1, lambdaContext, restEvent, type Sent } from '../../support/lambda/events.ts'
 
 Object.assign(process.env, { DATA_DIR: ':memory:', LOG_LEVEL: 'silent', AUTH: 'none', BUCKET_NAME: '', COUNTERS_TABLE: '' })
@@ -192,16 +193,29 @@ test('requests of the same environment at the same time', async () => {
   assert.equal(new Set(answers.map(({ body }) => body)).size, 20)
 })
 
-test('a schedule sweeps, and gets what was removed and what it cost', async () => {
+test('a schedule sweeps, and gets what was removed and what it cost', async (t) => {
   const name = topic()
   await invoke(functionUrlEvent({
     ...get(`/topics/${name}`), method: 'PUT', headers: { 'content-type': 'application/json' }, body: Buffer.from('{"retention_bytes":1}')
   }))
   // What is as small as a seal stays for some minutes.
   for (let n = 0; n < 3; n++) await invoke(functionUrlEvent(post(name, `{"payload":"${'x'.repeat(100)}"}`)))
+  const lines = metricLines(t)
   const swept = await sweepHandler({ source: 'aws.events' }, lambdaContext())
   assert.equal(swept.segments, 2)
+  assert.deepEqual(lines.map((line) => parseEmf(line)['streams_retention_segments_removed_total']), [2])
   assert(swept.topics >= 1 && swept.bytes > 100 && swept.calls.remove === 1, JSON.stringify(swept))
   const page = JSON.parse((await invoke(functionUrlEvent(get(`/topics/${name}/consume`)))).body) as { messages: Array<{ offset: number }> }
   assert.deepEqual(page.messages.map(({ offset }) => offset), [3])
+  lines.length = 0
+  assert.equal((await sweepHandler({ source: 'aws.events' }, lambdaContext())).segments, 0)
+  assert.deepEqual(lines, [], 'each metric costs money for each hour in which it is written')
 })
+
+/** Gets the lines with metrics from now on. */
+function metricLines (t: TestContext): string[] {
+  const lines: string[] = []
+  const write = process.stdout.write.bind(process.stdout)
+  t.mock.method(process.stdout, 'write', (text: string) => text.includes('"_aws"') ? lines.push(text) > 0 : write(text))
+  return lines
+}

@@ -12,7 +12,7 @@ const size = { messages: 1_500, keys: 500, poisonEvery: 500, workers: 6, limit: 
 test('workers share a topic through environments of a function that are frozen after each answer, and two workers are killed', {
   skip: withoutLocalstack, timeout: 300_000
 }, async (t) => {
-  const options = { handler: 'lambda.handler', environment: environmentOf(await localstack(t)) }
+  const options = { environment: environmentOf(await localstack(t)) }
   const environments = await Promise.all(Array.from({ length: ENVIRONMENTS }, () => startLambda(t, options)))
   const workload = new GroupWorkload({ ...size, urls: [await functionUrl(t, environments)] })
   await workload.start(t)

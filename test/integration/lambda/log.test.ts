@@ -1,19 +1,23 @@
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
+import { join } from 'node:path'
 import { test } from 'node:test'
+import { pathToFileURL } from 'node:url'
 import { promisify } from 'node:util'
 import { functionUrlEvent, lambdaContext } from '../../support/lambda/events.ts'
+import { functionFolder } from '../../support/lambda/function.ts'
 import { dynamoError, scriptedServer } from '../../support/storage/scripted-server.ts'
 
 const memory = { DATA_DIR: ':memory:', AUTH: 'none' }
 
 /** What a process of its own prints, that loads the handlers as plain Node does and calls one. */
 async function lines (call: string, event: object, settings: Record<string, string> = memory): Promise<Array<Record<string, string>>> {
+  const entry = pathToFileURL(join(await functionFolder(), 'index.mjs')).href
   const script = `
     import { Writable } from 'node:stream'
     // As the AWS SDK makes it where Lambda's runtime has not.
     globalThis.awslambda = {}
-    const { handler, streamHandler } = await import(${JSON.stringify(new URL('../../../src/lambda.ts', import.meta.url).href)})
+    const { handler, streamHandler } = await import(${JSON.stringify(entry)})
     globalThis.awslambda.HttpResponseStream = { from: (stream) => stream }
     const out = new Writable({ write (chunk, encoding, done) { done() } })
     const [event, context] = [JSON.parse(process.env.EVENT), JSON.parse(process.env.CONTEXT)]

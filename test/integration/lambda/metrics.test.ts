@@ -9,10 +9,10 @@ import { startLambda } from '../../support/lambda/runtime.ts'
 
 const numbers = ({ _aws, service, ...members }: EmfLine): Record<string, unknown> => members
 
-for (const handler of ['lambda.handler', 'lambda.streamHandler']) {
+for (const handler of ['index.handler', 'index.streamHandler']) {
   test(`${handler} writes the metrics of each invocation as one line of the embedded metric format`, async (t) => {
     const runtime = await startLambda(t, { handler })
-    const { baseUrl } = handler === 'lambda.handler'
+    const { baseUrl } = handler === 'index.handler'
       ? await lambdaBridge(t, async (event) => JSON.parse(await runtime.invoke(event)) as unknown, functionUrlEvent)
       : await streamingBridge(t, runtime.invokeStreaming, functionUrlEvent)
     assert.equal((await produce(baseUrl, 'orders', '{"payload":1}')).status, 200)
@@ -35,22 +35,15 @@ for (const handler of ['lambda.handler', 'lambda.streamHandler']) {
 }
 
 test('a request that does nothing writes no line', async (t) => {
-  const runtime = await startLambda(t, { handler: 'lambda.handler' })
+  const runtime = await startLambda(t)
   const { baseUrl } = await lambdaBridge(t, async (event) => JSON.parse(await runtime.invoke(event)) as unknown, functionUrlEvent)
   assert.equal((await ask(baseUrl, { path: '/health' })).status, 200)
   await eventually(() => runtime.freezes() === 1)
   assert.deepEqual(runtime.metricLines, [])
 })
 
-test('a sweep writes its metrics', async (t) => {
-  const runtime = await startLambda(t, { handler: 'lambda.sweepHandler' })
-  await runtime.invoke({})
-  await eventually(() => runtime.metricLines.length === 1)
-  assert.equal(parseEmf(runtime.metricLines[0]!)['streams_sweeps_total.ok'], 1)
-})
-
 test('with METRICS=off no line is written', async (t) => {
-  const runtime = await startLambda(t, { handler: 'lambda.handler', environment: { METRICS: 'off' } })
+  const runtime = await startLambda(t, { environment: { METRICS: 'off' } })
   const { baseUrl } = await lambdaBridge(t, async (event) => JSON.parse(await runtime.invoke(event)) as unknown, functionUrlEvent)
   assert.equal((await produce(baseUrl, 'orders', '{"payload":1}')).status, 200)
   await eventually(() => runtime.freezes() === 1)

@@ -1,28 +1,13 @@
 import assert from 'node:assert/strict'
-import { randomUUID } from 'node:crypto'
-import { test, type TestContext } from 'node:test'
+import { test } from 'node:test'
 import { httpSuite } from '../../http/http.suite.ts'
-import { live } from '../../http/live.suite.ts'
 import { eventually } from '../../support/eventually.ts'
 import { follow } from '../../support/http/events.ts'
 import { ask, produce } from '../../support/http/requests.ts'
-import { lambdaBridge, streamingBridge } from '../../support/lambda/bridge.ts'
-import { functionUrlEvent } from '../../support/lambda/events.ts'
-import { type LambdaRuntime, oneStreamAtATime, type RuntimeOptions, startLambda } from '../../support/lambda/runtime.ts'
+import { buffered, streaming } from '../../support/lambda/running.ts'
+import { startLambda } from '../../support/lambda/runtime.ts'
 import { environmentOf, localstack, withoutLocalstack } from '../../support/storage/localstack.ts'
-
-type Running = LambdaRuntime & { readonly baseUrl: string }
-
-/** A function and its URL. */
-async function buffered (t: TestContext, options: Partial<RuntimeOptions> = {}): Promise<Running> {
-  const runtime = await startLambda(t, { handler: 'lambda.handler', ...options })
-  return { ...runtime, ...await lambdaBridge(t, async (event) => JSON.parse(await runtime.invoke(event)) as unknown, functionUrlEvent) }
-}
-
-async function streaming (t: TestContext, options: Partial<RuntimeOptions> = {}): Promise<Running> {
-  const runtime = await startLambda(t, { handler: 'lambda.streamHandler', ...options })
-  return { ...runtime, ...await streamingBridge(t, runtime.invokeStreaming, functionUrlEvent) }
-}
+import { temporaryFolder } from '../../support/temporary-folder.ts'
 
 for (const [name, start] of Object.entries({ buffered, streaming })) {
   httpSuite(`Lambda runtime loop, ${name}`, async (t) => {
@@ -33,14 +18,13 @@ for (const [name, start] of Object.entries({ buffered, streaming })) {
     })
     return { baseUrl }
   }, { paths: 'normalized', oneAtATime: true })
-}
 
-test('Lambda runtime loop, streaming, many at once', { skip: oneStreamAtATime }, async (t) => {
-  const { baseUrl, errors } = await streaming(t, { concurrency: 50 })
-  const offers = { tokens: false, metrics: false }
-  await live(t, { baseUrl, paths: 'normalized', streams: true, offers, topic: () => `t-${randomUUID()}` })
-  assert.deepEqual(errors, [])
-})
+  httpSuite(`Lambda runtime loop, ${name}, on LocalStack`, async (t) => {
+    const { baseUrl, errors } = await start(t, { environment: environmentOf(await localstack(t)) })
+    t.after(() => { assert.deepEqual(errors, []) })
+    return { baseUrl }
+  }, { paths: 'normalized', contractOnly: true, skip: withoutLocalstack })
+}
 
 test('when the process is frozen after an answer, nothing is left to do: the log is out, nothing was polled for', async (t) => {
   const { baseUrl, lines, freezes } = await buffered(t, { timeoutMs: 3_000 })
@@ -88,6 +72,6 @@ test('a stream of one function brings what another appends (LocalStack)', { skip
   assert.deepEqual([reads.errors, writes.errors], [[], []])
 })
 
-test('Lambda finds no handler in a TypeScript file', async (t) => {
-  await assert.rejects(startLambda(t, { handler: 'src/lambda.handler' }), /Cannot find module 'lambda'/)
+test('a function with a data folder does not start, and says why', async (t) => {
+  await assert.rejects(startLambda(t, { environment: { DATA_DIR: temporaryFolder(t) } }), /DATA_DIR/)
 })

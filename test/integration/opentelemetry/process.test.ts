@@ -59,7 +59,7 @@ test('nothing is loaded without the variables, or if they turn traces off', asyn
 })
 
 test('the function on Lambda loads nothing, since a layer does', async () => {
-  const code = `await import(${JSON.stringify(join(root, 'lambda.mjs'))}); process.exit()`
+  const code = `await import(${JSON.stringify(join(root, 'src/lambda.ts'))}); process.exit()`
   const { stderr } = await promisify(execFile)(process.execPath, [`--import=${printsModules}`, '--input-type=module', '-e', code], {
     env: { ...memory, ...environmentFor(1), AUTH: 'none', AWS_LAMBDA_FUNCTION_NAME: 'streams' }
   })

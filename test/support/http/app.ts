@@ -9,6 +9,7 @@ import { systemClock } from '../../../src/adapters/system/clock.ts'
 import { type Authenticator, noAuthenticator } from '../../../src/app/access/authenticator.ts'
 import { createBearerAuthenticator } from '../../../src/app/access/bearer-authenticator.ts'
 import { buildApp } from '../../../src/app/build-app.ts'
+import { preparedAtStart } from '../../../src/app/prepared.ts'
 import type { StreamBounds } from '../../../src/app/http/live/event-stream.ts'
 import type { PlatformLogFields } from '../../../src/app/http/request-log.ts'
 import type { StoreCheck } from '../../../src/app/routes/service/readiness.ts'
@@ -94,6 +95,7 @@ export function memoryApp (t: TestContext, options: MemoryAppOptions = {}): Memo
     exposition,
     ...telemetry === undefined ? {} : { telemetry },
     checks,
+    ...preparedAtStart(),
     authenticator: options.authenticator ??
       (options.access === undefined ? noAuthenticator : createBearerAuthenticator(limits, { tokens })),
     ...logger === undefined ? {} : { logger },

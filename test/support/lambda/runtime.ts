@@ -8,19 +8,18 @@ import { createInterface } from 'node:readline'
 import type { TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { isEmf } from './emf.ts'
-
-const root = fileURLToPath(new URL('../../..', import.meta.url))
+import { functionFolder } from './function.ts'
 
 /** AWS's own client, if the environment names the folder that it is installed in; else the one that stands in for it. */
 const ric = process.env['LAMBDA_RIC'] ?? ''
 const client = ric === '' ? fileURLToPath(new URL('runtime-loop.ts', import.meta.url)) : join(ric, 'index.mjs')
 
-/** For the `skip` option of a test: AWS's client writes all streams to one socket, so one waits for the end of another. */
-export const oneStreamAtATime: string | false = ric !== '' && 'LAMBDA_RIC'
+/** For the `skip` option of a test with `concurrency`: AWS's client works on each request in a thread of its own, with other data. */
+export const oneAtATime: string | false = ric !== '' && 'LAMBDA_RIC'
 
 export interface RuntimeOptions {
-  /** As in the function's settings: the file without its extension, and the export. */
-  readonly handler: string
+  /** As in the function's settings: the file without its extension, and the export; `index.handler` by default. */
+  readonly handler?: string
   /** The function's timeout: the process is killed then, as Lambda does. */
   readonly timeoutMs?: number
   /** More than one: the process is never frozen, and gets other events while it works on one. */
@@ -52,8 +51,10 @@ interface Invocation {
   readonly failed: (error: Error) => void
 }
 
-export async function startLambda (t: TestContext, options: RuntimeOptions): Promise<LambdaRuntime> {
-  const { timeoutMs = 30_000, concurrency = 1 } = options
+/** Starts the function that was built, zipped and unpacked. @throws Error what it says, if it does not start */
+export async function startLambda (t: TestContext, options: RuntimeOptions = {}): Promise<LambdaRuntime> {
+  const { handler = 'index.handler', timeoutMs = 30_000, concurrency = 1 } = options
+  const folder = await functionFolder()
   const errors: string[] = []
   const lines: string[] = []
   const metricLines: string[] = []
@@ -122,10 +123,11 @@ export async function startLambda (t: TestContext, options: RuntimeOptions): Pro
   })
   const child = spawn(process.execPath, [client], {
     env: {
-      ...environment(port, options.handler),
+      ...environment(port, handler, folder),
       ...concurrency > 1 ? { AWS_LAMBDA_MAX_CONCURRENCY: String(concurrency) } : {},
       ...options.environment
     },
+    cwd: folder,
     stdio: ['ignore', 'pipe', 'inherit']
   })
   createInterface(child.stdout).on('line', (line) => { (isEmf(line) ? metricLines : lines).push(line) })
@@ -147,12 +149,12 @@ export async function startLambda (t: TestContext, options: RuntimeOptions): Pro
   return { child, lines, metricLines, errors, freezes: () => freezes, invokeStreaming, invoke }
 }
 
-function environment (port: number, handler: string): Record<string, string> {
+function environment (port: number, handler: string, folder: string): Record<string, string> {
   return {
     PATH: process.env['PATH'] ?? '',
     AWS_LAMBDA_RUNTIME_API: `127.0.0.1:${port}`,
     _HANDLER: handler,
-    LAMBDA_TASK_ROOT: root,
+    LAMBDA_TASK_ROOT: folder,
     AWS_EXECUTION_ENV: 'AWS_Lambda_nodejs24.x',
     AWS_LAMBDA_FUNCTION_NAME: 'streams',
     AWS_LAMBDA_FUNCTION_VERSION: '$LATEST',

@@ -9,6 +9,8 @@ const entry = fileURLToPath(new URL('../../../suite/main.ts', import.meta.url))
 /** The service of the suite, as runners in any language use it. */
 export interface SuiteService {
   readonly url: string
+  /** Where the service wants one. */
+  readonly token?: string
   /** @param body for `/faults` @returns how many requests there were, and which faults */
   control (path: '/faults' | '/kill' | '/start' | '/', body?: unknown): Promise<{ requests: number, happened: Record<string, number> }>
 }
@@ -25,9 +27,9 @@ export async function suiteService (
   const ended = once(child, 'exit').then(([code]) => { throw new Error(`the service of the suite ended with ${code}`) })
   ended.catch(() => {})
   const [line] = await Promise.race([once(createInterface(child.stdout), 'line') as Promise<[string]>, ended])
-  const { url, control } = JSON.parse(line) as { url: string, control: string }
+  const { control, ...where } = JSON.parse(line) as { url: string, control: string, token?: string }
   return {
-    url,
+    ...where,
     async control (path, body) {
       const response = await fetch(`${control}${path}`, { method: 'POST', ...body !== undefined && { body: JSON.stringify(body) } })
       if (!response.ok) throw new Error(await response.text())

@@ -3,6 +3,7 @@ import { LogError } from '../../../domain/errors.ts'
 import type { Limits } from '../../../domain/limits.ts'
 import { type CodeUnits, codeUnits, JsonNestingError, JsonScanner, JsonSyntaxError } from '../../../domain/segments/json-scanner.ts'
 import { Turns } from '../../../domain/turns.ts'
+import type { Validators } from '../validators.ts'
 import { type MessageBody, MessageReader, missing } from './message-reader.ts'
 import { createMessageRules, type MessageRules } from './message-rules.ts'
 
@@ -13,8 +14,10 @@ import { createMessageRules, type MessageRules } from './message-rules.ts'
 export type ParseBody = (body: Buffer) => MessageBody | Promise<MessageBody>
 
 /** The parsers for bodies of type `application/json` and `application/x-ndjson`. */
-export function createBodyParsers (limits: Limits): { readonly json: ParseBody, readonly lines: ParseBody } {
-  const rules = createMessageRules(limits)
+export function createBodyParsers (
+  limits: Limits, validators: Validators
+): { readonly json: ParseBody, readonly lines: ParseBody } {
+  const rules = createMessageRules(limits, validators)
   return {
     json: (body) => read(body, (text) => new JsonReading(text, body, rules), 'a JSON object', limits.sliceChars),
     lines: (body) => read(body, (text) => new LinesReading(text, body, rules), 'a JSON object on each line', limits.sliceChars)

@@ -1,7 +1,7 @@
 import type { TSchema } from '@sinclair/typebox'
 import type { ValidateFunction } from 'ajv'
 import type { Limits } from '../../../domain/limits.ts'
-import { compiler } from '../validation.ts'
+import type { Validators } from '../validators.ts'
 import { type ConditionName, conditionNames, messageSchemas, type ProducerName } from './message.schema.ts'
 
 /** The rules for messages, compiled once for an app. */
@@ -22,17 +22,16 @@ export interface MessageRules {
   readonly textCharsMax: number
 }
 
-export function createMessageRules (limits: Limits): MessageRules {
+export function createMessageRules (limits: Limits, validators: Validators): MessageRules {
   const { Message, Messages, Batch, Conditions } = messageSchemas(limits)
   const anyConditions = Object.fromEntries(conditionNames.map((name) => [name, {}]))
   const expected = ({ 'x-expected': text }: TSchema): string => String(text)
-  const compile = compiler()
   return {
     limits,
-    isMessage: compile(Message),
-    isMessageBody: compile({ ...Message, properties: { ...Message.properties, ...anyConditions } }),
-    isBatch: compile({ ...Batch, properties: { messages: { ...Messages, items: {} }, ...anyConditions } }),
-    isConditions: compile(Conditions),
+    isMessage: validators('message', Message),
+    isMessageBody: validators('message body', { ...Message, properties: { ...Message.properties, ...anyConditions } }),
+    isBatch: validators('batch', { ...Batch, properties: { messages: { ...Messages, items: {} }, ...anyConditions } }),
+    isConditions: validators('conditions', Conditions),
     countExpected: expected(Messages),
     keyExpected: expected(Message.properties.key),
     headersExpected: expected(Message.properties.headers),

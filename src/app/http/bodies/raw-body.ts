@@ -3,6 +3,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { LogError } from '../../../domain/errors.ts'
 import type { Limits } from '../../../domain/limits.ts'
 import { show } from '../validation.ts'
+import type { Validators } from '../validators.ts'
 import { createDecompressor, type DecompressBody } from './body-encoding.ts'
 import { createBodyParsers, type ParseBody } from './message-body.ts'
 import { createBodyReceiver, type ReceiveBody } from './receive-body.ts'
@@ -12,8 +13,8 @@ export const linesType = 'application/x-ndjson'
 const messageTypes = `${jsonType} or ${linesType}`
 
 /** Replaces Fastify's parsers, which would build the payload: re-serialized, it would differ from what was sent. */
-export function addBodyParsers (app: FastifyInstance, limits: Limits): void {
-  const { json, lines } = createBodyParsers(limits)
+export function addBodyParsers (app: FastifyInstance, limits: Limits, validators: Validators): void {
+  const { json, lines } = createBodyParsers(limits, validators)
   const receive = createBodyReceiver(limits)
   const decompress = decompressorInHold(limits.requestBytesMax)
   app.removeAllContentTypeParsers()

@@ -11,14 +11,13 @@ import { bodyOf, changeOf, DeleteQuery, Group, groupBody, GroupList } from './gr
 import type { GroupRoutesOptions } from './settle.ts'
 
 /** `GET /topics/{topic}/groups`, and `GET`, `PUT` and `DELETE /topics/{topic}/groups/{group}` */
-export const groupRoutes: FastifyPluginCallbackTypebox<GroupRoutesOptions> = (app, { groups, limits, hide }, done) => {
+export const groupRoutes: FastifyPluginCallbackTypebox<GroupRoutesOptions> = (app, { groups, limits }, done) => {
   addManagementBodies(app, limits, limits.groupBodyBytesMax)
-  const shared = { hide, tags: ['groups'], params: GroupParams }
+  const shared = { tags: ['groups'], params: GroupParams }
 
   app.get('/topics/:topic/groups', {
     config: { access: 'groups' },
     schema: {
-      hide,
       operationId: 'listGroups',
       tags: ['groups'],
       summary: 'List the consumer groups of a topic',

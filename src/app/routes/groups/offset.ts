@@ -10,9 +10,9 @@ import { redriveBody, Redriven, SeekBody, Sought } from './group.schema.ts'
 import type { GroupRoutesOptions } from './settle.ts'
 
 /** `PUT /topics/{topic}/groups/{group}/offset`, and `POST …/redrive` */
-export const offsetRoutes: FastifyPluginCallbackTypebox<GroupRoutesOptions> = (app, { groups, limits, hide }, done) => {
+export const offsetRoutes: FastifyPluginCallbackTypebox<GroupRoutesOptions> = (app, { groups, limits }, done) => {
   addManagementBodies(app, limits, limits.groupBodyBytesMax)
-  const shared = { hide, tags: ['groups'], params: GroupParams }
+  const shared = { tags: ['groups'], params: GroupParams }
 
   app.put('/topics/:topic/groups/:group/offset', {
     config: { access: 'groups' },

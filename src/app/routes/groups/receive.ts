@@ -26,12 +26,11 @@ export interface ReceiveRouteOptions {
   readonly sendBody: SendBody
   readonly telemetry: Telemetry
   readonly timeLeft: TimeLeft | undefined
-  readonly hide: boolean
 }
 
 /** `POST /topics/{topic}/groups/{group}/receive` */
 export const receiveRoute: FastifyPluginCallbackTypebox<ReceiveRouteOptions> = (app, options, done) => {
-  const { groups, live, liveAccess, limits, sendBody, telemetry, timeLeft, hide } = options
+  const { groups, live, liveAccess, limits, sendBody, telemetry, timeLeft } = options
   addManagementBodies(app, limits, limits.groupBodyBytesMax)
   const waiting = new WaitingReceives()
   app.addHook('preClose', (done) => {
@@ -42,7 +41,6 @@ export const receiveRoute: FastifyPluginCallbackTypebox<ReceiveRouteOptions> = (
   app.post('/topics/:topic/groups/:group/receive', {
     config: { access: 'groups' },
     schema: {
-      hide,
       operationId: 'receive',
       tags: ['groups'],
       summary: 'Lease messages to a worker, or wait for some',

@@ -14,13 +14,12 @@ import { ackedBody } from './receive-body.ts'
 export interface GroupRoutesOptions {
   readonly groups: Groups
   readonly limits: Limits
-  readonly hide: boolean
 }
 
 /** `POST /topics/{topic}/groups/{group}/ack`, `nack` and `extend` */
-export const settleRoutes: FastifyPluginCallbackTypebox<GroupRoutesOptions> = (app, { groups, limits, hide }, done) => {
+export const settleRoutes: FastifyPluginCallbackTypebox<GroupRoutesOptions> = (app, { groups, limits }, done) => {
   addManagementBodies(app, limits, limits.groupBodyBytesMax)
-  const shared = { hide, tags: ['groups'], params: GroupParams }
+  const shared = { tags: ['groups'], params: GroupParams }
   const refusals = [...bodyProblems, ...writeProblems, 'group_not_found', 'lease_lost'] as const
 
   app.post('/topics/:topic/groups/:group/ack', {

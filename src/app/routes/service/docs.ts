@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto'
 import fastifySwagger from '@fastify/swagger'
 import fastifySwaggerUi from '@fastify/swagger-ui'
 import type { TObject } from '@sinclair/typebox'
@@ -6,20 +5,19 @@ import type { FastifyInstance, FastifySchema } from 'fastify'
 import manifest from '../../../../package.json' with { type: 'json' }
 import { securityOf, securitySchemes } from '../../access/openapi.ts'
 import { costHeaders, preferDescription } from '../../http/answers/cost-headers.ts'
-import { errorHelp } from '../../http/error-help.ts'
-import { errorCodes, errorKinds, errorsPath } from '../../http/problem.ts'
-import { statusOf } from '../../http/status.ts'
+import { type Docs, serviceTitle } from '../../http/docs.ts'
+import { addErrorsPage } from '../../http/errors-page.ts'
 
-/**
- * Adds the OpenAPI specification, generated from the route schemas, and the pages that show it.
- * @param requiresAccess whether the server has access control
- */
-export function addDocs (app: FastifyInstance, requiresAccess: boolean): void {
+/** The specification, generated from the route schemas when the app starts, and Swagger UI to show it. */
+export const swaggerDocs: Docs = { addPages, specification }
+
+function addPages (app: FastifyInstance, requiresAccess: boolean): void {
+  addErrorsPage(app)
   app.register(fastifySwagger, {
     openapi: {
       openapi: '3.1.0',
       info: {
-        title: 'Serverless Streams',
+        title: serviceTitle,
         version: manifest.version,
         description: 'Topics over HTTP: ordered, durable logs of JSON messages.'
       },
@@ -49,20 +47,18 @@ export function addDocs (app: FastifyInstance, requiresAccess: boolean): void {
     transformSpecificationClone: false,
     staticCSP: docsPolicy,
     // Otherwise the page would tell swagger.io the address of every server that is not on localhost.
-    uiConfig: { validatorUrl: null }
+    uiConfig: { validatorUrl: null },
+    theme: { title: serviceTitle }
   })
-  // Relative, because the path may begin with a stage.
-  app.get('/', { config: { access: 'open' }, schema: { hide: true } }, async (_request, reply) => reply.redirect('./docs'))
-  app.get(errorsPath, { config: { access: 'open' }, schema: { hide: true } }, async (_request, reply) =>
-    reply.type('text/html; charset=utf-8').header('content-security-policy', errorsPolicy).send(errorsPage()))
 }
 
-export function addSpecification (app: FastifyInstance): void {
-  let text: string | undefined
-  app.get('/openapi.json', { config: { access: 'open' }, schema: { hide: true } }, async (_request, reply) => {
-    text ??= JSON.stringify(app.swagger())
-    return reply.type('application/json; charset=utf-8').send(text)
-  })
+const specifications = new WeakMap<object, string>()
+
+function specification (app: FastifyInstance): string {
+  const document = app.swagger()
+  let text = specifications.get(document)
+  if (text === undefined) specifications.set(document, text = JSON.stringify(document))
+  return text
 }
 
 /** Replaces the patterns with which a route's parameters are validated by their types for clients. */
@@ -116,26 +112,3 @@ function clientTypes (parameters: TObject): object {
  */
 const docsPolicy = "default-src 'none'; base-uri 'none'; connect-src 'self'; font-src 'self' data:; form-action 'self'; " +
   "frame-ancestors 'none'; img-src 'self' data:; script-src 'self'; style-src 'self'"
-
-const errorsStyle = 'body{font:16px/1.5 sans-serif;margin:2em auto;max-width:75em;padding:0 1em}' +
-  'td,th{text-align:left;vertical-align:top;padding:.4em .8em .4em 0;border-bottom:1px solid #ccc}:target{background:#ffc}'
-
-/** The page has no scripts and loads nothing. */
-const errorsPolicy = `default-src 'none'; style-src 'sha256-${createHash('sha256').update(errorsStyle).digest('base64')}'; ` +
-  "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-
-function errorsPage (): string {
-  const rows = errorCodes.map((code) => {
-    const { retriable, title } = errorKinds[code]
-    const { cause, remedy } = errorHelp[code]
-    const cells = [`<code>${code}</code>`, statusOf[code], retriable ? 'yes' : 'no', title, html(cause), html(remedy)]
-    return `<tr id="${code}">${cells.map((cell) => `<td>${cell}</td>`).join('')}</tr>`
-  })
-  return `<!doctype html><html lang="en"><meta charset="utf-8"><title>Errors</title><style>${errorsStyle}</style><h1>Errors</h1>` +
-    `<table><tr><th>code<th>status<th>retriable<th>meaning<th>cause<th>what to do</tr>${rows.join('')}</table></html>\n`
-}
-
-/** Text in which backticks mark code. */
-function html (text: string): string {
-  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll(/`([^`]*)`/g, '<code>$1</code>')
-}

@@ -5,17 +5,15 @@ import type { Readiness } from './readiness.ts'
 
 export interface ServiceRoutesOptions {
   readonly readiness: Readiness
-  readonly hide: boolean
 }
 
 /** `GET /health` (liveness) and `GET /ready` (readiness) */
-export const serviceRoutes: FastifyPluginCallbackTypebox<ServiceRoutesOptions> = (app, { readiness, hide }, done) => {
+export const serviceRoutes: FastifyPluginCallbackTypebox<ServiceRoutesOptions> = (app, { readiness }, done) => {
   const ok = { status: 'ok' } as const
 
   app.get('/health', {
     config: { access: 'open', unlimited: true },
     schema: {
-      hide,
       operationId: 'health',
       tags: ['service'],
       summary: 'Liveness: the process runs. Does not use the storage',
@@ -26,7 +24,6 @@ export const serviceRoutes: FastifyPluginCallbackTypebox<ServiceRoutesOptions> =
   app.get('/ready', {
     config: { access: 'open', unlimited: true },
     schema: {
-      hide,
       operationId: 'ready',
       tags: ['service'],
       summary: 'Readiness: the storage can be used',

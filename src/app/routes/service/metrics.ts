@@ -6,17 +6,15 @@ import { problems } from '../common.schema.ts'
 
 export interface MetricsRouteOptions {
   readonly exposition: Exposition
-  readonly hide: boolean
 }
 
 const openMetricsType = 'application/openmetrics-text'
 
 /** `GET /metrics` */
-export const metricsRoute: FastifyPluginCallbackTypebox<MetricsRouteOptions> = (app, { exposition, hide }, done) => {
+export const metricsRoute: FastifyPluginCallbackTypebox<MetricsRouteOptions> = (app, { exposition }, done) => {
   app.get('/metrics', {
     config: { access: 'metrics' },
     schema: {
-      hide,
       operationId: 'metrics',
       tags: ['service'],
       summary: 'The metrics of this server, for Prometheus. Does not use the storage',

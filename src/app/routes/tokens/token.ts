@@ -11,13 +11,12 @@ import { bodyOf, CreatedTokenBody, newTokenSchema, Token, TokenList, TokenParams
 export interface TokenRoutesOptions {
   readonly tokens: Tokens
   readonly limits: Limits
-  readonly hide: boolean
 }
 
 /** `GET` and `POST /tokens`, and `GET` and `DELETE /tokens/{id}` */
-export const tokenRoutes: FastifyPluginCallbackTypebox<TokenRoutesOptions> = (app, { tokens, limits, hide }, done) => {
+export const tokenRoutes: FastifyPluginCallbackTypebox<TokenRoutesOptions> = (app, { tokens, limits }, done) => {
   addManagementBodies(app, limits, limits.tokenBodyBytesMax)
-  const shared = { hide, tags: ['tokens'] }
+  const shared = { tags: ['tokens'] }
 
   app.post('/tokens', {
     config: { access: 'tokens' },

@@ -11,17 +11,15 @@ import { CloseBody, Closed } from './topic.schema.ts'
 export interface CloseRouteOptions {
   readonly log: Log
   readonly limits: Limits
-  readonly hide: boolean
 }
 
 /** `POST /topics/{topic}/close` */
-export const closeRoute: FastifyPluginCallbackTypebox<CloseRouteOptions> = (app, { log, limits, hide }, done) => {
+export const closeRoute: FastifyPluginCallbackTypebox<CloseRouteOptions> = (app, { log, limits }, done) => {
   addManagementBodies(app, limits)
 
   app.post('/topics/:topic/close', {
     config: { access: 'produce', appends: true },
     schema: {
-      hide,
       operationId: 'closeTopic',
       tags: ['topics'],
       summary: 'Close a topic: nothing can be appended any more',

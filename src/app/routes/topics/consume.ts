@@ -23,16 +23,14 @@ export interface ConsumeRouteOptions {
   readonly telemetry: Telemetry
   readonly timeLeft: TimeLeft | undefined
   readonly streamBounds: ((request: FastifyRequest) => StreamBounds) | undefined
-  readonly hide: boolean
 }
 
 /** `GET /topics/{topic}/consume` */
 export const consumeRoute: FastifyPluginCallbackTypebox<ConsumeRouteOptions> = (app, options, done) => {
-  const { log, live, liveAccess, limits, sendPage, telemetry, timeLeft, streamBounds, hide } = options
+  const { log, live, liveAccess, limits, sendPage, telemetry, timeLeft, streamBounds } = options
   app.get('/topics/:topic/consume', {
     config: { access: 'consume' },
     schema: {
-      hide,
       operationId: 'consume',
       tags: ['topics'],
       summary: 'Read a page of messages, wait for new ones, or stream them',

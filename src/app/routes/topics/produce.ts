@@ -1,7 +1,7 @@
 import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox'
 import { Type } from '@sinclair/typebox'
-import type { AnySchema } from 'ajv'
-import type { FastifyValidationResult } from 'fastify/types/schema.js'
+import type { AnySchema, ValidateFunction } from 'ajv'
+import type { FastifySchemaCompiler } from 'fastify'
 import { LogError } from '../../../domain/errors.ts'
 import type { Limits } from '../../../domain/limits.ts'
 import type { Appended, Log } from '../../../domain/log/log.ts'
@@ -9,7 +9,7 @@ import { createOperation } from '../../../domain/operation.ts'
 import type { MessageBody } from '../../http/bodies/message-reader.ts'
 import { messageSchemas } from '../../http/bodies/message.schema.ts'
 import { jsonType, linesType } from '../../http/bodies/raw-body.ts'
-import { compiler, validationError } from '../../http/validation.ts'
+import { validationError } from '../../http/validation.ts'
 import { problems, storageProblems, TopicParams } from '../common.schema.ts'
 import { type ConditionHeaders, hasConditions, readConditions } from './produce-conditions.ts'
 import { Produced, produceHeaders } from './produce.schema.ts'
@@ -17,19 +17,18 @@ import { Produced, produceHeaders } from './produce.schema.ts'
 export interface ProduceRouteOptions {
   readonly log: Log
   readonly limits: Limits
-  readonly hide: boolean
+  readonly compileValidator: FastifySchemaCompiler<AnySchema>
 }
 
 interface Route { Params: { topic: string }, Headers: ConditionHeaders, Body: MessageBody | undefined }
 
 /** `POST /topics/{topic}/produce` */
-export const produceRoute: FastifyPluginCallbackTypebox<ProduceRouteOptions> = (app, { log, limits, hide }, done) => {
+export const produceRoute: FastifyPluginCallbackTypebox<ProduceRouteOptions> = (app, { log, limits, compileValidator }, done) => {
   const { MessageBody, Messages, BatchBody } = messageSchemas(limits)
 
   app.post<Route>('/topics/:topic/produce', {
     config: { access: 'produce', appends: true },
     schema: {
-      hide,
       operationId: 'produce',
       tags: ['topics'],
       summary: 'Append a message or a batch of messages',
@@ -54,7 +53,7 @@ export const produceRoute: FastifyPluginCallbackTypebox<ProduceRouteOptions> = (
           ...storageProblems, 'overloaded', 'append_timeout', 'append_contended', 'shutting_down', 'storage_full')
       }
     },
-    validatorCompiler: createValidators()
+    validatorCompiler: produceValidators(compileValidator)
   }, async ({ params: { topic }, headers, body, logFields }) => {
     // Fastify does not call parsers and validators without a body.
     if (body === undefined) throw new LogError('missing_body', 'body: expected a JSON object, got nothing')
@@ -73,13 +72,12 @@ export const produceRoute: FastifyPluginCallbackTypebox<ProduceRouteOptions> = (
 }
 
 /** Messages were validated when they were read, and most requests have none of the headers: neither takes time again. */
-function createValidators () {
-  const compile = compiler()
+function produceValidators (compileValidator: FastifySchemaCompiler<AnySchema>): FastifySchemaCompiler<AnySchema> {
   const validBody = ({ error }: MessageBody): true | { error: Error } => error === undefined || { error }
-  return ({ schema, httpPart }: { readonly schema: AnySchema, readonly httpPart?: string }): FastifyValidationResult => {
-    if (httpPart === 'body') return validBody
-    const validate = compile(schema)
-    if (httpPart !== 'headers') return validate
+  return (route) => {
+    if (route.httpPart === 'body') return validBody
+    const validate = compileValidator(route) as ValidateFunction
+    if (route.httpPart !== 'headers') return validate
     return (headers: ConditionHeaders) => {
       return !hasConditions(headers) || validate(headers) ? true : { error: validationError(validate.errors!, 'headers') }
     }

@@ -14,7 +14,6 @@ export interface TopicRoutesOptions {
   readonly catalog: Catalog
   readonly groups: Groups
   readonly limits: Limits
-  readonly hide: boolean
 }
 
 /** Errors of all operations with a small JSON body. */
@@ -23,13 +22,12 @@ export const bodyProblems = [
 ] as const satisfies ErrorCode[]
 
 /** `GET /topics`, and `GET`, `PUT` and `DELETE /topics/{topic}` */
-export const topicRoutes: FastifyPluginCallbackTypebox<TopicRoutesOptions> = (app, { catalog, groups, limits, hide }, done) => {
+export const topicRoutes: FastifyPluginCallbackTypebox<TopicRoutesOptions> = (app, { catalog, groups, limits }, done) => {
   addManagementBodies(app, limits)
 
   app.get('/topics', {
     config: { access: 'list' },
     schema: {
-      hide,
       operationId: 'listTopics',
       tags: ['topics'],
       summary: 'List the topics',
@@ -48,7 +46,6 @@ export const topicRoutes: FastifyPluginCallbackTypebox<TopicRoutesOptions> = (ap
   app.get('/topics/:topic', {
     config: { access: 'see' },
     schema: {
-      hide,
       operationId: 'describeTopic',
       tags: ['topics'],
       summary: 'Describe a topic: its offsets, its config, and whether it is closed',
@@ -69,7 +66,6 @@ export const topicRoutes: FastifyPluginCallbackTypebox<TopicRoutesOptions> = (ap
   app.put('/topics/:topic', {
     config: { access: 'admin' },
     schema: {
-      hide,
       operationId: 'putTopic',
       tags: ['topics'],
       summary: 'Create a topic, or change its config',
@@ -92,7 +88,6 @@ export const topicRoutes: FastifyPluginCallbackTypebox<TopicRoutesOptions> = (ap
   app.delete('/topics/:topic', {
     config: { access: 'admin' },
     schema: {
-      hide,
       operationId: 'deleteTopic',
       tags: ['topics'],
       summary: 'Delete a topic with all its messages',

@@ -12,17 +12,15 @@ export interface TrimRouteOptions {
   readonly log: Log
   readonly catalog: Catalog
   readonly limits: Limits
-  readonly hide: boolean
 }
 
 /** `POST /topics/{topic}/trim` */
-export const trimRoute: FastifyPluginCallbackTypebox<TrimRouteOptions> = (app, { log, catalog, limits, hide }, done) => {
+export const trimRoute: FastifyPluginCallbackTypebox<TrimRouteOptions> = (app, { log, catalog, limits }, done) => {
   addManagementBodies(app, limits)
 
   app.post('/topics/:topic/trim', {
     config: { access: 'admin' },
     schema: {
-      hide,
       operationId: 'trimTopic',
       tags: ['topics'],
       summary: 'Remove the messages below an offset',

@@ -1,0 +1,27 @@
+import { execFileSync } from 'node:child_process'
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { build } from 'esbuild'
+
+const root = new URL('./', import.meta.url)
+const dist = new URL('dist/', root)
+
+rmSync(dist, { recursive: true, force: true })
+await build({
+  absWorkingDir: fileURLToPath(root),
+  entryPoints: ['src/index.ts'],
+  outdir: 'dist',
+  bundle: true,
+  format: 'esm',
+  platform: 'neutral',
+  // Of the oldest runtime. Not minified: an application's bundler does that, and stack traces name our functions.
+  target: 'es2022',
+  charset: 'utf8'
+})
+const tsc = fileURLToPath(import.meta.resolve('typescript/bin/tsc'))
+execFileSync(process.execPath, [tsc, '-p', 'tsconfig.build.json'], { cwd: root, stdio: 'inherit' })
+// The compiler leaves `./topic.ts` in declarations, which older settings of users do not resolve.
+for (const name of readdirSync(dist).filter((name) => name.endsWith('.d.ts'))) {
+  const file = new URL(name, dist)
+  writeFileSync(file, readFileSync(file, 'utf8').replaceAll(/from '(\.\/[\w-]+)\.ts'/g, "from '$1.js'"))
+}

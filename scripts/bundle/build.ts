@@ -1,0 +1,53 @@
+import { readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { gzipSync } from 'node:zlib'
+import { build, type Metafile } from 'esbuild'
+import { builtins, requireBanner } from './builtins.ts'
+import { writeDocs } from './docs.ts'
+import { leftOut } from './left-out.ts'
+import { licensesOf } from './licenses.ts'
+import { validators } from './validators.ts'
+
+const root = fileURLToPath(new URL('../..', import.meta.url))
+
+export interface Bundle {
+  readonly metafile: Metafile
+  /** Bytes of index.mjs, which is loaded at every start. */
+  readonly entryBytes: number
+  /** Bytes of all code, compressed, as about the zip has. */
+  readonly gzipBytes: number
+}
+
+/** Builds the function: all that it needs but Node itself, with `index.mjs` as its entry. @param folder is emptied first */
+export async function buildFunction (folder: string): Promise<Bundle> {
+  rmSync(folder, { recursive: true, force: true })
+  const { metafile } = await build({
+    absWorkingDir: root,
+    entryPoints: [{ in: 'scripts/bundle/entry.ts', out: 'index' }],
+    outdir: folder,
+    bundle: true,
+    // Chunks for what is imported only when it is needed: the AWS SDK, JWTs, the memory store.
+    splitting: true,
+    chunkNames: 'chunks/[name]-[hash]',
+    format: 'esm',
+    outExtension: { '.js': '.mjs' },
+    platform: 'node',
+    target: 'node24',
+    // Packages that have both: modules, of which esbuild can leave out what is not used.
+    mainFields: ['module', 'main'],
+    banner: { js: requireBanner },
+    minify: true,
+    // An error that nobody catches is printed with its line.
+    lineLimit: 2000,
+    legalComments: 'none',
+    metafile: true,
+    plugins: [leftOut(root), builtins, validators(root)],
+    logLevel: 'warning'
+  })
+  writeFileSync(join(folder, 'THIRD-PARTY-LICENSES.txt'), licensesOf(metafile, root))
+  await writeDocs(folder)
+  const code = Object.keys(metafile.outputs).map((file) => join(root, file))
+  const gzipBytes = code.reduce((sum, file) => sum + gzipSync(readFileSync(file), { level: 9 }).length, 0)
+  return { metafile, entryBytes: statSync(join(folder, 'index.mjs')).size, gzipBytes }
+}

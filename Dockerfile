@@ -1,9 +1,21 @@
+# The console's files. What builds them stays out of the image.
+FROM node:24-slim AS console
+
+WORKDIR /app
+COPY package.json package-lock.json ./
+COPY console ./console
+COPY clients/typescript ./clients/typescript
+RUN npm ci --ignore-scripts && node console/build.mjs
+
 FROM node:24-slim
 
 ENV NODE_ENV=production
 WORKDIR /app
 
 COPY package.json package-lock.json ./
+# Workspaces, which npm looks for. They have no packages that run here.
+COPY clients/typescript/package.json ./clients/typescript/package.json
+COPY console/package.json ./console/package.json
 RUN npm ci --omit=dev --ignore-scripts && npm cache clean --force
 COPY tracing ./tracing
 # The packages of traces: docker build --build-arg TRACING=true
@@ -11,6 +23,7 @@ ARG TRACING=false
 RUN if [ "$TRACING" = true ]; then npm ci --prefix tracing --ignore-scripts && npm cache clean --force; fi
 COPY src ./src
 COPY scripts ./scripts
+COPY --from=console /app/console/dist ./console/dist
 
 # The embedded store's folder, for the case that no bucket is named.
 RUN mkdir /data && chown node:node /data

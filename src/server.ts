@@ -6,6 +6,7 @@ import { systemClock } from './adapters/system/clock.ts'
 import { createAuthenticator, describeAccess, managesTokens } from './app/access/create-authenticator.ts'
 import { type AppDeps, buildApp } from './app/build-app.ts'
 import { loadServerSettings, type ServiceSettings, SettingsError } from './app/config.ts'
+import { addConsole, loadConsole } from './app/console/console.ts'
 import { closeIdleWhenSent, limitConnections } from './app/http/bounds/connections.ts'
 import { bufferedOutput, createLogger } from './app/logger.ts'
 import { type Sweeper, startSweeping } from './app/sweeper.ts'
@@ -42,6 +43,7 @@ async function start (settings: ServiceSettings): Promise<void> {
   const tracing = settings.traces ? await loadTracing(logger) : undefined
   const wiring = await wire(settings, warn, { metrics: openPrometheus, traces: tracing?.traces })
   const failedChecks = await checkStores(wiring)
+  const consoleFiles = await loadConsole()
   const app = buildApp({
     log: wiring.log,
     catalog: wiring.catalog,
@@ -61,7 +63,8 @@ async function start (settings: ServiceSettings): Promise<void> {
     principalRate: settings.principalRate,
     trustedProxies: settings.trustedProxies,
     servedHosts: settings.servedHosts,
-    corsOrigins: settings.corsOrigins
+    corsOrigins: settings.corsOrigins,
+    addRoutes (app) { addConsole(app, consoleFiles) }
   })
   limitConnections(app.server, {
     max: settings.connectionsMax,
@@ -76,7 +79,8 @@ async function start (settings: ServiceSettings): Promise<void> {
   logger.level = settings.logLevel
   const credentials = settings.access.kind === 'bearer' ? ' -H "authorization: Bearer $TOKEN"' : ''
   // On standard error, since standard output is the log only.
-  console.error(`Listening on ${url}, data in ${wiring.location}. Try: curl ${url}/topics/orders/produce${credentials} ` +
+  console.error(`Listening on ${url}, data in ${wiring.location}. Console: ${url}/console. ` +
+    `Try: curl ${url}/topics/orders/produce${credentials} ` +
     '-H \'content-type: application/json\' -d \'{"payload":{"item":"book","quantity":2}}\'')
   logger.info({ url, data: wiring.location, auth: describeAccess(settings.access) }, 'listening')
   for (const warning of wiring.warnings) logger.warn(warning)

@@ -91,6 +91,8 @@ export interface AppDeps extends Prepared {
   /** The time that the platform allows for a request; unlimited by default. */
   readonly timeLeft?: TimeLeft
   readonly streamBounds?: (request: FastifyRequest) => StreamBounds
+  /** Adds routes that only some entry files serve, such as the console. */
+  readonly addRoutes?: ((app: FastifyInstance) => void) | undefined
 }
 
 /** Those that others refer to. */
@@ -181,6 +183,7 @@ export function buildApp (deps: AppDeps): FastifyInstance {
     addSpecification(scope, deps.docs)
     done()
   })
+  deps.addRoutes?.(app)
   return app
 }
 

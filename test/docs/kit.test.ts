@@ -31,7 +31,7 @@ test('files that documents name exist', () => {
 
 test('scripts that documents name exist', () => {
   const named = documents().flatMap((page) => {
-    const commands = [...read(page).matchAll(/\bnpm run (?:-s )?([\w:-]+)(?: -w ([\w/]+))?/g)]
+    const commands = [...read(page).matchAll(/\bnpm run (?:-s )?([\w:-]+)(?: -w ([\w/-]+))?/g)]
     return commands.map(([, script, workspace]) => ({ page, script, workspace }))
   })
   assert(named.length > 20)

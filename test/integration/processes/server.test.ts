@@ -21,7 +21,8 @@ test('standard error has the address, the folder and a curl that works as printe
   const folder = temporaryFolder(t)
   const { lines, errorLines, baseUrl, child, ended } = await startServer(t, { DATA_DIR: folder })
   assert.match(baseUrl, /^http:\/\/127\.0\.0\.1:\d+$/)
-  assert.deepEqual(errorLines, [`Listening on ${baseUrl}, data in ${folder}. Try: curl ${baseUrl}/topics/orders/produce ` +
+  assert.deepEqual(errorLines, [`Listening on ${baseUrl}, data in ${folder}. Console: ${baseUrl}/console. ` +
+    `Try: curl ${baseUrl}/topics/orders/produce ` +
     '-H \'content-type: application/json\' -d \'{"payload":{"item":"book","quantity":2}}\''])
   const { stdout } = await shell('sh', ['-c', /curl .*$/.exec(errorLines[0]!)![0]])
   assert.equal(stdout, '{"topic":"orders","offset":1}')

@@ -84,7 +84,7 @@ function environmentOf (port: number): Record<string, string> {
 }
 
 function functionOf ({ built, environment }: Bench, folder: Subject['folder']): LambdaFunction {
-  return { root: built[folder], handler: folder === 'sources' ? 'lambda.handler' : 'index.handler', environment }
+  return { root: built[folder], handler: 'index.handler', environment }
 }
 
 /** Stores a segment of ten messages, for all that read. */

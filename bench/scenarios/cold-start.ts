@@ -69,7 +69,8 @@ export const coldStart: Scenario = {
   }
 }
 
-function environmentOf (port: number): Record<string, string> {
+/** @param port of S3 and DynamoDB */
+export function environmentOf (port: number): Record<string, string> {
   return {
     BUCKET_NAME: 'bench-bucket',
     COUNTERS_TABLE: 'bench-table',

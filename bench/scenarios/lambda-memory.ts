@@ -41,7 +41,7 @@ export const lambdaMemory: Scenario = {
     try {
       const { loop, bundled } = await buildFunctions(folder)
       const fn = { root: bundled, handler: 'index.handler', environment: environmentOf(aws.port) }
-      const [unmeasured, measured] = options.quick ? [10, 20] : [300, 300]
+      const [unmeasured, measured] = options.quick ? [10, 20] : [100, 200]
       const measure = async ({ memoryMiB }: typeof sizes[number]): Promise<Measured> => {
         const share = CpuShare.create(`streams-bench-${process.pid}`, memoryMiB / oneCpuMiB)
         try {
@@ -54,7 +54,7 @@ export const lambdaMemory: Scenario = {
           share.remove()
         }
       }
-      return report(await interleaved(options.quick ? 1 : Math.max(5, options.rounds), sizes, measure))
+      return report(await interleaved(options.quick ? 1 : Math.max(3, options.rounds), sizes, measure))
     } finally {
       runtime.close()
       await aws.stop()

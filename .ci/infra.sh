@@ -52,7 +52,7 @@ cdk deploy ServerlessStreamsData --exclusively --require-approval never --output
 
 say 'the black-box suite on it'
 DATA_OUTPUTS="$outputs/outputs.json" tsx --test e2e/deployed.test.ts
-# What is there is what the template says, as far as CloudFormation sees it.
-cdk deploy ServerlessStreamsData --exclusively --require-approval never | tee "$outputs/again"
+# What is there is what the template says, as far as CloudFormation sees it. The CDK tells it on either output.
+cdk deploy ServerlessStreamsData --exclusively --require-approval never 2>&1 | tee "$outputs/again"
 grep -q '(no changes)' "$outputs/again"
 say 'done'

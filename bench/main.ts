@@ -13,6 +13,7 @@ import { idempotent } from './scenarios/idempotent.ts'
 import { groupLatency } from './scenarios/group-latency.ts'
 import { groups } from './scenarios/groups.ts'
 import { growth } from './scenarios/growth.ts'
+import { lambdaMemory } from './scenarios/lambda-memory.ts'
 import { overload } from './scenarios/overload.ts'
 import { type Scenario, Skipped } from './scenarios/scenario.ts'
 import { secondOpinion } from './scenarios/second-opinion.ts'
@@ -24,8 +25,8 @@ import { tracing } from './scenarios/tracing.ts'
 import { underAttack } from './scenarios/under-attack.ts'
 
 const scenarios: readonly Scenario[] = [
-  ceiling, append1, append100, idempotent, access, secondOpinion, catchUp, tail, start, coldStart, followerMemory, underAttack, sdkCpu,
-  storageCalls, groups, groupLatency, growth, overload, tracing, clientProducer, clientFollow
+  ceiling, append1, append100, idempotent, access, secondOpinion, catchUp, tail, start, coldStart, lambdaMemory, followerMemory,
+  underAttack, sdkCpu, storageCalls, groups, groupLatency, growth, overload, tracing, clientProducer, clientFollow
 ]
 
 const options = optionsOrEnd()

@@ -15,18 +15,17 @@ import type { Prepared } from './app/prepared.ts'
 import { foundWork, logSweep, type SweepTotal, totalOf } from './app/sweeper.ts'
 import { wire } from './wiring.ts'
 
-declare module 'fastify' {
-  interface FastifyRequest { awsLambda: { event: HttpEvent | undefined, context: Context | undefined } }
-}
-
-/** An invocation whose response is streamed. */
-interface Streaming {
-  readonly out: Writable
+interface Invocation {
+  readonly event: HttpEvent
+  readonly context: Context
+  /** For a response that is streamed. */
+  readonly out?: Writable
+  /** Set as soon as its streaming begins. */
   ended?: Promise<void>
 }
 
-/** The current invocation, if its response is streamed; `undefined` if it is buffered. */
-const streaming = new AsyncLocalStorage<Streaming>()
+/** The one that the current request belongs to. */
+const invocations = new AsyncLocalStorage<Invocation>()
 
 /** Lambda cuts a response off at 200 MB (20 MB where that limit was never raised), and slows it down after the first 6 MB. */
 const streamedBytesMax = 16 * 1024 * 1024
@@ -78,18 +77,18 @@ export async function createFunction (prepared: Prepared): Promise<LambdaFunctio
       limits,
       clock: systemClock,
       warn,
-      platformIdentity: ({ awsLambda: { event } }) => event === undefined ? undefined : identityOf(event)
+      platformIdentity: () => identityOf(current().event)
     }),
     checks,
     telemetry,
     corsOrigins: settings.corsOrigins,
     principalRate: settings.principalRate,
     logger,
-    platformLogFields: ({ awsLambda: { context } }) => context === undefined ? undefined : { lambda_request_id: context.awsRequestId },
+    platformLogFields: () => ({ lambda_request_id: current().context.awsRequestId }),
     // Long polls end long before the 29 s of a REST API, so only the function's own timeout matters.
-    timeLeft: ({ awsLambda: { context } }) => context?.getRemainingTimeInMillis(),
+    timeLeft: () => current().context.getRemainingTimeInMillis(),
     // A client of server-sent events reconnects by itself. So without streaming, it polls and gets complete responses.
-    streamBounds: () => streaming.getStore() === undefined
+    streamBounds: () => current().out === undefined
       ? { bytes: limits.pageBytesMax, buffered: true }
       : { bytes: streamedBytesMax, buffered: false }
   })
@@ -134,8 +133,8 @@ async function handlersOf (app: FastifyInstance) {
   const target = Object.create(app, {
     inject: {
       value (request: InjectOptions, done: LightMyRequestCallback) {
-        const invocation = streaming.getStore()
-        if (invocation === undefined) return app.inject(request, done)
+        const invocation = current()
+        if (invocation.out === undefined) return app.inject(request, done)
         const answer = { statusCode: 200, headers: {}, payload: '', rawPayload: Buffer.alloc(0) }
         invocation.ended = streamAnswer(app, request, invocation.out).finally(() => { done(undefined, answer as never) })
       }
@@ -143,7 +142,7 @@ async function handlersOf (app: FastifyInstance) {
   }) as FastifyInstance
 
   const proxy = awsLambdaFastify(target, {
-    decorateRequest: true,
+    decorateRequest: false,
     // A comma is an ordinary character of a value.
     parseCommaSeparatedQueryParams: false,
     // normalizeEvent has removed the stage already, and a path may begin with the stage's name.
@@ -165,13 +164,20 @@ async function handlersOf (app: FastifyInstance) {
   }
 
   return {
-    buffered: async (event: unknown, context: Context): Promise<unknown> => proxy(requestOf(event, context), context),
-    streamed: async (event: unknown, out: Writable, context: Context): Promise<void> => {
-      const request = requestOf(event, context)
-      const invocation: Streaming = { out }
-      await streaming.run(invocation, () => Promise.all([proxy(request, context), invocation.ended]))
+    buffered: async (received: unknown, context: Context): Promise<unknown> => {
+      const event = requestOf(received, context)
+      return invocations.run({ event, context }, () => proxy(event, context))
+    },
+    streamed: async (received: unknown, out: Writable, context: Context): Promise<void> => {
+      const event = requestOf(received, context)
+      const invocation: Invocation = { event, context, out }
+      await invocations.run(invocation, () => Promise.all([proxy(event, context), invocation.ended]))
     }
   }
+}
+
+function current (): Invocation {
+  return invocations.getStore()!
 }
 
 /** Whether a request waits for this start. If not, as with provisioned concurrency, all that can be done before is done before. */

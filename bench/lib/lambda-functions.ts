@@ -1,3 +1,4 @@
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
@@ -9,7 +10,7 @@ const root = fileURLToPath(new URL('../..', import.meta.url))
 export interface BuiltFunctions {
   /** Stands in for AWS's client of the Runtime API. */
   readonly loop: string
-  /** Folders with `index.mjs`, and the root of the sources, which has `lambda.mjs`. */
+  /** Folders with `index.mjs`. */
   readonly bare: string
   readonly naive: string
   readonly sources: string
@@ -40,5 +41,8 @@ export async function buildFunctions (folder: string): Promise<BuiltFunctions> {
   })
   const bundled = join(folder, 'bundled')
   await buildFunction(bundled)
-  return { loop, bare, naive, sources: root, bundled }
+  const sources = join(folder, 'sources')
+  mkdirSync(sources)
+  writeFileSync(join(sources, 'index.mjs'), `export * from ${JSON.stringify(new URL('../../src/lambda.ts', import.meta.url))}\n`)
+  return { loop, bare, naive, sources, bundled }
 }

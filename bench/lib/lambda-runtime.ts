@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { createServer, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { bareEnvironment, peakRssMiBOf, spawnNode, stopChild } from './children.ts'
+import type { CpuShare } from './cpu-share.ts'
 
 /** A function, as its settings have it. */
 export interface LambdaFunction {
@@ -60,8 +61,14 @@ export class LambdaRuntime {
     this.#server.close()
   }
 
-  /** @param client the program that runs the function: AWS's, or one that does the same @param events in this order, one at a time */
-  async run (client: string, { root, handler, environment }: LambdaFunction, events: readonly object[]): Promise<Answer[]> {
+  /**
+   * @param client the program that runs the function: AWS's, or one that does the same
+   * @param events in this order, one at a time
+   * @param share of the CPU; all of it by default
+   */
+  async run (
+    client: string, { root, handler, environment }: LambdaFunction, events: readonly object[], share?: CpuShare
+  ): Promise<Answer[]> {
     this.#idle = undefined
     const { port } = this.#server.address() as AddressInfo
     let start = performance.now()
@@ -80,6 +87,7 @@ export class LambdaRuntime {
       }),
       stdio: ['ignore', 'ignore', 'inherit']
     })
+    share?.add(child.pid!)
     const answers: Answer[] = []
     try {
       for (const event of events) {

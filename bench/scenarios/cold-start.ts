@@ -69,7 +69,8 @@ export const coldStart: Scenario = {
   }
 }
 
-function environmentOf (port: number): Record<string, string> {
+/** @param port of S3 and DynamoDB */
+export function environmentOf (port: number): Record<string, string> {
   return {
     BUCKET_NAME: 'bench-bucket',
     COUNTERS_TABLE: 'bench-table',
@@ -84,7 +85,7 @@ function environmentOf (port: number): Record<string, string> {
 }
 
 function functionOf ({ built, environment }: Bench, folder: Subject['folder']): LambdaFunction {
-  return { root: built[folder], handler: folder === 'sources' ? 'lambda.handler' : 'index.handler', environment }
+  return { root: built[folder], handler: 'index.handler', environment }
 }
 
 /** Stores a segment of ten messages, for all that read. */

@@ -17,7 +17,7 @@ const placeholder = fileURLToPath(new URL('placeholder', import.meta.url))
 
 /** A sweep goes on where the one before stopped, so it may be cut off anywhere. */
 const sweepTimeout = Duration.minutes(5)
-/** It waits for the storage nearly all the time. */
+/** It waits for the storage nearly all the time (docs/decisions/0073-memory.md). */
 const sweepMemoryMiB = 512
 
 interface FunctionOptions {

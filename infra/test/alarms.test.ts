@@ -34,7 +34,7 @@ test('each alarm watches what its name says', () => {
     Seals: ['streams_seals_total.hole', 'streams_seals_total.range'],
     GroupLag: ['streams_group_lag_messages'],
     DeadLetters: ['streams_group_dead_letters_total'],
-    Cost: ['streams_storage_cost_dollars_total', 'streams_storage_cost_dollars_total']
+    Cost: ['streams_storage_cost_dollars_total']
   })
   // Each is paid for: docs/cost.md.
   assert.equal(Object.values(watched).flat().length, assumed.alarmMetrics)

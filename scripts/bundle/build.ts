@@ -7,6 +7,7 @@ import { builtins, requireBanner } from './builtins.ts'
 import { writeDocs } from './docs.ts'
 import { leftOut } from './left-out.ts'
 import { licensesOf } from './licenses.ts'
+import { markRunOnce } from './run-once.ts'
 import { validators } from './validators.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
@@ -48,6 +49,7 @@ export async function buildFunction (folder: string): Promise<Bundle> {
   writeFileSync(join(folder, 'THIRD-PARTY-LICENSES.txt'), licensesOf(metafile, root))
   await writeDocs(folder)
   const code = Object.keys(metafile.outputs).map((file) => join(root, file))
+  for (const file of code) writeFileSync(file, markRunOnce(readFileSync(file, 'utf8')))
   const gzipBytes = code.reduce((sum, file) => sum + gzipSync(readFileSync(file), { level: 9 }).length, 0)
   return { metafile, entryBytes: statSync(join(folder, 'index.mjs')).size, gzipBytes }
 }

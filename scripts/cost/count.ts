@@ -88,12 +88,15 @@ export interface Stores {
   readonly told?: () => Paid
 }
 
-/** A clock on which time passes between requests, so that what an environment has kept for an instant only is old. */
+/**
+ * A clock on which time passes only between requests: what an environment has kept for an instant is old then, and is not during a
+ * request, however slow the store is.
+ */
 interface PassingClock extends Clock { pass (ms: number): void }
 
 function createClock (): PassingClock {
   let passed = 0
-  return { ...systemClock, monotonic: () => systemClock.monotonic() + passed, pass (ms) { passed += ms } }
+  return { ...systemClock, monotonic: () => passed, pass (ms) { passed += ms } }
 }
 
 /** Between two requests. */

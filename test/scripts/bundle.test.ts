@@ -6,6 +6,7 @@ import { test } from 'node:test'
 import { Type } from '@sinclair/typebox'
 import { buildFunction } from '../../scripts/bundle/build.ts'
 import { Type as PlainType } from '../../scripts/bundle/plain-types.ts'
+import { markRunOnce } from '../../scripts/bundle/run-once.ts'
 import { temporaryFolder } from '../support/temporary-folder.ts'
 
 test('the built function is small, needs nothing but Node, and has what it must not have', async (t) => {
@@ -43,11 +44,31 @@ test('the built function is small, needs nothing but Node, and has what it must 
       /SettingsError\]: AUTH: expected one of none, tokens, jwt, "tokens,jwt", platform, got "tokens,nothing"\nRATE_LIMIT: expected/)
   })
 
+  await t.test('what takes long to load is not loaded by the start', () => {
+    const script = 'const loaded = []\n' +
+      'const { getBuiltinModule } = process\n' +
+      'process.getBuiltinModule = (name) => { loaded.push(name.replace("node:", "")); return getBuiltinModule(name) }\n' +
+      'await import("./index.mjs")\n' +
+      'console.log(loaded.join())'
+    const loaded = execFileSync(process.execPath, ['--input-type=module', '-e', script], {
+      cwd: folder, encoding: 'utf8', env: { AUTH: 'none', AWS_LAMBDA_FUNCTION_NAME: 'f', BUCKET_NAME: 'bucket', COUNTERS_TABLE: 'table' }
+    }).trim().split(',')
+    assert(loaded.includes('http'), loaded.join())
+    assert.deepEqual(loaded.filter((name) => ['crypto', 'https', 'http2', 'dns', 'assert/strict'].includes(name)), [])
+  })
+
   await t.test('the licences of all packages in it are there', () => {
     const text = readFileSync(join(folder, 'THIRD-PARTY-LICENSES.txt'), 'utf8')
     for (const name of ['fastify', '@aws-sdk/client-s3', 'jose']) assert.match(text, new RegExp(`^${name} [0-9]`, 'm'))
     assert(readdirSync(folder).includes('openapi-tokens.json'))
   })
+})
+
+test('modules of packages are marked as functions that run, and nothing else is changed', () => {
+  const before = 'var h=(f)=>f,a=h((e,t)=>{t.x=e}),b=h(()=>{let c=(d)=>{d()}}),c=h(x=>x),d=h(1);const e=h((f,g)=>{return f});h((i)=>{});'
+  const after = 'var h=(f)=>f,a=h((function(e,t){t.x=e})),b=h((function(){let c=(d)=>{d()}})),c=h(x=>x),d=h(1);' +
+    'const e=h((function(f,g){return f}));h((i)=>{});'
+  assert.equal(markRunOnce(before), after)
 })
 
 test('the schemas without TypeBox are the same', () => {

@@ -21,31 +21,20 @@ const idleSince = new WeakMap<Duplex, Ms>()
  * vanishes, and no error comes. Without this, a call would wait on it until its timeout, with no time left for another attempt.
  */
 export function createAgents (options: AgentOptions): { httpAgent: HttpAgent, httpsAgent: HttpsAgent } {
-  return { httpAgent: new WatchedHttpAgent(options), httpsAgent: new WatchedHttpsAgent(options) }
+  return { httpAgent: watched(new HttpAgent(options)), httpsAgent: watched(new HttpsAgent(options)) }
 }
 
-class WatchedHttpAgent extends HttpAgent {
-  override keepSocketAlive (socket: Duplex): void {
-    idleSince.set(socket, Date.now())
-    return super.keepSocketAlive(socket)
-  }
-
-  override reuseSocket (socket: Duplex, request: ClientRequest): void {
-    super.reuseSocket(socket, request)
-    watch(this, socket, request)
-  }
-}
-
-class WatchedHttpsAgent extends HttpsAgent {
-  override keepSocketAlive (socket: Duplex): void {
-    idleSince.set(socket, Date.now())
-    return super.keepSocketAlive(socket)
-  }
-
-  override reuseSocket (socket: Duplex, request: ClientRequest): void {
-    super.reuseSocket(socket, request)
-    watch(this, socket, request)
-  }
+function watched<Agent extends HttpAgent> (agent: Agent): Agent {
+  return Object.assign(agent, {
+    keepSocketAlive (socket: Duplex): void {
+      idleSince.set(socket, Date.now())
+      return HttpAgent.prototype.keepSocketAlive.call(agent, socket)
+    },
+    reuseSocket (socket: Duplex, request: ClientRequest): void {
+      HttpAgent.prototype.reuseSocket.call(agent, socket, request)
+      watch(agent, socket, request)
+    }
+  })
 }
 
 /** If a request on a connection that was used before fails, the other idle ones are probably dead, too: the next attempt gets a new one. */

@@ -30,6 +30,7 @@ const seed = process.env['WIRE_SEED'] ?? String(randomInt(1_000_000))
 const LATE_MS = [900, 2_500] as const
 
 type Rates = (request: WireRequest) => WireFaultRates
+const withoutFaults: Rates = () => ({})
 
 /** The adapters as a process has them, with a way of its own to the services: a proxy between. */
 async function reached (t: TestContext, { settings, bucket, table }: Localstack, rates: Rates, name = t.name) {
@@ -63,7 +64,7 @@ describe('the contracts hold through a proxy', () => {
     return ['GetObject', 'ListObjectsV2', 'GetItem', 'Query'].includes(operation) ? { ...nowhere, drop: 0.05, cut: 0.05 } : nowhere
   }
 
-  for (const [how, rates] of [['without faults', () => ({})], ['with faults, and calls that are repeated', hidden]] as const) {
+  for (const [how, rates] of [['without faults', withoutFaults], ['with faults, and calls that are repeated', hidden]] as const) {
     segmentStoreContract(`S3 through a proxy ${how}`, async (t) => repeating((await reached(t, await localstack(t), rates)).store()), {
       io: true,
       skip: withoutLocalstack
@@ -104,6 +105,16 @@ const limits: Limits = {
   topicsPageMax: 50,
   topicsPageDefault: 50
 }
+/** For those who meet no faults: on a busy machine a call without one may take longer than those above. */
+const patient: Limits = {
+  ...limits,
+  appendTimeoutMs: defaultLimits.appendTimeoutMs,
+  reserveTimeoutMs: defaultLimits.reserveTimeoutMs,
+  resolveBySealMs: defaultLimits.resolveBySealMs,
+  reservationTtlMs: defaultLimits.reservationTtlMs,
+  readTimeoutMs: defaultLimits.readTimeoutMs,
+  getTimeoutMs: defaultLimits.getTimeoutMs
+}
 const FAULTS: WireFaultRates = { reset: 0.1, refuse: 0.1, 'late request': 0.05, 'late answer': 0.05, drop: 0.1, conflict: 0.1 }
 /** Of what a reader asks; less, so that there are readers that find the others' holes while their writers still try. */
 const READ_FAULTS: WireFaultRates = { reset: 0.04, refuse: 0.04, 'late request': 0.03, 'late answer': 0.03, drop: 0.04, cut: 0.12 }
@@ -130,10 +141,10 @@ test('two processes on a bad network lose, double, reorder and misreport nothing
   const services = await localstack(t)
   t.diagnostic(`WIRE_SEED=${seed}`)
   const started = performance.now()
-  const process = async (name: string, rates: Rates): Promise<Party> => {
-    const { proxy, stores } = await reached(t, services, rates, name)
+  const process = async (name: string, rates?: Rates): Promise<Party> => {
+    const { proxy, stores } = await reached(t, services, rates ?? withoutFaults, name)
     const random = new Random(seed, name).next
-    return { proxy, log: createLog({ ...stores(), clock: systemClock, compression: 'gzip', limits, random }) }
+    return { proxy, log: createLog({ ...stores(), clock: systemClock, compression: 'gzip', limits: rates ? limits : patient, random }) }
   }
   /** The processes have their bad spells in turn, and then there is none for a while. */
   const rates = (p: number): Rates => ({ operation }) => {
@@ -150,9 +161,9 @@ test('two processes on a bad network lose, double, reorder and misreport nothing
     async () => {
       one.proxy.faultsOn = two.proxy.faultsOn = false
       // While the last requests are still on their way: what lands now must not be where a reader has been.
-      await history.readToEnd((await process('three', () => ({}))).log, 'reader at the end')
+      await history.readToEnd((await process('three')).log, 'reader at the end')
       await Promise.all([one.proxy.drained(), two.proxy.drained()])
-      history.checkEnd(await history.readToEnd((await process('four', () => ({}))).log, 'reader after the end'))
+      history.checkEnd(await history.readToEnd((await process('four')).log, 'reader after the end'))
     })
 
   for (const summary of history.summary()) t.diagnostic(summary)
@@ -163,14 +174,14 @@ test('two processes on a bad network lose, double, reorder and misreport nothing
 test('a writer whose range a reader sealed meanwhile takes another one', { skip: withoutLocalstack, timeout: 60_000 }, async (t) => {
   const services = await localstack(t)
   const log = ({ stores }: Awaited<ReturnType<typeof reached>>): Log =>
-    createLog({ ...stores(), clock: systemClock, compression: 'none', limits })
+    createLog({ ...stores(), clock: systemClock, compression: 'none', limits: patient })
   const held = await reached(t, services, ({ operation }) => operation === 'PutObject' ? { conflict: 1 } : {}, 'held back')
-  const reader = log(await reached(t, services, () => ({}), 'free'))
+  const reader = log(await reached(t, services, withoutFaults, 'free'))
   const operation = createOperation()
   const append = log(held).append(TOPIC, [{ payload: '"late"' }], {}, operation)
   let next = 1
   for (const started = performance.now(); next === 1; await wait(100)) {
-    assert.ok(performance.now() - started < 5_000, 'the reader does not seal the hole')
+    assert.ok(performance.now() - started < 12_000, 'the reader does not seal the hole')
     next = (await reader.read(TOPIC, { from: 1, limit: 10, maxBytes: 1_000 })).nextOffset
   }
   held.proxy.faultsOn = false

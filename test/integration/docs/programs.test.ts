@@ -101,34 +101,3 @@ test('the loop in docs/consuming.md stops at an offset that is out of range', as
   writeFileSync(join(cwd, 'orders.offset'), '17')
   await assert.rejects(run(process.execPath, ['consumer.mjs'], { cwd }), /offset: expected at most 1, the end of the topic, got 17/)
 })
-
-test('the two workers in README.md share the messages, and one finishes what the other had when it was killed', async (t) => {
-  const baseUrl = await emptyServer(t)
-  const cwd = temporaryFolder(t)
-  writeFileSync(join(cwd, 'worker.mjs'), blockOf('README.md', '// worker.mjs', baseUrl))
-  const lines: string[] = []
-  const start = (name: string) => {
-    const worker = spawn(process.execPath, ['worker.mjs', name], { cwd, stdio: ['ignore', 'pipe', 'ignore'] })
-    t.after(() => { worker.kill('SIGKILL') })
-    worker.stdout.on('data', (chunk: Buffer) => { lines.push(...chunk.toString().trim().split('\n')) })
-    return worker
-  }
-  const [ada] = ['Ada', 'Bob'].map(start)
-  const messages = [...'abcdef'].map((payload) => ({ payload }))
-  assert.equal((await produce(baseUrl, 'jobs', JSON.stringify({ messages }))).status, 200)
-  const workOf = (name: string): string[] => lines.flatMap((line) => line.startsWith(`${name} did `) ? line.slice(name.length + 5) : [])
-  await eventually(() => workOf('Ada').length > 0, 20_000)
-  const [first] = workOf('Ada')
-  // Killed before her acknowledgement arrives, she would have done it in vain.
-  await eventually(async () => {
-    const group = await (await fetch(`${baseUrl}/topics/jobs/groups/workers`)).json() as { leases: Array<{ first: number }> }
-    return group.leases.every((lease) => lease.first !== Number.parseInt(first!))
-  })
-  // She has the next one by then, or gets it with a receive that is under way.
-  ada!.kill('SIGKILL')
-  const shown = parse(read('README.md')).blocks.find(({ text }) => text.includes('Bob did'))!.text
-  const expected = [...shown.matchAll(/did (\d: \w)/g)].map(([, message]) => message!).sort()
-  await eventually(() => new Set([...workOf('Ada'), ...workOf('Bob')]).size >= expected.length, 20_000)
-  assert.deepEqual([...new Set([...workOf('Ada'), ...workOf('Bob')])].sort(), expected)
-  assert(!workOf('Bob').includes(first!), `${first} came again, after its acknowledgement`)
-})

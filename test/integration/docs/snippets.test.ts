@@ -8,7 +8,7 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, writeFileSync } from 'node:fs'
+import { existsSync, symlinkSync, writeFileSync } from 'node:fs'
 import { delimiter, dirname, join } from 'node:path'
 import { test } from 'node:test'
 import { type CodeBlock, documents, parse, read, root } from '../../support/docs/markdown.ts'
@@ -21,24 +21,27 @@ const answerMs = 20_000
 const furtherMs = 500
 /** Commands on pages with requests that need more than a server: npm installs, and stays in the foreground. */
 const notRun = /^(npm ci|npm start|npm run bench|npm run sweep|npm run copy|docker |export BUCKET_NAME|HOST=)/
+const npx = /npx streams/
 
 const pages = documents().filter((path) => path === 'README.md' || (path.startsWith('docs/') && commandsOf(path).length > 0))
 
 function commandsOf (path: string): CodeBlock[] {
-  return parse(read(path)).blocks.filter(({ language, text }) => language === 'sh' && text.includes(placeholder))
+  return parse(read(path)).blocks.filter(({ language, text }) => language === 'sh' && (text.includes(placeholder) || npx.test(text)))
 }
 
 test('these pages show requests', () => {
   assert.deepEqual(pages, [
     'README.md', 'docs/consuming.md', 'docs/groups.md', 'docs/operations.md', 'docs/producing.md', 'docs/quickstart.md', 'docs/topics.md'
   ])
-  assert.equal(commandsOf('README.md').length, 5)
+  assert.equal(commandsOf('README.md').length, 6)
 })
 
 for (const path of pages) {
   test(`the snippets of ${path} do what it shows`, { concurrency: true }, async (t) => {
     const folder = temporaryFolder(t)
     const data = join(folder, 'data')
+    // `npx streams` and the client are found there.
+    symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'))
     const server = await startServer(t, { DATA_DIR: data, LOG_LEVEL: 'silent' })
     const page = parse(read(path))
     const adapted = (text: string): string => text
@@ -53,7 +56,7 @@ for (const path of pages) {
       if (block.language !== 'sh' || notRun.test(block.text)) continue
       await t.test(`line ${block.line}`, { skip: lacks(block) }, async () => {
         const expected = printed(page.blocks[index + 1], block)
-        const output = await shell(adapted(block.text), { cwd: folder, data, expected })
+        const output = await shell(adapted(block.text), { cwd: folder, data, url: server.baseUrl, expected })
         if (expected !== undefined) assert.deepEqual(comparable(output), comparable(expected))
       })
     }
@@ -72,13 +75,14 @@ function printed (block: CodeBlock | undefined, command: CodeBlock): string | un
   return block !== undefined && block.line === endOfCommand + 2 && ['json', 'text'].includes(block.language) ? block.text : undefined
 }
 
-interface Shell { readonly cwd: string, readonly data: string, readonly expected: string | undefined }
+interface Shell { readonly cwd: string, readonly data: string, readonly url: string, readonly expected: string | undefined }
 
 /** Runs a script until it ends, or until it has printed what is expected. @returns its output */
-async function shell (script: string, { cwd, data, expected }: Shell): Promise<string> {
+async function shell (script: string, { cwd, data, url, expected }: Shell): Promise<string> {
   const PATH = [dirname(process.execPath), process.env['PATH']].join(delimiter)
   // In a process group of its own, because the shell's children have to be ended, too.
-  const child = spawn('sh', ['-ec', script], { cwd, env: { PATH, DATA_DIR: data }, stdio: ['ignore', 'pipe', 'pipe'], detached: true })
+  const env = { PATH, HOME: cwd, DATA_DIR: data, STREAMS_URL: url }
+  const child = spawn('sh', ['-ec', script], { cwd, env, stdio: ['ignore', 'pipe', 'pipe'], detached: true })
   let [output, errors, ended] = ['', '', false]
   let timer = setTimeout(end, answerMs)
   function end (): void {

@@ -16,6 +16,7 @@ COPY package.json package-lock.json ./
 # Workspaces, which npm looks for. They have no packages that run here.
 COPY clients/typescript/package.json ./clients/typescript/package.json
 COPY console/package.json ./console/package.json
+COPY cli/package.json ./cli/package.json
 RUN npm ci --omit=dev --ignore-scripts && npm cache clean --force
 COPY tracing ./tracing
 # The packages of traces: docker build --build-arg TRACING=true

@@ -10,9 +10,10 @@ import { defaultProvider } from '@aws-sdk/credential-provider-node'
 const here = fileURLToPath(new URL('.', import.meta.url))
 const root = fileURLToPath(new URL('..', import.meta.url))
 const cdk = fileURLToPath(new URL('node_modules/.bin/cdk', import.meta.url))
-const builtFunction = fileURLToPath(new URL('../dist/lambda/index.mjs', import.meta.url))
 
 const [command = '', ...given] = process.argv.slice(2)
+const withConsole = given.includes('console=true')
+const builtFunction = fileURLToPath(new URL(`../dist/lambda${withConsole ? '-console' : ''}/index.mjs`, import.meta.url))
 const namesStacks = given.some((argument) => argument.startsWith('ServerlessStreams') || argument === '--all')
 const noFunction = ['-c', 'bundle=placeholder']
 /** For commands that deploy no API: it need not be said who may use it. */
@@ -61,7 +62,8 @@ function hasContext (name: string): boolean {
 /** Builds the function, unless another one is named. */
 function build (): string[] {
   if (hasContext('bundle')) return []
-  const { status } = spawnSync('npm', ['run', '--if-present', '--silent', 'bundle'], { cwd: root, stdio: 'inherit' })
+  const options = withConsole ? ['--', '--console'] : []
+  const { status } = spawnSync('npm', ['run', '--if-present', '--silent', 'bundle', ...options], { cwd: root, stdio: 'inherit' })
   if (status !== 0) end('The function could not be built ("npm run bundle"), so nothing was deployed')
   return []
 }

@@ -51,9 +51,12 @@ export interface LambdaFunction {
 
 /**
  * The function, with the settings of the process. It makes no call to AWS before its first request.
+ * @param addRoutes adds what only some builds of it serve
  * @throws SettingsError
  */
-export async function createFunction (prepared: Prepared): Promise<LambdaFunction> {
+export async function createFunction (
+  prepared: Prepared, addRoutes?: (app: FastifyInstance) => void
+): Promise<LambdaFunction> {
   const settings = loadLambdaSettings(process.env)
   const logger = createLogger(settings.logLevel, unbufferedOutput())
   const warn = (text: string): void => { logger.warn(text) }
@@ -82,6 +85,7 @@ export async function createFunction (prepared: Prepared): Promise<LambdaFunctio
     checks,
     telemetry,
     corsOrigins: settings.corsOrigins,
+    addRoutes,
     principalRate: settings.principalRate,
     logger,
     platformLogFields: () => ({ lambda_request_id: current().context.awsRequestId }),

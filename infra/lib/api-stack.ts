@@ -28,6 +28,7 @@ export class ApiStack extends Stack {
       createDashboard(this, watched, createAlarms(this, config.alarms, watched))
     }
     new CfnOutput(this, 'Url', { value: front.url, description: 'Where the service is' })
+    if (config.console) new CfnOutput(this, 'Console', { value: `${front.url}/console`, description: 'To be opened in a browser' })
     new CfnOutput(this, 'NextCommand', { value: nextCommand(this, config, this.storage, front), description: 'What to type next' })
     if (config.access.auth === 'none') sayOpen(this)
   }

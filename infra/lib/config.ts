@@ -57,6 +57,8 @@ export interface Config {
   readonly logDays: number
   readonly sweepMinutes: number
   readonly alarms: Alarms | undefined
+  /** Whether the function serves the console. */
+  readonly console: boolean
   /** The folder of the built function; `placeholder`: a function that only says that it has no code. */
   readonly bundle: string
 }
@@ -82,6 +84,7 @@ export function readConfig (context: Readonly<Record<string, unknown>>): Config 
 function configOf (values: Values, wrong: string[]): Config {
   const front = values.front ?? 'http'
   checkFront(front, values, wrong)
+  checkConsole(values, wrong)
   return {
     stage: values.stage,
     front,
@@ -98,8 +101,15 @@ function configOf (values: Values, wrong: string[]): Config {
     logDays: values.logDays ?? 30,
     sweepMinutes: values.sweepMinutes ?? 60,
     alarms: alarmsOf(values, wrong),
-    bundle: values.bundle ?? 'dist/lambda'
+    console: values.console ?? false,
+    bundle: values.bundle ?? (values.console === true ? 'dist/lambda-console' : 'dist/lambda')
   }
+}
+
+function checkConsole ({ console, auth, bundle }: Values, wrong: string[]): void {
+  if (console !== true) return
+  if (auth === 'platform') wrong.push('console: with auth=platform a browser cannot open it, because its requests are not signed')
+  if (bundle !== undefined && bundle !== 'placeholder') wrong.push('console: has no effect on a function that bundle names')
 }
 
 function checkFront (front: Front, values: Values, wrong: string[]): void {

@@ -52,6 +52,7 @@ export const contextKinds = {
   alarmCostPerDay: number(1, 1_000_000),
   alarmGroupLag: number(1, Number.MAX_SAFE_INTEGER),
   alarmAppendP99: number(1, 900_000),
+  console: flag,
   bundle: text(/^.+$/, 'the folder that npm run bundle has made'),
   nag: flag
 } satisfies Record<string, Kind<unknown>>

@@ -67,7 +67,7 @@ function serviceFunction (scope: Construct, id: string, config: Config, storage:
     description: options.description,
     runtime: Runtime.NODEJS_24_X,
     architecture: Architecture.ARM_64,
-    code: codeOf(Stack.of(scope), config.bundle),
+    code: codeOf(Stack.of(scope), config),
     handler: `index.${options.handler}`,
     role,
     memorySize: options.memoryMiB,
@@ -86,12 +86,14 @@ function serviceFunction (scope: Construct, id: string, config: Config, storage:
 }
 
 /** @throws ConfigError if the function was not built */
-function codeOf (stack: Stack, bundle: string): Code {
+function codeOf (stack: Stack, config: Config): Code {
+  const { bundle } = config
   // `cdk deploy ServerlessStreamsData` synthesizes this stack, too, but needs nothing of it.
   if (bundle === 'placeholder' || !stack.bundlingRequired) return Code.fromAsset(placeholder)
   const folder = isAbsolute(bundle) ? bundle : join(root, bundle)
   if (!existsSync(join(folder, 'index.mjs'))) {
-    throw new ConfigError(`bundle: ${join(folder, 'index.mjs')} does not exist: run "npm run bundle" in the root first`)
+    const command = `npm run bundle${config.console ? ' -- --console' : ''}`
+    throw new ConfigError(`bundle: ${join(folder, 'index.mjs')} does not exist: run "${command}" in the root first`)
   }
   return Code.fromAsset(folder)
 }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { readConfig } from '../lib/config.ts'
 import { Match, Template } from 'aws-cdk-lib/assertions'
 import { loadLambdaSettings } from '../../src/app/config.ts'
 import { functionsOf, only, policyOf, type Resource, synthesize } from './support.ts'
@@ -186,6 +187,8 @@ test('the outputs say where the service is, and what to type next', () => {
     assert.match(url, expected[front])
   }
   assert.equal(outputs(synthesize({ front: 'rest', ...domain }).api)['Url'], 'https://s.example.com')
+  assert.equal(outputs(synthesize({ front: 'rest', ...domain }).api)['Console'], undefined)
+  assert.equal(outputs(synthesize({ front: 'rest', ...domain, console: 'true' }).api)['Console'], 'https://s.example.com/console')
 })
 
 test('the default stage of an HTTP API has a limit and a log', () => {
@@ -250,6 +253,8 @@ test('concurrency is reserved only when asked: an account may have little of it'
 })
 
 test('a function that was not built is a clear error', () => {
+  assert.equal(readConfig({ auth: 'tokens' }).bundle, 'dist/lambda')
+  assert.equal(readConfig({ auth: 'tokens', console: 'true' }).bundle, 'dist/lambda-console')
   assert.throws(() => synthesize({ bundle: 'no/such/folder' }), /index\.mjs does not exist: run "npm run bundle" in the root first/)
   // Whoever deploys the data alone needs none.
   synthesize({ bundle: 'no/such/folder', 'aws:cdk:bundling-stacks': ['ServerlessStreamsData'] })

@@ -64,6 +64,8 @@ for (const [given, message] of [
   [{ front: 'url', domain: 's.example.com' }, /^domain: a function URL has none/],
   [{ front: 'url', accessLog: 'true' }, /^accessLog: a function URL has none/],
   [{ front: 'url', auth: 'platform', corsOrigins: '*' }, /^corsOrigins: with front=url and auth=platform, AWS refuses preflight/],
+  [{ auth: 'platform', console: 'true' }, /^console: with auth=platform a browser cannot open it/],
+  [{ console: 'true', bundle: 'elsewhere' }, /^console: has no effect on a function that bundle names$/],
   [{ bucket: 'my-streams' }, /^table: is missing\. A bucket and its table belong together$/],
   [{ table: 'my-streams' }, /^bucket: is missing/],
   [{ bucket: 'x--use1-az4--x-s3', table: 'my-streams' }, /^bucket: expected the name of a general purpose S3 bucket/],

@@ -1,4 +1,4 @@
-import { readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { gzipSync } from 'node:zlib'
@@ -20,12 +20,19 @@ export interface Bundle {
   readonly gzipBytes: number
 }
 
+export interface BuildOptions {
+  /** Whether the function also serves the console; `npm ci` has built its files. */
+  readonly withConsole?: boolean
+}
+
 /** Builds the function: all that it needs but Node itself, with `index.mjs` as its entry. @param folder is emptied first */
-export async function buildFunction (folder: string): Promise<Bundle> {
+export async function buildFunction (folder: string, { withConsole = false }: BuildOptions = {}): Promise<Bundle> {
+  const consoleFolder = join(root, 'console/dist')
+  if (withConsole && !existsSync(consoleFolder)) throw new Error('console/dist does not exist: run "npm run build -w console" first')
   rmSync(folder, { recursive: true, force: true })
   const { metafile } = await build({
     absWorkingDir: root,
-    entryPoints: [{ in: 'scripts/bundle/entry.ts', out: 'index' }],
+    entryPoints: [{ in: `scripts/bundle/${withConsole ? 'entry-with-console' : 'entry'}.ts`, out: 'index' }],
     outdir: folder,
     bundle: true,
     // Chunks for what is imported only when it is needed: the AWS SDK, JWTs, the memory store.
@@ -48,6 +55,7 @@ export async function buildFunction (folder: string): Promise<Bundle> {
   })
   writeFileSync(join(folder, 'THIRD-PARTY-LICENSES.txt'), licensesOf(metafile, root))
   await writeDocs(folder)
+  if (withConsole) cpSync(consoleFolder, join(folder, 'console'), { recursive: true })
   const code = Object.keys(metafile.outputs).map((file) => join(root, file))
   for (const file of code) writeFileSync(file, markRunOnce(readFileSync(file, 'utf8')))
   const gzipBytes = code.reduce((sum, file) => sum + gzipSync(readFileSync(file), { level: 9 }).length, 0)

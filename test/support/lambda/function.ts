@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { unzipSync } from 'fflate'
-import { buildFunction } from '../../../scripts/bundle/build.ts'
+import { buildFunction, type BuildOptions } from '../../../scripts/bundle/build.ts'
 import { zipFolder } from '../../../scripts/bundle/zip.ts'
 
 /** Names the folder to the processes of test files, so that the function is built once for all of them. */
@@ -33,11 +33,12 @@ export async function shareFunctionFolder (): Promise<() => void> {
   return remove
 }
 
-async function makeFunctionFolder (): Promise<{ folder: string, remove: () => void }> {
+/** @param options as of `buildFunction` */
+export async function makeFunctionFolder (options: BuildOptions = {}): Promise<{ folder: string, remove: () => void }> {
   const made = mkdtempSync(join(tmpdir(), 'function-'))
   const remove = (): void => { rmSync(made, { recursive: true, force: true }) }
   try {
-    await buildFunction(join(made, 'built'))
+    await buildFunction(join(made, 'built'), options)
     const zip = zipFolder(join(made, 'built'))
     rmSync(join(made, 'built'), { recursive: true })
     const folder = join(made, 'task')

@@ -25,6 +25,8 @@ export interface RuntimeOptions {
   /** More than one: the process is never frozen, and gets other events while it works on one. */
   readonly concurrency?: number
   readonly environment?: Record<string, string>
+  /** Of another build of the function. */
+  readonly folder?: string
 }
 
 /** A process that runs the function, and what Lambda does with it: the Runtime API, the timeout, and the freeze. */
@@ -54,7 +56,7 @@ interface Invocation {
 /** Starts the function that was built, zipped and unpacked. @throws Error what it says, if it does not start */
 export async function startLambda (t: TestContext, options: RuntimeOptions = {}): Promise<LambdaRuntime> {
   const { handler = 'index.handler', timeoutMs = 30_000, concurrency = 1 } = options
-  const folder = await functionFolder()
+  const folder = options.folder ?? await functionFolder()
   const errors: string[] = []
   const lines: string[] = []
   const metricLines: string[] = []

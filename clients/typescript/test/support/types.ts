@@ -1,6 +1,6 @@
 /* For tests that the compiler makes: a call does not compile unless the types are the same. */
 
-type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends (<T>() => T extends B ? 1 : 2) ? true : false
+export type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends (<T>() => T extends B ? 1 : 2) ? true : false
 
 export function same<A, B> (..._proof: Same<A, B> extends true ? [] : ['types differ']): void {}
 

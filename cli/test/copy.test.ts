@@ -123,6 +123,7 @@ test('mirror refuses itself as its destination, a destination of another source,
   await streams.ok(['produce', 'a', '1', '2', '3'])
   await streams.ok(['produce', 'short', '1'])
   assert.equal((await streams.run(['mirror', 'a', '--to', url])).code, 2)
+  assert.equal((await streams.run(['mirror', 'a', '--to', `${url}/`])).code, 2)
   await streams.ok(['mirror', 'a', 'b'])
   const other = await streams.run(['mirror', 'short', 'b'])
   assert.equal(other.code, 6)

@@ -70,6 +70,13 @@ async function produceArguments (
   }
 }
 
+/** What is known of an earlier run. */
+interface Earlier {
+  readonly resumedAfter?: number
+  /** It was looked for, and there was none. */
+  readonly isFirstRun?: boolean
+}
+
 /** What a run has stored. */
 class Summary {
   first: number | undefined
@@ -82,12 +89,13 @@ class Summary {
     this.messages += count
   }
 
-  show ({ out }: Session, topic: string, progress: Progress, more: { readonly resumedAfter?: number } = {}): void {
+  show ({ out }: Session, topic: string, progress: Progress, more: Earlier = {}): void {
     const { first, last, messages } = this
     if (out.json) {
-      const { resumedAfter = 0 } = more
+      const { resumedAfter = 0, isFirstRun = false } = more
       const offsets = messages === 0 ? {} : { offset: first, last_offset: last }
-      out.value({ topic, ...offsets, count: messages, ...resumedAfter > 0 && { resumed_after: resumedAfter } })
+      const earlier = { ...resumedAfter > 0 && { resumed_after: resumedAfter }, ...isFirstRun && { earlier_run: false } }
+      out.value({ topic, ...offsets, count: messages, ...earlier })
       return
     }
     const where = last === undefined ? '' : ` at offsets ${first ?? '?'} to ${last}`
@@ -156,11 +164,16 @@ async function produceFile (
   const file = ResumeFile.open({ url: connection.url, topic, path, format: JSON.stringify(format) }, how)
   const { id, size, messages: resumedAfter, seq: firstSeq, hash } = file.state
   if (file.state.done) {
+    await checkUnchanged(path, format, hash, signal)
     session.notes.note(`${path}: all ${grouped(resumedAfter)} messages were stored by an earlier run`)
     if (session.out.json) session.out.value({ topic, count: 0, resumed_after: resumedAfter })
     return
   }
   file.write()
+  const isFirstRun = resume === true && !file.known
+  if (isFirstRun) {
+    session.notes.warn(`${path}: no earlier run that sent this file to ${topic} at ${connection.url} is known here: it begins at line 1`)
+  }
   if (resumedAfter > 0) session.notes.note(`${path}: going on after ${counted(resumedAfter, 'message')}, line ${grouped(file.state.line)}`)
   const client = session.clientWith({ retry: false }).topic<string>(topic, { codec: jsonText })
   const progress = await Progress.start(session, path, size, file.state.position)
@@ -192,7 +205,23 @@ async function produceFile (
   } finally {
     progress.stop()
   }
-  summary.show(session, topic, progress, { resumedAfter })
+  summary.show(session, topic, progress, { resumedAfter, isFirstRun })
+}
+
+/** @throws CommandError if a file that was sent is another one now, though of the same size */
+async function checkUnchanged (path: string, format: LineFormat, sent: string, signal: AbortSignal): Promise<void> {
+  let hash = ''
+  try {
+    for await (const batch of fileBatches(path, format)) {
+      signal.throwIfAborted()
+      hash = batch.hash
+    }
+  } catch (error) {
+    // All lines that were sent were right.
+    if (!(error instanceof CommandError)) throw error
+    hash = 'none'
+  }
+  if (hash !== sent) throw fileChanged(path, 'since it was sent')
 }
 
 /** Always the same batches of the same lines, so that a seq stands for the same messages in each run. */

@@ -31,7 +31,9 @@ function defineProduce (program: Command): void {
       new Option('--idempotency-key <key>', 'store it once, however often it is sent with this key within 24 hours'),
       retryFor()
     ],
-    more: 'Each message is stored once, and in order, also if answers are lost. How far a file is, is in ~/.local/state/streams.',
+    more: `Each message is stored once, and in order, also if answers are lost. How far a file is, is in
+~/.local/state/streams, for its place, the topic and the address of the service, and can be resumed for 7 days.
+--resume without an earlier run says so, and begins at the first line.`,
     examples: [
       ["streams produce orders '{\"item\":\"book\"}' --key customer-7", 'one message'],
       ['streams produce orders --file orders.ndjson', 'a file with a JSON value on each line'],

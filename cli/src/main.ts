@@ -58,16 +58,18 @@ function isGroup (name: string | undefined): boolean {
 }
 
 /** What went wrong, and what to do. */
-function tell ({ exit, code, message, hint, requestId, written }: Failure): void {
+function tell ({ exit, code, message, hint, requestId, written, stored }: Failure): void {
   const json = ownArgs.includes('--json')
   const notes = new Notes({ color: !ownArgs.includes('--no-color') })
   if (json) {
-    const error = { code, message, exit_code: exitCodes[exit], hint, request_id: requestId, written }
+    const error = { code, message, exit_code: exitCodes[exit], hint, request_id: requestId, written, stored }
     process.stderr.write(`${JSON.stringify({ error })}\n`)
     return
   }
   process.stderr.write(`${notes.style('red', 'streams:')} ${message}\n`)
-  if (written === 'unknown') process.stderr.write('  the message may have been stored nevertheless\n')
+  if (written === 'unknown') {
+    process.stderr.write(`  ${stored === undefined ? 'the message' : 'what was sent last'} may have been stored nevertheless\n`)
+  }
   if (hint !== undefined) process.stderr.write(`  ${notes.style('bold', 'try:')} ${hint}\n`)
   if (requestId !== undefined) process.stderr.write(`  ${notes.style('dim', `request ${requestId}, code ${code}`)}\n`)
 }

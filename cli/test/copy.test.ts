@@ -52,13 +52,15 @@ test('an export has all of a topic, and an import makes the same of it, however 
 
 test('an import says what is wrong with a file, and keeps where messages come from if it is asked to', async (t) => {
   const { streams } = await withServer(t)
-  for (const [text, error] of [
-    ['{"payload":1}\n', /a\.ndjson:1: offset: expected a number above 0, got undefined\n.*produce TOPIC --messages/],
-    ['{"offset":2,"payload":1,"timestamp":5}\n{"offset":2,"payload":2}\n', /a\.ndjson:2: offset: expected a number above 2, got 2/]
+  for (const [exit, text, error] of [
+    [2, '{"payload":1}\n',
+      /a\.ndjson:1: offset: expected a number above 0, got undefined; this run has stored 0 messages\n.*produce TOPIC --messages/],
+    [1, '{"offset":2,"payload":1,"timestamp":5}\n{"offset":2,"payload":2}\n',
+      /a\.ndjson:2: offset: expected a number above 2, got 2; this run has stored 1 message\n/]
   ] as const) {
     writeFileSync(join(streams.home, 'a.ndjson'), text)
     const { code, stderr } = await streams.run(['import', 'a', 'a.ndjson'])
-    assert.equal(code, 2, stderr)
+    assert.equal(code, exit, stderr)
     assert.match(stderr, error)
   }
   writeFileSync(join(streams.home, 'a.ndjson'), '{"offset":7,"payload":1,"timestamp":5,"headers":{"a":"b"}}\n')

@@ -26,6 +26,7 @@ export async function importFile (
     messages: (from) => exported(path, from, signal, (read) => { bytes = read })
   }
   let position = 0
+  let stored = 0
   try {
     const copied = await copyInto(session, { connection: session.connection, topic: name }, path === '-' ? once(source) : source, {
       deliveryMs: retryFor,
@@ -34,14 +35,20 @@ export async function importFile (
         position = begun
         if (begun > 1) notes.note(`${name}: has offsets up to ${grouped(begun)} of ${path} already`)
       },
-      onStored: ({ messages }) => { progress.update(bytes, messages) }
+      onStored: ({ messages }) => {
+        stored = messages
+        progress.update(bytes, messages)
+      }
     })
     progress.stop()
     session.result({ topic: name, file: path, count: copied.messages, lastSourceOffset: copied.position }, () => {
       out.line(`${counted(copied.messages, 'message')} of ${path} in ${name}, ${grouped(progress.rateOf(copied.messages))}/s`)
     })
   } catch (error) {
-    if (!signal.aborted) throw error
+    if (!signal.aborted) {
+      if (!(error instanceof CommandError)) throw error
+      throw error.after(stored, `this run has stored ${counted(stored, 'message')}`, stored > 0)
+    }
     throw new CommandError(`${path}: interrupted; what is stored stays, from offset ${position} on`, {
       exit: session.interrupts.exit, hint: `streams import ${name} ${path} goes on`
     })

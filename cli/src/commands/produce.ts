@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { jsonText, type NewMessage, StreamsError } from '../../../clients/typescript/src/index.ts'
 import { BatchCutter } from '../batches.ts'
-import { CommandError, exitOf, usageError } from '../failures.ts'
+import { CommandError, exitOf, hints, usageError } from '../failures.ts'
 import { pathOf } from '../json-text.ts'
 import { bytesOf, linesOf } from '../lines.ts'
 import { type LineFormat, messageOf } from '../message-lines.ts'
@@ -112,8 +112,11 @@ async function produceInput (session: Session, topic: string, format: LineFormat
   const producer = client.topic<string>(topic, { codec: jsonText }).producer({ stopOnError: true, deliveryTimeoutMs: retryFor })
   const progress = await Progress.start(session, topic, 0)
   const summary = new Summary()
+  let sent = false
+  let wrong: { readonly error: unknown } | undefined
   let failed: { readonly line: number, readonly error: unknown } | undefined
   const send = (message: NewMessage<string>, line: number): void => {
+    sent = true
     producer.append(message.payload, message).then(({ offset }) => { summary.add(1, offset, offset) }, (error: unknown) => {
       failed ??= { line, error }
     })
@@ -131,17 +134,19 @@ async function produceInput (session: Session, topic: string, format: LineFormat
       progress.update(0, summary.messages)
     }
   } catch (error) {
-    if (!signal.aborted && failed === undefined) {
-      // What came before a wrong line is stored, so that the message can say up to where.
-      await producer.close().catch(() => {})
-      throw error
-    }
+    wrong = { error }
   } finally {
     signal.removeEventListener('abort', stop)
+    // What came before a wrong line is stored, so that the error can say up to where.
     await producer.close().catch((error: unknown) => { failed ??= { line: 0, error } })
     progress.stop()
   }
-  if (failed !== undefined) throw atLine(failed.error, `standard input:${failed.line}`, summary.messages)
+  const { messages } = summary
+  const done = `${counted(messages, 'message')} before ${messages === 1 ? 'is' : 'are'} stored`
+  if (failed !== undefined) throw atLine(failed.error, `standard input:${failed.line}`, messages, done)
+  if (wrong !== undefined && !signal.aborted) {
+    throw wrong.error instanceof CommandError ? wrong.error.after(messages, done, sent) : wrong.error
+  }
   summary.show(session, topic, progress)
   signal.throwIfAborted()
 }
@@ -178,6 +183,7 @@ async function produceFile (
   const client = session.clientWith({ retry: false }).topic<string>(topic, { codec: jsonText })
   const progress = await Progress.start(session, path, size, file.state.position)
   const summary = new Summary()
+  let sent = false
   const sequence = new Sequence<FileBatch>({
     append: ({ messages, seq }) => client.appendBatch(messages, { producer: { id, epoch: 0, seq }, timeoutMs: 30_000 }),
     onStored: ({ seq, messages, line, position, hash }, stored) => {
@@ -193,7 +199,9 @@ async function produceFile (
     for await (const batch of fileBatches(path, format)) {
       if (signal.aborted) break
       if (batch.seq === firstSeq - 1 && batch.hash !== hash) throw fileChanged(path, `in its first ${counted(batch.line, 'line')}`)
-      if (batch.seq >= firstSeq) await sequence.add(batch)
+      if (batch.seq < firstSeq) continue
+      sent = true
+      await sequence.add(batch)
     }
     await sequence.finish()
     signal.throwIfAborted()
@@ -201,7 +209,7 @@ async function produceFile (
   } catch (error) {
     // What is on its way still counts, whatever is wrong behind it.
     await sequence.finish().catch(() => {})
-    throw interrupted(error, path, file.state, `streams produce ${topic} --file ${path} --resume`, signal)
+    throw interrupted(error, file.state, { path, again: `streams produce ${topic} --file ${path} --resume`, sent, signal })
   } finally {
     progress.stop()
   }
@@ -249,27 +257,36 @@ async function * fileBatches (path: string, format: LineFormat): AsyncGenerator<
   if (cutter.messages.length > 0) yield batch()
 }
 
-function interrupted (error: unknown, path: string, { messages, line }: ResumeFile['state'], again: string, signal: AbortSignal): unknown {
-  const done = `${path}: ${counted(messages, 'message')} up to line ${grouped(line)} ${messages === 1 ? 'is' : 'are'} stored`
-  if (signal.aborted) return new CommandError(`${done}, then it was interrupted`, { exit: 'interrupted', hint: again })
+interface Run {
+  readonly path: string
+  /** The command that goes on. */
+  readonly again: string
+  readonly sent: boolean
+  readonly signal: AbortSignal
+}
+
+function interrupted (error: unknown, { messages, line }: ResumeFile['state'], { path, again, sent, signal }: Run): unknown {
+  const stored = `${counted(messages, 'message')} up to line ${grouped(line)} ${messages === 1 ? 'is' : 'are'} stored`
+  const done = `${path}: ${stored}`
+  if (signal.aborted) return new CommandError(`${done}, then it was interrupted`, { exit: 'interrupted', hint: again, stored: messages })
   if (error instanceof StreamsError && error.code === 'producer_gap') {
     return new CommandError(`${done}, but the service does not know this run any more: the topic was deleted, or a week is over`, {
-      exit: 'conflict', code: 'run_forgotten', cause: error, hint: 'look where the topic ends; --restart sends the whole file again'
+      exit: 'conflict',
+      code: 'run_forgotten',
+      cause: error,
+      stored: messages,
+      hint: 'look where the topic ends; --restart sends the whole file again'
     })
   }
   if (error instanceof StreamsError && error.code === 'idempotency_conflict') return fileChanged(path, 'since it was sent')
-  if (error instanceof StreamsError) return atLine(error, done, messages, again)
+  if (error instanceof StreamsError) return atLine(error, path, messages, stored, again)
   if (!(error instanceof CommandError) || error.code === 'file_changed') return error
   const first = error.hint === undefined ? '' : `${error.hint}; or `
-  return new CommandError(error.message, { exit: error.exit, code: error.code, hint: `${first}correct the line, then: ${again}` })
+  return error.after(messages, stored, sent, `${first}correct the line, then: ${again}`)
 }
 
-function atLine (error: unknown, place: string, stored: number, again?: string): unknown {
+function atLine (error: unknown, place: string, stored: number, done: string, again?: string): unknown {
   if (!(error instanceof StreamsError)) return error
-  return new CommandError(`${place}: ${error.message}`, {
-    exit: exitOf(error),
-    code: error.code,
-    cause: error,
-    hint: again ?? `${counted(stored, 'message')} before ${stored === 1 ? 'is' : 'are'} stored`
-  })
+  const { code, message } = error
+  return new CommandError(`${place}: ${message}; ${done}`, { exit: exitOf(error), code, cause: error, stored, hint: again ?? hints[code] })
 }

@@ -1,8 +1,9 @@
-import { createReadStream, createWriteStream } from 'node:fs'
+import { createReadStream } from 'node:fs'
 import { open } from 'node:fs/promises'
+import { dirname } from 'node:path'
 import { Readable, type Transform, type Writable } from 'node:stream'
 import zlib from 'node:zlib'
-import { CommandError } from './failures.ts'
+import { CommandError, usageError } from './failures.ts'
 
 export type Compression = 'gzip' | 'zstd' | 'none'
 
@@ -78,12 +79,27 @@ export class TextFile {
   readonly #target: Writable
   readonly #first: Writable
   #pending = ''
+  /** It may come at any time, as what compresses writes later. */
+  #error: Error | undefined
 
-  constructor (path: string | undefined, compression: Compression) {
-    this.#target = path === undefined ? process.stdout : createWriteStream(path, { flags: 'w', mode: 0o600 })
+  private constructor (target: Writable, compression: Compression) {
+    this.#target = target
+    target.on('error', (error) => { this.#error ??= error })
     const compress = compressor(compression)
-    this.#first = compress ?? this.#target
-    compress?.pipe(this.#target, { end: path !== undefined })
+    this.#first = compress ?? target
+    compress?.pipe(target, { end: target !== process.stdout })
+  }
+
+  /** @throws CommandError, or the error of the system, before there is anything to write */
+  static async open (path: string | undefined, compression: Compression): Promise<TextFile> {
+    if (path === undefined) return new TextFile(process.stdout, compression)
+    try {
+      return new TextFile((await open(path, 'w', 0o600)).createWriteStream(), compression)
+    } catch (error) {
+      if (!['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code!)) throw error
+      const folder = dirname(path)
+      throw usageError(`${folder}: expected a folder for the file, there is none`, `mkdir -p ${folder}`)
+    }
   }
 
   async line (text: string): Promise<void> {
@@ -94,6 +110,7 @@ export class TextFile {
   async end (): Promise<void> {
     await this.#flush()
     if (this.#first === process.stdout) return
+    if (this.#error !== undefined) throw this.#error
     const closed = new Promise<void>((resolve, reject) => {
       this.#target.once(this.#target === process.stdout ? 'unpipe' : 'close', resolve)
       this.#target.once('error', reject)
@@ -110,6 +127,7 @@ export class TextFile {
     const text = this.#pending
     this.#pending = ''
     if (text === '') return
+    if (this.#error !== undefined) throw this.#error
     await new Promise<void>((resolve, reject) => {
       this.#target.once('error', reject)
       this.#first.write(text, (error) => {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import zlib, { gunzipSync } from 'node:zlib'
@@ -48,6 +48,21 @@ test('an export has all of a topic, and an import makes the same of it, however 
   const more = await streams.ok(['export', 'a', '-o', '-', '-q'])
   assert.equal((await streams.json(['import', 'a-ndjson', '-'], { input: more }))[0]!['count'], 5)
   assert.deepEqual(await contents(streams, 'a-ndjson'), await contents(streams, 'a'))
+})
+
+test('an export says that its folder is not there, or its disk full, without a trace of the program', async (t) => {
+  const { streams } = await withServer(t)
+  await streams.ok(['produce', 'a', '1'])
+  for (const file of ['none/a.ndjson', 'none/a.ndjson.gz']) {
+    const { code, stderr } = await streams.run(['export', 'a', '-o', file])
+    assert.deepEqual([code, stderr], [2, 'streams: none: expected a folder for the file, there is none\n  try: mkdir -p none\n'])
+  }
+  await streams.ok(['produce', 'b', '--text'], { input: `${'x'.repeat(500)}\n`.repeat(3_000) })
+  for (const file of existsSync('/dev/full') ? ['b.ndjson', 'b.ndjson.gz'] : []) {
+    symlinkSync('/dev/full', join(streams.home, `${file}.partial`))
+    const { code, stderr } = await streams.run(['export', 'b', '-o', file])
+    assert.deepEqual([code, stderr], [1, 'streams: the disk is full\n'])
+  }
 })
 
 test('an import says what is wrong with a file, and keeps where messages come from if it is asked to', async (t) => {

@@ -74,6 +74,17 @@ function through (source: Readable, compression: Compression): Readable {
   return source.pipe(expand)
 }
 
+/** What is wrong with a file, in place of an error of what expands it. */
+export function damageOf (error: unknown, path: string): unknown {
+  const { code, message } = error as NodeJS.ErrnoException
+  if (code === undefined || !/^(Z|ZSTD)_/.test(code)) return error
+  const name = path === '-' ? 'standard input' : path
+  const what = code === 'Z_BUF_ERROR' ? 'it is cut, its end is missing' : `it is damaged: ${message}`
+  return new CommandError(`${name}: expected a whole compressed file, ${what}`, {
+    code: 'damaged_file', hint: 'export or copy the file once more; an import of the whole file leaves out what is stored'
+  })
+}
+
 /** Writes text, compressed, to a file or to standard output. */
 export class TextFile {
   readonly #target: Writable

@@ -65,6 +65,33 @@ test('an export says that its folder is not there, or its disk full, without a t
   }
 })
 
+test('an import of a compressed file that is cut or damaged names it, and the whole file goes on', async (t) => {
+  const { streams } = await withServer(t)
+  await streams.ok(['produce', 'a', '--messages'], { input: lines(1, 20_000) })
+  for (const file of ['a.gz', ...zstd ? ['a.zst'] : []]) {
+    await streams.ok(['export', 'a', '-o', file])
+    const path = join(streams.home, file)
+    const whole = readFileSync(path)
+    const topic = file.replace('.', '-')
+    for (const [bytes, text] of [
+      [whole.subarray(0, whole.length - 100), /expected a whole compressed file, it is cut, its end is missing/],
+      [Buffer.from(whole).fill(0x55, whole.length >> 1), /expected a whole compressed file, it is (damaged|cut)/]
+    ] as const) {
+      writeFileSync(path, bytes)
+      const { code, stderr } = await streams.run(['import', topic, file, '-q'])
+      assert.deepEqual([code, stderr.split(':')[1]], [1, ` ${file}`])
+      assert.match(stderr, text)
+      assert.doesNotMatch(stderr, /\n +at /)
+      const piped = await streams.run(['import', topic, '-', '--json', '-q'], { input: bytes })
+      const { error } = JSON.parse(piped.stderr) as { error: { code: string, message: string } }
+      assert.deepEqual([piped.code, error.code, error.message.split(':')[0]], [1, 'damaged_file', 'standard input'])
+    }
+    writeFileSync(path, whole)
+    await streams.ok(['import', topic, file])
+    assert.deepEqual(await contents(streams, topic), await contents(streams, 'a'))
+  }
+})
+
 test('an import says what is wrong with a file, and keeps where messages come from if it is asked to', async (t) => {
   const { streams } = await withServer(t)
   for (const [exit, text, error] of [

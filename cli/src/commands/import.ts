@@ -2,7 +2,7 @@ import { statSync } from 'node:fs'
 import type { Message } from '../../../clients/typescript/src/index.ts'
 import { copyInto, type Source } from '../copying.ts'
 import { CommandError } from '../failures.ts'
-import { openText } from '../files.ts'
+import { damageOf, openText } from '../files.ts'
 import { linesOf } from '../lines.ts'
 import { messageOf } from '../message-lines.ts'
 import { counted, grouped } from '../output.ts'
@@ -86,6 +86,8 @@ async function * exported (
         }
       }
     }
+  } catch (error) {
+    throw damageOf(error, path)
   } finally {
     stream.destroy()
   }

@@ -45,7 +45,8 @@ function exitOfUsage ({ code, message, exitCode }: CommanderError): number {
   if (exitCode === 0) return exitCodes.done
   if (code === 'commander.help') return exitCodes.usage
   const [first = '', ...more] = message.replace(/^error: /, '').split('\n')
-  const words = ownArgs.filter((word) => !word.startsWith('-'))
+  const begin = ownArgs.findIndex((word) => program.commands.some((command) => command.name() === word))
+  const words = begin === -1 ? [] : ownArgs.slice(begin).filter((word) => !word.startsWith('-'))
   const path = words.slice(0, isGroup(words[0]) && code !== 'commander.unknownCommand' ? 2 : 1)
   const known = path.length > 0 && program.commands.some((command) => command.name() === path[0])
   const suggestion = more.map((line) => `${line.trim().replace(/^\(|\)$/g, '')} `).join('')

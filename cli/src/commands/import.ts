@@ -10,13 +10,13 @@ import { Progress } from '../progress.ts'
 import type { Session } from '../session.ts'
 
 export interface ImportOptions {
-  readonly origin?: boolean
+  readonly origin: boolean
   readonly retryFor: number
 }
 
 /** Appends the messages of an export. What is there already is left out, so that it can be interrupted and repeated. */
 export async function importFile (
-  session: Session, name: string, path: string, { origin = false, retryFor }: ImportOptions
+  session: Session, name: string, path: string, { origin, retryFor }: ImportOptions
 ): Promise<void> {
   const { signal, out, notes } = session
   const progress = await Progress.start(session, path, path === '-' ? 0 : statSync(path).size)
@@ -81,9 +81,8 @@ async function * exported (
         last = offset
         if (offset < from) continue
         const { payload, key, headers } = message
-        yield {
-          offset, payload, timestamp: Number(timestamp), ...key !== undefined && { key }, ...headers !== undefined && { headers }
-        }
+        const time = typeof timestamp === 'number' ? timestamp : NaN
+        yield { offset, payload, timestamp: time, ...key !== undefined && { key }, ...headers !== undefined && { headers } }
       }
     }
   } catch (error) {

@@ -26,7 +26,7 @@ export function currentSession (): Session | undefined { return current }
 
 export { interrupts }
 
-/** Options of all commands, which can stand anywhere. */
+/** Options of all commands, which can stand before them, too. */
 function commonOptions (): Option[] {
   return [
     new Option('--url <url>', 'address of the service; default: STREAMS_URL, the profile, http://127.0.0.1:9000'),
@@ -36,6 +36,24 @@ function commonOptions (): Option[] {
     new Option('-v, --verbose', 'each request and its status on standard error'),
     new Option('--no-color', 'no colours; NO_COLOR does the same')
   ]
+}
+
+/** To a command with subcommands. */
+export function addCommonOptions (command: Command): void {
+  command.enablePositionalOptions()
+  for (const option of commonOptions()) command.addOption(option.helpGroup('Common options:'))
+}
+
+/** The options of a command, with those that stand before it. What stands last counts. */
+function optionsOf (command: Command): CommonOptions {
+  const options: Record<string, unknown> = { ...command.opts() }
+  for (const option of commonOptions()) {
+    const name = option.attributeName()
+    let giver: Command | null = command
+    while (giver !== null && giver.getOptionValueSource(name) !== 'cli') giver = giver.parent
+    if (giver !== null) options[name] = giver.getOptionValue(name)
+  }
+  return options
 }
 
 export function addLeaf (parent: Command, { name, does, args = [], options = [], examples, more, run }: Leaf): Command {
@@ -48,7 +66,7 @@ export function addLeaf (parent: Command, { name, does, args = [], options = [],
   for (const option of commonOptions()) command.addOption(option.helpGroup('Common options:'))
   command.addHelpText('after', () => (more === undefined ? '' : `\n${more}\n`) + examplesText(examples))
   command.action(async (...given: unknown[]) => {
-    const all = command.opts<CommonOptions>()
+    const all = optionsOf(command)
     current = new Session(all, interrupts)
     await run(current, given.slice(0, args.length) as never[], all as never)
     await current.out.end()

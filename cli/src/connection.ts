@@ -74,6 +74,11 @@ export function checkUrl (url: string, from: string): void {
   }
 }
 
+/** The same text for all ways to write an address: of the case of a host, a default port, and a slash at the end. */
+export function addressOf (url: string): string {
+  return new URL(url).href.replace(/\/+$/, '')
+}
+
 /** For commands with an end that somebody waits for: an address where nobody listens is told within a second or two. */
 export const impatient: RetryOptions = { attempts: 4, baseMs: 200, maxMs: 1_000 }
 

@@ -150,9 +150,12 @@ async function copyAfter (
   await sequence.finish()
 }
 
+/** A message that is copied a second time keeps the headers of its first origin. */
 function outputOf ({ payload, key, headers, offset, timestamp }: Message<string>, origin: boolean): NewMessage<string> {
   if (!origin) return { payload, key, headers }
-  return { payload, key, headers: { ...headers, 'origin-offset': String(offset), 'origin-timestamp': String(timestamp) } }
+  // A file that somebody else has made may have no timestamps.
+  const time = Number.isFinite(timestamp) ? { 'origin-timestamp': String(timestamp) } : {}
+  return { payload, key, headers: { 'origin-offset': String(offset), ...time, ...headers } }
 }
 
 /** Compared as bytes, so it has always the same length: that of the largest offset. */

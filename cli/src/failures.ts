@@ -15,7 +15,7 @@ export const exitCodes = {
 
 export const exitMeanings: Readonly<Record<keyof typeof exitCodes, string>> = {
   done: 'It is done. Also when the reader of a pipe has ended, and when --follow or a worker was stopped',
-  failed: 'It failed: the service refused it, a file cannot be read, or a check of doctor failed',
+  failed: 'It failed: the service refused it, a file cannot be read, a line is wrong after others were sent, or a check of doctor failed',
   usage: 'The command line or a setting was wrong. Nothing was sent',
   unavailable: 'There was no answer, or the service cannot do it now. Try again later',
   denied: 'The token is missing, not valid, or lacks a grant',
@@ -35,14 +35,23 @@ export class CommandError extends Error {
   readonly hint: string | undefined
   /** For programs. */
   readonly code: string
+  /** How many messages were stored before. */
+  readonly stored: number | undefined
 
-  constructor (message: string, { exit = 'failed', hint, code = exit, cause }: {
-    readonly exit?: Exit, readonly hint?: string | undefined, readonly code?: string, readonly cause?: unknown
+  constructor (message: string, { exit = 'failed', hint, code = exit, stored, cause }: {
+    readonly exit?: Exit, readonly hint?: string | undefined, readonly code?: string, readonly stored?: number, readonly cause?: unknown
   } = {}) {
     super(message, cause === undefined ? undefined : { cause })
     this.exit = exit
     this.hint = hint
     this.code = code
+    this.stored = stored
+  }
+
+  /** The same after messages were stored. @param sent whether this run has sent any, so that the exit code must not deny it */
+  after (stored: number, text: string, sent: boolean, hint = this.hint): CommandError {
+    const { message, exit, code, cause } = this
+    return new CommandError(`${message}; ${text}`, { exit: sent && exit === 'usage' ? 'failed' : exit, code, hint, stored, cause })
   }
 }
 
@@ -50,7 +59,7 @@ export function usageError (message: string, hint?: string): CommandError {
   return new CommandError(message, { exit: 'usage', hint })
 }
 
-const hints: Readonly<Record<string, string>> = {
+export const hints: Readonly<Record<string, string>> = {
   no_answer: 'streams doctor',
   timeout: 'streams doctor',
   invalid_answer: 'streams doctor tells whether this is the address of the service',
@@ -81,12 +90,14 @@ export interface Failure {
   readonly hint: string | undefined
   readonly requestId?: string | undefined
   readonly written?: string | undefined
+  readonly stored?: number | undefined
 }
 
 export function failureOf (error: unknown): Failure {
   if (error instanceof CommandError) {
-    const { exit, code, message, hint, cause } = error
-    return { exit, code, message, hint, requestId: cause instanceof StreamsError ? cause.requestId : undefined }
+    const { exit, code, message, hint, stored, cause } = error
+    const { requestId, written } = cause instanceof StreamsError ? cause : {}
+    return { exit, code, message, hint, requestId, written, stored }
   }
   if (error instanceof StreamsError) {
     const { code, message, requestId, written } = error

@@ -1,8 +1,9 @@
-import { createReadStream, createWriteStream } from 'node:fs'
+import { createReadStream } from 'node:fs'
 import { open } from 'node:fs/promises'
+import { dirname } from 'node:path'
 import { Readable, type Transform, type Writable } from 'node:stream'
 import zlib from 'node:zlib'
-import { CommandError } from './failures.ts'
+import { CommandError, usageError } from './failures.ts'
 
 export type Compression = 'gzip' | 'zstd' | 'none'
 
@@ -73,17 +74,43 @@ function through (source: Readable, compression: Compression): Readable {
   return source.pipe(expand)
 }
 
+/** What is wrong with a file, in place of an error of what expands it. */
+export function damageOf (error: unknown, path: string): unknown {
+  const { code, message } = error as NodeJS.ErrnoException
+  if (code === undefined || !/^(Z|ZSTD)_/.test(code)) return error
+  const name = path === '-' ? 'standard input' : path
+  const what = code === 'Z_BUF_ERROR' ? 'it is cut, its end is missing' : `it is damaged: ${message}`
+  return new CommandError(`${name}: expected a whole compressed file, ${what}`, {
+    code: 'damaged_file', hint: 'export or copy the file once more; an import of the whole file leaves out what is stored'
+  })
+}
+
 /** Writes text, compressed, to a file or to standard output. */
 export class TextFile {
   readonly #target: Writable
   readonly #first: Writable
   #pending = ''
+  /** It may come at any time, as what compresses writes later. */
+  #error: Error | undefined
 
-  constructor (path: string | undefined, compression: Compression) {
-    this.#target = path === undefined ? process.stdout : createWriteStream(path, { flags: 'w', mode: 0o600 })
+  private constructor (target: Writable, compression: Compression) {
+    this.#target = target
+    target.on('error', (error) => { this.#error ??= error })
     const compress = compressor(compression)
-    this.#first = compress ?? this.#target
-    compress?.pipe(this.#target, { end: path !== undefined })
+    this.#first = compress ?? target
+    compress?.pipe(target, { end: target !== process.stdout })
+  }
+
+  /** @throws CommandError, or the error of the system, before there is anything to write */
+  static async open (path: string | undefined, compression: Compression): Promise<TextFile> {
+    if (path === undefined) return new TextFile(process.stdout, compression)
+    try {
+      return new TextFile((await open(path, 'w', 0o600)).createWriteStream(), compression)
+    } catch (error) {
+      if (!['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code!)) throw error
+      const folder = dirname(path)
+      throw usageError(`${folder}: expected a folder for the file, there is none`, `mkdir -p ${folder}`)
+    }
   }
 
   async line (text: string): Promise<void> {
@@ -94,6 +121,7 @@ export class TextFile {
   async end (): Promise<void> {
     await this.#flush()
     if (this.#first === process.stdout) return
+    if (this.#error !== undefined) throw this.#error
     const closed = new Promise<void>((resolve, reject) => {
       this.#target.once(this.#target === process.stdout ? 'unpipe' : 'close', resolve)
       this.#target.once('error', reject)
@@ -110,6 +138,7 @@ export class TextFile {
     const text = this.#pending
     this.#pending = ''
     if (text === '') return
+    if (this.#error !== undefined) throw this.#error
     await new Promise<void>((resolve, reject) => {
       this.#target.once('error', reject)
       this.#first.write(text, (error) => {

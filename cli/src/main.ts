@@ -45,7 +45,8 @@ function exitOfUsage ({ code, message, exitCode }: CommanderError): number {
   if (exitCode === 0) return exitCodes.done
   if (code === 'commander.help') return exitCodes.usage
   const [first = '', ...more] = message.replace(/^error: /, '').split('\n')
-  const words = ownArgs.filter((word) => !word.startsWith('-'))
+  const begin = ownArgs.findIndex((word) => program.commands.some((command) => command.name() === word))
+  const words = begin === -1 ? [] : ownArgs.slice(begin).filter((word) => !word.startsWith('-'))
   const path = words.slice(0, isGroup(words[0]) && code !== 'commander.unknownCommand' ? 2 : 1)
   const known = path.length > 0 && program.commands.some((command) => command.name() === path[0])
   const suggestion = more.map((line) => `${line.trim().replace(/^\(|\)$/g, '')} `).join('')
@@ -58,16 +59,18 @@ function isGroup (name: string | undefined): boolean {
 }
 
 /** What went wrong, and what to do. */
-function tell ({ exit, code, message, hint, requestId, written }: Failure): void {
+function tell ({ exit, code, message, hint, requestId, written, stored }: Failure): void {
   const json = ownArgs.includes('--json')
   const notes = new Notes({ color: !ownArgs.includes('--no-color') })
   if (json) {
-    const error = { code, message, exit_code: exitCodes[exit], hint, request_id: requestId, written }
+    const error = { code, message, exit_code: exitCodes[exit], hint, request_id: requestId, written, stored }
     process.stderr.write(`${JSON.stringify({ error })}\n`)
     return
   }
   process.stderr.write(`${notes.style('red', 'streams:')} ${message}\n`)
-  if (written === 'unknown') process.stderr.write('  the message may have been stored nevertheless\n')
+  if (written === 'unknown') {
+    process.stderr.write(`  ${stored === undefined ? 'the message' : 'what was sent last'} may have been stored nevertheless\n`)
+  }
   if (hint !== undefined) process.stderr.write(`  ${notes.style('bold', 'try:')} ${hint}\n`)
   if (requestId !== undefined) process.stderr.write(`  ${notes.style('dim', `request ${requestId}, code ${code}`)}\n`)
 }

@@ -1,5 +1,5 @@
 import { Command } from 'commander'
-import { examplesText } from './command.ts'
+import { addCommonOptions, examplesText } from './command.ts'
 import { defineDoctor, defineProfiles, defineTokens } from './definitions/access.ts'
 import { defineCompletion } from './definitions/completion.ts'
 import { defineBench, defineMessages } from './definitions/messages.ts'
@@ -41,6 +41,7 @@ function inherit (command: Command): void {
   command.configureOutput({ outputError: () => {} })
   command.showSuggestionAfterError(true)
   command.allowExcessArguments(false)
+  if (command.commands.length > 0) addCommonOptions(command)
   for (const child of command.commands) {
     child.helpOption('-h, --help', 'this help')
     inherit(child)

@@ -2,7 +2,9 @@ import { createHash, randomUUID } from 'node:crypto'
 import { readdirSync, realpathSync, rmSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { readIfThere, stateFolder, writePrivately } from './config.ts'
+import { addressOf } from './connection.ts'
 import { CommandError, usageError } from './failures.ts'
+import { counted, grouped } from './output.ts'
 
 /** How far a file is stored in a topic. It is written after each batch, so that a killed run can be continued. */
 export interface ResumeState {
@@ -33,32 +35,39 @@ export interface FileToSend {
   readonly format: string
 }
 
+const dayMs = 86_400_000
 /** After this time the service may have forgotten the producer. */
-const keptMs = 7 * 86_400_000
+const usableMs = 7 * dayMs
+/** States are kept for longer, so that a run that is too old is not taken for one that never was. */
+const keptMs = 90 * dayMs
 
 export class ResumeFile {
   readonly path: string
+  /** Whether there was an earlier run. */
+  readonly known: boolean
   state: ResumeState
 
-  private constructor (path: string, state: ResumeState) {
+  private constructor (path: string, known: boolean, state: ResumeState) {
     this.path = path
+    this.known = known
     this.state = state
   }
 
   /**
    * @param how `resume`: goes on where an earlier run has ended, if there was one. `restart`: sends everything, whatever was before.
-   * @throws CommandError if an earlier run has not finished and `how` does not say what to do, or the file has changed since
+   * @throws CommandError if an earlier run has not finished and `how` does not say what to do, if it is too old, or if the file has changed
    */
   static open ({ url, topic, path, format }: FileToSend, how: 'resume' | 'restart' | undefined): ResumeFile {
     const file = realpathSync(path)
     const { size } = statSync(file)
-    const name = createHash('sha256').update(JSON.stringify([url, topic, file])).digest('hex').slice(0, 24)
+    const name = createHash('sha256').update(JSON.stringify([addressOf(url), topic, file])).digest('hex').slice(0, 24)
     const statePath = join(stateFolder(), `produce-${name}.json`)
     const begin = { seq: 0, position: 0, line: 0, hash: '', messages: 0, done: false }
     const fresh = { url, topic, file, size, format, id: `streams-produce-${randomUUID()}`, ...begin }
-    removeOld(dirname(statePath))
+    removeOld(statePath)
     const before = how === 'restart' ? undefined : read(statePath)
-    if (before === undefined || (before.done && how !== 'resume')) return new ResumeFile(statePath, fresh)
+    if (before === undefined || (before.done && how !== 'resume')) return new ResumeFile(statePath, before !== undefined, fresh)
+    if (!before.done && ageOf(statePath) > usableMs) throw tooOld(path, topic, before)
     if (how !== 'resume') {
       throw new CommandError(`${path}: an earlier run was interrupted after ${before.messages} messages`, {
         exit: 'usage',
@@ -70,7 +79,7 @@ export class ResumeFile {
     if (before.format !== format) {
       throw usageError(`--resume: expected the same --text, --messages, --key, --key-path and --header as before: ${before.format}`)
     }
-    return new ResumeFile(statePath, { ...before, size })
+    return new ResumeFile(statePath, true, { ...before, size })
   }
 
   write (changes: Partial<ResumeState> = {}): void {
@@ -91,6 +100,13 @@ export function fileChanged (path: string, where: string): CommandError {
   })
 }
 
+function tooOld (path: string, topic: string, { messages, line }: ResumeState): CommandError {
+  const stored = `it has stored ${counted(messages, 'message')} up to line ${grouped(line)}`
+  return new CommandError(`${path}: the earlier run is older than 7 days, so the service may have forgotten it; ${stored}`, {
+    exit: 'usage', code: 'run_too_old', hint: `streams topics describe ${topic} tells what is there; --restart sends the whole file again`
+  })
+}
+
 function read (path: string): ResumeState | undefined {
   const text = readIfThere(path)
   if (text === undefined) return undefined
@@ -101,13 +117,18 @@ function read (path: string): ResumeState | undefined {
   }
 }
 
-function removeOld (folder: string): void {
+function ageOf (path: string): number {
+  return Date.now() - (statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? Date.now())
+}
+
+/** @param asked the state that is needed now */
+function removeOld (asked: string): void {
+  const folder = dirname(asked)
   let names: string[] = []
   try {
     names = readdirSync(folder)
   } catch {}
-  for (const name of names.filter((name) => name.startsWith('produce-'))) {
-    const path = join(folder, name)
-    if (Date.now() - (statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? Date.now()) > keptMs) rmSync(path, { force: true })
+  for (const path of names.filter((name) => name.startsWith('produce-')).map((name) => join(folder, name))) {
+    if (path !== asked && ageOf(path) > keptMs) rmSync(path, { force: true })
   }
 }

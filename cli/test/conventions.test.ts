@@ -52,6 +52,34 @@ test('wrong commands end with 2 and say what would be right', async (t) => {
   })
 })
 
+test('common options can stand before the command, between its words, and after them', async (t) => {
+  const { streams, url } = await withServer(t)
+  const env = { STREAMS_URL: 'http://127.0.0.1:2' }
+  for (const args of [
+    ['--url', url, 'produce', 'a', '1', '--json'],
+    ['--json', `--url=${url}`, 'produce', 'a', '1'],
+    ['produce', '--json', 'a', '1', '--url', url]
+  ]) assert.equal((JSON.parse(await streams.ok(args, { env })) as { topic: string }).topic, 'a')
+  await streams.ok(['--url', url, 'profiles', 'set', 'here'])
+  await streams.ok(['profiles', '--url', 'http://127.0.0.1:2', 'set', 'nowhere'])
+  const list = ['topics', 'ls']
+  for (const args of [['--profile', 'here', ...list], ['topics', '--profile', 'here', 'ls'], [...list, '--profile', 'here']]) {
+    assert.equal(await streams.ok(args), 'a\n')
+  }
+  // What stands last counts.
+  assert.equal(await streams.ok(['--profile', 'nowhere', 'topics', '--profile', 'here', 'ls', '-q']), 'a\n')
+  assert.equal((await streams.run(['--url', url, '--profile', 'here', ...list])).code, 2)
+  const { code, stderr } = await streams.run(['--json', '-q', '--url', 'http://127.0.0.1:2', ...list])
+  assert.deepEqual([code, (JSON.parse(stderr) as { error: { code: string } }).error.code], [3, 'no_answer'])
+  const coloured = await streams.run(['--no-color', '--url', 'x', 'consume'], { env: { FORCE_COLOR: '1' } })
+  assert.deepEqual([coloured.code, coloured.stderr],
+    [2, "streams: missing required argument 'topic'\n  try: streams consume --help\n"])
+  assert.match((await streams.run(['--url', 'x', 'produse'])).stderr, /Did you mean produce\? streams --help/)
+  // Those of a command that is run are its own.
+  await streams.ok(['work', 'a', 'g', '--drain', '--', 'sh', '-c', '[ "$1" = --url ]', 'sh', '--url'])
+  assert.equal((await streams.json<{ lag: number }>(['groups', 'describe', 'a', 'g']))[0]!.lag, 0)
+})
+
 test('help and the version go to standard output, with 0', async (t) => {
   const streams = new Streams(t)
   for (const args of [['--help'], ['-h'], [], ['help', 'produce'], ['topics', '--help'], ['topics', 'ls', '--help'], ['--version']]) {
@@ -173,7 +201,7 @@ test('a file is not sent if it cannot be noted how far it is', async (t) => {
 })
 
 test('the shell is told what a word may become', async (t) => {
-  const { streams } = await withServer(t)
+  const { streams, url } = await withServer(t)
   await streams.ok(['produce', 'orders', '1'])
   await streams.ok(['groups', 'create', 'orders', 'billing'])
   await streams.ok(['profiles', 'set', 'prod', '--url', 'http://127.0.0.1:2'])
@@ -181,6 +209,7 @@ test('the shell is told what a word may become', async (t) => {
     [['topi'], ['topics']],
     [['topics', 'de'], ['describe']],
     [['consume', 'or'], ['orders']],
+    [['--url', url, 'consume', 'or'], ['orders']],
     [['groups', 'describe', 'orders', ''], ['billing']],
     [['consume', 'orders', '--fol'], ['--follow']],
     [['export', 'orders', '--compress', ''], ['gzip', 'zstd', 'none']],

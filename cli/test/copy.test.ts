@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import zlib, { gunzipSync } from 'node:zlib'
@@ -16,7 +16,7 @@ function lines (from: number, to: number): string {
 /** Everything but what a service gives by itself. */
 async function contents (streams: Streams, topic: string): Promise<string[]> {
   return linesOf(await streams.ok(['consume', topic, '--json'])).map((line) => (
-    line.replace(/^\{"offset":\d+,/, '{').replace(/"timestamp":\d+,?/, '')))
+    line.replace(/^\{"offset":\d+,/, '{').replace(/"timestamp":\d+,?/, '').replace(/"origin-offset":"\d+","origin-timestamp":"\d+",?/, '')))
 }
 
 const zstd = 'createZstdCompress' in zlib
@@ -50,21 +50,87 @@ test('an export has all of a topic, and an import makes the same of it, however 
   assert.deepEqual(await contents(streams, 'a-ndjson'), await contents(streams, 'a'))
 })
 
-test('an import says what is wrong with a file, and keeps where messages come from if it is asked to', async (t) => {
+test('an export says that its folder is not there, or its disk full, without a trace of the program', async (t) => {
   const { streams } = await withServer(t)
-  for (const [text, error] of [
-    ['{"payload":1}\n', /a\.ndjson:1: offset: expected a number above 0, got undefined\n.*produce TOPIC --messages/],
-    ['{"offset":2,"payload":1,"timestamp":5}\n{"offset":2,"payload":2}\n', /a\.ndjson:2: offset: expected a number above 2, got 2/]
+  await streams.ok(['produce', 'a', '1'])
+  for (const file of ['none/a.ndjson', 'none/a.ndjson.gz']) {
+    const { code, stderr } = await streams.run(['export', 'a', '-o', file])
+    assert.deepEqual([code, stderr], [2, 'streams: none: expected a folder for the file, there is none\n  try: mkdir -p none\n'])
+  }
+  await streams.ok(['produce', 'b', '--text'], { input: `${'x'.repeat(500)}\n`.repeat(3_000) })
+  for (const file of existsSync('/dev/full') ? ['b.ndjson', 'b.ndjson.gz'] : []) {
+    symlinkSync('/dev/full', join(streams.home, `${file}.partial`))
+    const { code, stderr } = await streams.run(['export', 'b', '-o', file])
+    assert.deepEqual([code, stderr], [1, 'streams: the disk is full\n'])
+  }
+})
+
+test('an import of a compressed file that is cut or damaged names it, and the whole file goes on', async (t) => {
+  const { streams } = await withServer(t)
+  await streams.ok(['produce', 'a', '--messages'], { input: lines(1, 20_000) })
+  for (const file of ['a.gz', ...zstd ? ['a.zst'] : []]) {
+    await streams.ok(['export', 'a', '-o', file])
+    const path = join(streams.home, file)
+    const whole = readFileSync(path)
+    const topic = file.replace('.', '-')
+    for (const [bytes, text] of [
+      [whole.subarray(0, whole.length - 100), /expected a whole compressed file, it is cut, its end is missing/],
+      // Without its checksum; zstd has none.
+      ...file === 'a.gz' ? [[Buffer.concat([whole.subarray(0, -8), Buffer.alloc(8)]), /, it is damaged: incorrect data check/]] : []
+    ] as Array<[Buffer, RegExp]>) {
+      writeFileSync(path, bytes)
+      const { code, stderr } = await streams.run(['import', topic, file, '-q'])
+      assert.deepEqual([code, stderr.split(':')[1]], [1, ` ${file}`])
+      assert.match(stderr, text)
+      assert.doesNotMatch(stderr, /\n +at /)
+      const piped = await streams.run(['import', topic, '-', '--json', '-q'], { input: bytes })
+      const { error } = JSON.parse(piped.stderr) as { error: { code: string, message: string } }
+      assert.deepEqual([piped.code, error.code, error.message.split(':')[0]], [1, 'damaged_file', 'standard input'])
+    }
+    writeFileSync(path, whole)
+    await streams.ok(['import', topic, file])
+    assert.deepEqual(await contents(streams, topic), await contents(streams, 'a'))
+  }
+})
+
+test('an import says what is wrong with a file, and keeps where messages come from', async (t) => {
+  const { streams } = await withServer(t)
+  for (const [exit, text, error] of [
+    [2, '{"payload":1}\n',
+      /a\.ndjson:1: offset: expected a number above 0, got undefined; this run has stored 0 messages\n.*produce TOPIC --messages/],
+    [1, '{"offset":2,"payload":1,"timestamp":5}\n{"offset":2,"payload":2}\n',
+      /a\.ndjson:2: offset: expected a number above 2, got 2; this run has stored 1 message\n/]
   ] as const) {
     writeFileSync(join(streams.home, 'a.ndjson'), text)
     const { code, stderr } = await streams.run(['import', 'a', 'a.ndjson'])
-    assert.equal(code, 2, stderr)
+    assert.equal(code, exit, stderr)
     assert.match(stderr, error)
   }
   writeFileSync(join(streams.home, 'a.ndjson'), '{"offset":7,"payload":1,"timestamp":5,"headers":{"a":"b"}}\n')
-  await streams.ok(['import', 'b', 'a.ndjson', '--origin'])
-  const [message] = await streams.json<{ headers: unknown }>(['consume', 'b'])
-  assert.deepEqual(message!.headers, { a: 'b', 'origin-offset': '7', 'origin-timestamp': '5' })
+  const headersOf = async (topic: string): Promise<unknown[]> => (
+    (await streams.json<{ headers?: unknown }>(['consume', topic])).map(({ headers }) => headers))
+  for (const [topic, ...options] of [['b'], ['c', '--origin']] as const) {
+    await streams.ok(['import', topic, 'a.ndjson', ...options])
+    assert.deepEqual(await headersOf(topic), [{ a: 'b', 'origin-offset': '7', 'origin-timestamp': '5' }])
+  }
+  await streams.ok(['import', 'd', 'a.ndjson', '--no-origin'])
+  assert.deepEqual(await headersOf('d'), [{ a: 'b' }])
+  // A copy of a copy tells of the first one.
+  await streams.ok(['produce', 'e', '0'])
+  await streams.ok(['mirror', 'b', 'e', '--origin'])
+  assert.deepEqual((await headersOf('e'))[1], { a: 'b', 'origin-offset': '7', 'origin-timestamp': '5' })
+  writeFileSync(join(streams.home, 'a.ndjson'), '{"offset":7,"payload":1}\n')
+  await streams.ok(['import', 'f', 'a.ndjson'])
+  assert.deepEqual(await headersOf('f'), [{ 'origin-offset': '7' }])
+})
+
+test('an export and its import keep the times of messages', async (t) => {
+  const { streams } = await withServer(t)
+  await streams.ok(['produce', 'a', '1', '2'])
+  await streams.ok(['export', 'a', '-o', 'a.ndjson'])
+  await streams.ok(['import', 'b', 'a.ndjson'])
+  const times = await streams.json<number>(['consume', 'a', '-s', 'timestamp'])
+  assert.deepEqual((await streams.json<string>(['consume', 'b', '-s', 'headers.origin-timestamp'])).map(Number), times)
 })
 
 test('a mirror that is killed again and again, through a bad network, copies each message once and in order', async (t) => {
@@ -123,6 +189,7 @@ test('mirror refuses itself as its destination, a destination of another source,
   await streams.ok(['produce', 'a', '1', '2', '3'])
   await streams.ok(['produce', 'short', '1'])
   assert.equal((await streams.run(['mirror', 'a', '--to', url])).code, 2)
+  assert.equal((await streams.run(['mirror', 'a', '--to', `${url}/`])).code, 2)
   await streams.ok(['mirror', 'a', 'b'])
   const other = await streams.run(['mirror', 'short', 'b'])
   assert.equal(other.code, 6)

@@ -2,8 +2,9 @@ import assert from 'node:assert/strict'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { Service } from '../../clients/suite/service.ts'
 import { eventually } from './support/eventually.ts'
-import { linesOf, withServer } from './support/streams.ts'
+import { linesOf, Streams, withServer } from './support/streams.ts'
 
 interface Shown { readonly offset: number, readonly payload: unknown, readonly key?: string, readonly headers?: Record<string, string> }
 
@@ -39,10 +40,35 @@ test('produce takes lines of standard input, and says which one is wrong', async
   await streams.ok(['produce', 'b', '--text'], { input: 'one\r\n\nthrée' })
   assert.deepEqual(await streams.json(['consume', 'b', '--select', 'payload']), ['one', '', 'thrée'])
 
+  // Exit code 2 says that nothing was sent.
+  const first = await streams.run(['produce', 'c'], { input: 'one\n2\n' })
+  assert.equal(first.code, 2)
+  assert.match(first.stderr, /^streams: standard input:1: expected JSON, got one; 0 messages before are stored\n/)
   const wrong = await streams.run(['produce', 'c'], { input: '1\n2\nthree\n4\n' })
-  assert.equal(wrong.code, 2)
-  assert.match(wrong.stderr, /^streams: standard input:3: expected JSON, got three\n {2}try: add --text/)
+  assert.equal(wrong.code, 1)
+  assert.match(wrong.stderr, /^streams: standard input:3: expected JSON, got three; 2 messages before are stored\n {2}try: add --text/)
   assert.deepEqual(await streams.json(['consume', 'c', '--select', 'payload']), [1, 2])
+  const { code, stderr } = await streams.run(['produce', 'c', '--json'], { input: '3\noops\n' })
+  const { error } = JSON.parse(stderr) as { error: Record<string, unknown> }
+  assert.deepEqual([code, error['exit_code'], error['code'], error['stored']], [1, 1, 'malformed_json', 1])
+})
+
+test('produce says that the last lines may be stored, if their answers are lost', async (t) => {
+  const service = await Service.start()
+  t.after(() => service.close())
+  const streams = new Streams(t, { STREAMS_URL: service.url })
+  writeFileSync(join(streams.home, 'a.ndjson'), '1\n2\n')
+  await streams.ok(['produce', 'a', '1', '2'])
+  service.proxy.rules = [{ fault: 'drop', rate: 1, on: 'produce' }]
+  for (const [args, input] of [[['--file', 'a.ndjson'], ''], [[], '1\n2\n']] as const) {
+    const send = ['produce', 'a', '--retry-for', '1s', ...args]
+    const { code, stderr } = await streams.run(send, { input })
+    assert.equal(code, 3, stderr)
+    assert.match(stderr, /; 0 messages .*are stored\n {2}what was sent last may have been stored nevertheless\n {2}try: /)
+    const json = await streams.run([...send, '--json', '-q', ...args.length > 0 ? ['--resume'] : []], { input })
+    const { error } = JSON.parse(json.stderr) as { error: Record<string, unknown> }
+    assert.deepEqual([error['exit_code'], error['written'], error['stored']], [3, 'unknown', 0])
+  }
 })
 
 test('produce --messages takes what consume --json writes', async (t) => {

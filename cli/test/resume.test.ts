@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { appendFileSync, createWriteStream, readFileSync, writeFileSync } from 'node:fs'
+import { appendFileSync, createWriteStream, readdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -122,13 +122,71 @@ test('a wrong line stops a file there; it can be mended and sent on', async (t) 
   appendFileSync(file, 'oops\n')
   writeLines(file, 2_501, 3_000)
   const wrong = await streams.run(['produce', 'a', '--file', 'a.ndjson'])
-  assert.equal(wrong.code, 2)
-  assert.match(wrong.stderr, /a\.ndjson:2501: expected JSON, got oops\n/)
+  assert.equal(wrong.code, 1)
+  assert.match(wrong.stderr, /a\.ndjson:2501: expected JSON, got oops; 2,000 messages up to line 2,000 are stored\n/)
   assert.match(wrong.stderr, /correct the line, then: streams produce a --file a\.ndjson --resume/)
   assertAll(await numbersIn(streams, 'a'), 2_000)
+  // This run sends nothing.
+  const again = await streams.run(['produce', 'a', '--file', 'a.ndjson', '--resume', '--json', '-q'])
+  assert.equal(again.code, 2)
+  assert.equal((JSON.parse(again.stderr) as { error: { stored: number } }).error.stored, 2_000)
   writeFileSync(file, readFileSync(file, 'utf8').replace('oops\n', ''))
   await streams.ok(['produce', 'a', '--file', 'a.ndjson', '--resume'])
   assertAll(await numbersIn(streams, 'a'), 3_000)
+})
+
+test('a file that was sent and replaced by another one of the same size is not taken for stored', async (t) => {
+  const { streams } = await withServer(t)
+  const file = join(streams.home, 'a.ndjson')
+  const send = ['produce', 'a', '--file', 'a.ndjson', '--resume']
+  writeLines(file, 1, 2_500)
+  await streams.ok(send)
+  const sent = readFileSync(file, 'utf8')
+  assert.match((await streams.run(send)).stderr, /all 2,500 messages were stored by an earlier run/)
+  for (const other of [sent.replace('"n":2500,', '"n":9999,'), sent.replace('"n":2500,', '"n":oops,')]) {
+    assert.notEqual(other, sent)
+    writeFileSync(file, other)
+    const { code, stderr } = await streams.run(send)
+    assert.equal(code, 2, stderr)
+    assert.match(stderr, /a\.ndjson: the file was changed since it was sent.*\n.*put the old file back; or add --restart/)
+  }
+  writeFileSync(file, sent)
+  await streams.ok(send)
+  assertAll(await numbersIn(streams, 'a'), 2_500)
+})
+
+test('--resume tells if no earlier run is known, and knows one whichever way the address is written', async (t) => {
+  const { streams, url } = await withServer(t)
+  const send = ['produce', 'a', '--file', 'a.ndjson', '--resume', '--json', '-q']
+  writeLines(join(streams.home, 'a.ndjson'), 1, 10)
+  const first = await streams.run(send)
+  assert.deepEqual([first.code, JSON.parse(first.stdout)], [0, { topic: 'a', offset: 1, last_offset: 10, count: 10, earlier_run: false }])
+  assert.match(first.stderr, /^warning: a\.ndjson: no earlier run that sent this file to a at http.* is known here: it begins at line 1\n$/)
+  const again = await streams.run([...send, '--url', `${url.replace('http', 'HTTP')}/`])
+  assert.deepEqual([again.code, again.stderr, JSON.parse(again.stdout)], [0, '', { topic: 'a', count: 0, resumed_after: 10 }])
+})
+
+/** As if a state were so old. */
+function makeOld (streams: Streams, days: number): void {
+  const folder = join(streams.home, '.local/state/streams')
+  const time = Date.now() / 1_000 - days * 86_400
+  for (const name of readdirSync(folder)) utimesSync(join(folder, name), time, time)
+}
+
+test('an interrupted run that is too old is called so, with --resume and without', async (t) => {
+  const { streams } = await withServer(t)
+  writeLines(join(streams.home, 'a.ndjson'), 1, 1_000)
+  appendFileSync(join(streams.home, 'a.ndjson'), '1\noops\n')
+  await streams.run(['produce', 'a', '--file', 'a.ndjson'])
+  for (const days of [8, 400]) {
+    for (const more of [[], ['--resume'], ['--resume']]) {
+      makeOld(streams, days)
+      const { code, stderr } = await streams.run(['produce', 'a', '--file', 'a.ndjson', ...more])
+      assert.equal(code, 2, stderr)
+      assert.match(stderr, /the earlier run is older than 7 days.*it has stored 1,000 messages up to line 1,000\n.*--restart/)
+    }
+  }
+  assertAll(await numbersIn(streams, 'a'), 1_000)
 })
 
 test('a topic that was deleted is not filled from the middle of a file', async (t) => {

@@ -120,6 +120,17 @@ test('a command that takes too long is ended, and its message comes again', asyn
   assert.match(stderr, /1 message done, 1 failed, 0 dead/)
 })
 
+test('a message whose key has a NUL is done, without the variable', async (t) => {
+  const { streams } = await withServer(t)
+  await streams.ok(['produce', 'jobs', '--messages'], {
+    input: '{"payload":1,"key":"a\\u0000b","headers":{"h":"\\u0000"}}\n{"payload":2,"key":"\\u0000"}\n{"payload":3,"key":"k"}\n'
+  })
+  const args = ['work', 'jobs', 'g', '--drain', '--backoff', '10ms', '--', 'sh', '-c', 'echo "$(cat)|$STREAMS_KEY|$STREAMS_HEADERS"']
+  const { code, stdout, stderr } = await streams.run(args)
+  assert.deepEqual([code, linesOf(stdout)], [0, ['1||{"h":"\\u0000"}', '2||', '3|k|']], stderr)
+  assert.equal(stderr.split('warning: a key with a NUL character').length, 2, stderr)
+})
+
 test('a command that does not exist takes no message', async (t) => {
   const { streams } = await withServer(t)
   await streams.ok(['produce', 'jobs', '1'])

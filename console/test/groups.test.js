@@ -43,6 +43,27 @@ test('a group is shown with its lag, its leases and who has them, redeliveries, 
   await until(async () => (await page.getByRole('row').filter({ hasText: /\d\d:\d\d:\d\d96/ }).count()) > 1, 'the lag over time')
 })
 
+test('the head of a topic knows what its group and its tail know', { skip }, async (t) => {
+  const { url, client } = await startService(t)
+  const append = (count) => client.topic('jobs').appendBatch(Array.from({ length: count }, (_none, index) => ({ payload: index })))
+  await append(10)
+  await client.topic('jobs').group('workers').create()
+  const page = await openConsole(t, browser, url, { path: '/topics/jobs/groups/workers' })
+  const head = () => page.locator('.head').textContent()
+  await page.getByText('offsets 1 to 10').waitFor()
+  await append(10)
+  await until(async () => (await fact(page, 'Lag')) === '20', 'the lag')
+  await until(async () => (await head()).endsWith('offsets 1 to 20'), 'the head', 300)
+  await page.locator('.crumbs').getByRole('link', { name: 'jobs' }).click()
+  await page.getByRole('link', { name: 'Messages' }).click()
+  await page.getByRole('option').last().waitFor()
+  for (let end = 30; end <= 60; end += 10) {
+    await append(10)
+    await page.getByRole('option').filter({ hasText: new RegExp(`^${end}`) }).waitFor()
+    await until(async () => (await head()).endsWith(`offsets 1 to ${end}`), 'the head', 500)
+  }
+})
+
 test('seek tells what it would do before it does it, redrive and deletion work', { skip }, async (t) => {
   const { url, client } = await startService(t)
   await client.topic('jobs').appendBatch(Array.from({ length: 100 }, (_none, index) => ({ payload: { job: index + 1 } })))

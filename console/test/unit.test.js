@@ -103,3 +103,44 @@ test('a program has a payload as a literal only if it would send the same', () =
   for (const payload of ['12345678901234567890', '{"__proto__":1}']) assert.match(program(payload), /codec: jsonText[\s\S]*append\("/)
   assert(!program('"\u202e\u2028"').includes('\u202e'))
 })
+
+/** A topic with numbered messages, as far as a window needs it. */
+function topicOf (count) {
+  const topic = {
+    fails: false,
+    async page ({ from, limit }) {
+      if (topic.fails) throw new Error('down')
+      const messages = Array.from({ length: Math.min(limit, count + 1 - from) }, (_none, index) => {
+        return { offset: from + index, payload: '1', timestamp: 1 }
+      })
+      return { messages, nextOffset: from + messages.length, earliest: 1, end: count + 1, closed: false }
+    },
+    async * follow () { await new Promise(() => {}) }
+  }
+  return topic
+}
+
+test('older messages that could not be read are read when one looks again', async (t) => {
+  // What a page of a browser has.
+  Object.assign(globalThis, {
+    document: { baseURI: 'http://localhost/console/', addEventListener () {} },
+    sessionStorage: { getItem: () => null, removeItem () {} },
+    requestAnimationFrame: setImmediate,
+    cancelAnimationFrame: clearImmediate,
+    reportError (error) { throw error }
+  })
+  const { MessageWindow } = await import('../src/model/message-window.ts')
+  const topic = topicOf(2_000)
+  const window = new MessageWindow(() => topic, 1_500, undefined)
+  t.after(() => { window.stop() })
+  window.start()
+  while (window.rows.length < 200) await new Promise(setImmediate)
+  topic.fails = true
+  await window.loadOlder()
+  assert.deepEqual([window.first, window.error.value?.message], [1_500, 'down'])
+  topic.fails = false
+  await window.loadOlder()
+  assert.deepEqual([window.first, window.error.value], [1_300, undefined])
+  const offsets = window.rows.map(({ offset }) => offset)
+  assert.deepEqual(offsets, offsets.map((_one, index) => 1_300 + index), 'no gap')
+})

@@ -48,7 +48,8 @@ function addAll (command: Command, target: TabCommand, names: Names, path = ''):
 
 /** What only the service and the config know, as far as the word at the cursor needs it. Without an answer there is nothing to offer. */
 async function namesFor (program: Command, words: readonly string[]): Promise<Names> {
-  const plain = words.slice(0, -1).filter((word) => !word.startsWith('-'))
+  const plain = words.slice(0, -1)
+    .filter((word, index) => !word.startsWith('-') && !['--url', '--profile'].includes(words[index - 1] ?? ''))
   const last = words.at(-1) ?? ''
   if (words.at(-2) === '--profile' || words.at(-2) === '--to' || (plain[0] === 'profiles' && plain.length === 2)) {
     const profiles = Object.keys(readConfig().profiles)

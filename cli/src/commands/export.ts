@@ -29,7 +29,7 @@ export async function exportTopic (session: Session, name: string, options: Expo
   const from = await startOf(session.client.topic(name), options, signal)
   const { end } = await session.client.topic(name).describe({ signal }).catch(() => ({ end: 0 }))
   const partial = `${output}.partial`
-  const file = new TextFile(toFile ? partial : undefined, compress)
+  const file = await TextFile.open(toFile ? partial : undefined, compress)
   const progress = await Progress.start(session, name, end)
   let messages = 0
   let removed = 0

@@ -2,7 +2,7 @@ import { statSync } from 'node:fs'
 import type { Message } from '../../../clients/typescript/src/index.ts'
 import { copyInto, type Source } from '../copying.ts'
 import { CommandError } from '../failures.ts'
-import { openText } from '../files.ts'
+import { damageOf, openText } from '../files.ts'
 import { linesOf } from '../lines.ts'
 import { messageOf } from '../message-lines.ts'
 import { counted, grouped } from '../output.ts'
@@ -10,13 +10,13 @@ import { Progress } from '../progress.ts'
 import type { Session } from '../session.ts'
 
 export interface ImportOptions {
-  readonly origin?: boolean
+  readonly origin: boolean
   readonly retryFor: number
 }
 
 /** Appends the messages of an export. What is there already is left out, so that it can be interrupted and repeated. */
 export async function importFile (
-  session: Session, name: string, path: string, { origin = false, retryFor }: ImportOptions
+  session: Session, name: string, path: string, { origin, retryFor }: ImportOptions
 ): Promise<void> {
   const { signal, out, notes } = session
   const progress = await Progress.start(session, path, path === '-' ? 0 : statSync(path).size)
@@ -26,6 +26,7 @@ export async function importFile (
     messages: (from) => exported(path, from, signal, (read) => { bytes = read })
   }
   let position = 0
+  let stored = 0
   try {
     const copied = await copyInto(session, { connection: session.connection, topic: name }, path === '-' ? once(source) : source, {
       deliveryMs: retryFor,
@@ -34,14 +35,20 @@ export async function importFile (
         position = begun
         if (begun > 1) notes.note(`${name}: has offsets up to ${grouped(begun)} of ${path} already`)
       },
-      onStored: ({ messages }) => { progress.update(bytes, messages) }
+      onStored: ({ messages }) => {
+        stored = messages
+        progress.update(bytes, messages)
+      }
     })
     progress.stop()
     session.result({ topic: name, file: path, count: copied.messages, lastSourceOffset: copied.position }, () => {
       out.line(`${counted(copied.messages, 'message')} of ${path} in ${name}, ${grouped(progress.rateOf(copied.messages))}/s`)
     })
   } catch (error) {
-    if (!signal.aborted) throw error
+    if (!signal.aborted) {
+      if (!(error instanceof CommandError)) throw error
+      throw error.after(stored, `this run has stored ${counted(stored, 'message')}`, stored > 0)
+    }
     throw new CommandError(`${path}: interrupted; what is stored stays, from offset ${position} on`, {
       exit: session.interrupts.exit, hint: `streams import ${name} ${path} goes on`
     })
@@ -74,11 +81,12 @@ async function * exported (
         last = offset
         if (offset < from) continue
         const { payload, key, headers } = message
-        yield {
-          offset, payload, timestamp: Number(timestamp), ...key !== undefined && { key }, ...headers !== undefined && { headers }
-        }
+        const time = typeof timestamp === 'number' ? timestamp : NaN
+        yield { offset, payload, timestamp: time, ...key !== undefined && { key }, ...headers !== undefined && { headers } }
       }
     }
+  } catch (error) {
+    throw damageOf(error, path)
   } finally {
     stream.destroy()
   }

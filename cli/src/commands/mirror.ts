@@ -1,5 +1,5 @@
 import { jsonText } from '../../../clients/typescript/src/index.ts'
-import { type Connection, connectionOf, impatient } from '../connection.ts'
+import { addressOf, type Connection, connectionOf, impatient } from '../connection.ts'
 import { copyInto, type Source } from '../copying.ts'
 import { CommandError, usageError } from '../failures.ts'
 import { counted, grouped } from '../output.ts'
@@ -18,7 +18,7 @@ export async function mirror (session: Session, from: string, to: string | undef
   const { signal, notes, connection } = session
   const { follow = false, origin = false, retryFor } = options
   const target = destination(session, options.to)
-  if (target.url === connection.url && (to ?? from) === from) {
+  if (addressOf(target.url) === addressOf(connection.url) && (to ?? from) === from) {
     throw usageError('mirror: expected another topic or another service', 'name a topic, or --to PROFILE|URL')
   }
   const name = to ?? from

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { jsonText, type NewMessage, StreamsError } from '../../../clients/typescript/src/index.ts'
 import { BatchCutter } from '../batches.ts'
-import { CommandError, exitOf, usageError } from '../failures.ts'
+import { CommandError, exitOf, hints, usageError } from '../failures.ts'
 import { pathOf } from '../json-text.ts'
 import { bytesOf, linesOf } from '../lines.ts'
 import { type LineFormat, messageOf } from '../message-lines.ts'
@@ -70,6 +70,13 @@ async function produceArguments (
   }
 }
 
+/** What is known of an earlier run. */
+interface Earlier {
+  readonly resumedAfter?: number
+  /** It was looked for, and there was none. */
+  readonly isFirstRun?: boolean
+}
+
 /** What a run has stored. */
 class Summary {
   first: number | undefined
@@ -82,12 +89,13 @@ class Summary {
     this.messages += count
   }
 
-  show ({ out }: Session, topic: string, progress: Progress, more: { readonly resumedAfter?: number } = {}): void {
+  show ({ out }: Session, topic: string, progress: Progress, more: Earlier = {}): void {
     const { first, last, messages } = this
     if (out.json) {
-      const { resumedAfter = 0 } = more
+      const { resumedAfter = 0, isFirstRun = false } = more
       const offsets = messages === 0 ? {} : { offset: first, last_offset: last }
-      out.value({ topic, ...offsets, count: messages, ...resumedAfter > 0 && { resumed_after: resumedAfter } })
+      const earlier = { ...resumedAfter > 0 && { resumed_after: resumedAfter }, ...isFirstRun && { earlier_run: false } }
+      out.value({ topic, ...offsets, count: messages, ...earlier })
       return
     }
     const where = last === undefined ? '' : ` at offsets ${first ?? '?'} to ${last}`
@@ -104,8 +112,11 @@ async function produceInput (session: Session, topic: string, format: LineFormat
   const producer = client.topic<string>(topic, { codec: jsonText }).producer({ stopOnError: true, deliveryTimeoutMs: retryFor })
   const progress = await Progress.start(session, topic, 0)
   const summary = new Summary()
+  let sent = false
+  let wrong: { readonly error: unknown } | undefined
   let failed: { readonly line: number, readonly error: unknown } | undefined
   const send = (message: NewMessage<string>, line: number): void => {
+    sent = true
     producer.append(message.payload, message).then(({ offset }) => { summary.add(1, offset, offset) }, (error: unknown) => {
       failed ??= { line, error }
     })
@@ -123,17 +134,19 @@ async function produceInput (session: Session, topic: string, format: LineFormat
       progress.update(0, summary.messages)
     }
   } catch (error) {
-    if (!signal.aborted && failed === undefined) {
-      // What came before a wrong line is stored, so that the message can say up to where.
-      await producer.close().catch(() => {})
-      throw error
-    }
+    wrong = { error }
   } finally {
     signal.removeEventListener('abort', stop)
+    // What came before a wrong line is stored, so that the error can say up to where.
     await producer.close().catch((error: unknown) => { failed ??= { line: 0, error } })
     progress.stop()
   }
-  if (failed !== undefined) throw atLine(failed.error, `standard input:${failed.line}`, summary.messages)
+  const { messages } = summary
+  const done = `${counted(messages, 'message')} before ${messages === 1 ? 'is' : 'are'} stored`
+  if (failed !== undefined) throw atLine(failed.error, `standard input:${failed.line}`, messages, done)
+  if (wrong !== undefined && !signal.aborted) {
+    throw wrong.error instanceof CommandError ? wrong.error.after(messages, done, sent) : wrong.error
+  }
   summary.show(session, topic, progress)
   signal.throwIfAborted()
 }
@@ -156,15 +169,21 @@ async function produceFile (
   const file = ResumeFile.open({ url: connection.url, topic, path, format: JSON.stringify(format) }, how)
   const { id, size, messages: resumedAfter, seq: firstSeq, hash } = file.state
   if (file.state.done) {
+    await checkUnchanged(path, format, hash, signal)
     session.notes.note(`${path}: all ${grouped(resumedAfter)} messages were stored by an earlier run`)
     if (session.out.json) session.out.value({ topic, count: 0, resumed_after: resumedAfter })
     return
   }
   file.write()
+  const isFirstRun = resume === true && !file.known
+  if (isFirstRun) {
+    session.notes.warn(`${path}: no earlier run that sent this file to ${topic} at ${connection.url} is known here: it begins at line 1`)
+  }
   if (resumedAfter > 0) session.notes.note(`${path}: going on after ${counted(resumedAfter, 'message')}, line ${grouped(file.state.line)}`)
   const client = session.clientWith({ retry: false }).topic<string>(topic, { codec: jsonText })
   const progress = await Progress.start(session, path, size, file.state.position)
   const summary = new Summary()
+  let sent = false
   const sequence = new Sequence<FileBatch>({
     append: ({ messages, seq }) => client.appendBatch(messages, { producer: { id, epoch: 0, seq }, timeoutMs: 30_000 }),
     onStored: ({ seq, messages, line, position, hash }, stored) => {
@@ -180,7 +199,9 @@ async function produceFile (
     for await (const batch of fileBatches(path, format)) {
       if (signal.aborted) break
       if (batch.seq === firstSeq - 1 && batch.hash !== hash) throw fileChanged(path, `in its first ${counted(batch.line, 'line')}`)
-      if (batch.seq >= firstSeq) await sequence.add(batch)
+      if (batch.seq < firstSeq) continue
+      sent = true
+      await sequence.add(batch)
     }
     await sequence.finish()
     signal.throwIfAborted()
@@ -188,11 +209,27 @@ async function produceFile (
   } catch (error) {
     // What is on its way still counts, whatever is wrong behind it.
     await sequence.finish().catch(() => {})
-    throw interrupted(error, path, file.state, `streams produce ${topic} --file ${path} --resume`, signal)
+    throw interrupted(error, file.state, { path, again: `streams produce ${topic} --file ${path} --resume`, sent, signal })
   } finally {
     progress.stop()
   }
-  summary.show(session, topic, progress, { resumedAfter })
+  summary.show(session, topic, progress, { resumedAfter, isFirstRun })
+}
+
+/** @throws CommandError if a file that was sent is another one now, though of the same size */
+async function checkUnchanged (path: string, format: LineFormat, sent: string, signal: AbortSignal): Promise<void> {
+  let hash = ''
+  try {
+    for await (const batch of fileBatches(path, format)) {
+      signal.throwIfAborted()
+      hash = batch.hash
+    }
+  } catch (error) {
+    // All lines that were sent were right.
+    if (!(error instanceof CommandError)) throw error
+    hash = 'none'
+  }
+  if (hash !== sent) throw fileChanged(path, 'since it was sent')
 }
 
 /** Always the same batches of the same lines, so that a seq stands for the same messages in each run. */
@@ -220,27 +257,36 @@ async function * fileBatches (path: string, format: LineFormat): AsyncGenerator<
   if (cutter.messages.length > 0) yield batch()
 }
 
-function interrupted (error: unknown, path: string, { messages, line }: ResumeFile['state'], again: string, signal: AbortSignal): unknown {
-  const done = `${path}: ${counted(messages, 'message')} up to line ${grouped(line)} ${messages === 1 ? 'is' : 'are'} stored`
-  if (signal.aborted) return new CommandError(`${done}, then it was interrupted`, { exit: 'interrupted', hint: again })
+interface Run {
+  readonly path: string
+  /** The command that goes on. */
+  readonly again: string
+  readonly sent: boolean
+  readonly signal: AbortSignal
+}
+
+function interrupted (error: unknown, { messages, line }: ResumeFile['state'], { path, again, sent, signal }: Run): unknown {
+  const stored = `${counted(messages, 'message')} up to line ${grouped(line)} ${messages === 1 ? 'is' : 'are'} stored`
+  const done = `${path}: ${stored}`
+  if (signal.aborted) return new CommandError(`${done}, then it was interrupted`, { exit: 'interrupted', hint: again, stored: messages })
   if (error instanceof StreamsError && error.code === 'producer_gap') {
     return new CommandError(`${done}, but the service does not know this run any more: the topic was deleted, or a week is over`, {
-      exit: 'conflict', code: 'run_forgotten', cause: error, hint: 'look where the topic ends; --restart sends the whole file again'
+      exit: 'conflict',
+      code: 'run_forgotten',
+      cause: error,
+      stored: messages,
+      hint: 'look where the topic ends; --restart sends the whole file again'
     })
   }
   if (error instanceof StreamsError && error.code === 'idempotency_conflict') return fileChanged(path, 'since it was sent')
-  if (error instanceof StreamsError) return atLine(error, done, messages, again)
+  if (error instanceof StreamsError) return atLine(error, path, messages, stored, again)
   if (!(error instanceof CommandError) || error.code === 'file_changed') return error
   const first = error.hint === undefined ? '' : `${error.hint}; or `
-  return new CommandError(error.message, { exit: error.exit, code: error.code, hint: `${first}correct the line, then: ${again}` })
+  return error.after(messages, stored, sent, `${first}correct the line, then: ${again}`)
 }
 
-function atLine (error: unknown, place: string, stored: number, again?: string): unknown {
+function atLine (error: unknown, place: string, stored: number, done: string, again?: string): unknown {
   if (!(error instanceof StreamsError)) return error
-  return new CommandError(`${place}: ${error.message}`, {
-    exit: exitOf(error),
-    code: error.code,
-    cause: error,
-    hint: again ?? `${counted(stored, 'message')} before ${stored === 1 ? 'is' : 'are'} stored`
-  })
+  const { code, message } = error
+  return new CommandError(`${place}: ${message}; ${done}`, { exit: exitOf(error), code, cause: error, stored, hint: again ?? hints[code] })
 }

@@ -44,6 +44,7 @@ class Worker {
   readonly #stop = new AbortController()
   readonly #counts = { done: 0, failed: 0, dead: 0 }
   #begun = 0
+  #toldOfNul = false
 
   constructor (session: Session, topic: string, name: string, command: readonly string[], options: WorkOptions) {
     this.#session = session
@@ -112,18 +113,21 @@ class Worker {
   ): Promise<{ readonly text: string, readonly reject: boolean } | undefined> {
     const [path = '', ...args] = this.#command
     const { rejectOn = [], textStdin = false } = this.#options
-    // A group of its own: Ctrl-C is for this program, which lets the commands finish.
-    const child = spawn(path, args, { detached: true, stdio: ['pipe', 'inherit', 'inherit'], env: this.#environmentOf(message, attempt) })
-    this.#children.add(child)
-    const kill = (): void => { this.#end(child) }
+    const env = this.#environmentOf(message, attempt)
+    let child: ChildProcess | undefined
+    const kill = (): void => { if (child !== undefined) this.#end(child) }
     signal.addEventListener('abort', kill, { once: true })
     try {
+      // It may throw, for instance if the environment is too long. A group of its own: Ctrl-C is for this program, which lets commands
+      // finish.
+      const started = child = spawn(path, args, { detached: true, stdio: ['pipe', 'inherit', 'inherit'], env })
+      this.#children.add(started)
       // A command need not read its input.
-      child.stdin.on('error', () => {})
-      child.stdin.end(textStdin && message.payload.startsWith('"') ? JSON.parse(message.payload) as string : message.payload)
+      started.stdin.on('error', () => {})
+      started.stdin.end(textStdin && message.payload.startsWith('"') ? JSON.parse(message.payload) as string : message.payload)
       const [code, killedBy] = await new Promise<[number | null, string | null]>((resolve, reject) => {
-        child.once('error', reject)
-        child.once('exit', (code, signal) => { resolve([code, signal]) })
+        started.once('error', reject)
+        started.once('exit', (code, signal) => { resolve([code, signal]) })
       })
       if (code === 0) return undefined
       const text = code === null ? `killed by ${killedBy}` : `exit code ${code}`
@@ -132,7 +136,7 @@ class Worker {
       return { text: (error as Error).message.slice(0, detailCharsMax), reject: false }
     } finally {
       signal.removeEventListener('abort', kill)
-      this.#children.delete(child)
+      if (child !== undefined) this.#children.delete(child)
     }
   }
 
@@ -145,9 +149,17 @@ class Worker {
       STREAMS_OFFSET: String(offset),
       STREAMS_TIMESTAMP: String(timestamp),
       STREAMS_ATTEMPT: String(attempt),
-      ...key !== undefined && { STREAMS_KEY: key },
+      ...key !== undefined && this.#fits(key) && { STREAMS_KEY: key },
       ...headers !== undefined && { STREAMS_HEADERS: JSON.stringify(headers) }
     }
+  }
+
+  /** No variable of an environment can have a NUL in its value. Headers are JSON, which escapes it. */
+  #fits (key: string): boolean {
+    if (!key.includes('\0')) return true
+    if (!this.#toldOfNul) this.#session.notes.warn('a key with a NUL character fits into no variable: such messages have no STREAMS_KEY')
+    this.#toldOfNul = true
+    return false
   }
 
   #end (child: ChildProcess): void {

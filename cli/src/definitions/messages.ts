@@ -1,7 +1,7 @@
 import { type Command, Option } from 'commander'
 import { addLeaf } from '../command.ts'
 import { collect, duration, header, size, wholeNumber } from '../values.ts'
-import { from, origin, retryFor, sinceTime } from './options.ts'
+import { from, noOrigin, origin, retryFor, sinceTime } from './options.ts'
 
 export function defineMessages (program: Command): void {
   program.commandsGroup('Messages:')
@@ -31,7 +31,9 @@ function defineProduce (program: Command): void {
       new Option('--idempotency-key <key>', 'store it once, however often it is sent with this key within 24 hours'),
       retryFor()
     ],
-    more: 'Each message is stored once, and in order, also if answers are lost. How far a file is, is in ~/.local/state/streams.',
+    more: `Each message is stored once, and in order, also if answers are lost. How far a file is, is in
+~/.local/state/streams, for its place, the topic and the address of the service, and can be resumed for 7 days.
+--resume without an earlier run says so, and begins at the first line.`,
     examples: [
       ["streams produce orders '{\"item\":\"book\"}' --key customer-7", 'one message'],
       ['streams produce orders --file orders.ndjson', 'a file with a JSON value on each line'],
@@ -134,10 +136,13 @@ function defineImport (program: Command): void {
     name: 'import',
     does: 'append the messages of an export, in their order, each once',
     args: [['<topic>', 'is created if it does not exist'], ['<file>', 'may be compressed; - for standard input']],
-    options: [origin(), retryFor()],
+    options: [origin().default(true).hideHelp(), noOrigin(), retryFor()],
     more: `The topic remembers how far it is. So an import can be interrupted and repeated, and what is there already is
-left out. Messages get new offsets and timestamps; --origin keeps the old ones in headers. For files without
-offsets: streams produce --file.`,
+left out. For files without offsets: streams produce --file.
+
+Order, keys, headers and the text of payloads are kept. Offsets and timestamps are new, as the service gives
+them; the old ones are kept as the headers origin-offset and origin-timestamp (ms since 1970), unless the message
+has these headers already.`,
     examples: [
       ['streams import orders-copy orders.ndjson.gz', 'all messages of a file'],
       ['ssh backup cat orders.ndjson.zst | streams import orders-copy -', 'from a pipe']
@@ -162,7 +167,11 @@ function defineMirror (program: Command): void {
     ],
     more: `The destination remembers how far it is, as the order of its appends. So a mirror can be killed and started
 again, anywhere, without a gap or a double. Of two mirrors into a topic the later one goes on. Each destination
-has one source. Others should not write to it.`,
+has one source. Others should not write to it.
+
+Order, keys, headers and the text of payloads are kept. Offsets and timestamps are new, as the service gives
+them; --origin keeps the old ones as the headers origin-offset and origin-timestamp (ms since 1970), unless the
+message has these headers already.`,
     examples: [
       ['streams mirror orders --profile prod --to local', 'a topic of production on your machine'],
       ['streams mirror orders --profile prod --to standby --follow', 'a standby that stays up to date'],

@@ -25,7 +25,7 @@ export interface Running {
 }
 
 export interface RunOptions {
-  readonly input?: string
+  readonly input?: string | Uint8Array
   readonly env?: Readonly<Record<string, string>>
   readonly cwd?: string
   /** A process group of its own, as a shell makes it for a job. */

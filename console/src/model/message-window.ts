@@ -118,8 +118,8 @@ export class MessageWindow {
     this.#isLoadingOlder = true
     try {
       const until = this.#first
-      let from = Math.max(earliest.value ?? 1, until - this.#limit)
-      this.#first = from
+      const first = Math.max(earliest.value ?? 1, until - this.#limit)
+      let from = first
       const older: Row[] = []
       while (from < until) {
         const page = await this.#topic.page({ from, limit: until - from })
@@ -128,6 +128,10 @@ export class MessageWindow {
         if (page.nextOffset === from) break
         from = page.nextOffset
       }
+      // Meanwhile, new messages may have pushed out the row that the older ones would stand before.
+      if (this.#first !== until) return
+      this.#first = first
+      if (this.phase.value !== 'failed') this.error.value = undefined
       this.#putBefore(older)
     } catch (error) {
       this.error.value = error

@@ -21,7 +21,15 @@ interface Point {
   readonly inFlight: number
 }
 
-export function GroupView ({ topic, group, canConsume }: { topic: string, group: string, canConsume: boolean }): JSX.Element {
+interface GroupViewProps {
+  readonly topic: string
+  readonly group: string
+  readonly canConsume: boolean
+  /** Told where the topic ends. */
+  readonly onEnd: (end: number) => void
+}
+
+export function GroupView ({ topic, group, canConsume, onEnd }: GroupViewProps): JSX.Element {
   useMonitor()
   const configuring = useSignal(false)
   const history = useSignal<readonly Point[]>([])
@@ -29,6 +37,7 @@ export function GroupView ({ topic, group, canConsume }: { topic: string, group:
   const info = data.value
   useEffect(() => {
     if (info === undefined) return
+    onEnd(info.end)
     history.value = [...history.value.slice(1 - historyMax), { at: Date.now(), lag: info.lag, inFlight: info.inFlight }]
   }, [info])
   if (hasCode(error.value, 'group_not_found')) {

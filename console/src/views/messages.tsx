@@ -20,7 +20,14 @@ import { MessageBar, MessageStatus } from './message-bar.tsx'
 const previewCharacters = 400
 
 /** The messages of a topic: those that are there, and those that arrive. */
-export function MessagesView ({ topic, info }: { topic: string, info: TopicInfo | undefined }): JSX.Element {
+interface MessagesViewProps {
+  readonly topic: string
+  readonly info: TopicInfo | undefined
+  /** Told where the topic ends. */
+  readonly onEnd: (end: number) => void
+}
+
+export function MessagesView ({ topic, info, onEnd }: MessagesViewProps): JSX.Element {
   const { query } = route.value
   const from = query.get('from') ?? 'live'
   const filterText = query.get('filter') ?? ''
@@ -45,6 +52,8 @@ export function MessagesView ({ topic, info }: { topic: string, info: TopicInfo 
 
   const view = window.view.value
   const { rows } = view
+  // With what is shown, not with each message.
+  useEffect(() => { onEnd(window.end.peek() ?? 0) }, [view])
   const index = selected.value === undefined ? -1 : indexOf(rows, selected.value.offset)
   const jump = (to: string): void => {
     jumps.value++

@@ -1,4 +1,6 @@
+import { useSignal } from '@preact/signals'
 import type { JSX } from 'preact'
+import { useEffect } from 'preact/hooks'
 import type { TopicInfo } from '../../../clients/typescript/src/index.ts'
 import { type Access, useAccess } from '../model/access.ts'
 import { count } from '../model/format.ts'
@@ -18,6 +20,11 @@ export function TopicView ({ topic }: { topic: string }): JSX.Element {
   const { data, error, refresh } = usePoll((signal) => client.peek().topic(topic).describe({ signal }), 5_000, [topic])
   const [, , tab = '', group] = route.value.parts
   const info = data.value
+  // What the parts below have seen since: they ask more often.
+  const seenEnd = useSignal(0)
+  useEffect(() => { seenEnd.value = 0 }, [info])
+  const onEnd = (end: number): void => { seenEnd.value = Math.max(seenEnd.value, end) }
+  const end = Math.max(info?.end ?? 0, seenEnd.value)
   if (access === undefined) return <p class='muted' role='status'>Loading…</p>
   const tabs = [
     { name: 'Messages', part: '', allowed: access.consume },
@@ -38,7 +45,7 @@ export function TopicView ({ topic }: { topic: string }): JSX.Element {
         {info?.closed === true && <span class='badge'>closed</span>}
         {info !== undefined && (
           <span class='muted'>
-            {info.end === info.earliest ? 'no messages' : `offsets ${count(info.earliest)} to ${count(info.end - 1)}`}
+            {end === info.earliest ? 'no messages' : `offsets ${count(info.earliest)} to ${count(end - 1)}`}
           </span>
         )}
       </div>
@@ -50,7 +57,7 @@ export function TopicView ({ topic }: { topic: string }): JSX.Element {
       {isMissing && tab !== 'produce'
         ? <NoTopic topic={topic} />
         : tabs.some(({ part }) => part === tab)
-          ? <Part tab={tab} group={group} topic={topic} info={info} access={access} onChanged={refresh} />
+          ? <Part tab={tab} group={group} topic={topic} info={info} access={access} onChanged={refresh} onEnd={onEnd} />
           : <NotAllowed tab={tab} topic={topic} />}
     </>
   )
@@ -63,15 +70,16 @@ interface PartProps {
   readonly info: TopicInfo | undefined
   readonly access: Access
   readonly onChanged: () => void
+  readonly onEnd: (end: number) => void
 }
 
-function Part ({ tab, group, topic, info, access, onChanged }: PartProps): JSX.Element | null {
+function Part ({ tab, group, topic, info, access, onChanged, onEnd }: PartProps): JSX.Element | null {
   if (tab === 'produce') return <ProduceView topic={topic} onProduced={onChanged} />
   if (tab === 'settings') return info === undefined ? null : <TopicSettings info={info} access={access} onChanged={onChanged} />
-  if (tab !== 'groups') return <MessagesView topic={topic} info={info} />
+  if (tab !== 'groups') return <MessagesView topic={topic} info={info} onEnd={onEnd} />
   return group === undefined
     ? <TopicGroups topic={topic} />
-    : <GroupView key={group} topic={topic} group={group} canConsume={access.consume} />
+    : <GroupView key={group} topic={topic} group={group} canConsume={access.consume} onEnd={onEnd} />
 }
 
 function NoTopic ({ topic }: { topic: string }): JSX.Element {

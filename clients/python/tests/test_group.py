@@ -223,6 +223,87 @@ def test_a_synchronous_handler_hears_that_its_lease_is_lost(synchronous: Topic[A
     assert stop.is_set()
 
 
+def test_a_synchronous_handler_that_hangs_takes_no_time_from_the_messages_after_it(synchronous: Topic[Any]) -> None:
+    synchronous.append_batch([NewMessage(n) for n in range(5)])
+    group = synchronous.group("workers")
+    group.create(max_attempts=1)
+    stop, over = threading.Event(), threading.Event()
+    handled: list[int] = []
+    errors: list[int] = []
+    dead: list[int] = []
+
+    def handler(message: Message[Any], context: HandlerContext) -> None:
+        if message.payload == 0:
+            over.wait(60)
+            return
+        # Together they take longer than the time of one.
+        time.sleep(0.5)
+        handled.append(message.payload)
+        if message.payload == 4:
+            stop.set()
+
+    group.consume(
+        handler,
+        stop=stop,
+        handler_timeout=1.5,
+        prefetch=4,
+        on_error=lambda _, message: errors.append(message.payload),
+        on_dead_letter=lambda message, _: dead.append(message.payload),
+    )
+    over.set()
+    assert (handled, errors) == ([1, 2, 3, 4], [0])
+    assert dead == [0]
+    assert group.describe().lag == 0
+
+
+def test_a_synchronous_worker_ends_when_too_many_handlers_hang(synchronous: Topic[Any]) -> None:
+    synchronous.append_batch([NewMessage(n) for n in range(30)])
+    group = synchronous.group("workers")
+    group.create(max_attempts=1)
+    over = threading.Event()
+    called: list[int] = []
+
+    def handler(message: Message[Any], context: HandlerContext) -> None:
+        called.append(message.payload)
+        over.wait(60)
+
+    with fails("handler_timeout") as caught:
+        group.consume(handler, handler_timeout=0.05, concurrency=2, prefetch=28, lease_ms=60_000)
+    over.set()
+    assert "20 handlers" in str(caught.value)
+    assert len(called) in (20, 21)
+    received = group.receive(limit=100)
+    assert len(received.messages) == 30 - len(called)
+    assert received.lease is not None
+    assert received.lease.redelivered == [], "none of those that were not begun counts"
+
+
+def test_threads_of_handlers_are_used_again_and_end(synchronous: Topic[Any]) -> None:
+    synchronous.append_batch([NewMessage(n) for n in range(50)])
+    stop = threading.Event()
+    threads: set[threading.Thread] = set()
+    seen: set[int] = set()
+    raised = False
+
+    def handler(message: Message[Any], context: HandlerContext) -> None:
+        nonlocal raised
+        threads.add(threading.current_thread())
+        if message.payload == 7 and not raised:
+            raised = True
+            # Not what a future takes.
+            next(iter(()))
+        seen.add(message.payload)
+        if len(seen) == 50:
+            stop.set()
+
+    synchronous.group("workers").consume(handler, stop=stop, concurrency=3, backoff=Backoff(0.01, 0.01))
+    assert raised
+    assert len(threads) <= 3
+    for thread in threads:
+        thread.join(10)
+        assert not thread.is_alive()
+
+
 async def test_a_handler_that_fails_one_that_takes_too_long_and_one_that_rejects(client: AsyncClient) -> None:
     group = (await topic_of(client, 4)).group("workers")
     await group.create(max_attempts=2)

@@ -10,7 +10,7 @@ from typing import Any, Generic, TypeVar
 
 from .._calls import now, pause_after
 from .._codec import Format
-from .._consuming import ConsumeOptions, Handler, HandlerContext, shortened
+from .._consuming import ConsumeOptions, Handler, HandlerContext, NotBegunError, shortened
 from .._errors import RejectMessage, StreamsError
 from .._models import GroupMode, Lease, LeasePart, Message, Received
 from .leases import Acks, HeldLease, Task
@@ -227,6 +227,10 @@ class AsyncConsumer(Generic[T]):
         offset = task.message.offset
         try:
             handled = await self._call(task)
+        except NotBegunError as error:
+            self._fail(error.reason)
+            await self._return(task.lease.id, [offset])
+            return
         except Exception as error:
             if self._options.on_error is not None:
                 self._options.on_error(error, task.shown)

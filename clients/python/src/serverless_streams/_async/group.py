@@ -218,7 +218,8 @@ class AsyncGroup(Generic[T]):
         `lease_ms`: by default that of the group. It is extended as long as the handlers take.
 
         `handler_timeout`: after this time a handler counts as failed, in seconds; by default never. A worker that hangs
-        would keep its messages otherwise.
+        would keep its messages otherwise. A synchronous handler cannot be ended: it goes on in its thread, and another
+        thread takes its place. If ten times `concurrency` of them hang, the consumer ends with `handler_timeout`.
 
         `backoff`: the pause before a message that failed comes again, by attempts; `Backoff(1, 60)` by default.
 

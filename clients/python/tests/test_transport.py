@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import pickle
+import random
 import time
 from collections.abc import AsyncIterator
 from typing import Any
@@ -13,6 +14,7 @@ import httpx
 import pytest
 
 from serverless_streams import AsyncClient, Client, Retry
+from serverless_streams._async._platform import within
 
 from .support.errors import fails
 from .support.scripted import Reply, problem, scripted
@@ -173,6 +175,35 @@ async def test_cancelling_a_call_ends_it() -> None:
         async with AsyncClient(url) as client:
             with pytest.raises(asyncio.TimeoutError):
                 await asyncio.wait_for(client.health(), 0.1)
+
+
+async def test_a_cancellation_that_comes_with_the_answer_is_not_swallowed() -> None:
+    answer: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+    call = asyncio.ensure_future(within(60, answer))
+    await asyncio.sleep(0)
+    answer.set_result(1)
+    # `wait_for` of 3.10 and 3.11 would return the answer.
+    call.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await call
+
+
+async def test_a_loop_of_calls_ends_with_the_first_cancellation_whenever_it_comes() -> None:
+    chance = random.Random(1)
+    with scripted(Reply({})) as (url, _):
+        async with AsyncClient(url) as client:
+
+            async def ask() -> None:
+                while True:
+                    await client.health()
+
+            for _ in range(200):
+                asking = asyncio.ensure_future(ask())
+                await asyncio.sleep(chance.uniform(0.005, 0.01))
+                asking.cancel()
+                done, _ = await asyncio.wait({asking}, timeout=10)
+                assert done
+                assert asking.cancelled()
 
 
 def test_no_retries_when_they_are_off() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from asyncio import Event as Event
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Generic, ParamSpec, TypeVar
@@ -24,11 +25,40 @@ async def token_of(token: Token) -> str:
 
 
 async def within(seconds: float, exchange: Awaitable[T]) -> T:
-    """Raises `StreamsError` `timeout`, however slowly an answer trickles."""
+    """Raises `StreamsError` `timeout`, however slowly an answer trickles.
+
+    `asyncio.wait_for` would not do: up to Python 3.11 it swallows a cancellation that comes with the answer.
+    """
     try:
-        return await asyncio.wait_for(exchange, max(0.0, seconds))
+        return await _bounded(max(0.0, seconds), exchange)
     except asyncio.TimeoutError as error:
         raise StreamsError("no answer in time", code="timeout", retriable=True) from error
+
+
+if sys.version_info >= (3, 11):
+
+    async def _bounded(seconds: float, exchange: Awaitable[T]) -> T:
+        async with asyncio.timeout(seconds):
+            return await exchange
+
+else:
+
+    async def _bounded(seconds: float, exchange: Awaitable[T]) -> T:
+        task = asyncio.ensure_future(exchange)
+        try:
+            # Unlike `wait_for`, it always raises a cancellation.
+            await asyncio.wait({task}, timeout=seconds)
+        finally:
+            if not task.done():
+                task.cancel()
+                # Until its connection is given back.
+                await asyncio.wait({task})
+            elif not task.cancelled():
+                # Its error is looked at, even if a cancellation comes first.
+                task.exception()
+        if task.cancelled():
+            raise asyncio.TimeoutError
+        return task.result()
 
 
 class Begun(Generic[T]):

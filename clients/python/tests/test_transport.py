@@ -116,6 +116,17 @@ def test_a_pause_that_is_longer_than_the_time_left_is_not_waited_for() -> None:
     assert time.monotonic() - started_at < 1
 
 
+@pytest.mark.parametrize("asked", ["86400", "999999999", "Fri, 31 Dec 9999 23:59:59 GMT"])
+def test_nobody_can_ask_for_a_pause_of_more_than_10_minutes(asked: str) -> None:
+    with (
+        scripted(problem(503, "overloaded", headers={"retry-after": asked})) as (url, _),
+        client_of(url) as client,
+        fails("overloaded") as caught,
+    ):
+        client.health()
+    assert caught.value.retry_after == 600
+
+
 def test_a_page_of_a_proxy_is_an_error_that_may_pass() -> None:
     with (
         scripted(Reply("<h1>Bad Gateway</h1>", 502), Reply("<h1>Welcome</h1>"), Reply("[]"), stored) as (url, arrived),

@@ -164,6 +164,30 @@ async def test_a_part_of_a_stream_that_comes_twice_does_not_give_a_message_twice
             assert await follow(client.topic("orders")) == [1, 2, 3]
 
 
+async def test_long_polls_that_are_answered_at_once_do_not_follow_at_once() -> None:
+    with scripted(Reply("", headers=empty)) as (url, arrived):
+        async with AsyncClient(url) as client:
+            topic = client.topic("orders")
+
+            async def read() -> list[Any]:
+                return [message async for message in topic.read(1, until=5)]
+
+            for loop in (follow(topic, start=1, transport="poll"), read()):
+                before = len(arrived)
+                with pytest.raises(asyncio.TimeoutError):
+                    await asyncio.wait_for(loop, 1.5)
+                assert 2 <= len(arrived) - before <= 4
+
+
+def test_those_of_the_synchronous_client_neither() -> None:
+    some = Reply(line, headers=position)
+    with scripted(Reply("", headers=empty), Reply("", headers=empty), some) as (url, arrived), Client(url) as client:
+        started_at = time.monotonic()
+        assert [message.payload for message in client.topic("orders").read(1, until=2)] == [7]
+        assert time.monotonic() - started_at >= 0.9
+    assert len(arrived) == 3
+
+
 async def test_an_event_that_says_why_the_stream_ends() -> None:
     def ends(code: str, status: int, retriable: bool, detail: str) -> Reply:
         problem = json.dumps({"code": code, "status": status, "retriable": retriable, "detail": detail})

@@ -81,7 +81,7 @@ class AsyncFollowing(Generic[T]):
         await sleep(pause)
 
     async def _poll(self) -> AsyncGenerator[Message[T]]:
-        page = await self._reader.page(self._offset, wait=20.0)
+        page = await self._reader.poll(self._offset)
         self._failures = 0
         for message in page.messages:
             yield message

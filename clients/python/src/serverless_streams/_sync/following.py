@@ -83,7 +83,7 @@ class Following(Generic[T]):
         sleep(pause)
 
     def _poll(self) -> Generator[Message[T]]:
-        page = self._reader.page(self._offset, wait=20.0)
+        page = self._reader.poll(self._offset)
         self._failures = 0
         for message in page.messages:
             yield message

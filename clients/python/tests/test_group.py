@@ -453,6 +453,66 @@ async def test_several_outputs_of_a_message_to_several_topics_once_each(client: 
     assert sorted((message.payload, (message.headers or {})["h"]) for message in b) == [(0, "x"), (2, "x")]
 
 
+async def test_other_outputs_of_a_second_run_are_told_and_those_of_a_new_run_are_stored(
+    client: AsyncClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    group = (await topic_of(client, 2)).group("billing")
+    told: list[str] = []
+
+    def on_conflict(message: Message[Any], error: StreamsError) -> None:
+        told.append(f"{message.offset} {error.code}")
+
+    async def run(version: int, **options: Any) -> None:
+        stop = asyncio.Event()
+
+        async def handler(message: Message[Any], context: HandlerContext) -> Output:
+            if message.payload == 1:
+                stop.set()
+            return Output("bills", [version, message.payload])
+
+        await group.process(handler, stop=stop, **options)
+        await group.seek("earliest")
+
+    await run(1)
+    await run(1, on_conflict=on_conflict)
+    assert not told, "the same outputs are no conflict"
+    await run(2, on_conflict=on_conflict)
+    assert told == ["1 idempotency_conflict", "2 idempotency_conflict"]
+    assert not caplog.records
+    await run(2)
+    assert [(record.name, record.levelname) for record in caplog.records] == [("serverless_streams", "WARNING")] * 2
+    assert "jobs/billing: offset 1: an earlier run has written other outputs to bills" in caplog.text
+    await run(2, run="mended")
+    await run(2, run="mended", on_conflict=on_conflict)
+    assert len(told) == 2
+    assert [message.payload async for message in client.topic("bills").read()] == [[1, 0], [1, 1], [2, 0], [2, 1]]
+    for wrong in ("", "a b", "ü", "a\n"):
+        with pytest.raises(ValueError, match="run: expected ASCII characters without spaces"):
+            await run(2, run=wrong)
+
+
+def test_the_synchronous_client_has_runs_and_tells_of_conflicts_too(synchronous: Topic[Any]) -> None:
+    synchronous.append(0)
+    group = synchronous.group("billing")
+    told: list[int] = []
+
+    def run(version: int, **options: Any) -> None:
+        stop = threading.Event()
+
+        def handler(message: Message[Any], context: HandlerContext) -> Output:
+            stop.set()
+            return Output("bills", version)
+
+        group.process(handler, stop=stop, on_conflict=lambda message, _: told.append(message.offset), **options)
+        group.seek("earliest")
+
+    run(1)
+    run(2)
+    assert told == [1]
+    run(2, run="mended")
+    assert told == [1]
+
+
 async def test_managing_a_group_and_a_consumer_that_reads_by_itself(client: AsyncClient) -> None:
     topic = await topic_of(client, 5)
     group = topic.group("billing")

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Generic, TypeVar
 
 from .._async.consumer import AsyncConsumer
+from .._async.processing import OnConflict
 from .._async.transport import AsyncTransport
 from .._codec import Format
 from .._consuming import ConsumeOptions, Handler, HandlerContext
@@ -45,13 +46,15 @@ class Consumer(Generic[T]):
 
         self._run(run, stop)
 
-    def process(self, handler: ProcessHandler[T], stop: threading.Event | None) -> None:
+    def process(
+        self, handler: ProcessHandler[T], stop: threading.Event | None, run: str | None, on_conflict: OnConflict | None
+    ) -> None:
         caller = contextvars.copy_context()
 
-        async def run(consumer: AsyncConsumer[T], stopping: asyncio.Event, threads: Threads) -> None:
-            await consumer.process(_in_thread(handler, threads, caller), stopping)
+        async def begin(consumer: AsyncConsumer[T], stopping: asyncio.Event, threads: Threads) -> None:
+            await consumer.process(_in_thread(handler, threads, caller), stopping, run, on_conflict)
 
-        self._run(run, stop)
+        self._run(begin, stop)
 
     def _run(
         self,

@@ -8,7 +8,7 @@ from asyncio import Event as Event
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Generic, ParamSpec, TypeVar
 
-from .._errors import StreamsError
+from .._errors import StreamsError, token_failed
 from .._options import Token
 
 P = ParamSpec("P")
@@ -18,10 +18,14 @@ sleep = asyncio.sleep
 
 
 async def token_of(token: Token) -> str:
+    """Raises `StreamsError` `token_failed`."""
     if isinstance(token, str):
         return token
-    value = token()
-    return value if isinstance(value, str) else await value
+    try:
+        value = token()
+        return value if isinstance(value, str) else await value
+    except Exception as error:
+        raise token_failed(error) from error
 
 
 async def within(seconds: float, exchange: Awaitable[T]) -> T:

@@ -233,7 +233,7 @@ class Batches:
             except StreamsError as error:
                 step = self._after(batch, error, attempt)
             except Exception as error:
-                # What the token raises, say.
+                # A header that cannot be sent, say.
                 return self._failed(batch, error)
             if isinstance(step, str):
                 return step

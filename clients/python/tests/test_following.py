@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from datetime import datetime, timezone
 from typing import Any, Literal
 
+import httpx
 import pytest
 
 from serverless_streams import AsyncClient, AsyncTopic, Client, NewMessage, Retry
@@ -163,6 +164,30 @@ async def test_a_part_of_a_stream_that_comes_twice_does_not_give_a_message_twice
             assert await follow(client.topic("orders")) == [1, 2, 3]
 
 
+async def test_long_polls_that_are_answered_at_once_do_not_follow_at_once() -> None:
+    with scripted(Reply("", headers=empty)) as (url, arrived):
+        async with AsyncClient(url) as client:
+            topic = client.topic("orders")
+
+            async def read() -> list[Any]:
+                return [message async for message in topic.read(1, until=5)]
+
+            for loop in (follow(topic, start=1, transport="poll"), read()):
+                before = len(arrived)
+                with pytest.raises(asyncio.TimeoutError):
+                    await asyncio.wait_for(loop, 1.5)
+                assert 2 <= len(arrived) - before <= 4
+
+
+def test_those_of_the_synchronous_client_neither() -> None:
+    some = Reply(line, headers=position)
+    with scripted(Reply("", headers=empty), Reply("", headers=empty), some) as (url, arrived), Client(url) as client:
+        started_at = time.monotonic()
+        assert [message.payload for message in client.topic("orders").read(1, until=2)] == [7]
+        assert time.monotonic() - started_at >= 0.9
+    assert len(arrived) == 3
+
+
 async def test_an_event_that_says_why_the_stream_ends() -> None:
     def ends(code: str, status: int, retriable: bool, detail: str) -> Reply:
         problem = json.dumps({"code": code, "status": status, "retriable": retriable, "detail": detail})
@@ -176,6 +201,48 @@ async def test_an_event_that_says_why_the_stream_ends() -> None:
                 await follow(client.topic("orders"))
     assert str(caught.value) == "damaged"
     assert len(arrived) == 3
+
+
+@pytest.mark.parametrize("part", [b"x", b"\ndata: x"])
+async def test_an_event_that_does_not_end_ends_the_loop(part: bytes) -> None:
+    given = 0
+
+    class Endless(httpx.AsyncByteStream):
+        async def __aiter__(self) -> AsyncIterator[bytes]:
+            nonlocal given
+            yield b"retry: 1\nid: 0\n\ndata: "
+            while given < 100_000_000:
+                given += 1_000_000
+                yield part * (1_000_000 // len(part))
+
+    transport = httpx.MockTransport(lambda _: httpx.Response(200, headers=stream, stream=Endless()))
+    async with AsyncClient("http://service", httpx_options={"transport": transport}) as client:
+        with fails("invalid_answer"):
+            await follow(client.topic("orders"), start=1)
+    assert given < 20_000_000
+
+
+@pytest.mark.parametrize("ends", ["\n", "\r\n", "\r"])
+async def test_a_long_stream_of_events_has_no_bound(ends: str) -> None:
+    count = 0
+
+    class Long(httpx.AsyncByteStream):
+        async def __aiter__(self) -> AsyncIterator[bytes]:
+            nonlocal count
+            text = f"retry: 1{ends}id: 0{ends * 2}"
+            for count in range(1, 21):
+                message = json.dumps({"offset": count, "payload": "x" * 1_000_000, "timestamp": 1})
+                text += f"id: {count}{ends}data: {message}{ends * 2}"
+                # Chunks end anywhere.
+                cut = len(text) - count % 5
+                yield text[:cut].encode()
+                text = text[cut:]
+            yield (text + f"event: closed{ends}id: 20{ends}data: {{}}{ends * 2}").encode()
+
+    transport = httpx.MockTransport(lambda _: httpx.Response(200, headers=stream, stream=Long()))
+    async with AsyncClient("http://service", httpx_options={"transport": transport}) as client:
+        assert len(await follow(client.topic("orders"), start=1)) == 20
+    assert count == 20
 
 
 async def test_an_offset_beyond_the_end_is_an_error_that_says_where_the_topic_is(topic: AsyncTopic[Any]) -> None:

@@ -223,6 +223,87 @@ def test_a_synchronous_handler_hears_that_its_lease_is_lost(synchronous: Topic[A
     assert stop.is_set()
 
 
+def test_a_synchronous_handler_that_hangs_takes_no_time_from_the_messages_after_it(synchronous: Topic[Any]) -> None:
+    synchronous.append_batch([NewMessage(n) for n in range(5)])
+    group = synchronous.group("workers")
+    group.create(max_attempts=1)
+    stop, over = threading.Event(), threading.Event()
+    handled: list[int] = []
+    errors: list[int] = []
+    dead: list[int] = []
+
+    def handler(message: Message[Any], context: HandlerContext) -> None:
+        if message.payload == 0:
+            over.wait(60)
+            return
+        # Together they take longer than the time of one.
+        time.sleep(0.5)
+        handled.append(message.payload)
+        if message.payload == 4:
+            stop.set()
+
+    group.consume(
+        handler,
+        stop=stop,
+        handler_timeout=1.5,
+        prefetch=4,
+        on_error=lambda _, message: errors.append(message.payload),
+        on_dead_letter=lambda message, _: dead.append(message.payload),
+    )
+    over.set()
+    assert (handled, errors) == ([1, 2, 3, 4], [0])
+    assert dead == [0]
+    assert group.describe().lag == 0
+
+
+def test_a_synchronous_worker_ends_when_too_many_handlers_hang(synchronous: Topic[Any]) -> None:
+    synchronous.append_batch([NewMessage(n) for n in range(30)])
+    group = synchronous.group("workers")
+    group.create(max_attempts=1)
+    over = threading.Event()
+    called: list[int] = []
+
+    def handler(message: Message[Any], context: HandlerContext) -> None:
+        called.append(message.payload)
+        over.wait(60)
+
+    with fails("handler_timeout") as caught:
+        group.consume(handler, handler_timeout=0.05, concurrency=2, prefetch=28, lease_ms=60_000)
+    over.set()
+    assert "20 handlers" in str(caught.value)
+    assert len(called) in (20, 21)
+    received = group.receive(limit=100)
+    assert len(received.messages) == 30 - len(called)
+    assert received.lease is not None
+    assert received.lease.redelivered == [], "none of those that were not begun counts"
+
+
+def test_threads_of_handlers_are_used_again_and_end(synchronous: Topic[Any]) -> None:
+    synchronous.append_batch([NewMessage(n) for n in range(50)])
+    stop = threading.Event()
+    threads: set[threading.Thread] = set()
+    seen: set[int] = set()
+    raised = False
+
+    def handler(message: Message[Any], context: HandlerContext) -> None:
+        nonlocal raised
+        threads.add(threading.current_thread())
+        if message.payload == 7 and not raised:
+            raised = True
+            # Not what a future takes.
+            next(iter(()))
+        seen.add(message.payload)
+        if len(seen) == 50:
+            stop.set()
+
+    synchronous.group("workers").consume(handler, stop=stop, concurrency=3, backoff=Backoff(0.01, 0.01))
+    assert raised
+    assert len(threads) <= 3
+    for thread in threads:
+        thread.join(10)
+        assert not thread.is_alive()
+
+
 async def test_a_handler_that_fails_one_that_takes_too_long_and_one_that_rejects(client: AsyncClient) -> None:
     group = (await topic_of(client, 4)).group("workers")
     await group.create(max_attempts=2)
@@ -370,6 +451,66 @@ async def test_several_outputs_of_a_message_to_several_topics_once_each(client: 
     assert sorted(message.payload[0] for message in a if message.key == "k") == [0, 2]
     assert len(a) == 4
     assert sorted((message.payload, (message.headers or {})["h"]) for message in b) == [(0, "x"), (2, "x")]
+
+
+async def test_other_outputs_of_a_second_run_are_told_and_those_of_a_new_run_are_stored(
+    client: AsyncClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    group = (await topic_of(client, 2)).group("billing")
+    told: list[str] = []
+
+    def on_conflict(message: Message[Any], error: StreamsError) -> None:
+        told.append(f"{message.offset} {error.code}")
+
+    async def run(version: int, **options: Any) -> None:
+        stop = asyncio.Event()
+
+        async def handler(message: Message[Any], context: HandlerContext) -> Output:
+            if message.payload == 1:
+                stop.set()
+            return Output("bills", [version, message.payload])
+
+        await group.process(handler, stop=stop, **options)
+        await group.seek("earliest")
+
+    await run(1)
+    await run(1, on_conflict=on_conflict)
+    assert not told, "the same outputs are no conflict"
+    await run(2, on_conflict=on_conflict)
+    assert told == ["1 idempotency_conflict", "2 idempotency_conflict"]
+    assert not caplog.records
+    await run(2)
+    assert [(record.name, record.levelname) for record in caplog.records] == [("serverless_streams", "WARNING")] * 2
+    assert "jobs/billing: offset 1: an earlier run has written other outputs to bills" in caplog.text
+    await run(2, run="mended")
+    await run(2, run="mended", on_conflict=on_conflict)
+    assert len(told) == 2
+    assert [message.payload async for message in client.topic("bills").read()] == [[1, 0], [1, 1], [2, 0], [2, 1]]
+    for wrong in ("", "a b", "ü", "a\n"):
+        with pytest.raises(ValueError, match="run: expected ASCII characters without spaces"):
+            await run(2, run=wrong)
+
+
+def test_the_synchronous_client_has_runs_and_tells_of_conflicts_too(synchronous: Topic[Any]) -> None:
+    synchronous.append(0)
+    group = synchronous.group("billing")
+    told: list[int] = []
+
+    def run(version: int, **options: Any) -> None:
+        stop = threading.Event()
+
+        def handler(message: Message[Any], context: HandlerContext) -> Output:
+            stop.set()
+            return Output("bills", version)
+
+        group.process(handler, stop=stop, on_conflict=lambda message, _: told.append(message.offset), **options)
+        group.seek("earliest")
+
+    run(1)
+    run(2)
+    assert told == [1]
+    run(2, run="mended")
+    assert told == [1]
 
 
 async def test_managing_a_group_and_a_consumer_that_reads_by_itself(client: AsyncClient) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import threading
 import time
@@ -257,6 +258,46 @@ async def test_a_batch_that_may_be_stored_although_the_one_before_failed_is_not_
             assert all('"epoch":0' in request.body for request in arrived), "nothing was sent under another epoch"
             with fails("timeout"):
                 await producer.close()
+
+
+async def test_a_message_that_is_never_taken_fails_alone_although_an_answer_was_lost() -> None:
+    bad = problem(400, "invalid_request", written="no")
+    # Both together; the first; the second; the third.
+    with scripted("close", bad, Reply({"offset": 1}), bad, Reply({"offset": 2})) as (url, arrived):
+        async with AsyncClient(url, retry=Retry(base=0.001, max=0.001)) as client:
+            producer = client.topic("orders").producer(batch_messages=2, linger=60)
+            first, second = await producer.send(0), await producer.send(1)
+            assert await first.result() == 1
+            with fails("invalid_request", "no"):
+                await second.result()
+            third = await producer.send(2)
+            with fails("invalid_request", "no"):
+                await producer.close()
+            assert await third.result() == 2
+    assert [json.loads(request.body)["producer"]["epoch"] for request in arrived] == [0, 0, 1, 1, 2]
+
+
+@pytest.mark.parametrize("stop_on_error", [False, True])
+async def test_messages_that_a_topic_refuses_after_a_lost_answer_stop_no_later_ones(stop_on_error: bool) -> None:
+    large = problem(413, "message_too_large", written="no")
+    with scripted("close", large, Reply({"offset": 7})) as (url, arrived):
+        async with AsyncClient(url, retry=Retry(base=0.001, max=0.001)) as client:
+            producer = client.topic("orders").producer(batch_messages=2, linger=60, stop_on_error=stop_on_error)
+            sent = [await producer.send(0), await producer.send(1)]
+            for delivery in sent:
+                with fails("message_too_large", "unknown"):
+                    await delivery.result()
+            if stop_on_error:
+                with fails("message_too_large"):
+                    await producer.send(2)
+            else:
+                later = await producer.send(2)
+                with fails("message_too_large", "unknown"):
+                    await producer.flush()
+                assert await later.result() == 7
+                await producer.close()
+                assert '"epoch":1' in arrived[-1].body
+    assert len(arrived) == (2 if stop_on_error else 3)
 
 
 async def test_a_retry_pauses_although_a_later_batch_has_failed() -> None:

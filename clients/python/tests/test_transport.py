@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import pickle
+import random
 import time
 from collections.abc import AsyncIterator
 from typing import Any
@@ -12,10 +13,12 @@ from typing import Any
 import httpx
 import pytest
 
-from serverless_streams import AsyncClient, Client, Retry
+from serverless_streams import AsyncClient, Client, HandlerContext, Message, Retry
+from serverless_streams._async._platform import within
 
 from .support.errors import fails
 from .support.scripted import Reply, problem, scripted
+from .support.service import Service
 
 stored = Reply({"topic": "orders", "offset": 7})
 
@@ -114,6 +117,17 @@ def test_a_pause_that_is_longer_than_the_time_left_is_not_waited_for() -> None:
     assert time.monotonic() - started_at < 1
 
 
+@pytest.mark.parametrize("asked", ["86400", "999999999", "Fri, 31 Dec 9999 23:59:59 GMT"])
+def test_nobody_can_ask_for_a_pause_of_more_than_10_minutes(asked: str) -> None:
+    with (
+        scripted(problem(503, "overloaded", headers={"retry-after": asked})) as (url, _),
+        client_of(url) as client,
+        fails("overloaded") as caught,
+    ):
+        client.health()
+    assert caught.value.retry_after == 600
+
+
 def test_a_page_of_a_proxy_is_an_error_that_may_pass() -> None:
     with (
         scripted(Reply("<h1>Bad Gateway</h1>", 502), Reply("<h1>Welcome</h1>"), Reply("[]"), stored) as (url, arrived),
@@ -175,6 +189,35 @@ async def test_cancelling_a_call_ends_it() -> None:
                 await asyncio.wait_for(client.health(), 0.1)
 
 
+async def test_a_cancellation_that_comes_with_the_answer_is_not_swallowed() -> None:
+    answer: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+    call = asyncio.ensure_future(within(60, answer))
+    await asyncio.sleep(0)
+    answer.set_result(1)
+    # `wait_for` of 3.10 and 3.11 would return the answer.
+    call.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await call
+
+
+async def test_a_loop_of_calls_ends_with_the_first_cancellation_whenever_it_comes() -> None:
+    chance = random.Random(1)
+    with scripted(Reply({})) as (url, _):
+        async with AsyncClient(url) as client:
+
+            async def ask() -> None:
+                while True:
+                    await client.health()
+
+            for _ in range(200):
+                asking = asyncio.ensure_future(ask())
+                await asyncio.sleep(chance.uniform(0.005, 0.01))
+                asking.cancel()
+                done, _ = await asyncio.wait({asking}, timeout=10)
+                assert done
+                assert asking.cancelled()
+
+
 def test_no_retries_when_they_are_off() -> None:
     with (
         scripted(problem(503, "overloaded")) as (url, arrived),
@@ -192,12 +235,67 @@ def test_a_deletion_whose_answer_was_lost_is_done_though_the_second_finds_nothin
         client.topic("orders").delete()
 
 
-def test_what_the_token_raises_is_raised_as_it_is() -> None:
-    def no_token() -> str:
-        raise LookupError("no token today")
+class FailsOften:
+    """A token, every second time."""
 
-    with client_of("http://127.0.0.1:1", token=no_token) as client, pytest.raises(LookupError):
-        client.health()
+    def __init__(self) -> None:
+        self.calls = 0
+
+    def __call__(self) -> str:
+        self.calls += 1
+        if self.calls % 2 == 1:
+            raise LookupError("no token now")
+        return "t1"
+
+
+def test_a_token_that_fails_is_asked_for_again_and_what_it_raised_is_the_cause() -> None:
+    with scripted(stored) as (url, arrived):
+        with client_of(url, token=FailsOften()) as client:
+            # Nothing was sent: that is known even without a key.
+            assert client.topic("orders").append(1, idempotency_key=False).offset == 7
+        assert len(arrived) == 1
+
+        def no_token() -> str:
+            raise LookupError("no token today")
+
+        with client_of(url, token=no_token, timeout=0.05) as client:
+            with fails("token_failed", "no") as caught:
+                client.topic("orders").append(1)
+            assert isinstance(caught.value.__cause__, LookupError)
+            assert (str(caught.value), caught.value.retriable) == ("token: no token today", True)
+        assert len(arrived) == 1
+    # What is not there was not deleted by an attempt that was never sent.
+    with (
+        scripted(problem(404, "topic_not_found")) as (url, _),
+        client_of(url, token=FailsOften()) as client,
+        fails("topic_not_found"),
+    ):
+        client.topic("orders").delete()
+
+
+async def test_a_token_that_fails_ends_no_worker_no_producer_and_no_loop() -> None:
+    async def token() -> str:
+        return given()
+
+    given = FailsOften()
+    with Service() as service:
+        async with AsyncClient(service.url, token=token, retry=Retry(base=0.01, max=0.02)) as client:
+            topic = client.topic("orders")
+            async with topic.producer(batch_messages=1) as producer:
+                for n in range(3):
+                    await producer.append(n)
+            stop = asyncio.Event()
+            got: list[int] = []
+
+            async def handler(message: Message[int], context: HandlerContext) -> None:
+                got.append(message.payload)
+                if len(got) == 3:
+                    stop.set()
+
+            await topic.group("workers").consume(handler, stop=stop)
+            await topic.close()
+            assert (got, [message.payload async for message in topic.follow()]) == ([0, 1, 2], [0, 1, 2])
+    assert given.calls > 10
 
 
 async def test_an_asynchronous_token() -> None:

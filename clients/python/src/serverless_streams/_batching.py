@@ -132,12 +132,20 @@ class Batch:
         return [self.entries[:middle], self.entries[middle:]]
 
 
-# Something in the messages themselves: other messages are not concerned.
-_content_codes = frozenset({"invalid_request", "malformed_json", "invalid_encoding", "message_too_large", "body_too_large"})
+# The messages themselves break rules that are the same for all topics and never change: the same body is always refused, before
+# anything of it is reserved.
+_fixed_codes = frozenset({"invalid_request", "malformed_json", "invalid_encoding", "body_too_large"})
+# Something in the messages themselves: other messages are not concerned. What a topic takes may change between two attempts.
+_content_codes = _fixed_codes | {"message_too_large"}
 
 
 def is_about_content(error: StreamsError) -> bool:
     return error.code in _content_codes and error.written == "no"
+
+
+def is_never_taken(error: StreamsError) -> bool:
+    """Whether no attempt with the same body can have been stored."""
+    return error.code in _fixed_codes and error.written == "no"
 
 
 class EntryQueue:

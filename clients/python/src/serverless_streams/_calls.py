@@ -112,7 +112,7 @@ class Attempts:
         # What an attempt without an answer has deleted is not there any more.
         if self._lost and self._call.method == "DELETE" and error.status == 404:
             return None
-        self._lost = self._lost or error.status is None
+        self._lost = self._lost or (error.status is None and error.code != "token_failed")
         told = error
         # A later attempt that says `no` speaks of itself only.
         if self._written == "unknown" and error.written == "no":
@@ -143,7 +143,9 @@ def may_repeat(error: StreamsError, *, repeatable: bool = True) -> bool:
     if error.code == "group_busy":
         return False
     unknown = error.written == "unknown" or error.applied == "unknown"
-    known = error.status is not None and error.code != "invalid_answer" and not unknown
+    answered = error.status is not None and error.code != "invalid_answer" and not unknown
+    # Without a token nothing was sent.
+    known = answered or error.code == "token_failed"
     if not known and not repeatable:
         return False
     # Of an append whose outcome is not known, only a repetition tells.

@@ -36,6 +36,14 @@ ProcessHandler = Callable[[Message[T], HandlerContext], Outputs]
 """A handler of `Group.process`."""
 
 
+class NotBegunError(Exception):
+    """A handler was not called, and none will be: the worker ends, and the delivery does not count."""
+
+    def __init__(self, reason: Exception) -> None:
+        super().__init__(str(reason))
+        self.reason = reason
+
+
 @dataclass(frozen=True)
 class ConsumeOptions:
     """`AsyncGroup.consume` says what they mean."""

@@ -19,6 +19,7 @@ class StreamsError(Exception):
     - `timeout`: there was no answer within `attempt_timeout` or `timeout`.
     - `invalid_answer`: the answer is not one of the service, often a proxy's own page.
     - `held_back`: following with `transport="sse"`, something between holds the stream back, or answers something else.
+    - `token_failed`: the function `token` has raised; what it raised is the `__cause__`. Nothing was sent.
     - `invalid_payload`: the codec cannot encode or decode a payload.
     - `producer_closed`: a message for a producer after `close`.
     - `producer_aborted`: a message of a producer that was aborted.
@@ -36,7 +37,7 @@ class StreamsError(Exception):
     applied: Literal["unknown"] | None
     """`unknown`: a change of a consumer group may have been made."""
     retry_after: float | None
-    """What the service asked to wait, in seconds."""
+    """What the service asked to wait, in seconds; at most 600."""
     request_id: str | None
     """Under which the service's log has the request."""
     problem: Mapping[str, Any]
@@ -90,6 +91,9 @@ def _restored(message: str, members: dict[str, Any]) -> StreamsError:
 # Statuses with which proxies and platforms say that it may work later.
 _passing = frozenset({408, 425, 429, 500, 502, 503, 504})
 
+# Nobody is silenced for longer, whoever has answered, in seconds.
+_retry_after_max = 600.0
+
 
 def error_of(status: int, headers: Mapping[str, str], body: bytes, *, appends: bool) -> StreamsError:
     """The error of an answer. `appends`: the request may be stored, although its answer is none of the service's."""
@@ -126,15 +130,20 @@ def error_of(status: int, headers: Mapping[str, str], body: bytes, *, appends: b
     )
 
 
+def token_failed(error: Exception) -> StreamsError:
+    """What a function that gives the token has raised: it may have asked somebody who has an outage."""
+    return StreamsError(f"token: {error or type(error).__name__}", code="token_failed", retriable=True)
+
+
 def retry_after_of(text: str | None) -> float | None:
-    """Seconds, or a date. `None` for anything else."""
+    """Seconds, or a date; at most 10 minutes. `None` for anything else."""
     if text is None:
         return None
     # `isdecimal` also takes digits of other scripts, as `float` does.
     if text.isdecimal() and len(text) < 10:
-        return float(text)
+        return min(float(text), _retry_after_max)
     try:
-        return max(0.0, parsedate_to_datetime(text).timestamp() - time.time())
+        return min(max(0.0, parsedate_to_datetime(text).timestamp() - time.time()), _retry_after_max)
     except (ValueError, OverflowError):
         return None
 

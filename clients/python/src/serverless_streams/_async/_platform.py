@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from asyncio import Event as Event
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Generic, ParamSpec, TypeVar
 
-from .._errors import StreamsError
+from .._errors import StreamsError, token_failed
 from .._options import Token
 
 P = ParamSpec("P")
@@ -17,18 +18,51 @@ sleep = asyncio.sleep
 
 
 async def token_of(token: Token) -> str:
+    """Raises `StreamsError` `token_failed`."""
     if isinstance(token, str):
         return token
-    value = token()
-    return value if isinstance(value, str) else await value
+    try:
+        value = token()
+        return value if isinstance(value, str) else await value
+    except Exception as error:
+        raise token_failed(error) from error
 
 
 async def within(seconds: float, exchange: Awaitable[T]) -> T:
-    """Raises `StreamsError` `timeout`, however slowly an answer trickles."""
+    """Raises `StreamsError` `timeout`, however slowly an answer trickles.
+
+    `asyncio.wait_for` would not do: up to Python 3.11 it swallows a cancellation that comes with the answer.
+    """
     try:
-        return await asyncio.wait_for(exchange, max(0.0, seconds))
+        return await _bounded(max(0.0, seconds), exchange)
     except asyncio.TimeoutError as error:
         raise StreamsError("no answer in time", code="timeout", retriable=True) from error
+
+
+if sys.version_info >= (3, 11):
+
+    async def _bounded(seconds: float, exchange: Awaitable[T]) -> T:
+        async with asyncio.timeout(seconds):
+            return await exchange
+
+else:
+
+    async def _bounded(seconds: float, exchange: Awaitable[T]) -> T:
+        task = asyncio.ensure_future(exchange)
+        try:
+            # Unlike `wait_for`, it always raises a cancellation.
+            await asyncio.wait({task}, timeout=seconds)
+        finally:
+            if not task.done():
+                task.cancel()
+                # Until its connection is given back.
+                await asyncio.wait({task})
+            elif not task.cancelled():
+                # Its error is looked at, even if a cancellation comes first.
+                task.exception()
+        if task.cancelled():
+            raise asyncio.TimeoutError
+        return task.result()
 
 
 class Begun(Generic[T]):

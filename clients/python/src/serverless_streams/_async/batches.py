@@ -15,6 +15,7 @@ from .._batching import (
     after_unknown,
     fail_all,
     is_about_content,
+    is_never_taken,
     with_outcome,
 )
 from .._calls import Call, log_retry, logger, may_repeat, now, path_of, pause_after
@@ -232,7 +233,7 @@ class Batches:
             except StreamsError as error:
                 step = self._after(batch, error, attempt)
             except Exception as error:
-                # What the token raises, say.
+                # A header that cannot be sent, say.
                 return self._failed(batch, error)
             if isinstance(step, str):
                 return step
@@ -241,7 +242,8 @@ class Batches:
 
     def _after(self, batch: Batch, error: StreamsError, attempt: int) -> Outcome | float:
         """The outcome of a batch after an attempt that failed, or the pause before the next one, in seconds."""
-        batch.unknown = batch.unknown or error.written == "unknown"
+        # An attempt before that had no answer was refused, too.
+        batch.unknown = (batch.unknown or error.written == "unknown") and not is_never_taken(error)
         batch.awaited = ()
         told = error.with_written("unknown") if batch.unknown else error
         if self.stopped is not None:
@@ -250,8 +252,10 @@ class Batches:
             return "returned"
         if error.code == "producer_fenced" and self._take_over(batch, error):
             return 0.0
-        if is_about_content(error) and not batch.unknown:
-            return "refused" if len(batch.entries) > 1 else self._failed(batch, told)
+        if is_about_content(error):
+            # One that may be stored is not sent again in halves.
+            halved = len(batch.entries) > 1 and not batch.unknown
+            return "refused" if halved else self._failed(batch, told)
         if error.code == "producer_gap" and self._forgotten(batch):
             return self._failed(batch, told) if batch.unknown else "returned"
         if not may_repeat(error):

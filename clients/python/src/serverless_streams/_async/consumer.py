@@ -10,12 +10,12 @@ from typing import Any, Generic, TypeVar
 
 from .._calls import now, pause_after
 from .._codec import Format
-from .._consuming import ConsumeOptions, Handler, HandlerContext, shortened
+from .._consuming import ConsumeOptions, Handler, HandlerContext, NotBegunError, shortened
 from .._errors import RejectMessage, StreamsError
 from .._models import GroupMode, Lease, LeasePart, Message, Received
 from .leases import Acks, HeldLease, Task
 from .processing import AsyncProcessHandler as AsyncProcessHandler
-from .processing import processor
+from .processing import OnConflict, processor
 from .transport import AsyncTransport
 
 T = TypeVar("T")
@@ -69,8 +69,10 @@ class AsyncConsumer(Generic[T]):
         if self._failure is not None:
             raise self._failure
 
-    async def process(self, handler: AsyncProcessHandler[T], stop: asyncio.Event | None) -> None:
-        await self.consume(processor(self._transport, self._name, handler), stop)
+    async def process(
+        self, handler: AsyncProcessHandler[T], stop: asyncio.Event | None, run: str | None, on_conflict: OnConflict | None
+    ) -> None:
+        await self.consume(processor(self._transport, self._name, handler, run, on_conflict), stop)
 
     async def _watch(self, stop: asyncio.Event) -> None:
         await stop.wait()
@@ -227,6 +229,10 @@ class AsyncConsumer(Generic[T]):
         offset = task.message.offset
         try:
             handled = await self._call(task)
+        except NotBegunError as error:
+            self._fail(error.reason)
+            await self._return(task.lease.id, [offset])
+            return
         except Exception as error:
             if self._options.on_error is not None:
                 self._options.on_error(error, task.shown)

@@ -7,7 +7,7 @@ import httpx
 
 from .._calls import Answer, Attempts, Call, body_bytes_max, logger, now
 from .._errors import StreamsError, Written, error_of
-from .._options import Options
+from .._options import Options, Token
 from ._platform import sleep, token_of, within
 from .pools import AsyncOpened, AsyncPools
 
@@ -57,15 +57,21 @@ class AsyncTransport:
             raise _lost(call, "no_answer", f"no answer: {error or type(error).__name__}") from error
 
     async def request(self, call: Call, timeout: httpx.Timeout) -> httpx.Request:
-        """A request that is ready to be sent. Not within an attempt: what the token raises is no error of the connection."""
+        """A request that is ready to be sent. Raises `StreamsError` `token_failed`."""
         headers = {**self.options.headers, **call.headers}
         if call.body is not None:
             headers["content-type"] = "application/json"
         if self.options.token is not None:
-            headers["authorization"] = f"Bearer {await token_of(self.options.token)}"
+            headers["authorization"] = f"Bearer {await self._token(self.options.token, call)}"
         return self._pools.first.build_request(
             call.method, self.options.url + call.target(), headers=headers, content=call.body, timeout=timeout
         )
+
+    async def _token(self, token: Token, call: Call) -> str:
+        try:
+            return await token_of(token)
+        except StreamsError as error:
+            raise error.with_written("no" if call.appends else None) from error.__cause__
 
     async def open(self, request: httpx.Request, call: Call) -> AsyncOpened:
         """An answer whose body is not read yet. The caller closes it. Raises `StreamsError`, and what httpx raises."""

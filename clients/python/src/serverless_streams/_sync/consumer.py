@@ -6,15 +6,16 @@ import asyncio
 import contextvars
 import threading
 from collections.abc import Awaitable, Callable, Coroutine
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Generic, TypeVar
 
 from .._async.consumer import AsyncConsumer
+from .._async.processing import OnConflict
 from .._async.transport import AsyncTransport
 from .._codec import Format
 from .._consuming import ConsumeOptions, Handler, HandlerContext
 from .._consuming import ProcessHandler as ProcessHandler
 from .._models import Message
+from .threads import Threads
 from .transport import Transport
 
 R = TypeVar("R")
@@ -22,10 +23,12 @@ T = TypeVar("T")
 
 # How often the caller's thread looks whether it is to stop, in seconds.
 _look = 0.05
+# How many handlers may hang in their threads, for each one of `concurrency`, before the worker ends.
+_abandoned_max = 10
 
 
 class Consumer(Generic[T]):
-    """The loop of a worker. Handlers run in threads, as many as `concurrency`."""
+    """The loop of a worker. Handlers run in threads: as many as `concurrency`, and those that hang after their time."""
 
     def __init__(self, transport: Transport, format: Format[T], topic: str, group: str, options: ConsumeOptions) -> None:
         self._transport = transport
@@ -38,22 +41,24 @@ class Consumer(Generic[T]):
         # Variables of the context, such as the current span, are those of the caller.
         caller = contextvars.copy_context()
 
-        async def run(consumer: AsyncConsumer[T], stopping: asyncio.Event, pool: ThreadPoolExecutor) -> None:
-            await consumer.consume(_in_thread(handler, pool, caller), stopping)
+        async def run(consumer: AsyncConsumer[T], stopping: asyncio.Event, threads: Threads) -> None:
+            await consumer.consume(_in_thread(handler, threads, caller), stopping)
 
         self._run(run, stop)
 
-    def process(self, handler: ProcessHandler[T], stop: threading.Event | None) -> None:
+    def process(
+        self, handler: ProcessHandler[T], stop: threading.Event | None, run: str | None, on_conflict: OnConflict | None
+    ) -> None:
         caller = contextvars.copy_context()
 
-        async def run(consumer: AsyncConsumer[T], stopping: asyncio.Event, pool: ThreadPoolExecutor) -> None:
-            await consumer.process(_in_thread(handler, pool, caller), stopping)
+        async def begin(consumer: AsyncConsumer[T], stopping: asyncio.Event, threads: Threads) -> None:
+            await consumer.process(_in_thread(handler, threads, caller), stopping, run, on_conflict)
 
-        self._run(run, stop)
+        self._run(begin, stop)
 
     def _run(
         self,
-        run: Callable[[AsyncConsumer[T], asyncio.Event, ThreadPoolExecutor], Coroutine[Any, Any, None]],
+        run: Callable[[AsyncConsumer[T], asyncio.Event, Threads], Coroutine[Any, Any, None]],
         stop: threading.Event | None,
     ) -> None:
         if stop is not None and stop.is_set():
@@ -65,12 +70,11 @@ class Consumer(Generic[T]):
         async def main() -> None:
             transport = AsyncTransport(self._transport.options)
             consumer = AsyncConsumer(transport, self._format, self._topic, self._group, self._options)
-            pool = ThreadPoolExecutor(self._options.concurrency, thread_name_prefix="serverless-streams-handler")
+            threads = Threads(_abandoned_max * self._options.concurrency)
             try:
-                await run(consumer, stopping, pool)
+                await run(consumer, stopping, threads)
             finally:
-                # A handler that hangs has had its time.
-                pool.shutdown(wait=False, cancel_futures=True)
+                threads.close()
                 await transport.aclose()
 
         failure: list[BaseException] = []
@@ -111,12 +115,9 @@ def _set(loop: asyncio.AbstractEventLoop, stopping: asyncio.Event) -> None:
 
 
 def _in_thread(
-    handler: Callable[[Message[T], HandlerContext], R], pool: ThreadPoolExecutor, caller: contextvars.Context
+    handler: Callable[[Message[T], HandlerContext], R], threads: Threads, caller: contextvars.Context
 ) -> Callable[[Message[T], HandlerContext], Awaitable[R]]:
     async def handle(message: Message[T], context: HandlerContext) -> R:
-        def run() -> R:
-            return caller.copy().run(handler, message, context)
-
-        return await asyncio.get_running_loop().run_in_executor(pool, run)
+        return await threads.run(lambda: caller.copy().run(handler, message, context))
 
     return handle

@@ -23,6 +23,9 @@ FollowTransport = Literal["auto", "sse", "poll"]
 # After this time without success, server-sent events are tried again, in seconds.
 _polling = 300.0
 
+# Of one event of a stream. A message has at most 4 MiB.
+_event_bytes_max = 16 * 1024 * 1024
+
 
 class Following(Generic[T]):
     """Follows one topic: existing messages, then new ones, for ever or to the end of a closed topic."""
@@ -80,7 +83,7 @@ class Following(Generic[T]):
         sleep(pause)
 
     def _poll(self) -> Generator[Message[T]]:
-        page = self._reader.page(self._offset, wait=20.0)
+        page = self._reader.poll(self._offset)
         self._failures = 0
         for message in page.messages:
             yield message
@@ -144,14 +147,37 @@ class Following(Generic[T]):
 def _events_of(response: httpx.Response) -> Generator[ServerSentEvent]:
     """The events of a stream. A stream that gives nothing at all before it is silent for too long is held back."""
     begun = False
+    content = _bounded(response)
+    bounded = httpx.Response(200, headers={"content-type": "text/event-stream"}, content=content)
     try:
-        for event in EventSource(response).iter_sse():
+        for event in EventSource(bounded).iter_sse():
             begun = True
             yield event
     except httpx.ReadTimeout as error:
         if begun:
             raise
         raise _held_back("the stream did not begin in time") from error
+    finally:
+        content.close()
+
+
+def _bounded(response: httpx.Response) -> Generator[bytes]:
+    """The bytes of a stream. Raises `StreamsError` if an event does not end: the parser would keep all of it."""
+    size = 0
+    last = b""
+    for chunk in response.iter_bytes():
+        seen = last + chunk
+        # An empty line, by any of the line ends of server-sent events.
+        end = max(seen.rfind(ends) for ends in (b"\n\n", b"\n\r", b"\r\r"))
+        size = size + len(chunk) if end < 0 else len(seen) - end - 2
+        if size > _event_bytes_max:
+            raise StreamsError(
+                f"consume: expected events of at most {_event_bytes_max} bytes, got a longer one",
+                code="invalid_answer",
+                status=response.status_code,
+            )
+        last = chunk[-1:]
+        yield chunk
 
 
 def _held_back(reason: str) -> StreamsError:

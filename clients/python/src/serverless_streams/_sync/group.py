@@ -9,6 +9,7 @@ from typing import Any, Generic, Literal, TypeVar
 from .._calls import Answer, Call, json_of, path_of
 from .._codec import Format
 from .._consuming import ConsumeOptions, Handler
+from .._errors import StreamsError
 from .._models import (
     Acked,
     Extended,
@@ -218,7 +219,8 @@ class Group(Generic[T]):
         `lease_ms`: by default that of the group. It is extended as long as the handlers take.
 
         `handler_timeout`: after this time a handler counts as failed, in seconds; by default never. A worker that hangs
-        would keep its messages otherwise.
+        would keep its messages otherwise. A synchronous handler cannot be ended: it goes on in its thread, and another
+        thread takes its place. If ten times `concurrency` of them hang, the consumer ends with `handler_timeout`.
 
         `backoff`: the pause before a message that failed comes again, by attempts; `Backoff(1, 60)` by default.
 
@@ -254,11 +256,19 @@ class Group(Generic[T]):
         on_error: Callable[[Exception, Message[Any]], object] | None = None,
         on_dead_letter: Callable[[Message[Any], Exception], object] | None = None,
         on_lease_lost: Callable[[list[int]], object] | None = None,
+        run: str | None = None,
+        on_conflict: Callable[[Message[Any], StreamsError], object] | None = None,
     ) -> None:
         """Handles messages as `consume` does, and appends the `Output`s that the handler returns.
 
         Each output is stored once, however often its message is delivered. The outputs of one message for one topic are
         stored together; those for several topics are not. Raises `StreamsError` if it cannot go on.
+
+        `run`: names a deliberate repetition, say after `seek` with a mended handler: its outputs are stored beside those of
+        other runs. Without a new name, those of the first run stand for 24 hours. All workers of a run give the same.
+
+        `on_conflict`: called when an earlier run has written other outputs for the message; those stand, and the new ones are
+        dropped. By default a warning is logged. What it raises counts as raised by the handler.
         """
         options = ConsumeOptions(
             concurrency,
@@ -271,7 +281,7 @@ class Group(Generic[T]):
             on_dead_letter,
             on_lease_lost,
         )
-        Consumer(self._transport, self._format, self.topic, self.name, options).process(handler, stop)
+        Consumer(self._transport, self._format, self.topic, self.name, options).process(handler, stop, run, on_conflict)
 
     def _received(self, answer: Answer) -> Received[str]:
         return received_of(*self._format.split_all(answer.text))

@@ -6,15 +6,20 @@ import re
 from collections.abc import Callable, Generator
 from typing import Generic, TypeVar
 
-from .._calls import Answer, Call, path_of, start_of
+from .._calls import Answer, Call, now, path_of, start_of
 from .._codec import Format
 from .._models import Message, Page, Position
-from ._platform import Begun
+from ._platform import Begun, sleep
 from .transport import Transport
 
 T = TypeVar("T")
 
 _headers = {"accept": "application/x-ndjson"}
+
+# Of a long poll, in seconds.
+_wait = 20.0
+# After one that was answered at once, without anything: the next does not follow at once.
+_pause = 1.0
 
 
 class Reader(Generic[T]):
@@ -40,6 +45,21 @@ class Reader(Generic[T]):
         messages = [self.format.decode(line) for line in lines.split("\n") if line]
         return Page(messages, *page)
 
+    def poll(self, start: int, limit: int = 1000, timeout: float | None = None) -> Page[T]:
+        """A page that waits for messages."""
+        asked_at = now()
+        page = self.page(start, limit, wait=_wait, timeout=timeout)
+        if page.next_offset <= start and not page.closed and now() - asked_at < 0.1:
+            # Some platforms answer a long poll at once.
+            sleep(_pause)
+        return page
+
+    def _after(self, page: Page[T], limit: int, timeout: float | None) -> Page[T]:
+        if page.messages:
+            return self.page(page.next_offset, limit, timeout=timeout)
+        # What comes next is being written.
+        return self.poll(page.next_offset, limit, timeout)
+
     def resolve(self, position: Position, timeout: float | None = None) -> int:
         """The offset of a position."""
         if isinstance(position, int):
@@ -62,9 +82,7 @@ class Reader(Generic[T]):
             if on_trimmed is not None and isinstance(asked, int) and page.earliest > asked:
                 on_trimmed(asked, page.earliest)
             done = page.next_offset >= end or page.closed
-            # Without messages: what comes next is being written.
-            wait = 0.0 if page.messages else 20.0
-            ahead = None if done else Begun(self.page, page.next_offset, page_size, wait=wait, timeout=timeout)
+            ahead = None if done else Begun(self._after, page, page_size, timeout)
             try:
                 for message in page.messages:
                     if message.offset >= end:

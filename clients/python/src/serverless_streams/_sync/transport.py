@@ -9,7 +9,7 @@ import httpx
 
 from .._calls import Answer, Attempts, Call, body_bytes_max, logger, now
 from .._errors import StreamsError, Written, error_of
-from .._options import Options
+from .._options import Options, Token
 from ._platform import sleep, token_of, within
 from .pools import Opened, Pools
 
@@ -59,15 +59,21 @@ class Transport:
             raise _lost(call, "no_answer", f"no answer: {error or type(error).__name__}") from error
 
     def request(self, call: Call, timeout: httpx.Timeout) -> httpx.Request:
-        """A request that is ready to be sent. Not within an attempt: what the token raises is no error of the connection."""
+        """A request that is ready to be sent. Raises `StreamsError` `token_failed`."""
         headers = {**self.options.headers, **call.headers}
         if call.body is not None:
             headers["content-type"] = "application/json"
         if self.options.token is not None:
-            headers["authorization"] = f"Bearer {token_of(self.options.token)}"
+            headers["authorization"] = f"Bearer {self._token(self.options.token, call)}"
         return self._pools.first.build_request(
             call.method, self.options.url + call.target(), headers=headers, content=call.body, timeout=timeout
         )
+
+    def _token(self, token: Token, call: Call) -> str:
+        try:
+            return token_of(token)
+        except StreamsError as error:
+            raise error.with_written("no" if call.appends else None) from error.__cause__
 
     def open(self, request: httpx.Request, call: Call) -> Opened:
         """An answer whose body is not read yet. The caller closes it. Raises `StreamsError`, and what httpx raises."""

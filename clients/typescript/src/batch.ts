@@ -64,13 +64,15 @@ export class Batch {
   }
 }
 
-/** Something in the messages themselves: other messages are not concerned. */
-const contentCodes: ReadonlySet<string> = new Set([
-  'invalid_request', 'malformed_json', 'invalid_encoding', 'message_too_large', 'body_too_large'
-])
+const fixedCodes: ReadonlySet<string> = new Set(['invalid_request', 'malformed_json', 'invalid_encoding', 'body_too_large'])
 
-export function isAboutContent ({ code, written }: StreamsError): boolean {
-  return contentCodes.has(code) && written === 'no'
+/**
+ * Whether it is something in the messages themselves, so that others are not concerned. `always`: the same messages were never and will
+ * never be stored. `now`: by the topic's config, which may have been another one at an earlier attempt.
+ */
+export function refusalOf ({ code, written }: StreamsError): 'always' | 'now' | undefined {
+  if (written !== 'no') return undefined
+  return fixedCodes.has(code) ? 'always' : code === 'message_too_large' ? 'now' : undefined
 }
 
 /** Entries that wait to be sent. */

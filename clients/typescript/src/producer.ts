@@ -1,6 +1,6 @@
 import { Backlog } from './backlog.ts'
 import {
-  afterUnknown, append, Batch, closedError, type Entry, EntryQueue, handled, isAboutContent, type Outcome, tooLate, withOutcome
+  afterUnknown, append, Batch, closedError, type Entry, EntryQueue, handled, type Outcome, refusalOf, tooLate, withOutcome
 } from './batch.ts'
 import { StreamsError } from './errors.ts'
 import type { MessageFormat, MessageOptions, NewMessage } from './messages.ts'
@@ -242,12 +242,14 @@ export class Producer<Input> {
       })
       if (typeof result === 'number') return { kind: 'stored', offset: result }
       if (!(result instanceof StreamsError)) return { kind: 'failed', error: result }
-      batch.unknown ||= result.written === 'unknown'
+      const refusal = refusalOf(result)
+      // An attempt without an answer was refused, too.
+      batch.unknown = refusal !== 'always' && (batch.unknown || result.written === 'unknown')
       const error = batch.unknown ? result.withWritten('unknown') : result
       if (this.#stopped !== undefined) return { kind: 'failed', error: withOutcome(this.#stopped.reason, batch.unknown) }
       if (batch.seq > this.#failedSeq) return { kind: 'returned' }
       if (result.code === 'producer_fenced' && this.#takeOver(batch, result)) continue
-      if (isAboutContent(result) && !batch.unknown) return batch.entries.length > 1 ? { kind: 'refused' } : { kind: 'failed', error }
+      if (refusal !== undefined) return batch.unknown || batch.entries.length === 1 ? { kind: 'failed', error } : { kind: 'refused' }
       const gap = result.code === 'producer_gap'
       // The service has forgotten what it acknowledged: it is another one, or the topic was deleted.
       if (gap && this.#before(batch) === undefined && ++gaps > 2) return batch.unknown ? { kind: 'failed', error } : { kind: 'returned' }

@@ -86,6 +86,41 @@ test('a message that the topic refuses fails alone, and the others keep their or
   assert.deepEqual(await numbersIn(topic as Topic<number>), upTo(200).filter((n) => n !== 57 && n !== 130))
 })
 
+/** Loses the first answer to each body with `marker`. */
+function losing (marker: string): typeof globalThis.fetch {
+  const seen = new Set<unknown>()
+  return async (url, init) => {
+    const response = await fetch(url, init)
+    const body = init?.body
+    if (typeof body !== 'string' || !body.includes(marker) || seen.has(body)) return response
+    seen.add(body)
+    await response.text()
+    throw new TypeError('cut')
+  }
+}
+
+for (const [what, payload, key, code, written, others] of [
+  ['the request', 2, 'x'.repeat(5_000), 'invalid_request', 'no', [1, 3]],
+  // Its config may have been another one when the answer was lost.
+  ['the topic', 'x'.repeat(5_000), 'k', 'message_too_large', 'unknown', []]
+] as const) {
+  test(`a message that does not fit ${what} stops nobody, also if the first answer is lost`, async (t) => {
+    const { client } = await startService(t, { client: { fetch: losing('xxx') } })
+    const topic = client.topic<number | string>('orders')
+    await topic.create({ maxMessageBytes: 1_000 })
+    const producer = topic.producer({ batchMessages: 3 })
+    await producer.append(0)
+    const batch = [producer.append(1), producer.append(payload, { key }), producer.append(3)]
+    const behind = [4, 5, 6, 7].map((n) => producer.append(n))
+    await assert.rejects(batch[1]!, hasCode(code, written))
+    const results = await Promise.allSettled([...batch, ...behind, producer.append(8)])
+    const expected = [...others, 4, 5, 6, 7, 8]
+    assert.equal(results.filter(({ status }) => status === 'fulfilled').length, expected.length)
+    await assert.rejects(producer.close(), hasCode(code, written))
+    assert.deepEqual(await numbersIn(topic as Topic<number>), [0, ...expected])
+  })
+}
+
 test('with stopOnError, nothing is stored after a message that failed', async (t) => {
   const { client } = await startService(t)
   const topic = client.topic<number | string>('orders')

@@ -64,7 +64,7 @@ export class Consumer<Output> {
   #mode: GroupMode = 'shared'
   /** Resolves the wait for room. */
   #changed = (): void => {}
-  /** What a callback of the program has thrown. */
+  /** What a callback of the program has thrown, or an acknowledgement that should not throw. */
   #failure: { readonly error: unknown } | undefined
 
   constructor (
@@ -76,7 +76,7 @@ export class Consumer<Output> {
     this.#handler = handler
     this.#options = options
     this.#concurrency = options.concurrency ?? 1
-    this.#acks = new Acks(group as Group)
+    this.#acks = new Acks(group as Group, (error) => { this.#fail(error) })
     // Once: a listener for each wait would stay as long as the consumer.
     this.#stopping.signal.addEventListener('abort', () => { this.#changed() }, { once: true })
   }
@@ -229,14 +229,15 @@ export class Consumer<Output> {
     }
   }
 
-  /** Calls back. What the program throws there ends the consumer, which then rejects with it. */
-  #tell (callback: () => void): void {
-    try {
-      callback()
-    } catch (error) {
-      this.#failure ??= { error }
-      this.#stopping.abort()
-    }
+  /** Ends the consumer, which then rejects with the first error. */
+  #fail (error: unknown): void {
+    this.#failure ??= { error }
+    this.#stopping.abort()
+  }
+
+  /** Calls back. What the program throws there, now or by a promise, ends the consumer. */
+  #tell (callback: () => unknown): void {
+    new Promise((resolve) => { resolve(callback()) }).catch((error: unknown) => { this.#fail(error) })
   }
 
   /** Gives a message back. Later ones of its lane in the lease go back with it. */

@@ -7,6 +7,8 @@ export type ClientErrorCode =
   | 'no_answer'
   /** There was no answer within `attemptTimeoutMs` or `timeoutMs`. */
   | 'timeout'
+  /** The function `token` has thrown: nothing was sent. */
+  | 'no_token'
   /** The answer is not one of the service: often a proxy's own page. */
   | 'invalid_answer'
   /** Following with `transport: 'sse'`: something between holds the stream back, or answers something else. */

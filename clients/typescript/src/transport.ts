@@ -86,7 +86,7 @@ export class Transport {
         if (!(error instanceof StreamsError)) throw error
         // What an attempt without an answer has deleted is not there any more.
         if (lost && call.method === 'DELETE' && error.status === 404) return undefined as T
-        lost ||= error.status === undefined
+        lost ||= error.status === undefined && error.code !== 'no_token'
         // A later attempt that says `no` speaks of itself only.
         if (written === 'unknown' && error.written === 'no') error = error.withWritten('unknown')
         written = (error as StreamsError).written
@@ -110,7 +110,7 @@ export class Transport {
   ): Promise<T> {
     signal?.throwIfAborted()
     const { appends = false } = call
-    // Before the attempt: what hooks and the token throw, or a header that cannot be sent, is no error of the connection.
+    // Before the attempt: what hooks throw, or a header that cannot be sent, is no error of the connection.
     const request = await this.#prepare(call, attempt)
     const { controller, release } = childOf(signal)
     const limitMs = Math.min(this.attemptTimeoutMs + (call.waitMs ?? 0), timeoutMs)
@@ -135,18 +135,28 @@ export class Transport {
   }
 
   async #prepare (call: Call, attempt: number): Promise<RequestInfo> {
-    const { operation, method, path, query = {}, body } = call
+    const { operation, method, path, query = {}, body, appends } = call
     const given = Object.entries(query).filter((entry): entry is [string, string | number | boolean] => entry[1] !== undefined)
     const search = new URLSearchParams(given.map(([name, value]): [string, string] => [name, String(value)])).toString()
     const url = `${this.#url}${path}${search === '' ? '' : '?'}${search}`
     const headers = new Headers(this.#headers)
     if (body !== undefined) headers.set('content-type', 'application/json')
     for (const [name, value] of Object.entries(call.headers ?? {})) if (value !== undefined) headers.set(name, value)
-    const token = typeof this.#token === 'function' ? await this.#token() : this.#token
+    const token = await this.#tokenOf(appends)
     if (token !== undefined) headers.set('authorization', `Bearer ${token}`)
     const request: RequestInfo = { operation, method, url, headers, attempt }
     await this.hooks.onRequest?.(request)
     return request
+  }
+
+  /** @throws StreamsError `no_token`: where tokens come from may be down for a while */
+  async #tokenOf (appends = false): Promise<string | undefined> {
+    try {
+      return typeof this.#token === 'function' ? await this.#token() : this.#token
+    } catch (cause) {
+      const message = `token: ${cause instanceof Error ? cause.message : String(cause)}`
+      throw new StreamsError(message, { code: 'no_token', retriable: true, ...appends && { written: 'no' }, cause })
+    }
   }
 
   async #fetchOnce (request: RequestInfo, body: string | undefined, signal: AbortSignal): Promise<Response> {
@@ -172,7 +182,7 @@ export function mayRepeat ({ repeatable }: Pick<Call, 'repeatable'>, error: Stre
   // It lasts as long as other workers take.
   if (code === 'group_busy') return false
   const known = status !== undefined && code !== 'invalid_answer' && written !== 'unknown' && applied !== 'unknown'
-  if (!known && !repeatable) return false
+  if (!known && !repeatable && code !== 'no_token') return false
   // Of an append whose outcome is not known, only a repetition tells.
   return retriable || (written === 'unknown' && (status ?? 0) >= 500)
 }

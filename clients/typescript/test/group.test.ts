@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { setTimeout as wait } from 'node:timers/promises'
-import { RejectMessage, StreamsError, type StandardSchema, type StreamsClient, type Topic } from '../src/index.ts'
+import { RejectMessage, StreamsError, type StandardSchema, StreamsClient, type Topic } from '../src/index.ts'
 import { startService } from './support/service.ts'
 
 async function topicOf (client: StreamsClient, messages: number): Promise<Topic<number>> {
@@ -195,6 +195,61 @@ test('what a callback throws ends the consumer, which gives back the rest', asyn
   await group.seek('earliest')
   await assert.rejects(group.consume(handler, { onDeadLetter: fail, concurrency: 2 }), failing)
   assert.equal((await group.describe()).inFlight, 0)
+})
+
+test('an error in an acknowledgement that nobody expects ends the consumer, which gives back the rest', async (t) => {
+  const { service, client } = await startService(t)
+  await topicOf(client, 3)
+  const defect = new TypeError('a defect')
+  const acknowledged = Promise.withResolvers<void>()
+  const received = Promise.withResolvers<void>()
+  let receives = 0
+  const failing = new StreamsClient({
+    url: service.url,
+    hooks: {
+      async onRequest ({ operation }) {
+        if (operation === 'receive' && ++receives === 2) received.resolve()
+        if (operation !== 'ack') return
+        acknowledged.resolve()
+        throw defect
+      }
+    }
+  })
+  const consuming = failing.topic('jobs').group('workers').consume(async ({ offset }) => {
+    // From then on, acknowledgements go by themselves, as the next receive waits for messages.
+    if (offset === 1) await received.promise
+    if (offset === 2) await acknowledged.promise.then(() => wait(50))
+  }, { prefetch: 4, leaseMs: 60_000 })
+  await assert.rejects(consuming, defect)
+  const { messages } = await client.topic('jobs').group('workers').receive()
+  assert.deepEqual(messages.map(({ offset }) => offset), [3])
+})
+
+test('a callback whose promise rejects ends the consumer, too', async (t) => {
+  const { client } = await startService(t)
+  const topic = await topicOf(client, 1)
+  const failing = new Error('the log is full')
+  const onError = (): unknown => Promise.reject(failing)
+  await assert.rejects(topic.group('workers').consume(() => { throw new Error('no') }, { onError }), failing)
+})
+
+test('a worker outlives a time without tokens', async (t) => {
+  const { client, service } = await startService(t)
+  const topic = await topicOf(client, 3)
+  const stop = new AbortController()
+  let failures = 0
+  const token = async (): Promise<string> => {
+    if (handled.length === 1 && failures++ < 6) throw new Error('the issuer is down')
+    return 'secret'
+  }
+  const handled: number[] = []
+  const worker = new StreamsClient({ url: service.url, token, retry: { baseMs: 1, maxMs: 20 } })
+  await worker.topic<number>('jobs').group('workers').consume(async ({ payload }) => {
+    await wait(30)
+    if (handled.push(payload) === 3) stop.abort()
+  }, { signal: stop.signal })
+  assert.deepEqual(handled, [0, 1, 2])
+  assert.equal((await topic.group('workers').describe()).lag, 0)
 })
 
 test('a consumer that runs for long collects no listeners', async (t) => {

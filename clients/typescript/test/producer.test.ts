@@ -121,6 +121,19 @@ for (const [what, payload, key, code, written, others] of [
   })
 }
 
+test('a token that cannot be had for a while fails no message', async (t) => {
+  let left = 5
+  const token = async (): Promise<string> => {
+    if (left-- > 0) throw new Error('the issuer is down')
+    return 'secret'
+  }
+  const { client } = await startService(t, { client: { token } })
+  const topic = client.topic<number>('orders')
+  const producer = topic.producer({ batchMessages: 2 })
+  assert.deepEqual((await Promise.all(upTo(6).map((n) => producer.append(n)))).map(({ offset }) => offset), [1, 2, 3, 4, 5, 6])
+  await producer.close()
+})
+
 test('with stopOnError, nothing is stored after a message that failed', async (t) => {
   const { client } = await startService(t)
   const topic = client.topic<number | string>('orders')

@@ -180,9 +180,25 @@ test('a deletion whose answer was lost is done, though the second finds nothing'
   await assert.rejects(clientOf(other.url).topic('orders').delete(), failsWith({ code: 'topic_not_found' }))
 })
 
-test('what a hook or the token throws, and what cannot be a header, is thrown as it is', async () => {
-  const failing = new Error('no token today')
-  await assert.rejects(clientOf('http://127.0.0.1:1', { token: () => { throw failing } }).health(), failing)
+test('a token that cannot be had may be had later, and nothing is sent without it', async (t) => {
+  const { url, arrived } = await scripted(t, stored)
+  const failing = new Error('the issuer is down')
+  const failures = [async () => { throw failing }, () => { throw failing }]
+  const token = async (): Promise<string> => await failures.pop()?.() ?? 'secret'
+  // Also what must not be sent twice.
+  assert.equal((await clientOf(url, { token }).topic('orders').append(1, { idempotencyKey: false })).offset, 7)
+  assert.deepEqual(arrived.map(({ headers }) => headers.authorization), ['Bearer secret'])
+  await assert.rejects(clientOf(url, { token: () => { throw failing }, timeoutMs: 50 }).topic('orders').append(1), failsWith({
+    code: 'no_token', message: 'token: the issuer is down', retriable: true, written: 'no', cause: failing, status: undefined
+  }))
+  // Nothing was deleted meanwhile.
+  const gone = await scripted(t, problem(404, 'topic_not_found'))
+  failures.push(() => { throw failing })
+  await assert.rejects(clientOf(gone.url, { token }).topic('orders').delete(), failsWith({ code: 'topic_not_found' }))
+})
+
+test('what a hook throws, and what cannot be a header, is thrown as it is', async () => {
+  const failing = new Error('no hook today')
   await assert.rejects(clientOf('http://127.0.0.1:1', { hooks: { onRequest: async () => { throw failing } } }).health(), failing)
   await assert.rejects(clientOf('http://127.0.0.1:1', { token: 'a…' }).health(), TypeError)
 })

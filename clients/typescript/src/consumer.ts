@@ -4,7 +4,7 @@ import type { Group, GroupMode, Lease, Received } from './group.ts'
 import { byLease, HeldLease, type Task } from './held-lease.ts'
 import type { Message, MessageDecoder } from './messages.ts'
 import type { Transport } from './transport.ts'
-import { pauseOf, type Pauses, sleep } from './waiting.ts'
+import { pace, pauseOf, type Pauses, sleep } from './waiting.ts'
 
 export interface HandlerContext {
   /** The how many-th delivery this is, from 1. */
@@ -132,8 +132,7 @@ export class Consumer<Output> {
       const received = await this.#group.receive({ ...asked, ack, waitMs, signal, idempotencyKey: key })
       this.#acks.answered(ack, received.acked ?? [])
       if (received.lease !== null) this.#hold(received, received.lease)
-      // Some platforms answer a long poll at once.
-      else if (performance.now() - askedAt < 100) await sleep(Math.min(received.retryInMs ?? 1_000, 1_000), signal).catch(() => {})
+      else await pace(askedAt, signal, Math.min(received.retryInMs ?? 1_000, 1_000)).catch(() => {})
     } catch (error) {
       this.#acks.return(ack)
       if (signal.aborted) return this.#giveBack(key)

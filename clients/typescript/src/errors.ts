@@ -104,7 +104,8 @@ export async function errorOf (response: Response, appends: boolean): Promise<St
   })
 }
 
-function objectOf (text: string): Readonly<Record<string, unknown>> {
+/** @returns an empty one if the text is none */
+export function objectOf (text: string): Readonly<Record<string, unknown>> {
   try {
     const value: unknown = JSON.parse(text)
     return typeof value === 'object' && value !== null ? value as Record<string, unknown> : {}

@@ -1,4 +1,4 @@
-import { StreamsError } from './errors.ts'
+import { objectOf, StreamsError } from './errors.ts'
 import type { Message } from './messages.ts'
 import type { CallOptions } from './options.ts'
 import { type Position, type Reader, startOf } from './reading.ts'
@@ -34,7 +34,7 @@ export class Following<Output> {
   #offset = 0
   #closed = false
   #pollsUntil = 0
-  /** Attempts without a sign of life between. */
+  /** Attempts without a success between. */
   #failures = 0
 
   constructor (reader: Reader<Output>, options: FollowOptions) {
@@ -59,7 +59,7 @@ export class Following<Output> {
   async * #attempt (): AsyncGenerator<Message<Output>, void, undefined> {
     const { transport = 'auto' } = this.#options
     if (transport === 'poll' || (transport === 'auto' && performance.now() < this.#pollsUntil)) {
-      const page = await this.#again((options) => this.#reader.page({ ...options, from: this.#offset, waitMs: 20_000 }))
+      const page = await this.#again((options) => this.#reader.poll({ ...options, from: this.#offset }))
       if (page === undefined) return
       this.#failures = 0
       this.#closed = page.closed
@@ -137,16 +137,15 @@ export class Following<Output> {
     for (;;) {
       const events = await stream.next(silentMs)
       if (events === undefined) return
-      this.#failures = 0
       for (const { event, id, data } of events) {
-        if (event === 'problem') throw problemOf(data ?? '{}')
+        if (event === 'problem') throw problemOf(data ?? '')
         if (data !== undefined && event === undefined) {
           const message = this.#reader.format.decode(data)
           // A proxy that repeats a part of a stream must not repeat messages.
           if (message.offset < this.#offset) continue
           yield this.#passed(message)
-        } else if (id !== undefined) {
-          this.#offset = Math.max(this.#offset, Number(id) + 1)
+        } else if (Number(id) >= this.#offset) {
+          this.#moved(Number(id) + 1)
         }
         if (event === 'closed') {
           this.#closed = true
@@ -157,8 +156,14 @@ export class Following<Output> {
   }
 
   #passed (message: Message<Output>): Message<Output> {
-    this.#offset = message.offset + 1
+    this.#moved(message.offset + 1)
     return message
+  }
+
+  /** Only that is a success: a stream may begin just to say that something failed. */
+  #moved (offset: number): void {
+    this.#offset = offset
+    this.#failures = 0
   }
 }
 
@@ -220,7 +225,11 @@ function isHeldBack (error: unknown): boolean {
 }
 
 function problemOf (data: string): StreamsError {
-  const problem = JSON.parse(data) as Record<string, unknown>
+  const problem = objectOf(data)
   const { code, detail, status, retriable } = problem
-  return new StreamsError(String(detail), { code: String(code), status: Number(status), retriable: retriable === true, problem })
+  if (typeof code === 'string') {
+    const text = typeof detail === 'string' ? detail : code
+    return new StreamsError(text, { code, status: Number(status), retriable: retriable === true, problem })
+  }
+  return new StreamsError(`stream: expected a problem, got ${data.slice(0, 100)}`, { code: 'invalid_answer', retriable: true })
 }

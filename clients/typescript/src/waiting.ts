@@ -36,6 +36,14 @@ export function sleep (ms: number, signal?: AbortSignal): Promise<void> {
 }
 
 /**
+ * After a long poll without messages. Some platforms, proxies and caches answer it at once: then the next one waits.
+ * @param askedAt in ms of `performance.now` @throws the reason of the signal
+ */
+export async function pace (askedAt: number, signal: AbortSignal | undefined, ms = 1_000): Promise<void> {
+  if (performance.now() - askedAt < 100) await sleep(ms, signal)
+}
+
+/**
  * A controller that aborts with its parent. `AbortSignal.any` would do the same, but keeps what follows a long-lived signal in
  * memory in several runtimes.
  */

@@ -1,10 +1,11 @@
 import { Acks } from './acks.ts'
+import { wholeNumber } from './checks.ts'
 import { StreamsError } from './errors.ts'
 import type { Group, GroupMode, Lease, Received } from './group.ts'
 import { byLease, HeldLease, type Task } from './held-lease.ts'
 import type { Message, MessageDecoder } from './messages.ts'
 import type { Transport } from './transport.ts'
-import { pace, pauseOf, type Pauses, sleep } from './waiting.ts'
+import { pace, pauseOf, type Pauses, sleep, timerOf } from './waiting.ts'
 
 export interface HandlerContext {
   /** The how many-th delivery this is, from 1. */
@@ -75,7 +76,8 @@ export class Consumer<Output> {
     this.#transport = transport
     this.#handler = handler
     this.#options = options
-    this.#concurrency = options.concurrency ?? 1
+    this.#concurrency = wholeNumber('concurrency', options.concurrency ?? 1, 1)
+    wholeNumber('prefetch', options.prefetch ?? 0, 0)
     this.#acks = new Acks(group as Group, (error) => { this.#fail(error) })
     // Once: a listener for each wait would stay as long as the consumer.
     this.#stopping.signal.addEventListener('abort', () => { this.#changed() }, { once: true })
@@ -215,12 +217,12 @@ export class Consumer<Output> {
       await (handlerTimeoutMs === undefined
         ? handled
         : Promise.race([handled, new Promise((_resolve, reject) => {
-          timer = setTimeout(() => {
+          timer = timerOf(handlerTimeoutMs, () => {
             const text = `The handler took longer than ${handlerTimeoutMs} ms`
             const error = new StreamsError(text, { code: 'handler_timeout', retriable: true })
             controller.abort(error)
             reject(error)
-          }, handlerTimeoutMs)
+          })
         })]))
     } finally {
       clearTimeout(timer)

@@ -1,7 +1,7 @@
 import { StreamsError } from './errors.ts'
 import type { Group, Lease } from './group.ts'
 import type { Message } from './messages.ts'
-import { unexpected } from './waiting.ts'
+import { timerOf, unexpected } from './waiting.ts'
 
 /** A message that is leased to this worker, until it is settled. */
 export interface Task {
@@ -63,10 +63,10 @@ export class HeldLease {
   #schedule (): void {
     this.#stop()
     const leftMs = this.#endsAt - performance.now()
-    this.#timer = setTimeout(() => { this.#extend().catch(unexpected) }, Math.max(0, leftMs / 2))
-    this.#end = setTimeout(() => {
+    this.#timer = timerOf(leftMs / 2, () => { this.#extend().catch(unexpected) })
+    this.#end = timerOf(leftMs, () => {
       this.lose(new StreamsError('The lease ended before it could be extended', { code: 'lease_lost' }))
-    }, Math.max(0, leftMs))
+    })
   }
 
   async #extend (): Promise<void> {

@@ -6,7 +6,7 @@ import { StreamsError } from './errors.ts'
 import type { MessageFormat, MessageOptions, NewMessage } from './messages.ts'
 import { type ProducerOptions, type Settings, settingsOf } from './producer-options.ts'
 import { mayRepeat, pathOf, type Transport } from './transport.ts'
-import { childOf, sleep, unexpected } from './waiting.ts'
+import { childOf, sleep, timerOf, unexpected } from './waiting.ts'
 
 /** With less time left, a batch is not sent any more. */
 const minimalMs = 5
@@ -141,7 +141,7 @@ export class Producer<Input> {
     const round = this.#backlog.add(messages, text.length)
     this.#queue.add({ text, messages, at: performance.now(), round, waiting })
     if (this.#queue.full) this.#dispatch()
-    else this.#timer ??= setTimeout(() => { this.#dispatch() }, this.#options.lingerMs)
+    else this.#timer ??= timerOf(this.#options.lingerMs, () => { this.#dispatch() })
   }
 
   /** Sends batches as long as they are due and there is room on the way. */
@@ -162,7 +162,7 @@ export class Producer<Input> {
     const inMs = at <= this.#flushedAt ? 0 : at + this.#options.lingerMs - performance.now()
     // A timer may fire a part of a millisecond early.
     if (this.#queue.full || inMs < 1) return this.#queue.take()
-    this.#timer = setTimeout(() => { this.#dispatch() }, inMs)
+    this.#timer = timerOf(inMs, () => { this.#dispatch() })
     return undefined
   }
 

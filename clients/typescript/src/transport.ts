@@ -1,6 +1,6 @@
 import { errorOf, StreamsError, type Written } from './errors.ts'
 import type { CallOptions, ClientOptions, Hooks, RequestInfo } from './options.ts'
-import { childOf, pauseOf, sleep, unexpected } from './waiting.ts'
+import { childOf, pauseOf, sleep, timerOf, unexpected } from './waiting.ts'
 
 /** A request of one operation. */
 export interface Call {
@@ -205,8 +205,7 @@ function watchOf (controller: AbortController, limitMs: number): Watch {
     signal: controller.signal,
     restart (ms) {
       clearTimeout(timer)
-      // More would overflow the timer, and end it at once.
-      timer = ms < 2 ** 31 ? setTimeout(abort, Math.max(0, ms)) : undefined
+      timer = timerOf(ms, abort)
     },
     stop () { clearTimeout(timer) }
   }

@@ -16,6 +16,11 @@ export function turn (): Promise<void> {
   return new Promise((resolve) => { soon(resolve) })
 }
 
+/** @returns a timer, or none for times that no timer can have: it would end at once */
+export function timerOf (ms: number, callback: () => void): ReturnType<typeof setTimeout> | undefined {
+  return ms < 2 ** 31 - 1 ? setTimeout(callback, ms) : undefined
+}
+
 /** @throws the reason of the signal */
 export function sleep (ms: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
@@ -27,10 +32,10 @@ export function sleep (ms: number, signal?: AbortSignal): Promise<void> {
       clearTimeout(timer)
       reject(reasonOf(signal!))
     }
-    const timer = setTimeout(() => {
+    const timer = timerOf(ms, () => {
       signal?.removeEventListener('abort', stop)
       resolve()
-    }, ms)
+    })
     signal?.addEventListener('abort', stop, { once: true })
   })
 }

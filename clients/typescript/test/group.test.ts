@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { setTimeout as wait } from 'node:timers/promises'
-import { RejectMessage, StreamsError, type StandardSchema, StreamsClient, type Topic } from '../src/index.ts'
+import { type ConsumeOptions, RejectMessage, StreamsError, type StandardSchema, StreamsClient, type Topic } from '../src/index.ts'
 import { startService } from './support/service.ts'
 
 async function topicOf (client: StreamsClient, messages: number): Promise<Topic<number>> {
@@ -115,6 +115,31 @@ test('a handler that fails, one that takes too long, and one that rejects', asyn
   assert.ok(letters.some(({ headers }) => Object.values(headers ?? {}).includes('no such customer')))
   assert.equal((await group.describe()).lag, 0)
   assert.deepEqual(await group.redrive(), { redriven: 2, skipped: 0, trimmed: [], more: false })
+})
+
+test('a time limit that no timer can have is none', async (t) => {
+  const { client } = await startService(t)
+  const topic = await topicOf(client, 2)
+  for (const handlerTimeoutMs of [Infinity, 2 ** 31]) {
+    const stop = new AbortController()
+    const errors: unknown[] = []
+    await topic.group(`workers-${handlerTimeoutMs}`).consume(async () => {
+      await wait(50)
+      stop.abort()
+    }, { signal: stop.signal, handlerTimeoutMs, onError (error) { errors.push(error) } })
+    assert.deepEqual(errors, [])
+  }
+})
+
+test('options of a consumer that make no sense are refused', async () => {
+  const group = new StreamsClient({ url: 'http://127.0.0.1:1' }).topic('jobs').group('workers')
+  const consume = (options: ConsumeOptions): Promise<void> => group.consume(() => {}, { signal: AbortSignal.abort(), ...options })
+  for (const concurrency of [0, 1.5, NaN, Infinity]) {
+    const message = `concurrency: expected a whole number from 1, got ${concurrency}`
+    await assert.rejects(consume({ concurrency }), { name: 'RangeError', message })
+  }
+  await assert.rejects(consume({ prefetch: -1 }), { name: 'RangeError', message: 'prefetch: expected a whole number from 0, got -1' })
+  await consume({ concurrency: 2_000, prefetch: 0 })
 })
 
 test('a payload that does not fit the schema becomes a dead letter, and stops nobody', async (t) => {

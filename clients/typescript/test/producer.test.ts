@@ -57,6 +57,24 @@ test('an atomic batch of a producer stays together', async (t) => {
   await assert.rejects(producer.flush(), /messages: expected at least one/)
 })
 
+test('without a limit, a batch lingers until it is full or flushed', async (t) => {
+  const { url, arrived } = await scripted(t, { body: { offset: 1 } })
+  const warnings: string[] = []
+  const warned = ({ name }: Error): void => { warnings.push(name) }
+  process.on('warning', warned)
+  t.after(() => process.off('warning', warned))
+  const producer = new StreamsClient({ url }).topic<number>('orders').producer({ lingerMs: Infinity, batchMessages: 3 })
+  producer.send(1)
+  await wait(50)
+  assert.equal(arrived.length, 0)
+  for (const n of [2, 3, 4]) producer.send(n)
+  await wait(50)
+  await producer.close()
+  const sent = arrived.map(({ body }) => (JSON.parse(body) as { messages: object[] }).messages.length)
+  assert.deepEqual(sent, [3, 1])
+  assert.deepEqual(warnings, [], 'no timer ends at once, again and again')
+})
+
 test('ready waits while too much is on its way', async (t) => {
   const { service, client } = await startService(t)
   service.proxy.rules = [{ fault: 'late', rate: 1, ms: 200 }]

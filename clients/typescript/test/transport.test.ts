@@ -82,6 +82,15 @@ test('a pause that is longer than the time left is not waited for', async (t) =>
   assert.ok(performance.now() - startedAt < 1_000)
 })
 
+test('a pause that no timer can have is not cut short', async (t) => {
+  const { url, arrived } = await scripted(t, problem(503, 'overloaded', { written: 'no' }))
+  const stop = new AbortController()
+  const client = clientOf(url, { retry: { baseMs: 1e15, maxMs: 1e15 }, timeoutMs: Infinity })
+  setTimeout(() => { stop.abort() }, 100)
+  await assert.rejects(client.health({ signal: stop.signal }), { name: 'AbortError' })
+  assert.equal(arrived.length, 1)
+})
+
 test('a page of a proxy is an error that may pass', async (t) => {
   const { url, arrived } = await scripted(t, { status: 502, body: '<h1>Bad Gateway</h1>' }, { body: '<h1>Welcome</h1>' }, stored)
   assert.equal((await clientOf(url).topic('orders').append(1)).offset, 7)

@@ -155,7 +155,9 @@ export class Following<Output> {
     }
   }
 
+  /** @throws the reason of the signal */
   #passed (message: Message<Output>): Message<Output> {
+    this.#options.signal?.throwIfAborted()
     this.#moved(message.offset + 1)
     return message
   }

@@ -62,6 +62,18 @@ test('a signal ends the loop without an error, while it waits and while it is ha
   }
 })
 
+test('nothing comes any more after the signal', async (t) => {
+  const { client } = await startService(t)
+  const topic = client.topic<number>('orders')
+  await topic.appendBatch(Array.from({ length: 100 }, (_, payload) => ({ payload })))
+  for (const transport of ['sse', 'poll'] as const) {
+    const stop = new AbortController()
+    const got: number[] = []
+    for await (const { payload } of topic.follow({ signal: stop.signal, transport })) if (got.push(payload) === 3) stop.abort()
+    assert.deepEqual(got, [0, 1, 2])
+  }
+})
+
 test('a loop that is left closes its stream', async (t) => {
   const { service, client } = await startService(t)
   const topic = client.topic<number>('orders')

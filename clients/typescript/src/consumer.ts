@@ -1,6 +1,6 @@
 import { Acks } from './acks.ts'
 import { wholeNumber } from './checks.ts'
-import { StreamsError } from './errors.ts'
+import { hasCode, messageOf, StreamsError } from './errors.ts'
 import type { Group, GroupMode, Lease, Received } from './group.ts'
 import { byLease, HeldLease, type Task } from './held-lease.ts'
 import type { Message, MessageDecoder } from './messages.ts'
@@ -106,7 +106,7 @@ export class Consumer<Output> {
       return (await this.#group.describe({ signal: this.#stopping.signal, timeoutMs: Infinity })).mode
     } catch (error) {
       // The first receive makes it.
-      if (error instanceof StreamsError && error.code === 'group_not_found') return 'shared'
+      if (hasCode(error, 'group_not_found')) return 'shared'
       throw error
     }
   }
@@ -206,7 +206,7 @@ export class Consumer<Output> {
     try {
       payload = this.#format.check(message)
     } catch (error) {
-      throw new RejectMessage(error instanceof Error ? error.message : String(error), { cause: error })
+      throw new RejectMessage(messageOf(error), { cause: error })
     }
     const controller = new AbortController()
     const lost = (): void => { controller.abort(lease.signal.reason) }
@@ -251,7 +251,7 @@ export class Consumer<Output> {
       const { dead } = await this.#group.nack({ leaseId: lease.id, offsets: [message.offset] }, {
         delayMs: Math.round(pauseOf({ baseMs: 1_000, maxMs: 60_000, ...backoff }, attempt)),
         reject: error instanceof RejectMessage,
-        detail: shortened(error instanceof Error ? error.message : String(error))
+        detail: shortened(messageOf(error))
       })
       if (dead > 0) this.#tell(() => onDeadLetter?.(message, error))
     } catch {

@@ -1,4 +1,4 @@
-import { objectOf, StreamsError } from './errors.ts'
+import { hasCode, problemOf, StreamsError } from './errors.ts'
 import type { Message } from './messages.ts'
 import type { CallOptions } from './options.ts'
 import { type Position, type Reader, startOf } from './reading.ts'
@@ -104,7 +104,7 @@ export class Following<Output> {
       this.#pollsUntil = performance.now() + pollingMs
       return
     }
-    if (!(error instanceof StreamsError) || !mayRepeat({ repeatable: true }, error)) throw error
+    if (!(error instanceof StreamsError) || !mayRepeat({}, error)) throw error
     const delayMs = transport.pause(error, ++this.#failures)
     transport.hooks.onRetry({ operation: 'consume', attempt: this.#failures, error, delayMs })
     await sleep(delayMs, this.#options.signal)
@@ -115,18 +115,16 @@ export class Following<Output> {
     const { openMs = 5_000 } = this.#options
     const call = {
       operation: 'consume',
-      method: 'GET',
       path: this.#reader.path,
       query: startOf(this.#offset),
-      headers: { accept: 'text/event-stream' },
-      repeatable: true
+      headers: { accept: 'text/event-stream' }
     } as const
     return new Promise((resolve, reject) => {
       // The attempt goes on as long as the stream, and takes its time limit from what flows.
       this.#reader.transport.once(call, (response, watch) => {
         return OpenStream.begin(response, watch, resolve, openMs)
       }, { signal, timeoutMs: openMs }).catch((error: unknown) => {
-        const late = error instanceof StreamsError && error.code === 'timeout'
+        const late = hasCode(error, 'timeout')
         reject(late ? heldBack('the stream did not begin in time', error) : error as Error)
       })
     })
@@ -138,7 +136,7 @@ export class Following<Output> {
       const events = await stream.next(silentMs)
       if (events === undefined) return
       for (const { event, id, data } of events) {
-        if (event === 'problem') throw problemOf(data ?? '')
+        if (event === 'problem') throw problemOf(data ?? '', {})
         if (data !== undefined && event === undefined) {
           const message = this.#reader.format.decode(data)
           // A proxy that repeats a part of a stream must not repeat messages.
@@ -223,15 +221,5 @@ class OpenStream {
 }
 
 function isHeldBack (error: unknown): boolean {
-  return error instanceof StreamsError && error.code === 'held_back'
-}
-
-function problemOf (data: string): StreamsError {
-  const problem = objectOf(data)
-  const { code, detail, status, retriable } = problem
-  if (typeof code === 'string') {
-    const text = typeof detail === 'string' ? detail : code
-    return new StreamsError(text, { code, status: Number(status), retriable: retriable === true, problem })
-  }
-  return new StreamsError(`stream: expected a problem, got ${data.slice(0, 100)}`, { code: 'invalid_answer', retriable: true })
+  return hasCode(error, 'held_back')
 }

@@ -253,7 +253,7 @@ export class Producer<Input> {
       const gap = result.code === 'producer_gap'
       // The service has forgotten what it acknowledged: it is another one, or the topic was deleted.
       if (gap && this.#before(batch) === undefined && ++gaps > 2) return batch.unknown ? { kind: 'failed', error } : { kind: 'returned' }
-      if (!mayRepeat({ repeatable: true }, result)) {
+      if (!mayRepeat({}, result)) {
         this.#stop(error)
         return { kind: 'failed', error }
       }

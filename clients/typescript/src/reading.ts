@@ -61,11 +61,9 @@ export class Reader<Output> {
     const { from = 'earliest', limit = 1_000, maxBytes, waitMs = 0 } = options
     const { text, headers } = await this.transport.send({
       operation: 'consume',
-      method: 'GET',
       path: this.path,
       query: { ...startOf(from), limit, max_bytes: maxBytes, wait: waitMs > 0 ? waitMs / 1_000 : undefined },
       headers: { accept: 'application/x-ndjson' },
-      repeatable: true,
       waitMs
     }, async (response) => ({ text: await response.text(), headers: response.headers }), options)
     const messages: Array<Message<Output>> = []
@@ -90,11 +88,9 @@ export class Reader<Output> {
     if (typeof position === 'number') return position
     return this.transport.send({
       operation: 'consume',
-      method: 'GET',
       path: this.path,
       query: { ...startOf(position), limit: 1, max_bytes: 1 },
-      headers: { accept: 'application/x-ndjson' },
-      repeatable: true
+      headers: { accept: 'application/x-ndjson' }
     }, async (response) => {
       // A payload need not be understood for its offset.
       const offset = /^\{"offset":(\d+)/.exec(await response.text())?.[1]

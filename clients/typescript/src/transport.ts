@@ -1,4 +1,4 @@
-import { errorOf, StreamsError, type Written } from './errors.ts'
+import { errorOf, messageOf, StreamsError, type Written } from './errors.ts'
 import type { CallOptions, ClientOptions, Hooks, RequestInfo } from './options.ts'
 import { childOf, pauseOf, sleep, timerOf, unexpected } from './waiting.ts'
 
@@ -6,15 +6,16 @@ import { childOf, pauseOf, sleep, timerOf, unexpected } from './waiting.ts'
 export interface Call {
   /** Its id in the OpenAPI document. */
   readonly operation: string
-  readonly method: 'DELETE' | 'GET' | 'POST' | 'PUT'
+  /** By default `GET`. */
+  readonly method?: 'DELETE' | 'GET' | 'POST' | 'PUT'
   /** Below the service's URL; its parts are encoded. */
   readonly path: string
   readonly query?: Readonly<Record<string, string | number | boolean | undefined>>
   readonly headers?: Readonly<Record<string, string | undefined>>
   /** JSON. */
   readonly body?: string | undefined
-  /** Whether it has the same effect once and several times, so that it can be sent again after a lost answer. */
-  readonly repeatable: boolean
+  /** Whether it has the same effect once and several times, so that it can be sent again after a lost answer. By default it has. */
+  readonly repeatable?: boolean
   /** Its errors say whether messages were written. */
   readonly appends?: boolean
   /** Of one attempt, in ms, beyond the client's own: the time that a long poll asks the service to wait. */
@@ -58,9 +59,8 @@ export class Transport {
     // Where nothing is sent over a network, compression only costs. Browsers ignore this header.
     const local = /^(localhost|127\..*|\[::1\])$/.test(hostname) && this.#compression === undefined
     this.#headers = local || this.#compression === 'none' ? { 'accept-encoding': 'identity', ...headers } : headers
-    this.retry = retry === false
-      ? { attempts: 1, baseMs: 0, maxMs: 0 }
-      : { attempts: Infinity, baseMs: 100, maxMs: 5_000, ...retry }
+    // Producers, followers and workers, which go on all the same, pause between.
+    this.retry = { attempts: retry === false ? 1 : Infinity, baseMs: 100, maxMs: 5_000, ...retry }
     this.timeoutMs = timeoutMs
     this.attemptTimeoutMs = attemptTimeoutMs
     this.hooks = {
@@ -135,16 +135,15 @@ export class Transport {
   }
 
   async #prepare (call: Call, attempt: number): Promise<RequestInfo> {
-    const { operation, method, path, query = {}, body, appends } = call
-    const given = Object.entries(query).filter((entry): entry is [string, string | number | boolean] => entry[1] !== undefined)
-    const search = new URLSearchParams(given.map(([name, value]): [string, string] => [name, String(value)])).toString()
-    const url = `${this.#url}${path}${search === '' ? '' : '?'}${search}`
+    const { operation, method = 'GET', path, query = {}, body, appends } = call
+    const url = new URL(this.#url + path)
+    for (const [name, value] of Object.entries(query)) if (value !== undefined) url.searchParams.set(name, String(value))
     const headers = new Headers(this.#headers)
     if (body !== undefined) headers.set('content-type', 'application/json')
     for (const [name, value] of Object.entries(call.headers ?? {})) if (value !== undefined) headers.set(name, value)
     const token = await this.#tokenOf(appends)
     if (token !== undefined) headers.set('authorization', `Bearer ${token}`)
-    const request: RequestInfo = { operation, method, url, headers, attempt }
+    const request: RequestInfo = { operation, method, url: url.href, headers, attempt }
     await this.hooks.onRequest?.(request)
     return request
   }
@@ -154,8 +153,7 @@ export class Transport {
     try {
       return typeof this.#token === 'function' ? await this.#token() : this.#token
     } catch (cause) {
-      const message = `token: ${cause instanceof Error ? cause.message : String(cause)}`
-      throw new StreamsError(message, { code: 'no_token', retriable: true, ...appends && { written: 'no' }, cause })
+      throw new StreamsError(`token: ${messageOf(cause)}`, { code: 'no_token', retriable: true, ...appends && { written: 'no' }, cause })
     }
   }
 
@@ -177,7 +175,7 @@ export class Transport {
 }
 
 /** Whether the call can be sent again after the error of one attempt. */
-export function mayRepeat ({ repeatable }: Pick<Call, 'repeatable'>, error: StreamsError): boolean {
+export function mayRepeat ({ repeatable = true }: Pick<Call, 'repeatable'>, error: StreamsError): boolean {
   const { code, status, retriable, written, applied } = error
   // It lasts as long as other workers take.
   if (code === 'group_busy') return false

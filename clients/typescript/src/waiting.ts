@@ -24,19 +24,17 @@ export function timerOf (ms: number, callback: () => void): ReturnType<typeof se
 /** @throws the reason of the signal */
 export function sleep (ms: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
-    if (signal?.aborted === true) {
-      reject(reasonOf(signal))
-      return
-    }
     const stop = (): void => {
       clearTimeout(timer)
-      reject(reasonOf(signal!))
+      // Whatever a signal has for a reason.
+      reject(signal!.reason as Error)
     }
     const timer = timerOf(ms, () => {
       signal?.removeEventListener('abort', stop)
       resolve()
     })
-    signal?.addEventListener('abort', stop, { once: true })
+    if (signal?.aborted === true) stop()
+    else signal?.addEventListener('abort', stop, { once: true })
   })
 }
 
@@ -64,8 +62,4 @@ export function childOf (parent: AbortSignal | undefined): { readonly controller
 /** For work that nobody awaits and that never fails: a defect becomes an uncaught exception, not silence. */
 export function unexpected (error: unknown): void {
   setTimeout(() => { throw error as Error })
-}
-
-function reasonOf ({ reason }: AbortSignal): Error {
-  return reason as Error
 }

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { setTimeout as wait } from 'node:timers/promises'
-import { type ConsumeOptions, RejectMessage, StreamsError, type StandardSchema, StreamsClient, type Topic } from '../src/index.ts'
+import {
+  type ConsumeOptions, type Message, type ProcessOptions, RejectMessage, StreamsClient, StreamsError, type StandardSchema, type Topic
+} from '../src/index.ts'
 import { startService } from './support/service.ts'
 
 async function topicOf (client: StreamsClient, messages: number): Promise<Topic<number>> {
@@ -206,6 +208,31 @@ test('several outputs of a message, to several topics, once each', async (t) => 
   const shown = a.map(({ payload, key }) => Array.isArray(payload) ? `${JSON.stringify(payload)} ${key}` : '')
   assert.deepEqual(shown.toSorted(), ['', '', '[0] k', '[2] k'])
   assert.deepEqual(b.map(({ payload, headers }) => `${String(payload)} ${headers?.['h']}`).toSorted(), ['0 x', '2 x'])
+})
+
+test('a deliberate replay: without a name the first outputs stand, under a name of its own there are new ones', async (t) => {
+  const { client } = await startService(t)
+  const topic = await topicOf(client, 2)
+  const group = topic.group('billing')
+  const conflicts: string[] = []
+  const onConflict = ({ offset }: Message, { code }: StreamsError): void => { conflicts.push(`${offset} ${code}`) }
+  const process = async (text: string, options: ProcessOptions = {}): Promise<void> => {
+    const stop = new AbortController()
+    await group.process(({ payload, offset }) => {
+      if (offset === 2) stop.abort()
+      return { topic: 'bills', payload: `${text} ${payload}` }
+    }, { signal: stop.signal, onConflict, ...options })
+    await group.seek('earliest')
+  }
+  await process('wrong')
+  await process('mended')
+  assert.deepEqual(conflicts, ['1 idempotency_conflict', '2 idempotency_conflict'])
+  await process('mended', { run: '2' })
+  await process('mended', { run: '2' })
+  assert.equal(conflicts.length, 2)
+  const bills = await Array.fromAsync(client.topic<string>('bills').read())
+  assert.deepEqual(bills.map(({ payload }) => payload), ['wrong 0', 'wrong 1', 'mended 0', 'mended 1'])
+  for (const run of ['', 'a b', 'ü']) await assert.rejects(process('mended', { run }), /run: expected ASCII characters without spaces, got/)
 })
 
 test('what a callback throws ends the consumer, which gives back the rest', async (t) => {

@@ -11,13 +11,16 @@ const lingerMs = { done: 10, open: 100 }
 /** Collects acknowledgements, which then go with the next receive, or together after a moment. */
 export class Acks {
   readonly #group: Group
+  readonly #onError: (error: unknown) => void
   readonly #parts = new Map<string, Set<number>>()
   #timer: ReturnType<typeof setTimeout> | undefined
   #dueAt = Infinity
   #flushing: Promise<void> | undefined
 
-  constructor (group: Group) {
+  /** @param onError takes what none of the service's answers explains: a defect, or what a hook has thrown */
+  constructor (group: Group, onError: (error: unknown) => void) {
     this.#group = group
+    this.#onError = onError
   }
 
   add ({ id, open }: HeldLease, offset: number): void {
@@ -74,8 +77,8 @@ export class Acks {
       try {
         await this.#group.ack(part)
       } catch (error) {
-        if (!(error instanceof StreamsError)) throw error
         // `lease_lost`, or an outage that is longer than the lease: the messages come again.
+        if (!(error instanceof StreamsError)) this.#onError(error)
       }
     }))
   }

@@ -33,16 +33,13 @@ export class Batch {
   outcome: Outcome | undefined
   /** Ends a pause between attempts. */
   readonly wake = new AbortController()
-  readonly finished: Promise<void>
-  readonly #finish: () => void
+  #finish = (): void => {}
+  readonly finished = new Promise<void>((resolve) => { this.#finish = resolve })
 
   constructor (entries: readonly Entry[], seq: number) {
     this.entries = entries
     this.seq = seq
     this.#text = entries.map(({ text }) => text).join(',')
-    let finish = (): void => {}
-    this.finished = new Promise((resolve) => { finish = resolve })
-    this.#finish = finish
   }
 
   /** The same for all attempts, as the service compares them. */
@@ -64,13 +61,15 @@ export class Batch {
   }
 }
 
-/** Something in the messages themselves: other messages are not concerned. */
-const contentCodes: ReadonlySet<string> = new Set([
-  'invalid_request', 'malformed_json', 'invalid_encoding', 'message_too_large', 'body_too_large'
-])
+const fixedCodes: ReadonlySet<string> = new Set(['invalid_request', 'malformed_json', 'invalid_encoding', 'body_too_large'])
 
-export function isAboutContent ({ code, written }: StreamsError): boolean {
-  return contentCodes.has(code) && written === 'no'
+/**
+ * Whether it is something in the messages themselves, so that others are not concerned. `always`: the same messages were never and will
+ * never be stored. `now`: by the topic's config, which may have been another one at an earlier attempt.
+ */
+export function refusalOf ({ code, written }: StreamsError): 'always' | 'now' | undefined {
+  if (written !== 'no') return undefined
+  return fixedCodes.has(code) ? 'always' : code === 'message_too_large' ? 'now' : undefined
 }
 
 /** Entries that wait to be sent. */
@@ -85,10 +84,6 @@ export class EntryQueue {
     this.#messagesMax = messagesMax
     this.#charsMax = charsMax
   }
-
-  get messages (): number { return this.#messages }
-
-  get chars (): number { return this.#chars }
 
   /** When the oldest was appended. */
   get at (): number | undefined { return this.#entries[0]?.at }
@@ -137,7 +132,7 @@ export async function append (
   transport: Transport, path: string, body: string, options: Parameters<Transport['once']>[2]
 ): Promise<unknown> {
   try {
-    const call = { operation: 'produce', method: 'POST', path, body, repeatable: true, appends: true } as const
+    const call = { operation: 'produce', method: 'POST', path, body, appends: true } as const
     return (await transport.once(call, jsonOf<{ offset: number }>, options)).offset
   } catch (error) {
     return error
@@ -146,7 +141,7 @@ export async function append (
 
 /** A batch that had to wait for others for all of its time. */
 export function tooLate (unknown: boolean): StreamsError {
-  return new StreamsError('produce: there was no time to send the message', {
+  return new StreamsError('produce: no time was left to send it', {
     code: 'timeout', retriable: true, written: unknown ? 'unknown' : 'no'
   })
 }
@@ -156,7 +151,7 @@ export function closedError (): StreamsError {
 }
 
 export function afterUnknown (): StreamsError {
-  return new StreamsError('The batch before failed, and it is not known whether it was stored', {
+  return new StreamsError('The batch before failed, and may be stored', {
     code: 'no_answer', retriable: true, written: 'unknown'
   })
 }

@@ -1,3 +1,5 @@
+import { jsonOf } from './transport.ts'
+
 /*
  * The service writes `retention_ms`, programs in TypeScript `retentionMs`. Payloads, keys and headers never come here.
  */
@@ -5,6 +7,16 @@
 /** Members in camelCase, at all depths. */
 export function toCamel<T> (value: unknown): T {
   return convert(value, (name) => name.replace(/_([a-z])/g, (_match, letter: string) => letter.toUpperCase())) as T
+}
+
+/** @throws StreamsError `invalid_answer` */
+export async function camelOf<T> (response: Response): Promise<T> {
+  return toCamel<T>(await jsonOf(response))
+}
+
+/** @throws StreamsError `invalid_answer` */
+export async function createdOf<T> (response: Response): Promise<T & { readonly created: boolean }> {
+  return { ...await camelOf<T>(response), created: response.status === 201 }
 }
 
 /** JSON with members in snake_case, at all depths. Without members that are `undefined`. */

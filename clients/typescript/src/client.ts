@@ -43,11 +43,11 @@ export class StreamsClient {
   /** The server's metrics, in the text format of Prometheus. @throws StreamsError */
   async metrics (options?: CallOptions): Promise<string> {
     return this.#transport.send({
-      operation: 'metrics', method: 'GET', path: '/metrics', repeatable: true
+      operation: 'metrics', path: '/metrics'
     }, (response) => response.text(), options)
   }
 
   async #get<T> (operation: string, options?: CallOptions): Promise<T> {
-    return this.#transport.send({ operation, method: 'GET', path: `/${operation}`, repeatable: true }, jsonOf<T>, options)
+    return this.#transport.send({ operation, path: `/${operation}` }, jsonOf<T>, options)
   }
 }

@@ -1,10 +1,11 @@
 import { Acks } from './acks.ts'
-import { StreamsError } from './errors.ts'
+import { wholeNumber } from './checks.ts'
+import { hasCode, messageOf, StreamsError } from './errors.ts'
 import type { Group, GroupMode, Lease, Received } from './group.ts'
 import { byLease, HeldLease, type Task } from './held-lease.ts'
 import type { Message, MessageDecoder } from './messages.ts'
 import type { Transport } from './transport.ts'
-import { pauseOf, type Pauses, sleep } from './waiting.ts'
+import { pace, pauseOf, type Pauses, sleep, timerOf } from './waiting.ts'
 
 export interface HandlerContext {
   /** The how many-th delivery this is, from 1. */
@@ -64,7 +65,7 @@ export class Consumer<Output> {
   #mode: GroupMode = 'shared'
   /** Resolves the wait for room. */
   #changed = (): void => {}
-  /** What a callback of the program has thrown. */
+  /** What a callback of the program has thrown, or an acknowledgement that should not throw. */
   #failure: { readonly error: unknown } | undefined
 
   constructor (
@@ -75,8 +76,9 @@ export class Consumer<Output> {
     this.#transport = transport
     this.#handler = handler
     this.#options = options
-    this.#concurrency = options.concurrency ?? 1
-    this.#acks = new Acks(group as Group)
+    this.#concurrency = wholeNumber('concurrency', options.concurrency ?? 1, 1)
+    wholeNumber('prefetch', options.prefetch ?? 0, 0)
+    this.#acks = new Acks(group as Group, (error) => { this.#fail(error) })
     // Once: a listener for each wait would stay as long as the consumer.
     this.#stopping.signal.addEventListener('abort', () => { this.#changed() }, { once: true })
   }
@@ -104,7 +106,7 @@ export class Consumer<Output> {
       return (await this.#group.describe({ signal: this.#stopping.signal, timeoutMs: Infinity })).mode
     } catch (error) {
       // The first receive makes it.
-      if (error instanceof StreamsError && error.code === 'group_not_found') return 'shared'
+      if (hasCode(error, 'group_not_found')) return 'shared'
       throw error
     }
   }
@@ -132,8 +134,7 @@ export class Consumer<Output> {
       const received = await this.#group.receive({ ...asked, ack, waitMs, signal, idempotencyKey: key })
       this.#acks.answered(ack, received.acked ?? [])
       if (received.lease !== null) this.#hold(received, received.lease)
-      // Some platforms answer a long poll at once.
-      else if (performance.now() - askedAt < 100) await sleep(Math.min(received.retryInMs ?? 1_000, 1_000), signal).catch(() => {})
+      else await pace(askedAt, signal, Math.min(received.retryInMs ?? 1_000, 1_000)).catch(() => {})
     } catch (error) {
       this.#acks.return(ack)
       if (signal.aborted) return this.#giveBack(key)
@@ -205,7 +206,7 @@ export class Consumer<Output> {
     try {
       payload = this.#format.check(message)
     } catch (error) {
-      throw new RejectMessage(error instanceof Error ? error.message : String(error), { cause: error })
+      throw new RejectMessage(messageOf(error), { cause: error })
     }
     const controller = new AbortController()
     const lost = (): void => { controller.abort(lease.signal.reason) }
@@ -216,12 +217,12 @@ export class Consumer<Output> {
       await (handlerTimeoutMs === undefined
         ? handled
         : Promise.race([handled, new Promise((_resolve, reject) => {
-          timer = setTimeout(() => {
+          timer = timerOf(handlerTimeoutMs, () => {
             const text = `The handler took longer than ${handlerTimeoutMs} ms`
             const error = new StreamsError(text, { code: 'handler_timeout', retriable: true })
             controller.abort(error)
             reject(error)
-          }, handlerTimeoutMs)
+          })
         })]))
     } finally {
       clearTimeout(timer)
@@ -229,14 +230,15 @@ export class Consumer<Output> {
     }
   }
 
-  /** Calls back. What the program throws there ends the consumer, which then rejects with it. */
-  #tell (callback: () => void): void {
-    try {
-      callback()
-    } catch (error) {
-      this.#failure ??= { error }
-      this.#stopping.abort()
-    }
+  /** Ends the consumer, which then rejects with the first error. */
+  #fail (error: unknown): void {
+    this.#failure ??= { error }
+    this.#stopping.abort()
+  }
+
+  /** Calls back. What the program throws there, now or by a promise, ends the consumer. */
+  #tell (callback: () => unknown): void {
+    new Promise((resolve) => { resolve(callback()) }).catch((error: unknown) => { this.#fail(error) })
   }
 
   /** Gives a message back. Later ones of its lane in the lease go back with it. */
@@ -249,7 +251,7 @@ export class Consumer<Output> {
       const { dead } = await this.#group.nack({ leaseId: lease.id, offsets: [message.offset] }, {
         delayMs: Math.round(pauseOf({ baseMs: 1_000, maxMs: 60_000, ...backoff }, attempt)),
         reject: error instanceof RejectMessage,
-        detail: shortened(error instanceof Error ? error.message : String(error))
+        detail: shortened(messageOf(error))
       })
       if (dead > 0) this.#tell(() => onDeadLetter?.(message, error))
     } catch {

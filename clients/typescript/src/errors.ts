@@ -7,6 +7,8 @@ export type ClientErrorCode =
   | 'no_answer'
   /** There was no answer within `attemptTimeoutMs` or `timeoutMs`. */
   | 'timeout'
+  /** The function `token` has thrown: nothing was sent. */
+  | 'no_token'
   /** The answer is not one of the service: often a proxy's own page. */
   | 'invalid_answer'
   /** Following with `transport: 'sse'`: something between holds the stream back, or answers something else. */
@@ -34,43 +36,45 @@ export interface StreamsErrorOptions {
 export class StreamsError extends Error {
   override readonly name = 'StreamsError'
   /** Stable, for programs: a code of the service, or one of {@link ClientErrorCode}. */
-  readonly code: ClientErrorCode | (string & {})
+  declare readonly code: ClientErrorCode | (string & {})
   /** HTTP status; `undefined` if there was no answer. */
-  readonly status: number | undefined
+  declare readonly status: number | undefined
   /** Whether the same request may succeed later. The client has already tried for `timeoutMs`. */
-  readonly retriable: boolean
+  declare readonly retriable: boolean
   /** Of failed appends only. `unknown`: the messages may be in the topic, now or later. */
-  readonly written: Written | undefined
+  declare readonly written: Written | undefined
   /** `unknown`: a change of a consumer group may have been made. */
-  readonly applied: 'unknown' | undefined
+  declare readonly applied: 'unknown' | undefined
   /** What the service asked to wait, in ms. */
-  readonly retryAfterMs: number | undefined
+  declare readonly retryAfterMs: number | undefined
   /** Under which the service's log has the request. */
-  readonly requestId: string | undefined
+  declare readonly requestId: string | undefined
   /** All members of the service's answer, such as `end` of `offset_mismatch`. */
-  readonly problem: Readonly<Record<string, unknown>>
+  declare readonly problem: Readonly<Record<string, unknown>>
 
-  constructor (message: string, options: StreamsErrorOptions) {
-    super(message, options.cause === undefined ? undefined : { cause: options.cause })
-    this.code = options.code
-    this.status = options.status
-    this.retriable = options.retriable ?? false
-    this.written = options.written
-    this.applied = options.applied
-    this.retryAfterMs = options.retryAfterMs
-    this.requestId = options.requestId
-    this.problem = options.problem ?? {}
+  constructor (message: string, { cause, retriable = false, problem = {}, ...others }: StreamsErrorOptions) {
+    super(message, cause === undefined ? undefined : { cause })
+    Object.assign(this, others, { retriable, problem })
   }
 
   /** A copy that says what is known after earlier attempts, too. */
   withWritten (written: Written): StreamsError {
-    const { message, code, status, retriable, applied, retryAfterMs, requestId, problem, cause } = this
-    return new StreamsError(message, { code, status, retriable, written, applied, retryAfterMs, requestId, problem, cause })
+    const { message, cause } = this
+    return new StreamsError(message, Object.assign({ cause }, this, { written }))
   }
 }
 
+export function hasCode (error: unknown, code: string): error is StreamsError {
+  return error instanceof StreamsError && error.code === code
+}
+
+/** @param error whatever was thrown */
+export function messageOf (error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}
+
 /** Statuses with which proxies and platforms say that it may work later. */
-const passing: ReadonlySet<number> = new Set([408, 425, 429, 500, 502, 503, 504])
+const passing: ReadonlySet<unknown> = new Set([undefined, 408, 425, 429, 500, 502, 503, 504])
 
 /** @param appends whether the request was an append, which may be stored although its answer is none of the service's */
 export async function errorOf (response: Response, appends: boolean): Promise<StreamsError> {
@@ -81,23 +85,30 @@ export async function errorOf (response: Response, appends: boolean): Promise<St
     const message = `url: expected the service, got a redirect to ${headers.get('location') ?? 'somewhere else'}`
     return new StreamsError(message, { code: 'invalid_answer', status, ...appends && { written: 'no' } })
   }
-  const text = await response.text()
-  const shared = { status, retryAfterMs: retryAfterOf(headers), requestId: headers.get('x-request-id') ?? undefined }
+  const requestId = headers.get('x-request-id') ?? undefined
+  return problemOf(await response.text(), { status, retryAfterMs: retryAfterOf(headers), requestId }, appends)
+}
+
+/** @param shared what is known without the text; without a status, it is an event of a stream */
+export function problemOf (
+  text: string, shared: Pick<StreamsErrorOptions, 'status' | 'retryAfterMs' | 'requestId'>, appends = false
+): StreamsError {
   const problem = objectOf(text)
-  const { code, detail } = problem
+  const { code, detail, status, retriable, written, applied } = problem
   if (typeof code !== 'string') {
     const shown = text.replace(/\s+/g, ' ').slice(0, 200)
-    return new StreamsError(`${status} without a problem of the service: ${shown === '' ? 'an empty body' : shown}`, {
-      ...shared, code: 'invalid_answer', retriable: passing.has(status), ...appends && { written: 'unknown' }
+    return new StreamsError(`${shared.status ?? 'stream'} without a problem of the service: ${shown || 'an empty body'}`, {
+      ...shared, code: 'invalid_answer', retriable: passing.has(shared.status), ...appends && { written: 'unknown' }
     })
   }
   return new StreamsError(typeof detail === 'string' ? detail : code, {
+    status: Number(status),
     ...shared,
     code,
-    retriable: problem['retriable'] === true,
+    retriable: retriable === true,
     // Errors of HTTP come before a request is known to be an append, and do not say it.
-    written: problem['written'] === 'no' || problem['written'] === 'unknown' ? problem['written'] : appends ? 'unknown' : undefined,
-    applied: problem['applied'] === 'unknown' ? 'unknown' : undefined,
+    written: written === 'no' || written === 'unknown' ? written : appends ? 'unknown' : undefined,
+    applied: applied === 'unknown' ? applied : undefined,
     problem
   })
 }

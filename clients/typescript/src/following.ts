@@ -1,4 +1,4 @@
-import { StreamsError } from './errors.ts'
+import { hasCode, problemOf, StreamsError } from './errors.ts'
 import type { Message } from './messages.ts'
 import type { CallOptions } from './options.ts'
 import { type Position, type Reader, startOf } from './reading.ts'
@@ -34,7 +34,7 @@ export class Following<Output> {
   #offset = 0
   #closed = false
   #pollsUntil = 0
-  /** Attempts without a sign of life between. */
+  /** Attempts without a success between. */
   #failures = 0
 
   constructor (reader: Reader<Output>, options: FollowOptions) {
@@ -59,7 +59,7 @@ export class Following<Output> {
   async * #attempt (): AsyncGenerator<Message<Output>, void, undefined> {
     const { transport = 'auto' } = this.#options
     if (transport === 'poll' || (transport === 'auto' && performance.now() < this.#pollsUntil)) {
-      const page = await this.#again((options) => this.#reader.page({ ...options, from: this.#offset, waitMs: 20_000 }))
+      const page = await this.#again((options) => this.#reader.poll({ ...options, from: this.#offset }))
       if (page === undefined) return
       this.#failures = 0
       this.#closed = page.closed
@@ -104,7 +104,7 @@ export class Following<Output> {
       this.#pollsUntil = performance.now() + pollingMs
       return
     }
-    if (!(error instanceof StreamsError) || !mayRepeat({ repeatable: true }, error)) throw error
+    if (!(error instanceof StreamsError) || !mayRepeat({}, error)) throw error
     const delayMs = transport.pause(error, ++this.#failures)
     transport.hooks.onRetry({ operation: 'consume', attempt: this.#failures, error, delayMs })
     await sleep(delayMs, this.#options.signal)
@@ -115,18 +115,16 @@ export class Following<Output> {
     const { openMs = 5_000 } = this.#options
     const call = {
       operation: 'consume',
-      method: 'GET',
       path: this.#reader.path,
       query: startOf(this.#offset),
-      headers: { accept: 'text/event-stream' },
-      repeatable: true
+      headers: { accept: 'text/event-stream' }
     } as const
     return new Promise((resolve, reject) => {
       // The attempt goes on as long as the stream, and takes its time limit from what flows.
       this.#reader.transport.once(call, (response, watch) => {
         return OpenStream.begin(response, watch, resolve, openMs)
       }, { signal, timeoutMs: openMs }).catch((error: unknown) => {
-        const late = error instanceof StreamsError && error.code === 'timeout'
+        const late = hasCode(error, 'timeout')
         reject(late ? heldBack('the stream did not begin in time', error) : error as Error)
       })
     })
@@ -137,16 +135,15 @@ export class Following<Output> {
     for (;;) {
       const events = await stream.next(silentMs)
       if (events === undefined) return
-      this.#failures = 0
       for (const { event, id, data } of events) {
-        if (event === 'problem') throw problemOf(data ?? '{}')
+        if (event === 'problem') throw problemOf(data ?? '', {})
         if (data !== undefined && event === undefined) {
           const message = this.#reader.format.decode(data)
           // A proxy that repeats a part of a stream must not repeat messages.
           if (message.offset < this.#offset) continue
           yield this.#passed(message)
-        } else if (id !== undefined) {
-          this.#offset = Math.max(this.#offset, Number(id) + 1)
+        } else if (Number(id) >= this.#offset) {
+          this.#moved(Number(id) + 1)
         }
         if (event === 'closed') {
           this.#closed = true
@@ -156,9 +153,17 @@ export class Following<Output> {
     }
   }
 
+  /** @throws the reason of the signal */
   #passed (message: Message<Output>): Message<Output> {
-    this.#offset = message.offset + 1
+    this.#options.signal?.throwIfAborted()
+    this.#moved(message.offset + 1)
     return message
+  }
+
+  /** Only that is a success: a stream may begin just to say that something failed. */
+  #moved (offset: number): void {
+    this.#offset = offset
+    this.#failures = 0
   }
 }
 
@@ -216,11 +221,5 @@ class OpenStream {
 }
 
 function isHeldBack (error: unknown): boolean {
-  return error instanceof StreamsError && error.code === 'held_back'
-}
-
-function problemOf (data: string): StreamsError {
-  const problem = JSON.parse(data) as Record<string, unknown>
-  const { code, detail, status, retriable } = problem
-  return new StreamsError(String(detail), { code: String(code), status: Number(status), retriable: retriable === true, problem })
+  return hasCode(error, 'held_back')
 }

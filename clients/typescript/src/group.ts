@@ -1,9 +1,9 @@
-import { toCamel, toSnakeJson } from './case.ts'
+import { camelOf, createdOf, toCamel, toSnakeJson } from './case.ts'
 import { Consumer, type ConsumeOptions, type Handler } from './consumer.ts'
 import type { Message, MessageDecoder } from './messages.ts'
 import type { CallOptions } from './options.ts'
 import { processor, type ProcessOptions, type Outputs } from './processing.ts'
-import { jsonOf, pathOf, type Transport } from './transport.ts'
+import { pathOf, type Transport } from './transport.ts'
 
 export type GroupMode = 'shared' | 'keyed' | 'exclusive'
 
@@ -124,9 +124,7 @@ export class Group<Output = unknown> {
   async create (
     config: GroupConfig & { readonly start?: number | 'earliest' | 'latest' } = {}, options?: CallOptions
   ): Promise<GroupInfo & { readonly created: boolean }> {
-    return this.#transport.send({ ...this.#call('putGroup', 'PUT'), body: toSnakeJson(config) }, async (response) => {
-      return { ...toCamel<GroupInfo>(await jsonOf(response)), created: response.status === 201 }
-    }, options)
+    return this.#transport.send({ ...this.#call('putGroup', 'PUT'), body: toSnakeJson(config) }, createdOf<GroupInfo>, options)
   }
 
   /** @throws StreamsError `group_not_found` */
@@ -199,16 +197,16 @@ export class Group<Output = unknown> {
    * @throws StreamsError if it cannot go on
    */
   async process (handler: (...args: Parameters<Handler<Output>>) => Outputs, options: ProcessOptions = {}): Promise<void> {
-    await this.consume(processor(this.#transport, `${this.topic}/${this.name}`, handler), options)
+    await this.consume(processor(this.#transport, `${this.topic}/${this.name}`, handler, options), options)
   }
 
   async #ask<T> (operation: string, method: 'GET' | 'POST' | 'PUT', part: string, body: unknown, options?: CallOptions): Promise<T> {
     const call = { ...this.#call(operation, method, part), body: body === undefined ? undefined : toSnakeJson(body) }
-    return this.#transport.send(call, async (response) => toCamel<T>(await jsonOf(response)), options)
+    return this.#transport.send(call, camelOf<T>, options)
   }
 
   #call (operation: string, method: 'DELETE' | 'GET' | 'POST' | 'PUT', part = '') {
     const path = pathOf('topics', this.topic, 'groups', this.name) + (part === '' ? '' : `/${part}`)
-    return { operation, method, path, repeatable: true }
+    return { operation, method, path }
   }
 }

@@ -1,7 +1,7 @@
-import { StreamsError } from './errors.ts'
+import { hasCode, StreamsError } from './errors.ts'
 import type { Group, Lease } from './group.ts'
 import type { Message } from './messages.ts'
-import { unexpected } from './waiting.ts'
+import { timerOf, unexpected } from './waiting.ts'
 
 /** A message that is leased to this worker, until it is settled. */
 export interface Task {
@@ -23,8 +23,6 @@ export class HeldLease {
   readonly #controller = new AbortController()
   /** Offsets of tasks that are not settled. */
   readonly open = new Set<number>()
-  /** Offsets that are done, and not acknowledged yet. */
-  done: number[] = []
   /** By the clock of this process, in ms of `performance.now`. */
   #endsAt: number
   #timer: ReturnType<typeof setTimeout> | undefined
@@ -63,10 +61,10 @@ export class HeldLease {
   #schedule (): void {
     this.#stop()
     const leftMs = this.#endsAt - performance.now()
-    this.#timer = setTimeout(() => { this.#extend().catch(unexpected) }, Math.max(0, leftMs / 2))
-    this.#end = setTimeout(() => {
+    this.#timer = timerOf(leftMs / 2, () => { this.#extend().catch(unexpected) })
+    this.#end = timerOf(leftMs, () => {
       this.lose(new StreamsError('The lease ended before it could be extended', { code: 'lease_lost' }))
-    }, Math.max(0, leftMs))
+    })
   }
 
   async #extend (): Promise<void> {
@@ -77,7 +75,7 @@ export class HeldLease {
       if (this.open.size > 0 && !this.lost) this.#schedule()
     } catch (error) {
       // Otherwise the end comes by its timer, and until then an acknowledgement may still succeed.
-      if (error instanceof StreamsError && error.code === 'lease_lost' && this.open.size > 0) this.lose(error)
+      if (hasCode(error, 'lease_lost') && this.open.size > 0) this.lose(error)
     }
   }
 

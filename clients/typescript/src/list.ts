@@ -15,7 +15,7 @@ export async function * list<Item> (
   let after: string | undefined
   do {
     const page: Record<string, unknown> = await transport.send({
-      operation, method: 'GET', path, query: { after, limit: 1_000 }, repeatable: true
+      operation, path, query: { after, limit: 1_000 }
     }, jsonOf<Record<string, unknown>>, options)
     yield * page[items] as Item[]
     after = page['next'] as string | undefined

@@ -1,3 +1,5 @@
+import { wholeNumber } from './checks.ts'
+
 export interface ProducerOptions {
   /**
    * Names the program, so that an instance that starts anew shuts out the one before it. By default each producer has an id of its
@@ -10,7 +12,7 @@ export interface ProducerOptions {
   readonly batchMessages?: number
   /** Characters of one batch as JSON, at most 1,398,101, so that they fit into the 4 MiB of a request; 1,000,000 by default. */
   readonly batchChars?: number
-  /** How long a batch waits for more messages, in ms; 5 by default. */
+  /** How long a batch waits for more messages, in ms; 5 by default. `Infinity`: until it is full, or flushed. */
   readonly lingerMs?: number
   /** Batches on their way at one time, at most and by default 5. */
   readonly inFlight?: number
@@ -39,18 +41,13 @@ export function settingsOf (options: ProducerOptions): Settings {
   const { batchMessages = 1_000, batchChars = 1_000_000, lingerMs = 5, inFlight = windowMax, stopOnError = false } = options
   const { bufferMessages = 10_000, bufferChars = 16_000_000, deliveryTimeoutMs = 120_000 } = options
   return {
-    batchMessages: bounded('batchMessages', batchMessages, 65_536),
-    batchChars: bounded('batchChars', batchChars, batchCharsMax),
-    inFlight: bounded('inFlight', inFlight, windowMax),
+    batchMessages: wholeNumber('batchMessages', batchMessages, 1, 65_536),
+    batchChars: wholeNumber('batchChars', batchChars, 1, batchCharsMax),
+    inFlight: wholeNumber('inFlight', inFlight, 1, windowMax),
     lingerMs,
     bufferMessages,
     bufferChars,
     deliveryTimeoutMs,
     stopOnError
   }
-}
-
-function bounded (name: string, value: number, max: number): number {
-  if (Number.isInteger(value) && value >= 1 && value <= max) return value
-  throw new RangeError(`${name}: expected a whole number from 1 to ${max}, got ${value}`)
 }

@@ -1,12 +1,12 @@
 import { Backlog } from './backlog.ts'
 import {
-  afterUnknown, append, Batch, closedError, type Entry, EntryQueue, handled, isAboutContent, type Outcome, tooLate, withOutcome
+  afterUnknown, append, Batch, closedError, type Entry, EntryQueue, handled, type Outcome, refusalOf, tooLate, withOutcome
 } from './batch.ts'
 import { StreamsError } from './errors.ts'
 import type { MessageFormat, MessageOptions, NewMessage } from './messages.ts'
 import { type ProducerOptions, type Settings, settingsOf } from './producer-options.ts'
 import { mayRepeat, pathOf, type Transport } from './transport.ts'
-import { childOf, sleep, unexpected } from './waiting.ts'
+import { childOf, sleep, timerOf, unexpected } from './waiting.ts'
 
 /** With less time left, a batch is not sent any more. */
 const minimalMs = 5
@@ -141,7 +141,7 @@ export class Producer<Input> {
     const round = this.#backlog.add(messages, text.length)
     this.#queue.add({ text, messages, at: performance.now(), round, waiting })
     if (this.#queue.full) this.#dispatch()
-    else this.#timer ??= setTimeout(() => { this.#dispatch() }, this.#options.lingerMs)
+    else this.#timer ??= timerOf(this.#options.lingerMs, () => { this.#dispatch() })
   }
 
   /** Sends batches as long as they are due and there is room on the way. */
@@ -162,7 +162,7 @@ export class Producer<Input> {
     const inMs = at <= this.#flushedAt ? 0 : at + this.#options.lingerMs - performance.now()
     // A timer may fire a part of a millisecond early.
     if (this.#queue.full || inMs < 1) return this.#queue.take()
-    this.#timer = setTimeout(() => { this.#dispatch() }, inMs)
+    this.#timer = timerOf(inMs, () => { this.#dispatch() })
     return undefined
   }
 
@@ -242,16 +242,18 @@ export class Producer<Input> {
       })
       if (typeof result === 'number') return { kind: 'stored', offset: result }
       if (!(result instanceof StreamsError)) return { kind: 'failed', error: result }
-      batch.unknown ||= result.written === 'unknown'
+      const refusal = refusalOf(result)
+      // An attempt without an answer was refused, too.
+      batch.unknown = refusal !== 'always' && (batch.unknown || result.written === 'unknown')
       const error = batch.unknown ? result.withWritten('unknown') : result
       if (this.#stopped !== undefined) return { kind: 'failed', error: withOutcome(this.#stopped.reason, batch.unknown) }
       if (batch.seq > this.#failedSeq) return { kind: 'returned' }
       if (result.code === 'producer_fenced' && this.#takeOver(batch, result)) continue
-      if (isAboutContent(result) && !batch.unknown) return batch.entries.length > 1 ? { kind: 'refused' } : { kind: 'failed', error }
+      if (refusal !== undefined) return batch.unknown || batch.entries.length === 1 ? { kind: 'failed', error } : { kind: 'refused' }
       const gap = result.code === 'producer_gap'
       // The service has forgotten what it acknowledged: it is another one, or the topic was deleted.
       if (gap && this.#before(batch) === undefined && ++gaps > 2) return batch.unknown ? { kind: 'failed', error } : { kind: 'returned' }
-      if (!mayRepeat({ repeatable: true }, result)) {
+      if (!mayRepeat({}, result)) {
         this.#stop(error)
         return { kind: 'failed', error }
       }

@@ -2,7 +2,7 @@ import { StreamsError } from './errors.ts'
 import type { Message, MessageDecoder } from './messages.ts'
 import type { CallOptions } from './options.ts'
 import { pathOf, type Transport } from './transport.ts'
-import { childOf } from './waiting.ts'
+import { childOf, pace } from './waiting.ts'
 
 /** Where reading begins: an offset, the first message, the end of the topic, or the first message at or after a time. */
 export type Position = number | 'earliest' | 'latest' | Date
@@ -61,11 +61,9 @@ export class Reader<Output> {
     const { from = 'earliest', limit = 1_000, maxBytes, waitMs = 0 } = options
     const { text, headers } = await this.transport.send({
       operation: 'consume',
-      method: 'GET',
       path: this.path,
       query: { ...startOf(from), limit, max_bytes: maxBytes, wait: waitMs > 0 ? waitMs / 1_000 : undefined },
       headers: { accept: 'application/x-ndjson' },
-      repeatable: true,
       waitMs
     }, async (response) => ({ text: await response.text(), headers: response.headers }), options)
     const messages: Array<Message<Output>> = []
@@ -77,16 +75,22 @@ export class Reader<Output> {
     return { messages, nextOffset, earliest, end, closed: headers.get('topic-closed') === 'true' }
   }
 
+  /** Waits for messages. @returns the page, at the soonest after a moment if there are none @throws StreamsError */
+  async poll (options: PageOptions): Promise<Page<Output>> {
+    const askedAt = performance.now()
+    const page = await this.page({ ...options, waitMs: 20_000 })
+    if (page.messages.length === 0 && !page.closed) await pace(askedAt, options.signal)
+    return page
+  }
+
   /** The offset of a position. @throws StreamsError */
   async resolve (position: Position, options: CallOptions): Promise<number> {
     if (typeof position === 'number') return position
     return this.transport.send({
       operation: 'consume',
-      method: 'GET',
       path: this.path,
       query: { ...startOf(position), limit: 1, max_bytes: 1 },
-      headers: { accept: 'application/x-ndjson' },
-      repeatable: true
+      headers: { accept: 'application/x-ndjson' }
     }, async (response) => {
       // A payload need not be understood for its offset.
       const offset = /^\{"offset":(\d+)/.exec(await response.text())?.[1]
@@ -98,18 +102,18 @@ export class Reader<Output> {
   async * read (options: ReadOptions = {}): AsyncGenerator<Message<Output>, void, undefined> {
     const { from = 'earliest', until, pageSize, signal, timeoutMs, onTrimmed } = options
     const { controller, release } = childOf(signal)
-    const ask = (from: Position, waitMs: number): Promise<Page<Output>> => {
-      return this.page({ from, waitMs, signal: controller.signal, timeoutMs, ...pageSize !== undefined && { limit: pageSize } })
+    const ask = (how: 'page' | 'poll', from: Position): Promise<Page<Output>> => {
+      return this[how]({ from, signal: controller.signal, timeoutMs, ...pageSize !== undefined && { limit: pageSize } })
     }
     try {
       let asked = from
-      let page = await ask(from, 0)
+      let page = await ask('page', from)
       const end = until ?? page.end
       for (;;) {
         if (typeof asked === 'number' && page.earliest > asked) onTrimmed?.(asked, page.earliest)
         const done = page.nextOffset >= end || page.closed
         // The next page comes while this one is handled. A page without messages: what comes next is being written.
-        const next = done ? undefined : ask(page.nextOffset, page.messages.length === 0 ? 20_000 : 0)
+        const next = done ? undefined : ask(page.messages.length === 0 ? 'poll' : 'page', page.nextOffset)
         next?.catch(() => {})
         for (const message of page.messages) {
           if (message.offset >= end) return

@@ -1,7 +1,7 @@
-import { toCamel, toSnakeJson } from './case.ts'
+import { camelOf, toCamel, toSnakeJson } from './case.ts'
 import { list } from './list.ts'
 import type { CallOptions } from './options.ts'
-import { jsonOf, pathOf, type Transport } from './transport.ts'
+import { pathOf, type Transport } from './transport.ts'
 
 export interface NewToken {
   /** For people. */
@@ -41,7 +41,7 @@ export class Tokens {
   async create (token: NewToken, options?: CallOptions): Promise<TokenInfo & { readonly token: string }> {
     return this.#transport.send({
       operation: 'createToken', method: 'POST', path: '/tokens', body: toSnakeJson(token), repeatable: false
-    }, async (response) => toCamel<TokenInfo & { token: string }>(await jsonOf(response)), options)
+    }, camelOf<TokenInfo & { token: string }>, options)
   }
 
   /** All tokens, by their ids. @throws StreamsError */
@@ -53,14 +53,14 @@ export class Tokens {
   /** @throws StreamsError `token_not_found` */
   async describe (id: string, options?: CallOptions): Promise<TokenInfo> {
     return this.#transport.send({
-      operation: 'describeToken', method: 'GET', path: pathOf('tokens', id), repeatable: true
-    }, async (response) => toCamel<TokenInfo>(await jsonOf(response)), options)
+      operation: 'describeToken', path: pathOf('tokens', id)
+    }, camelOf<TokenInfo>, options)
   }
 
   /** Deletes the token. Servers refuse it within seconds. @throws StreamsError `token_not_found` */
   async revoke (id: string, options?: CallOptions): Promise<void> {
     await this.#transport.send({
-      operation: 'revokeToken', method: 'DELETE', path: pathOf('tokens', id), repeatable: true
+      operation: 'revokeToken', method: 'DELETE', path: pathOf('tokens', id)
     }, async () => {}, options)
   }
 }

@@ -1,4 +1,4 @@
-import { toCamel, toSnakeJson } from './case.ts'
+import { camelOf, createdOf, toSnakeJson } from './case.ts'
 import { Following, type FollowOptions } from './following.ts'
 import { Group } from './group.ts'
 import { list } from './list.ts'
@@ -127,21 +127,21 @@ export class Topic<Input = unknown, Output = Input> {
   /** @param groups with the lag of the first groups @throws StreamsError `topic_not_found` */
   async describe ({ groups, ...options }: CallOptions & { readonly groups?: boolean } = {}): Promise<TopicInfo> {
     return this.#transport.send({
-      operation: 'describeTopic', method: 'GET', path: this.#path, query: { groups }, repeatable: true
-    }, async (response) => toCamel<TopicInfo>(await jsonOf(response)), options)
+      operation: 'describeTopic', path: this.#path, query: { groups }
+    }, camelOf<TopicInfo>, options)
   }
 
   /** Creates the topic, or changes its config. The same again is no error. @throws StreamsError */
   async create (config: TopicConfig = {}, options?: CallOptions): Promise<TopicInfo & { readonly created: boolean }> {
     return this.#transport.send({
-      operation: 'putTopic', method: 'PUT', path: this.#path, body: toSnakeJson(config), repeatable: true
-    }, async (response) => ({ ...toCamel<TopicInfo>(await jsonOf(response)), created: response.status === 201 }), options)
+      operation: 'putTopic', method: 'PUT', path: this.#path, body: toSnakeJson(config)
+    }, createdOf<TopicInfo>, options)
   }
 
   /** Removes the messages below an offset. @throws StreamsError */
   async trim (before: number, options?: CallOptions): Promise<{ readonly topic: string, readonly earliest: number }> {
     return this.#transport.send({
-      operation: 'trimTopic', method: 'POST', path: `${this.#path}/trim`, body: toSnakeJson({ before }), repeatable: true
+      operation: 'trimTopic', method: 'POST', path: `${this.#path}/trim`, body: toSnakeJson({ before })
     }, jsonOf<{ topic: string, earliest: number }>, options)
   }
 
@@ -154,7 +154,6 @@ export class Topic<Input = unknown, Output = Input> {
       method: 'POST',
       path: `${this.#path}/close`,
       body: toSnakeJson({ expectedOffset }),
-      repeatable: true,
       appends: true
     }, jsonOf<{ topic: string, end: number, closed: true }>, options)
   }
@@ -162,7 +161,7 @@ export class Topic<Input = unknown, Output = Input> {
   /** Deletes the topic with all its messages. Its groups stay. @throws StreamsError `topic_not_found` */
   async delete (options?: CallOptions): Promise<void> {
     await this.#transport.send({
-      operation: 'deleteTopic', method: 'DELETE', path: this.#path, repeatable: true
+      operation: 'deleteTopic', method: 'DELETE', path: this.#path
     }, async () => {}, options)
   }
 
@@ -181,6 +180,6 @@ export class Topic<Input = unknown, Output = Input> {
       body: `{${members}${conditional === '' ? '' : ','}${conditional}}`,
       repeatable: idempotencyKey !== false || producer !== undefined,
       appends: true
-    }, async (response) => toCamel<T>(await jsonOf(response)), { signal, timeoutMs })
+    }, camelOf<T>, { signal, timeoutMs })
   }
 }

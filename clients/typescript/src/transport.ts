@@ -1,20 +1,21 @@
-import { errorOf, StreamsError, type Written } from './errors.ts'
+import { errorOf, messageOf, StreamsError, type Written } from './errors.ts'
 import type { CallOptions, ClientOptions, Hooks, RequestInfo } from './options.ts'
-import { childOf, pauseOf, sleep, unexpected } from './waiting.ts'
+import { childOf, pauseOf, sleep, timerOf, unexpected } from './waiting.ts'
 
 /** A request of one operation. */
 export interface Call {
   /** Its id in the OpenAPI document. */
   readonly operation: string
-  readonly method: 'DELETE' | 'GET' | 'POST' | 'PUT'
+  /** By default `GET`. */
+  readonly method?: 'DELETE' | 'GET' | 'POST' | 'PUT'
   /** Below the service's URL; its parts are encoded. */
   readonly path: string
   readonly query?: Readonly<Record<string, string | number | boolean | undefined>>
   readonly headers?: Readonly<Record<string, string | undefined>>
   /** JSON. */
   readonly body?: string | undefined
-  /** Whether it has the same effect once and several times, so that it can be sent again after a lost answer. */
-  readonly repeatable: boolean
+  /** Whether it has the same effect once and several times, so that it can be sent again after a lost answer. By default it has. */
+  readonly repeatable?: boolean
   /** Its errors say whether messages were written. */
   readonly appends?: boolean
   /** Of one attempt, in ms, beyond the client's own: the time that a long poll asks the service to wait. */
@@ -58,9 +59,8 @@ export class Transport {
     // Where nothing is sent over a network, compression only costs. Browsers ignore this header.
     const local = /^(localhost|127\..*|\[::1\])$/.test(hostname) && this.#compression === undefined
     this.#headers = local || this.#compression === 'none' ? { 'accept-encoding': 'identity', ...headers } : headers
-    this.retry = retry === false
-      ? { attempts: 1, baseMs: 0, maxMs: 0 }
-      : { attempts: Infinity, baseMs: 100, maxMs: 5_000, ...retry }
+    // Producers, followers and workers, which go on all the same, pause between.
+    this.retry = { attempts: retry === false ? 1 : Infinity, baseMs: 100, maxMs: 5_000, ...retry }
     this.timeoutMs = timeoutMs
     this.attemptTimeoutMs = attemptTimeoutMs
     this.hooks = {
@@ -86,7 +86,7 @@ export class Transport {
         if (!(error instanceof StreamsError)) throw error
         // What an attempt without an answer has deleted is not there any more.
         if (lost && call.method === 'DELETE' && error.status === 404) return undefined as T
-        lost ||= error.status === undefined
+        lost ||= error.status === undefined && error.code !== 'no_token'
         // A later attempt that says `no` speaks of itself only.
         if (written === 'unknown' && error.written === 'no') error = error.withWritten('unknown')
         written = (error as StreamsError).written
@@ -110,7 +110,7 @@ export class Transport {
   ): Promise<T> {
     signal?.throwIfAborted()
     const { appends = false } = call
-    // Before the attempt: what hooks and the token throw, or a header that cannot be sent, is no error of the connection.
+    // Before the attempt: what hooks throw, or a header that cannot be sent, is no error of the connection.
     const request = await this.#prepare(call, attempt)
     const { controller, release } = childOf(signal)
     const limitMs = Math.min(this.attemptTimeoutMs + (call.waitMs ?? 0), timeoutMs)
@@ -135,18 +135,26 @@ export class Transport {
   }
 
   async #prepare (call: Call, attempt: number): Promise<RequestInfo> {
-    const { operation, method, path, query = {}, body } = call
-    const given = Object.entries(query).filter((entry): entry is [string, string | number | boolean] => entry[1] !== undefined)
-    const search = new URLSearchParams(given.map(([name, value]): [string, string] => [name, String(value)])).toString()
-    const url = `${this.#url}${path}${search === '' ? '' : '?'}${search}`
+    const { operation, method = 'GET', path, query = {}, body, appends } = call
+    const url = new URL(this.#url + path)
+    for (const [name, value] of Object.entries(query)) if (value !== undefined) url.searchParams.set(name, String(value))
     const headers = new Headers(this.#headers)
     if (body !== undefined) headers.set('content-type', 'application/json')
     for (const [name, value] of Object.entries(call.headers ?? {})) if (value !== undefined) headers.set(name, value)
-    const token = typeof this.#token === 'function' ? await this.#token() : this.#token
+    const token = await this.#tokenOf(appends)
     if (token !== undefined) headers.set('authorization', `Bearer ${token}`)
-    const request: RequestInfo = { operation, method, url, headers, attempt }
+    const request: RequestInfo = { operation, method, url: url.href, headers, attempt }
     await this.hooks.onRequest?.(request)
     return request
+  }
+
+  /** @throws StreamsError `no_token`: where tokens come from may be down for a while */
+  async #tokenOf (appends = false): Promise<string | undefined> {
+    try {
+      return typeof this.#token === 'function' ? await this.#token() : this.#token
+    } catch (cause) {
+      throw new StreamsError(`token: ${messageOf(cause)}`, { code: 'no_token', retriable: true, ...appends && { written: 'no' }, cause })
+    }
   }
 
   async #fetchOnce (request: RequestInfo, body: string | undefined, signal: AbortSignal): Promise<Response> {
@@ -167,12 +175,12 @@ export class Transport {
 }
 
 /** Whether the call can be sent again after the error of one attempt. */
-export function mayRepeat ({ repeatable }: Pick<Call, 'repeatable'>, error: StreamsError): boolean {
+export function mayRepeat ({ repeatable = true }: Pick<Call, 'repeatable'>, error: StreamsError): boolean {
   const { code, status, retriable, written, applied } = error
   // It lasts as long as other workers take.
   if (code === 'group_busy') return false
   const known = status !== undefined && code !== 'invalid_answer' && written !== 'unknown' && applied !== 'unknown'
-  if (!known && !repeatable) return false
+  if (!known && !repeatable && code !== 'no_token') return false
   // Of an append whose outcome is not known, only a repetition tells.
   return retriable || (written === 'unknown' && (status ?? 0) >= 500)
 }
@@ -195,8 +203,7 @@ function watchOf (controller: AbortController, limitMs: number): Watch {
     signal: controller.signal,
     restart (ms) {
       clearTimeout(timer)
-      // More would overflow the timer, and end it at once.
-      timer = ms < 2 ** 31 ? setTimeout(abort, Math.max(0, ms)) : undefined
+      timer = timerOf(ms, abort)
     },
     stop () { clearTimeout(timer) }
   }

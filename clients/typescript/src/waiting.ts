@@ -16,23 +16,34 @@ export function turn (): Promise<void> {
   return new Promise((resolve) => { soon(resolve) })
 }
 
+/** @returns a timer, or none for times that no timer can have: it would end at once */
+export function timerOf (ms: number, callback: () => void): ReturnType<typeof setTimeout> | undefined {
+  return ms < 2 ** 31 - 1 ? setTimeout(callback, ms) : undefined
+}
+
 /** @throws the reason of the signal */
 export function sleep (ms: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
-    if (signal?.aborted === true) {
-      reject(reasonOf(signal))
-      return
-    }
     const stop = (): void => {
       clearTimeout(timer)
-      reject(reasonOf(signal!))
+      // Whatever a signal has for a reason.
+      reject(signal!.reason as Error)
     }
-    const timer = setTimeout(() => {
+    const timer = timerOf(ms, () => {
       signal?.removeEventListener('abort', stop)
       resolve()
-    }, ms)
-    signal?.addEventListener('abort', stop, { once: true })
+    })
+    if (signal?.aborted === true) stop()
+    else signal?.addEventListener('abort', stop, { once: true })
   })
+}
+
+/**
+ * After a long poll without messages. Some platforms, proxies and caches answer it at once: then the next one waits.
+ * @param askedAt in ms of `performance.now` @throws the reason of the signal
+ */
+export async function pace (askedAt: number, signal: AbortSignal | undefined, ms = 1_000): Promise<void> {
+  if (performance.now() - askedAt < 100) await sleep(ms, signal)
 }
 
 /**
@@ -51,8 +62,4 @@ export function childOf (parent: AbortSignal | undefined): { readonly controller
 /** For work that nobody awaits and that never fails: a defect becomes an uncaught exception, not silence. */
 export function unexpected (error: unknown): void {
   setTimeout(() => { throw error as Error })
-}
-
-function reasonOf ({ reason }: AbortSignal): Error {
-  return reason as Error
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { setTimeout as wait } from 'node:timers/promises'
-import { type FollowOptions, StreamsClient, StreamsError, type Topic } from '../src/index.ts'
+import { type FollowOptions, type RetryInfo, StreamsClient, StreamsError, type Topic } from '../src/index.ts'
 import { scripted } from './support/scripted.ts'
 import { startService } from './support/service.ts'
 
@@ -59,6 +59,18 @@ test('a signal ends the loop without an error, while it waits and while it is ha
     setTimeout(() => { waiting.abort() }, 300)
     assert.deepEqual(await following, [0, 1])
     assert.deepEqual(await follow(topic, { signal: AbortSignal.abort(), transport }), [])
+  }
+})
+
+test('nothing comes any more after the signal', async (t) => {
+  const { client } = await startService(t)
+  const topic = client.topic<number>('orders')
+  await topic.appendBatch(Array.from({ length: 100 }, (_, payload) => ({ payload })))
+  for (const transport of ['sse', 'poll'] as const) {
+    const stop = new AbortController()
+    const got: number[] = []
+    for await (const { payload } of topic.follow({ signal: stop.signal, transport })) if (got.push(payload) === 3) stop.abort()
+    assert.deepEqual(got, [0, 1, 2])
   }
 })
 
@@ -140,6 +152,32 @@ test('an event that says why the stream ends', async (t) => {
   await assert.rejects(follow(new StreamsClient({ url }).topic<number>('orders'), {}), (error) => {
     return error instanceof StreamsError && error.code === 'segment_corrupt' && error.message === 'damaged'
   })
+})
+
+test('long polls that are answered at once, without messages, are no hot loop', async (t) => {
+  const { url, arrived } = await scripted(t, { headers: { 'next-offset': '1', 'earliest-offset': '1', 'end-offset': '1' }, body: '' })
+  const topic = new StreamsClient({ url }).topic<number>('orders')
+  const stop = new AbortController()
+  const polling = follow(topic, { from: 1, transport: 'poll', signal: stop.signal })
+  const reading = Array.fromAsync(topic.read({ from: 1, until: 5, signal: stop.signal }))
+  await wait(500)
+  stop.abort()
+  assert.deepEqual(await polling, [])
+  await assert.rejects(reading, { name: 'AbortError' })
+  assert.ok(arrived.length <= 3, `${arrived.length} requests`)
+})
+
+test('a stream that only says why it ends is asked for after growing pauses', async (t) => {
+  const headers = { 'content-type': 'text/event-stream' }
+  const body = (data: string): string => `retry: 1\nid: 0\n\nevent: problem\ndata: ${data}\n\n`
+  const later = { headers, body: body('{"code":"storage_unavailable","status":503,"retriable":true}') }
+  const closed = { headers, body: 'id: 1\ndata: {"offset":1,"payload":7,"timestamp":1}\n\nevent: closed\nid: 1\ndata: {}\n\n' }
+  const { url } = await scripted(t, later, { headers, body: body('Bad Gateway') }, later, closed)
+  const retries: string[] = []
+  const hooks = { onRetry: ({ attempt, error }: RetryInfo) => { retries.push(`${attempt} ${error.code}`) } }
+  const client = new StreamsClient({ url, retry: { baseMs: 1, maxMs: 1 }, hooks })
+  assert.deepEqual(await follow(client.topic<number>('orders'), { from: 1 }), [7])
+  assert.deepEqual(retries, ['1 storage_unavailable', '2 invalid_answer', '3 storage_unavailable'])
 })
 
 test('an offset beyond the end is an error that says where the topic is', async (t) => {

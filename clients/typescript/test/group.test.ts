@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { setTimeout as wait } from 'node:timers/promises'
-import { RejectMessage, StreamsError, type StandardSchema, type StreamsClient, type Topic } from '../src/index.ts'
+import {
+  type ConsumeOptions, type Message, type ProcessOptions, RejectMessage, StreamsClient, StreamsError, type StandardSchema, type Topic
+} from '../src/index.ts'
 import { startService } from './support/service.ts'
 
 async function topicOf (client: StreamsClient, messages: number): Promise<Topic<number>> {
@@ -117,6 +119,31 @@ test('a handler that fails, one that takes too long, and one that rejects', asyn
   assert.deepEqual(await group.redrive(), { redriven: 2, skipped: 0, trimmed: [], more: false })
 })
 
+test('a time limit that no timer can have is none', async (t) => {
+  const { client } = await startService(t)
+  const topic = await topicOf(client, 2)
+  for (const handlerTimeoutMs of [Infinity, 2 ** 31]) {
+    const stop = new AbortController()
+    const errors: unknown[] = []
+    await topic.group(`workers-${handlerTimeoutMs}`).consume(async () => {
+      await wait(50)
+      stop.abort()
+    }, { signal: stop.signal, handlerTimeoutMs, onError (error) { errors.push(error) } })
+    assert.deepEqual(errors, [])
+  }
+})
+
+test('options of a consumer that make no sense are refused', async () => {
+  const group = new StreamsClient({ url: 'http://127.0.0.1:1' }).topic('jobs').group('workers')
+  const consume = (options: ConsumeOptions): Promise<void> => group.consume(() => {}, { signal: AbortSignal.abort(), ...options })
+  for (const concurrency of [0, 1.5, NaN, Infinity]) {
+    const message = `concurrency: expected a whole number from 1, got ${concurrency}`
+    await assert.rejects(consume({ concurrency }), { name: 'RangeError', message })
+  }
+  await assert.rejects(consume({ prefetch: -1 }), { name: 'RangeError', message: 'prefetch: expected a whole number from 0, got -1' })
+  await consume({ concurrency: 2_000, prefetch: 0 })
+})
+
 test('a payload that does not fit the schema becomes a dead letter, and stops nobody', async (t) => {
   const { client } = await startService(t)
   const raw = await topicOf(client, 2)
@@ -183,6 +210,31 @@ test('several outputs of a message, to several topics, once each', async (t) => 
   assert.deepEqual(b.map(({ payload, headers }) => `${String(payload)} ${headers?.['h']}`).toSorted(), ['0 x', '2 x'])
 })
 
+test('a deliberate replay: without a name the first outputs stand, under a name of its own there are new ones', async (t) => {
+  const { client } = await startService(t)
+  const topic = await topicOf(client, 2)
+  const group = topic.group('billing')
+  const conflicts: string[] = []
+  const onConflict = ({ offset }: Message, { code }: StreamsError): void => { conflicts.push(`${offset} ${code}`) }
+  const process = async (text: string, options: ProcessOptions = {}): Promise<void> => {
+    const stop = new AbortController()
+    await group.process(({ payload, offset }) => {
+      if (offset === 2) stop.abort()
+      return { topic: 'bills', payload: `${text} ${payload}` }
+    }, { signal: stop.signal, onConflict, ...options })
+    await group.seek('earliest')
+  }
+  await process('wrong')
+  await process('mended')
+  assert.deepEqual(conflicts, ['1 idempotency_conflict', '2 idempotency_conflict'])
+  await process('mended', { run: '2' })
+  await process('mended', { run: '2' })
+  assert.equal(conflicts.length, 2)
+  const bills = await Array.fromAsync(client.topic<string>('bills').read())
+  assert.deepEqual(bills.map(({ payload }) => payload), ['wrong 0', 'wrong 1', 'mended 0', 'mended 1'])
+  for (const run of ['', 'a b', 'ü']) await assert.rejects(process('mended', { run }), /run: expected ASCII characters without spaces, got/)
+})
+
 test('what a callback throws ends the consumer, which gives back the rest', async (t) => {
   const { client } = await startService(t)
   const topic = await topicOf(client, 5)
@@ -195,6 +247,61 @@ test('what a callback throws ends the consumer, which gives back the rest', asyn
   await group.seek('earliest')
   await assert.rejects(group.consume(handler, { onDeadLetter: fail, concurrency: 2 }), failing)
   assert.equal((await group.describe()).inFlight, 0)
+})
+
+test('an error in an acknowledgement that nobody expects ends the consumer, which gives back the rest', async (t) => {
+  const { service, client } = await startService(t)
+  await topicOf(client, 3)
+  const defect = new TypeError('a defect')
+  const acknowledged = Promise.withResolvers<void>()
+  const received = Promise.withResolvers<void>()
+  let receives = 0
+  const failing = new StreamsClient({
+    url: service.url,
+    hooks: {
+      async onRequest ({ operation }) {
+        if (operation === 'receive' && ++receives === 2) received.resolve()
+        if (operation !== 'ack') return
+        acknowledged.resolve()
+        throw defect
+      }
+    }
+  })
+  const consuming = failing.topic('jobs').group('workers').consume(async ({ offset }) => {
+    // From then on, acknowledgements go by themselves, as the next receive waits for messages.
+    if (offset === 1) await received.promise
+    if (offset === 2) await acknowledged.promise.then(() => wait(50))
+  }, { prefetch: 4, leaseMs: 60_000 })
+  await assert.rejects(consuming, defect)
+  const { messages } = await client.topic('jobs').group('workers').receive()
+  assert.deepEqual(messages.map(({ offset }) => offset), [3])
+})
+
+test('a callback whose promise rejects ends the consumer, too', async (t) => {
+  const { client } = await startService(t)
+  const topic = await topicOf(client, 1)
+  const failing = new Error('the log is full')
+  const onError = (): unknown => Promise.reject(failing)
+  await assert.rejects(topic.group('workers').consume(() => { throw new Error('no') }, { onError }), failing)
+})
+
+test('a worker outlives a time without tokens', async (t) => {
+  const { client, service } = await startService(t)
+  const topic = await topicOf(client, 3)
+  const stop = new AbortController()
+  let failures = 0
+  const token = async (): Promise<string> => {
+    if (handled.length === 1 && failures++ < 6) throw new Error('the issuer is down')
+    return 'secret'
+  }
+  const handled: number[] = []
+  const worker = new StreamsClient({ url: service.url, token, retry: { baseMs: 1, maxMs: 20 } })
+  await worker.topic<number>('jobs').group('workers').consume(async ({ payload }) => {
+    await wait(30)
+    if (handled.push(payload) === 3) stop.abort()
+  }, { signal: stop.signal })
+  assert.deepEqual(handled, [0, 1, 2])
+  assert.equal((await topic.group('workers').describe()).lag, 0)
 })
 
 test('a consumer that runs for long collects no listeners', async (t) => {

@@ -57,6 +57,24 @@ test('an atomic batch of a producer stays together', async (t) => {
   await assert.rejects(producer.flush(), /messages: expected at least one/)
 })
 
+test('without a limit, a batch lingers until it is full or flushed', async (t) => {
+  const { url, arrived } = await scripted(t, { body: { offset: 1 } })
+  const warnings: string[] = []
+  const warned = ({ name }: Error): void => { warnings.push(name) }
+  process.on('warning', warned)
+  t.after(() => process.off('warning', warned))
+  const producer = new StreamsClient({ url }).topic<number>('orders').producer({ lingerMs: Infinity, batchMessages: 3 })
+  producer.send(1)
+  await wait(50)
+  assert.equal(arrived.length, 0)
+  for (const n of [2, 3, 4]) producer.send(n)
+  await wait(50)
+  await producer.close()
+  const sent = arrived.map(({ body }) => (JSON.parse(body) as { messages: object[] }).messages.length)
+  assert.deepEqual(sent, [3, 1])
+  assert.deepEqual(warnings, [], 'no timer ends at once, again and again')
+})
+
 test('ready waits while too much is on its way', async (t) => {
   const { service, client } = await startService(t)
   service.proxy.rules = [{ fault: 'late', rate: 1, ms: 200 }]
@@ -84,6 +102,54 @@ test('a message that the topic refuses fails alone, and the others keep their or
   assert.ok(refused.status === 'rejected' && hasCode('message_too_large', 'no')(refused.reason))
   await assert.rejects(producer.close(), hasCode('message_too_large', 'no'))
   assert.deepEqual(await numbersIn(topic as Topic<number>), upTo(200).filter((n) => n !== 57 && n !== 130))
+})
+
+/** Loses the first answer to each body with `marker`. */
+function losing (marker: string): typeof globalThis.fetch {
+  const seen = new Set<unknown>()
+  return async (url, init) => {
+    const response = await fetch(url, init)
+    const body = init?.body
+    if (typeof body !== 'string' || !body.includes(marker) || seen.has(body)) return response
+    seen.add(body)
+    await response.text()
+    throw new TypeError('cut')
+  }
+}
+
+for (const [what, payload, key, code, written, others] of [
+  ['the request', 2, 'x'.repeat(5_000), 'invalid_request', 'no', [1, 3]],
+  // Its config may have been another one when the answer was lost.
+  ['the topic', 'x'.repeat(5_000), 'k', 'message_too_large', 'unknown', []]
+] as const) {
+  test(`a message that does not fit ${what} stops nobody, also if the first answer is lost`, async (t) => {
+    const { client } = await startService(t, { client: { fetch: losing('xxx') } })
+    const topic = client.topic<number | string>('orders')
+    await topic.create({ maxMessageBytes: 1_000 })
+    const producer = topic.producer({ batchMessages: 3 })
+    await producer.append(0)
+    const batch = [producer.append(1), producer.append(payload, { key }), producer.append(3)]
+    const behind = [4, 5, 6, 7].map((n) => producer.append(n))
+    await assert.rejects(batch[1]!, hasCode(code, written))
+    const results = await Promise.allSettled([...batch, ...behind, producer.append(8)])
+    const expected = [...others, 4, 5, 6, 7, 8]
+    assert.equal(results.filter(({ status }) => status === 'fulfilled').length, expected.length)
+    await assert.rejects(producer.close(), hasCode(code, written))
+    assert.deepEqual(await numbersIn(topic as Topic<number>), [0, ...expected])
+  })
+}
+
+test('a token that cannot be had for a while fails no message', async (t) => {
+  let left = 5
+  const token = async (): Promise<string> => {
+    if (left-- > 0) throw new Error('the issuer is down')
+    return 'secret'
+  }
+  const { client } = await startService(t, { client: { token } })
+  const topic = client.topic<number>('orders')
+  const producer = topic.producer({ batchMessages: 2 })
+  assert.deepEqual((await Promise.all(upTo(6).map((n) => producer.append(n)))).map(({ offset }) => offset), [1, 2, 3, 4, 5, 6])
+  await producer.close()
 })
 
 test('with stopOnError, nothing is stored after a message that failed', async (t) => {

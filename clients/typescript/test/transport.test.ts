@@ -82,6 +82,15 @@ test('a pause that is longer than the time left is not waited for', async (t) =>
   assert.ok(performance.now() - startedAt < 1_000)
 })
 
+test('a pause that no timer can have is not cut short', async (t) => {
+  const { url, arrived } = await scripted(t, problem(503, 'overloaded', { written: 'no' }))
+  const stop = new AbortController()
+  const client = clientOf(url, { retry: { baseMs: 1e15, maxMs: 1e15 }, timeoutMs: Infinity })
+  setTimeout(() => { stop.abort() }, 100)
+  await assert.rejects(client.health({ signal: stop.signal }), { name: 'AbortError' })
+  assert.equal(arrived.length, 1)
+})
+
 test('a page of a proxy is an error that may pass', async (t) => {
   const { url, arrived } = await scripted(t, { status: 502, body: '<h1>Bad Gateway</h1>' }, { body: '<h1>Welcome</h1>' }, stored)
   assert.equal((await clientOf(url).topic('orders').append(1)).offset, 7)
@@ -180,9 +189,25 @@ test('a deletion whose answer was lost is done, though the second finds nothing'
   await assert.rejects(clientOf(other.url).topic('orders').delete(), failsWith({ code: 'topic_not_found' }))
 })
 
-test('what a hook or the token throws, and what cannot be a header, is thrown as it is', async () => {
-  const failing = new Error('no token today')
-  await assert.rejects(clientOf('http://127.0.0.1:1', { token: () => { throw failing } }).health(), failing)
+test('a token that cannot be had may be had later, and nothing is sent without it', async (t) => {
+  const { url, arrived } = await scripted(t, stored)
+  const failing = new Error('the issuer is down')
+  const failures = [async () => { throw failing }, () => { throw failing }]
+  const token = async (): Promise<string> => await failures.pop()?.() ?? 'secret'
+  // Also what must not be sent twice.
+  assert.equal((await clientOf(url, { token }).topic('orders').append(1, { idempotencyKey: false })).offset, 7)
+  assert.deepEqual(arrived.map(({ headers }) => headers.authorization), ['Bearer secret'])
+  await assert.rejects(clientOf(url, { token: () => { throw failing }, timeoutMs: 50 }).topic('orders').append(1), failsWith({
+    code: 'no_token', message: 'token: the issuer is down', retriable: true, written: 'no', cause: failing, status: undefined
+  }))
+  // Nothing was deleted meanwhile.
+  const gone = await scripted(t, problem(404, 'topic_not_found'))
+  failures.push(() => { throw failing })
+  await assert.rejects(clientOf(gone.url, { token }).topic('orders').delete(), failsWith({ code: 'topic_not_found' }))
+})
+
+test('what a hook throws, and what cannot be a header, is thrown as it is', async () => {
+  const failing = new Error('no hook today')
   await assert.rejects(clientOf('http://127.0.0.1:1', { hooks: { onRequest: async () => { throw failing } } }).health(), failing)
   await assert.rejects(clientOf('http://127.0.0.1:1', { token: 'a…' }).health(), TypeError)
 })

@@ -255,11 +255,11 @@ def test_a_token_that_fails_is_asked_for_again_and_what_it_raised_is_the_cause()
             assert client.topic("orders").append(1, idempotency_key=False).offset == 7
         assert len(arrived) == 1
 
-        def no_token() -> str:
+        def failing() -> str:
             raise LookupError("no token today")
 
-        with client_of(url, token=no_token, timeout=0.05) as client:
-            with fails("token_failed", "no") as caught:
+        with client_of(url, token=failing, timeout=0.05) as client:
+            with fails("no_token", "no") as caught:
                 client.topic("orders").append(1)
             assert isinstance(caught.value.__cause__, LookupError)
             assert (str(caught.value), caught.value.retriable) == ("token: no token today", True)

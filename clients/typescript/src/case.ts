@@ -9,12 +9,12 @@ export function toCamel<T> (value: unknown): T {
   return convert(value, (name) => name.replace(/_([a-z])/g, (_match, letter: string) => letter.toUpperCase())) as T
 }
 
-/** @throws StreamsError `invalid_answer` */
+/** As {@link jsonOf}. */
 export async function camelOf<T> (response: Response): Promise<T> {
   return toCamel<T>(await jsonOf(response))
 }
 
-/** @throws StreamsError `invalid_answer` */
+/** As {@link jsonOf}. */
 export async function createdOf<T> (response: Response): Promise<T & { readonly created: boolean }> {
   return { ...await camelOf<T>(response), created: response.status === 201 }
 }

@@ -70,9 +70,12 @@ export class Following<Output> {
     const stream = await this.#again((options) => this.#open(options))
     if (stream === undefined) return
     const before = this.#offset
+    const openedAt = performance.now()
     try {
       yield * this.#stream(stream)
     } catch (error) {
+      // Where nothing is appended, a stream that lived was a success, too.
+      if (performance.now() - openedAt > 60_000) this.#failures = 0
       await this.#failed(error)
       return
     } finally {

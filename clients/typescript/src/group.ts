@@ -1,6 +1,6 @@
 import { camelOf, createdOf, toCamel, toSnakeJson } from './case.ts'
 import { Consumer, type ConsumeOptions, type Handler } from './consumer.ts'
-import type { Message, MessageDecoder } from './messages.ts'
+import { type Message, type MessageDecoder, pageTextOf } from './messages.ts'
 import type { CallOptions } from './options.ts'
 import { processor, type ProcessOptions, type Outputs } from './processing.ts'
 import { pathOf, type Transport } from './transport.ts'
@@ -160,7 +160,7 @@ export class Group<Output = unknown> {
       body: toSnakeJson({ ...asked, wait: waitMs / 1_000 }),
       headers: { 'idempotency-key': idempotencyKey },
       waitMs
-    }, (response) => response.text(), { signal, timeoutMs })
+    }, pageTextOf, { signal, timeoutMs })
     const { messages, rest } = this.#format.parseAnswer(text)
     return { messages: messages as Array<Message<Output>>, ...toCamel<Omit<Received<Output>, 'messages'>>(rest) }
   }

@@ -103,7 +103,7 @@ export class MessageFormat<Input, Output> {
     if (result instanceof Promise) {
       // Its rejection is nobody's.
       result.catch(() => {})
-      throw new TypeError('schema: expected one that validates synchronously, got a promise')
+      throw new TypeError('schema: expected a synchronous one')
     }
     if (result.issues === undefined) return result.value
     const problems = result.issues.map(({ message, path = [] }) => {
@@ -125,11 +125,18 @@ function splitPayload (text: string): { readonly payload: string, readonly witho
 
 const messagesAt = '{"messages":['
 
+/** Reads a page within its attempt. @throws SyntaxError if it is none: see `jsonOf` */
+export async function pageTextOf (response: Response): Promise<string> {
+  const text = await response.text()
+  if (!text.startsWith(messagesAt)) throw new SyntaxError(text.slice(0, 100))
+  return text
+}
+
 /** The same for a page: `{"messages":[…],…}`. */
 function splitMessages (text: string): { readonly messages: readonly string[], readonly rest: Record<string, unknown> } {
   const messages: string[] = []
   let at = messagesAt.length
-  while (text[at] !== ']') {
+  while (at < text.length && text[at] !== ']') {
     const end = endOfValue(text, at)
     messages.push(text.slice(at, end))
     at = text[end] === ',' ? end + 1 : end

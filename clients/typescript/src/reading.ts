@@ -1,4 +1,3 @@
-import { StreamsError } from './errors.ts'
 import type { Message, MessageDecoder } from './messages.ts'
 import type { CallOptions } from './options.ts'
 import { pathOf, type Transport } from './transport.ts'
@@ -59,20 +58,26 @@ export class Reader<Output> {
   /** @throws StreamsError */
   async page (options: PageOptions = {}): Promise<Page<Output>> {
     const { from = 'earliest', limit = 1_000, maxBytes, waitMs = 0 } = options
-    const { text, headers } = await this.transport.send({
+    const { text, ...page } = await this.transport.send({
       operation: 'consume',
       path: this.path,
       query: { ...startOf(from), limit, max_bytes: maxBytes, wait: waitMs > 0 ? waitMs / 1_000 : undefined },
       headers: { accept: 'application/x-ndjson' },
       waitMs
-    }, async (response) => ({ text: await response.text(), headers: response.headers }), options)
+    }, async (response) => {
+      const { headers } = response
+      return {
+        text: await response.text(),
+        nextOffset: numberOf(headers, 'next-offset'),
+        earliest: numberOf(headers, 'earliest-offset'),
+        end: numberOf(headers, 'end-offset'),
+        closed: headers.get('topic-closed') === 'true'
+      }
+    }, options)
     const messages: Array<Message<Output>> = []
-    const nextOffset = numberOf(headers, 'next-offset')
-    const earliest = numberOf(headers, 'earliest-offset')
-    const end = numberOf(headers, 'end-offset')
     // Not within the attempt: what cannot be decoded once never can.
     for (const line of text.split('\n')) if (line !== '') messages.push(this.format.decode(line))
-    return { messages, nextOffset, earliest, end, closed: headers.get('topic-closed') === 'true' }
+    return { messages, ...page }
   }
 
   /** Waits for messages. @returns the page, at the soonest after a moment if there are none @throws StreamsError */
@@ -136,9 +141,9 @@ export function startOf (position: Position): { readonly offset?: string, readon
   return position instanceof Date ? { timestamp: position.getTime() } : { offset: String(position) }
 }
 
-/** @throws StreamsError `invalid_answer` */
+/** Within an attempt. @throws SyntaxError as `jsonOf` does */
 function numberOf (headers: Headers, name: string): number {
   const value = headers.get(name)
   if (value !== null && /^\d+$/.test(value)) return Number(value)
-  throw new StreamsError(`${name}: expected this header in the answer, got ${value ?? 'none'}`, { code: 'invalid_answer', status: 200 })
+  throw new SyntaxError(`header ${name}: ${value}`)
 }

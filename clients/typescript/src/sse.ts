@@ -43,7 +43,7 @@ export class EventParser {
 }
 
 function tooLong (): StreamsError {
-  return new StreamsError(`stream: expected events of up to ${blockCharsMax} characters, got more`, { code: 'invalid_answer' })
+  return new StreamsError(`stream: an event of more than ${blockCharsMax} characters`, { code: 'invalid_answer' })
 }
 
 /** What the regular expression would find, quicker. */

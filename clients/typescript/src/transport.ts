@@ -126,8 +126,10 @@ export class Transport {
       if (controller.signal.aborted) {
         throw new StreamsError(`${call.operation}: no answer in time`, { code: 'timeout', retriable: true, written, cause: error })
       }
+      // The page of something in between; an answer that was cut is an error of the connection.
+      const code = error instanceof SyntaxError ? 'invalid_answer' : 'no_answer'
       const reason = String(error instanceof Error ? error.cause ?? error : error)
-      throw new StreamsError(`${call.operation}: no answer: ${reason}`, { code: 'no_answer', retriable: true, written, cause: error })
+      throw new StreamsError(`${call.operation}: ${code}: ${reason}`, { code, retriable: true, written, cause: error })
     } finally {
       watch.stop()
       release()
@@ -220,15 +222,7 @@ export function pathOf (...parts: readonly string[]): string {
   return parts.map((part) => `/${encodeURIComponent(part)}`).join('')
 }
 
-/** @throws StreamsError `invalid_answer` */
+/** Reads an answer within its attempt. @throws SyntaxError which becomes an `invalid_answer` */
 export async function jsonOf<T> (response: Response): Promise<T> {
-  const text = await response.text()
-  try {
-    return JSON.parse(text) as T
-  } catch (cause) {
-    // An answer that was cut is an error of the connection before; this is a page of something in between.
-    const { status } = response
-    const message = `${status}: expected JSON, got ${text.slice(0, 100)}`
-    throw new StreamsError(message, { code: 'invalid_answer', status, retriable: true, cause })
-  }
+  return JSON.parse(await response.text()) as T
 }

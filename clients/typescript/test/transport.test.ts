@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { type ClientOptions, type RetryInfo, StreamsClient, StreamsError } from '../src/index.ts'
+import { type ClientOptions, jsonText, type RetryInfo, StreamsClient, StreamsError } from '../src/index.ts'
 import { problem, scripted } from './support/scripted.ts'
 import { startService } from './support/service.ts'
 
@@ -95,8 +95,21 @@ test('a page of a proxy is an error that may pass', async (t) => {
   const { url, arrived } = await scripted(t, { status: 502, body: '<h1>Bad Gateway</h1>' }, { body: '<h1>Welcome</h1>' }, stored)
   assert.equal((await clientOf(url).topic('orders').append(1)).offset, 7)
   assert.equal(arrived.length, 3)
+  const once = await scripted(t, { body: '<h1>Welcome</h1>' })
+  const append = clientOf(once.url).topic('orders').append(1, { idempotencyKey: false })
+  await assert.rejects(append, failsWith({ code: 'invalid_answer', written: 'unknown' }))
   const other = await scripted(t, { status: 404, body: 'nothing here' })
   await assert.rejects(clientOf(other.url).topic('orders').describe(), failsWith({ code: 'invalid_answer', status: 404, retriable: false }))
+})
+
+test('a page of a proxy is asked for again where messages were expected, also with a codec', async (t) => {
+  const headers = { 'next-offset': '1', 'earliest-offset': '1', 'end-offset': '1' }
+  const received = { body: { messages: [], lease: null, committed_offset: 1, lag: 0 } }
+  const { url, arrived } = await scripted(t, { body: '<h1>Welcome</h1>' }, { headers, body: '' }, { body: '<h1>Welcome</h1>' }, received)
+  const topic = clientOf(url).topic('orders', { codec: jsonText })
+  assert.equal((await topic.page()).nextOffset, 1)
+  assert.equal((await topic.group('mailers').receive()).lag, 0)
+  assert.equal(arrived.length, 4)
 })
 
 test('a redirect is not followed, as it would send the token elsewhere, and make a POST a GET', async (t) => {

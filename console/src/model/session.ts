@@ -53,7 +53,7 @@ export function useToken (text: string | undefined): void {
 /** The service's own words, which name the field or the grant. */
 export function messageOf (error: unknown): string {
   if (!(error instanceof StreamsError)) return String(error instanceof Error ? error.message : error)
-  if (error.status === undefined) return 'The server does not answer.'
+  if (hasCode(error, 'no_answer', 'timeout')) return 'The server does not answer.'
   return error.message
 }
 

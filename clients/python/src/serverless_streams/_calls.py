@@ -112,7 +112,7 @@ class Attempts:
         # What an attempt without an answer has deleted is not there any more.
         if self._lost and self._call.method == "DELETE" and error.status == 404:
             return None
-        self._lost = self._lost or (error.status is None and error.code != "token_failed")
+        self._lost = self._lost or (error.status is None and error.code != "no_token")
         told = error
         # A later attempt that says `no` speaks of itself only.
         if self._written == "unknown" and error.written == "no":
@@ -145,7 +145,7 @@ def may_repeat(error: StreamsError, *, repeatable: bool = True) -> bool:
     unknown = error.written == "unknown" or error.applied == "unknown"
     answered = error.status is not None and error.code != "invalid_answer" and not unknown
     # Without a token nothing was sent.
-    known = answered or error.code == "token_failed"
+    known = answered or error.code == "no_token"
     if not known and not repeatable:
         return False
     # Of an append whose outcome is not known, only a repetition tells.

@@ -19,7 +19,7 @@ class StreamsError(Exception):
     - `timeout`: there was no answer within `attempt_timeout` or `timeout`.
     - `invalid_answer`: the answer is not one of the service, often a proxy's own page.
     - `held_back`: following with `transport="sse"`, something between holds the stream back, or answers something else.
-    - `token_failed`: the function `token` has raised; what it raised is the `__cause__`. Nothing was sent.
+    - `no_token`: the function `token` has raised; what it raised is the `__cause__`. Nothing was sent.
     - `invalid_payload`: the codec cannot encode or decode a payload.
     - `producer_closed`: a message for a producer after `close`.
     - `producer_aborted`: a message of a producer that was aborted.
@@ -130,9 +130,9 @@ def error_of(status: int, headers: Mapping[str, str], body: bytes, *, appends: b
     )
 
 
-def token_failed(error: Exception) -> StreamsError:
+def no_token(error: Exception) -> StreamsError:
     """What a function that gives the token has raised: it may have asked somebody who has an outage."""
-    return StreamsError(f"token: {error or type(error).__name__}", code="token_failed", retriable=True)
+    return StreamsError(f"token: {error or type(error).__name__}", code="no_token", retriable=True)
 
 
 def retry_after_of(text: str | None) -> float | None:

@@ -8,7 +8,7 @@ from asyncio import Event as Event
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Generic, ParamSpec, TypeVar
 
-from .._errors import StreamsError, token_failed
+from .._errors import StreamsError, no_token
 from .._options import Token
 
 P = ParamSpec("P")
@@ -18,14 +18,14 @@ sleep = asyncio.sleep
 
 
 async def token_of(token: Token) -> str:
-    """Raises `StreamsError` `token_failed`."""
+    """Raises `StreamsError` `no_token`."""
     if isinstance(token, str):
         return token
     try:
         value = token()
         return value if isinstance(value, str) else await value
     except Exception as error:
-        raise token_failed(error) from error
+        raise no_token(error) from error
 
 
 async def within(seconds: float, exchange: Awaitable[T]) -> T:

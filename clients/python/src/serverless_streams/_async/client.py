@@ -20,7 +20,7 @@ class AsyncClient:
     `url`: such as `http://127.0.0.1:9000`. It may have a path: the stage of an API Gateway, or `/v1`.
 
     `token`: for `Authorization: Bearer`. A function is asked before each attempt, so that it can renew the token.
-    What it raises is repeated as an outage is, and is the cause of `StreamsError` `token_failed` in the end.
+    What it raises is repeated as an outage is, and is the cause of `StreamsError` `no_token` in the end.
 
     `headers`: sent with each request.
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Coroutine
 from threading import Event as Event
 from typing import Generic, ParamSpec, TypeVar
 
-from .._errors import token_failed
+from .._errors import no_token
 from .._options import Token
 
 P = ParamSpec("P")
@@ -18,13 +18,13 @@ sleep = time.sleep
 
 
 def token_of(token: Token) -> str:
-    """Raises `StreamsError` `token_failed`, and `TypeError`."""
+    """Raises `StreamsError` `no_token`, and `TypeError`."""
     if isinstance(token, str):
         return token
     try:
         value = token()
     except Exception as error:
-        raise token_failed(error) from error
+        raise no_token(error) from error
     if isinstance(value, str):
         return value
     if isinstance(value, Coroutine):

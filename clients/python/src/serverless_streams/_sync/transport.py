@@ -59,7 +59,7 @@ class Transport:
             raise _lost(call, "no_answer", f"no answer: {error or type(error).__name__}") from error
 
     def request(self, call: Call, timeout: httpx.Timeout) -> httpx.Request:
-        """A request that is ready to be sent. Raises `StreamsError` `token_failed`."""
+        """A request that is ready to be sent. Raises `StreamsError` `no_token`."""
         headers = {**self.options.headers, **call.headers}
         if call.body is not None:
             headers["content-type"] = "application/json"

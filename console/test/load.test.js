@@ -16,6 +16,15 @@ async function lastOffset (page) {
   return Number((await page.locator('.row .offset').last().textContent()).replaceAll(',', ''))
 }
 
+/** Waits until the last row is this message. */
+async function showsAtEnd (page, offset) {
+  await until(async () => (await lastOffset(page)) === offset, 'the last message', 5_000).catch(async (error) => {
+    // What a person would see then.
+    const status = (await page.locator('.status').innerText()).replaceAll('\n', ' ')
+    throw new Error(`${offset} is not there: ${status}, last ${await lastOffset(page)}`, { cause: error })
+  })
+}
+
 /** Bytes of the page's heap after a collection. */
 async function heap (page) {
   const session = await page.context().newCDPSession(page)
@@ -91,7 +100,7 @@ test(`1,000 messages a second for ${seconds} s: the tail keeps up, and the page'
     if (performance.now() - begin > (memory.length + 1) * seconds * 100) memory.push(await heap(page))
     await sleep(20)
   }
-  await until(async () => (await lastOffset(page)) === sent + 1, 'the last message', 5_000)
+  await showsAtEnd(page, sent + 1)
   const { frames, longest } = await page.evaluate('({ frames: window.frames_, longest: window.longest })')
   t.diagnostic(`${sent} messages, ${(frames / seconds).toFixed(0)} frames a second, longest task ${Math.round(longest)} ms`)
   t.diagnostic(`heap in MiB: ${memory.map((bytes) => (bytes / 1024 ** 2).toFixed(1)).join(' ')}`)
@@ -101,4 +110,21 @@ test(`1,000 messages a second for ${seconds} s: the tail keeps up, and the page'
   assert(end < third * 1.25 && end < 16 * 1024 ** 2, 'bounded')
   const [shown] = /[\d,]+ shown/.exec(await page.locator('.status').textContent())
   assert(Number(shown.replace(/\D/g, '')) <= 11_000)
+})
+
+test('the tail stays at the end while the size of the window changes', { skip }, async (t) => {
+  const { url, client } = await startService(t)
+  const topic = client.topic('resized')
+  await topic.append(0)
+  const page = await openConsole(t, browser, url, { path: '/topics/resized' })
+  await page.getByRole('option').first().waitFor()
+  let sent = 1
+  for (let n = 0; n < 60; n++) {
+    await Promise.all([
+      topic.appendBatch(Array.from({ length: 20 }, () => ({ payload: 'x'.repeat(100) }))),
+      page.setViewportSize({ width: 1280, height: n % 2 === 0 ? 800 : 650 })
+    ])
+    sent += 20
+  }
+  await showsAtEnd(page, sent)
 })

@@ -31,6 +31,8 @@ export interface Place {
 export const rowHeight = 28
 /** Rows beyond the visible ones, on both sides. */
 const spare = 8
+/** How long after a turn of the wheel, a touch or a key a scrolling can be a person's that leaves the end. */
+const inputMs = 1_000
 
 /** A list of any length, of which only the visible rows exist in the page. */
 export function VirtualList (props: VirtualListProps): JSX.Element {
@@ -39,7 +41,7 @@ export function VirtualList (props: VirtualListProps): JSX.Element {
   const top = useSignal(0)
   const height = useSignal(600)
   const movedBefore = useRef(moved)
-  const ownScroll = useRef(-1)
+  const inputAt = useRef(-inputMs)
   const isStuck = useRef(stuck)
   isStuck.current = stuck
 
@@ -52,11 +54,7 @@ export function VirtualList (props: VirtualListProps): JSX.Element {
     onPlace({ atTop: scrollTop < rowHeight * 2, atEnd: below < rowHeight, nearEnd: below < clientHeight, byUser })
   }
   const scrollTo = (target: number): void => {
-    const element = box.current!
-    const before = element.scrollTop
-    element.scrollTop = target
-    // Without a change, there is no event.
-    if (element.scrollTop !== before) ownScroll.current = element.scrollTop
+    box.current!.scrollTop = target
     tell(false)
   }
   useLayoutEffect(() => {
@@ -88,7 +86,9 @@ export function VirtualList (props: VirtualListProps): JSX.Element {
     // There is nothing to scroll, but more is wanted.
     if (index < 0) tell(true)
   }
+  const noteInput = (): void => { inputAt.current = performance.now() }
   const onKeyDown = (event: KeyboardEvent): void => {
+    noteInput()
     if (event.ctrlKey || event.metaKey || event.altKey) return
     const page = Math.max(1, Math.floor(height.value / rowHeight) - 1)
     const forward = ['ArrowDown', 'j', 'PageDown'].includes(event.key)
@@ -111,11 +111,16 @@ export function VirtualList (props: VirtualListProps): JSX.Element {
     <div
       ref={box} class='virtual' role='listbox' aria-label={label} tabIndex={0} onKeyDown={onKeyDown}
       aria-activedescendant={isDrawn ? rowId(selected) : undefined}
-      onWheel={({ currentTarget, deltaY }) => { if (deltaY < 0 && currentTarget.scrollTop === 0) tell(true) }}
-      onScroll={({ currentTarget }) => {
-        tell(currentTarget.scrollTop !== ownScroll.current)
-        ownScroll.current = -1
+      onWheel={({ currentTarget, deltaY }) => {
+        noteInput()
+        if (deltaY < 0 && currentTarget.scrollTop === 0) tell(true)
       }}
+      // The browser scrolls by itself where the size changes, and tells later, when there may be more rows below.
+      onScroll={({ currentTarget }) => {
+        const mayBeUser = !isStuck.current || performance.now() - inputAt.current < inputMs
+        tell(mayBeUser && currentTarget.scrollTop !== top.peek())
+      }}
+      onPointerDown={noteInput} onTouchMove={noteInput}
     >
       <div class='spacer' role='presentation' style={{ height: `${length * rowHeight}px` }}>
         {Array.from({ length: Math.max(0, last - first) }, (_none, place) => {

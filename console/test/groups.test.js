@@ -51,16 +51,18 @@ test('the head of a topic knows what its group and its tail know', { skip }, asy
   const page = await openConsole(t, browser, url, { path: '/topics/jobs/groups/workers' })
   const head = () => page.locator('.head').textContent()
   await page.getByText('offsets 1 to 10').waitFor()
+  // The head's own questions have no answer from here on.
+  await page.route((asked) => asked.pathname === '/topics/jobs', () => {})
   await append(10)
   await until(async () => (await fact(page, 'Lag')) === '20', 'the lag')
-  await until(async () => (await head()).endsWith('offsets 1 to 20'), 'the head', 300)
+  await until(async () => (await head()).endsWith('offsets 1 to 20'), 'the head')
   await page.locator('.crumbs').getByRole('link', { name: 'jobs' }).click()
   await page.getByRole('link', { name: 'Messages' }).click()
   await page.getByRole('option').last().waitFor()
   for (let end = 30; end <= 60; end += 10) {
     await append(10)
-    await page.getByRole('option').filter({ hasText: new RegExp(`^${end}`) }).waitFor()
-    await until(async () => (await head()).endsWith(`offsets 1 to ${end}`), 'the head', 500)
+    await page.locator('.row .offset', { hasText: new RegExp(`^${end}$`) }).waitFor()
+    await until(async () => (await head()).endsWith(`offsets 1 to ${end}`), 'the head')
   }
 })
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import threading
 import time
 from collections.abc import AsyncGenerator, Iterator
@@ -167,7 +168,8 @@ async def test_a_message_that_cannot_be_delivered_in_time_fails_and_those_after_
     await producer.append(3)
     with fails(("no_answer", "timeout"), "unknown"):
         await producer.close()
-    assert await numbers_in(topic) == [0, 3]
+    # An attempt whose time was over may come to the proxy when it lets requests through again.
+    assert re.fullmatch("0(,1(,2)?)?,3", ",".join(map(str, await numbers_in(topic))))
 
 
 async def test_flush_tells_of_errors_that_nobody_has_asked_for(topic: AsyncTopic[Any]) -> None:

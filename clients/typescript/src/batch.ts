@@ -141,7 +141,7 @@ export async function append (
 
 /** A batch that had to wait for others for all of its time. */
 export function tooLate (unknown: boolean): StreamsError {
-  return new StreamsError('produce: no time was left to send it', {
+  return new StreamsError('produce: no time was left', {
     code: 'timeout', retriable: true, written: unknown ? 'unknown' : 'no'
   })
 }

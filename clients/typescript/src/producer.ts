@@ -235,8 +235,9 @@ export class Producer<Input> {
   /** Sends a batch until its outcome is known, or its time is over. */
   async #deliver (batch: Batch): Promise<Outcome> {
     const endsAt = batch.at + this.#options.deliveryTimeoutMs
+    let error: StreamsError | undefined
     for (let attempt = 1, gaps = 0; ; attempt++) {
-      if (endsAt - performance.now() < minimalMs) return { kind: 'failed', error: tooLate(batch.unknown) }
+      if (endsAt - performance.now() < minimalMs) return { kind: 'failed', error: error ?? tooLate(batch.unknown) }
       const result = await append(this.#transport, this.#path, batch.body(this.id, this.#epoch), {
         signal: this.#stopping.controller.signal, attempt, timeoutMs: endsAt - performance.now()
       })
@@ -245,12 +246,13 @@ export class Producer<Input> {
       const refusal = refusalOf(result)
       // An attempt without an answer was refused, too.
       batch.unknown = refusal !== 'always' && (batch.unknown || result.written === 'unknown')
-      const error = batch.unknown ? result.withWritten('unknown') : result
+      const gap = result.code === 'producer_gap'
+      // A gap tells of the batch before only.
+      if (!gap || error === undefined) error = batch.unknown ? result.withWritten('unknown') : result
       if (this.#stopped !== undefined) return { kind: 'failed', error: withOutcome(this.#stopped.reason, batch.unknown) }
       if (batch.seq > this.#failedSeq) return { kind: 'returned' }
       if (result.code === 'producer_fenced' && this.#takeOver(batch, result)) continue
       if (refusal !== undefined) return batch.unknown || batch.entries.length === 1 ? { kind: 'failed', error } : { kind: 'refused' }
-      const gap = result.code === 'producer_gap'
       // The service has forgotten what it acknowledged: it is another one, or the topic was deleted.
       if (gap && this.#before(batch) === undefined && ++gaps > 2) return batch.unknown ? { kind: 'failed', error } : { kind: 'returned' }
       if (!mayRepeat({}, result)) {

@@ -11,13 +11,18 @@ async function numbersIn (topic: Topic<number>): Promise<number[]> {
   return numbers
 }
 
-function hasCode (code: string, written?: 'no' | 'unknown') {
+function hasCode (code: string | readonly string[], written?: 'no' | 'unknown') {
+  const codes = [code].flat()
   return (error: unknown): boolean => {
     assert.ok(error instanceof StreamsError, String(error))
-    assert.deepEqual([error.code, error.written], [code, written])
+    assert.ok(codes.includes(error.code), `${error.code} instead of ${codes.join(' or ')}`)
+    assert.equal(error.written, written)
     return true
   }
 }
+
+/** The last attempt of a delivery whose time ends is cut by a fault, or by the end of the time. */
+const isLost = hasCode(['no_answer', 'timeout'], 'unknown')
 
 const upTo = (count: number): number[] => Array.from({ length: count }, (_, n) => n)
 
@@ -196,15 +201,16 @@ test('a service that has lost all it knew is written to under a new epoch', asyn
 test('a message that cannot be delivered in time fails; those after it are stored when the service is back', async (t) => {
   const { service, client } = await startService(t)
   const topic = client.topic<number>('orders')
-  const producer = topic.producer({ deliveryTimeoutMs: 500, batchMessages: 1 })
+  const producer = topic.producer({ deliveryTimeoutMs: 1_000, batchMessages: 1 })
   await producer.append(0)
   service.proxy.rules = [{ fault: 'reset', rate: 1 }]
   const lost = [producer.append(1), producer.append(2)]
-  for (const promise of lost) await assert.rejects(promise, hasCode('no_answer', 'unknown'))
+  for (const promise of lost) await assert.rejects(promise, isLost)
   service.proxy.rules = []
   await producer.append(3)
-  await assert.rejects(producer.close(), hasCode('no_answer', 'unknown'))
-  assert.deepEqual(await numbersIn(topic), [0, 3])
+  await assert.rejects(producer.close(), isLost)
+  // An attempt whose time was over may come to the proxy when it lets requests through again.
+  assert.match((await numbersIn(topic)).join(), /^0,(1,(2,)?)?3$/)
 })
 
 test('errors that nobody awaits do not end the process, and flush tells of the first, once', async (t) => {
@@ -294,9 +300,24 @@ test('a batch that failed does not take their pauses from those before it', asyn
   await producer.close().catch(() => {})
 })
 
+test('if no time is left after a pause, the error of the last attempt is told', async () => {
+  const client = new StreamsClient({
+    url: 'http://service',
+    retry: { baseMs: 0, maxMs: 0 },
+    async fetch () {
+      return Response.json({ code: 'storage_unavailable', status: 503, retriable: true, written: 'no' }, { status: 503 })
+    },
+    // A process that stands still for longer than its message may take.
+    hooks: { onRetry () { Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 600) } }
+  })
+  const producer = client.topic<number>('orders').producer({ lingerMs: 0, deliveryTimeoutMs: 500 })
+  await assert.rejects(producer.append(1), hasCode('storage_unavailable', 'no'))
+  await producer.close().catch(() => {})
+})
+
 test('a message that was never sent is not there', async (t) => {
   const { url, arrived } = await scripted(t, { body: { offset: 1 } }, 'hang')
-  const producer = new StreamsClient({ url }).topic<number>('orders').producer({ batchMessages: 1, inFlight: 1, deliveryTimeoutMs: 200 })
+  const producer = new StreamsClient({ url }).topic<number>('orders').producer({ batchMessages: 1, inFlight: 1, deliveryTimeoutMs: 1_000 })
   await producer.append(0)
   const [sent, waiting] = [producer.append(1), producer.append(2)]
   await assert.rejects(sent, hasCode('timeout', 'unknown'))
@@ -340,14 +361,14 @@ test('a batch that may be stored although the one before failed is not sent agai
   // The first is acknowledged; the second is never answered; the third had an attempt without an answer.
   const gap = problem(409, 'producer_gap', { retriable: true, written: 'no', expected_seq: 1 })
   const { url, arrived } = await scripted(t, { body: { offset: 1 } }, 'hang', 'close', gap)
-  const client = new StreamsClient({ url, retry: { baseMs: 1, maxMs: 1 }, attemptTimeoutMs: 2_000 })
-  const producer = client.topic<number>('orders').producer({ batchMessages: 1, deliveryTimeoutMs: 1_000 })
+  const client = new StreamsClient({ url, retry: { baseMs: 1, maxMs: 1 }, attemptTimeoutMs: 4_000 })
+  const producer = client.topic<number>('orders').producer({ batchMessages: 1, deliveryTimeoutMs: 2_000 })
   await producer.append(0)
   const second = producer.append(1)
-  await wait(20)
+  while (arrived.length < 2) await wait(5)
   const third = producer.append(2)
   await assert.rejects(second, hasCode('timeout', 'unknown'))
-  await assert.rejects(third, hasCode('no_answer', 'unknown'))
+  await assert.rejects(third, isLost)
   assert.ok(arrived.every(({ body }) => /"epoch":0/.test(body)), 'nothing was sent under another epoch')
   await producer.close().catch(() => {})
 })

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import os
 import re
 import threading
@@ -300,6 +301,44 @@ async def test_messages_that_a_topic_refuses_after_a_lost_answer_stop_no_later_o
                 await producer.close()
                 assert '"epoch":1' in arrived[-1].body
     assert len(arrived) == (2 if stop_on_error else 3)
+
+
+async def test_a_message_that_was_never_sent_is_not_there() -> None:
+    with scripted(Reply({"offset": 1}), "hang") as (url, arrived):
+        async with AsyncClient(url) as client:
+            producer = client.topic("orders").producer(batch_messages=1, in_flight=1, delivery_timeout=1.0)
+            await producer.append(0)
+            sent = await producer.send(1)
+            waiting = await producer.send(2)
+            with fails("timeout", "unknown"):
+                await sent.result()
+            with fails("timeout", "no"):
+                await waiting.result()
+            with fails("timeout", "unknown"):
+                await producer.close()
+    assert len(arrived) == 2
+
+
+async def test_if_no_time_is_left_after_a_pause_the_error_of_the_last_attempt_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    # A process that stands still for longer than its message may take, just as the pause begins.
+    class Standstill(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            if "attempt" in record.getMessage():
+                time.sleep(1.1)
+
+    caplog.set_level(logging.INFO, "serverless_streams")
+    handler = Standstill()
+    logging.getLogger("serverless_streams").addHandler(handler)
+    try:
+        with scripted(problem(503, "storage_unavailable", written="no")) as (url, _arrived):
+            async with AsyncClient(url, retry=Retry(base=0.001, max=0.001)) as client:
+                producer = client.topic("orders").producer(delivery_timeout=1.0)
+                with fails("storage_unavailable", "no"):
+                    await producer.append(1)
+                with fails("storage_unavailable", "no"):
+                    await producer.close()
+    finally:
+        logging.getLogger("serverless_streams").removeHandler(handler)
 
 
 async def test_a_retry_pauses_although_a_later_batch_has_failed() -> None:

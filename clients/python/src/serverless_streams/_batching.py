@@ -98,6 +98,8 @@ class Batch:
         self.seq = seq
         self.unknown = False
         """An attempt had no answer, or one that does not say whether the messages are stored."""
+        self.error: StreamsError | None = None
+        """Why it is not stored yet. A gap tells of the batch before only, so it does not hide another error."""
         self.outcome: Outcome | None = None
         self.gaps = 0
         """How often the service missed a batch before, although all of them were acknowledged."""
@@ -202,6 +204,10 @@ class EntryQueue:
 def fail_all(entries: Iterable[Entry], error: BaseException) -> None:
     for entry in entries:
         entry.failed(error)
+
+
+def too_late() -> StreamsError:
+    return StreamsError("produce: no time was left", code="timeout", retriable=True, written="no")
 
 
 def after_unknown() -> StreamsError:

@@ -16,11 +16,15 @@ from .._batching import (
     fail_all,
     is_about_content,
     is_never_taken,
+    too_late,
     with_outcome,
 )
 from .._calls import Call, log_retry, logger, may_repeat, now, path_of, pause_after
 from .._errors import StreamsError
 from .transport import AsyncTransport
+
+# With less time left, a batch is not sent any more, in seconds.
+_MINIMAL_TIME = 0.005
 
 
 class Batches:
@@ -227,6 +231,8 @@ class Batches:
     async def _deliver(self, batch: Batch) -> Outcome:
         """Sends a batch until its outcome is known, or its time is over."""
         for attempt in itertools.count(1):
+            if self._ends_at(batch) - now() < _MINIMAL_TIME:
+                return self._failed(batch, batch.error or too_late())
             try:
                 batch.stored(await self._attempt(batch))
                 return "stored"
@@ -245,7 +251,9 @@ class Batches:
         # An attempt before that had no answer was refused, too.
         batch.unknown = (batch.unknown or error.written == "unknown") and not is_never_taken(error)
         batch.awaited = ()
-        told = error.with_written("unknown") if batch.unknown else error
+        if error.code != "producer_gap" or batch.error is None:
+            batch.error = error.with_written("unknown") if batch.unknown else error
+        told = batch.error
         if self.stopped is not None:
             return self._failed(batch, with_outcome(self.stopped, batch.unknown))
         if self._failed_seq is not None and batch.seq > self._failed_seq:

@@ -164,6 +164,8 @@ test('it works below a path, behind a proxy that removes the prefix', { skip }, 
       response.writeHead(answer.statusCode, answer.headers)
       answer.pipe(response)
     })
+    // A page that is left hangs up, also before there is an answer.
+    forwarded.on('error', () => { response.destroy() })
     request.pipe(forwarded)
     response.on('close', () => { forwarded.destroy() })
   })

@@ -2,11 +2,16 @@ import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs'
 import type { Server } from 'node:net'
 import { dirname, join, resolve } from 'node:path'
 import { backup, type DatabaseSync } from 'node:sqlite'
+import { setTimeout as delay } from 'node:timers/promises'
+import { SQLITE_OK, sqliteCode } from './errors.ts'
 import { DATABASE_FILE, FOLDER_MODE, createFile, flushFolder } from './files.ts'
 import { connectInFolder, listenInFolder } from './socket.ts'
 
 /** Pages copied at a time; other statements of the process wait for them. */
 const PAGES_AT_ONCE = 100
+/** Each meets a write by chance only: so many in a row do not. */
+const FIRST_STEPS = 100
+const MS_BETWEEN_FIRST_STEPS = 10
 /** In the data folder. A running server accepts backup requests on this socket. */
 const SOCKET_FILE = 'backup.sock'
 
@@ -27,7 +32,7 @@ export async function copyDatabase (database: DatabaseSync, folder: string): Pro
   try {
     mkdirSync(partial, { mode: FOLDER_MODE })
     createFile(join(partial, DATABASE_FILE))
-    await backup(database, join(partial, DATABASE_FILE), { rate: PAGES_AT_ONCE })
+    await copyPages(database, join(partial, DATABASE_FILE))
     flushFolder(partial)
     // `renameSync` would replace an empty folder.
     if (existsSync(target)) throw new Error('another process has created it in the meantime')
@@ -36,6 +41,22 @@ export async function copyDatabase (database: DatabaseSync, folder: string): Pro
   } catch (error) {
     rmSync(partial, { recursive: true, force: true })
     throw new BackupError(`TARGET_DIR: ${target} cannot be written: ${textOf(error)}`, { cause: error })
+  }
+}
+
+/**
+ * A step that meets a transaction of this process copies nothing and has to wait. Node does so, but not in the first step: with no
+ * page counted yet, it takes the copy for ended, and fails with the code of no error.
+ */
+async function copyPages (database: DatabaseSync, file: string): Promise<void> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      await backup(database, file, { rate: PAGES_AT_ONCE })
+      return
+    } catch (error) {
+      if (sqliteCode(error) !== SQLITE_OK || attempt === FIRST_STEPS) throw error
+      await delay(MS_BETWEEN_FIRST_STEPS)
+    }
   }
 }
 

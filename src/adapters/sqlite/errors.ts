@@ -1,4 +1,5 @@
 /** The primary result codes of SQLite that are used here. */
+export const SQLITE_OK = 0
 export const SQLITE_PERM = 3
 export const SQLITE_BUSY = 5
 export const SQLITE_READONLY = 8

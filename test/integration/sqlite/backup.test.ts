@@ -4,7 +4,9 @@ import { existsSync, mkdirSync, readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { describe, test } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import { copyDatabase } from '../../../src/adapters/sqlite/backup.ts'
 import { eventually } from '../../support/eventually.ts'
 import { consume, produce } from '../../support/http/requests.ts'
 import { startServer } from '../../support/processes/server.ts'
@@ -40,6 +42,20 @@ async function messagesOf (baseUrl: string): Promise<Message[]> {
 }
 
 describe('a backup of the embedded store', () => {
+  test('that begins during a write waits for its end', async (t) => {
+    const folder = temporaryFolder(t)
+    const database = new DatabaseSync(join(folder, 'streams.db'))
+    t.after(() => { database.close() })
+    database.exec('PRAGMA journal_mode = WAL; CREATE TABLE numbers (n); BEGIN; INSERT INTO numbers VALUES (1)')
+    const copied = copyDatabase(database, join(folder, 'copy'))
+    await delay(100)
+    database.exec('COMMIT')
+    await copied
+    const copy = new DatabaseSync(join(folder, 'copy', 'streams.db'))
+    t.after(() => { copy.close() })
+    assert.equal(copy.prepare('SELECT n FROM numbers').get()?.n, 1)
+  })
+
   test('made while the server is written to, has all that was acknowledged before, and a server starts on it', async (t) => {
     const above = temporaryFolder(t)
     const folder = join(above, 'data')

@@ -139,11 +139,9 @@ export async function append (
   }
 }
 
-/** A batch that had to wait for others for all of its time. */
-export function tooLate (unknown: boolean): StreamsError {
-  return new StreamsError('produce: no time was left', {
-    code: 'timeout', retriable: true, written: unknown ? 'unknown' : 'no'
-  })
+/** A batch that was never sent: it had to wait for others for all of its time. */
+export function tooLate (): StreamsError {
+  return new StreamsError('produce: no time was left to send it', { code: 'timeout', retriable: true, written: 'no' })
 }
 
 export function closedError (): StreamsError {

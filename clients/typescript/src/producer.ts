@@ -237,7 +237,7 @@ export class Producer<Input> {
     const endsAt = batch.at + this.#options.deliveryTimeoutMs
     let error: StreamsError | undefined
     for (let attempt = 1, gaps = 0; ; attempt++) {
-      if (endsAt - performance.now() < minimalMs) return { kind: 'failed', error: error ?? tooLate(batch.unknown) }
+      if (endsAt - performance.now() < minimalMs) return { kind: 'failed', error: error ?? tooLate() }
       const result = await append(this.#transport, this.#path, batch.body(this.id, this.#epoch), {
         signal: this.#stopping.controller.signal, attempt, timeoutMs: endsAt - performance.now()
       })
@@ -247,7 +247,7 @@ export class Producer<Input> {
       // An attempt without an answer was refused, too.
       batch.unknown = refusal !== 'always' && (batch.unknown || result.written === 'unknown')
       const gap = result.code === 'producer_gap'
-      // A gap tells of the batch before only.
+      // A gap is about the batch before, so it does not hide an error of this one.
       if (!gap || error === undefined) error = batch.unknown ? result.withWritten('unknown') : result
       if (this.#stopped !== undefined) return { kind: 'failed', error: withOutcome(this.#stopped.reason, batch.unknown) }
       if (batch.seq > this.#failedSeq) return { kind: 'returned' }

@@ -9,7 +9,7 @@ import { connectInFolder, listenInFolder } from './socket.ts'
 
 /** Pages copied at a time; other statements of the process wait for them. */
 const PAGES_AT_ONCE = 100
-/** Each meets a write by chance only: so many in a row do not. */
+/** How often the first step of a copy is tried. Writes are short, so it meets one only by chance. */
 const FIRST_STEPS = 100
 const MS_BETWEEN_FIRST_STEPS = 10
 /** In the data folder. A running server accepts backup requests on this socket. */
@@ -45,8 +45,8 @@ export async function copyDatabase (database: DatabaseSync, folder: string): Pro
 }
 
 /**
- * A step that meets a transaction of this process copies nothing and has to wait. Node does so, but not in the first step: with no
- * page counted yet, it takes the copy for ended, and fails with the code of no error.
+ * Copies the database to the file. A step that meets a transaction of this process copies nothing, and Node takes the next step. Only
+ * after the first one it believes that the copy has ended, as no page has been counted, and fails with `SQLITE_OK`: that is repeated.
  */
 async function copyPages (database: DatabaseSync, file: string): Promise<void> {
   for (let attempt = 1; ; attempt++) {

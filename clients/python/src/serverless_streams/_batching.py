@@ -99,7 +99,7 @@ class Batch:
         self.unknown = False
         """An attempt had no answer, or one that does not say whether the messages are stored."""
         self.error: StreamsError | None = None
-        """Why it is not stored yet. A gap tells of the batch before only, so it does not hide another error."""
+        """Of its last attempt. A gap is about the batch before, so it does not hide an error of this one."""
         self.outcome: Outcome | None = None
         self.gaps = 0
         """How often the service missed a batch before, although all of them were acknowledged."""
@@ -207,7 +207,8 @@ def fail_all(entries: Iterable[Entry], error: BaseException) -> None:
 
 
 def too_late() -> StreamsError:
-    return StreamsError("produce: no time was left", code="timeout", retriable=True, written="no")
+    """For a batch that was never sent: it had to wait for others for all of its time."""
+    return StreamsError("produce: no time was left to send it", code="timeout", retriable=True, written="no")
 
 
 def after_unknown() -> StreamsError:

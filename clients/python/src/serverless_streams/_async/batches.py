@@ -23,7 +23,7 @@ from .._calls import Call, log_retry, logger, may_repeat, now, path_of, pause_af
 from .._errors import StreamsError
 from .transport import AsyncTransport
 
-# With less time left, a batch is not sent any more, in seconds.
+# In seconds. With less time left, a batch is not sent.
 _MINIMAL_TIME = 0.005
 
 
